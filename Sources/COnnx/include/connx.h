@@ -1,0 +1,4 @@
+#ifndef CONNX_H
+#define CONNX_H
+
+#endif

@@ -1,0 +1,1 @@
+// Carries the linker flags of the dynamic product; see Package.swift.

@@ -1,0 +1,29 @@
+/// A failure that a caller or a file can cause.
+///
+/// The message reads `<what>: <what is wrong>; expected X, got Y[; <remedy>]`, lower case, without a
+/// final full stop.
+public struct CLIPError: Error, Equatable, CustomStringConvertible {
+  /// The kind of failure; values are those of `cleanclip_status` in `cleanclip.h`.
+  public enum Code: UInt32, Sendable {
+    case invalidArgument = 1
+    case shape = 2
+    case notFound = 3
+    case io = 4
+    case format = 5
+    case unsupported = 6
+    case state = 7
+    case outOfMemory = 8
+    case cancelled = 9
+    case `internal` = 10
+  }
+
+  public let code: Code
+  public let message: String
+
+  package init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  public var description: String { message }
+}

@@ -1,0 +1,4 @@
+#ifndef CLEANCLIP_H
+#define CLEANCLIP_H
+
+#endif
