@@ -10,15 +10,16 @@ package enum CrossEntropy {
 
   /// Evaluates the classification loss of supervised training.
   ///
-  ///     loss = 1/B Σ_i (ln Σ_k exp(x_ik) - x_i,label(i))
+  ///     loss = weight/B Σ_i (ln Σ_k exp(x_ik) - x_i,label(i))
   ///
   /// - Parameters:
   ///   - logits: `[B, K]` single precision.
   ///   - labels: `[B]` in `0 ..< K`.
+  ///   - weight: what these rows count for, when they are part of a larger batch.
   /// - Returns: the loss and dLoss/dLogits, `[B, K]`.
   /// - Throws: `invalidArgument` naming a label outside the classes.
   package static func evaluate(
-    logits: Tensor, labels: [Int32]
+    logits: Tensor, labels: [Int32], weight: Double = 1
   ) throws(CLIPError) -> (loss: Double, gradient: Tensor) {
     let (rows, columns) = (logits.shape[0], logits.shape[1])
     guard labels.count == rows else {
@@ -32,7 +33,7 @@ package enum CrossEntropy {
     }
     let gradient = try Tensor.zeros(logits.shape, .f32)
     let loss = add(
-      logits, .rows, target: { Int(labels[$0]) }, weight: 1 / Double(max(1, rows)),
+      logits, .rows, target: { Int(labels[$0]) }, weight: weight / Double(max(1, rows)),
       into: gradient)
     return (loss, gradient)
   }
