@@ -20,7 +20,9 @@ extension Scene {
       text += " and " + Self.withArticle("small \(companion.color.name) \(companion.kind.rawValue)")
     }
     if random.uniform() < 0.15 { text += " " + object.positionWords }
-    if random.uniform() < 0.15 { text += " on " + Self.withArticle("\(background.name) background") }
+    if random.uniform() < 0.15 {
+      text += " on " + Self.withArticle("\(background.name) background")
+    }
     return text
   }
 
