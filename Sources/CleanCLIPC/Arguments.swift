@@ -199,3 +199,9 @@ func release<Target: AnyObject>(_ pointer: OpaquePointer?, as type: Target.Type)
   guard let pointer else { return }
   Unmanaged<Target>.fromOpaque(UnsafeRawPointer(pointer)).release()
 }
+
+/// Returns the object behind a handle that may be NULL.
+func borrowed<Target: AnyObject>(_ pointer: OpaquePointer?, as type: Target.Type) -> Target? {
+  guard let pointer else { return nil }
+  return Unmanaged<Target>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
+}
