@@ -76,6 +76,14 @@ struct Arguments {
     return Int(value)
   }
 
+  /// Returns an index below a count.
+  func index(_ value: Int64, count: Int, _ name: StaticString) throws(CLIPError) -> Int {
+    guard value >= 0, value < count else {
+      throw invalid("\(name) is out of range; expected 0 to \(count - 1), got \(value)")
+    }
+    return Int(value)
+  }
+
   /// Returns the product of dimensions, each from 0.
   ///
   /// - Throws: also when the array could not exist in this process.
