@@ -1,0 +1,172 @@
+internal import Glibc
+
+/// Writes a file so that its name always stands for a whole file: the old one or the new one.
+///
+/// The content goes to a temporary file in the same folder, which is synchronised and renamed; a
+/// crash, an error or a full disk leaves the old file as it was and no half of a new one.
+package struct AtomicFile: ~Copyable {
+  private let path: String
+  private let target: String
+  private let temporary: String
+  private let descriptor: Int32
+  private var buffer: [UInt8] = []
+  private var isCommitted = false
+  /// Bytes appended so far.
+  package private(set) var count = 0
+
+  private static let bufferSize = 1 << 20
+
+  /// Writes what `body` appends to the file `path`.
+  ///
+  /// - Throws: `io` or `notFound` when the file cannot be written, and what `body` throws; the
+  ///   temporary file is removed and an old file stays in both cases.
+  package static func write(
+    _ path: String, _ body: (inout AtomicFile) throws(CLIPError) -> Void
+  ) throws(CLIPError) {
+    var file = try AtomicFile(path)
+    try body(&file)
+    try file.commit()
+  }
+
+  /// Writes a whole file from bytes.
+  package static func write(_ bytes: [UInt8], to path: String) throws(CLIPError) {
+    try write(path) { (file) throws(CLIPError) in try file.append(bytes) }
+  }
+
+  /// Writes a whole text file.
+  package static func write(_ text: String, to path: String) throws(CLIPError) {
+    try write(Array(text.utf8), to: path)
+  }
+
+  private init(_ path: String) throws(CLIPError) {
+    try CLIPError.checkPath(path)
+    let target = try Self.resolved(path)
+    let slash = target.lastIndex(of: "/")
+    let folder = slash.map { String(target[...$0]) } ?? ""
+    let name = slash.map { String(target[target.index(after: $0)...]) } ?? target
+    var template = Array((folder + "." + name.prefix(40) + ".XXXXXX").utf8CString)
+    let descriptor = mkstemp(&template)
+    guard descriptor >= 0 else { throw CLIPError.system(path, "create the file") }
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    self.path = path
+    self.target = target
+    self.descriptor = descriptor
+    self.temporary = String(
+      decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    buffer.reserveCapacity(Self.bufferSize)
+    var status = stat()
+    // mkstemp makes private files: give the old file's mode, or the usual one.
+    if stat(target, &status) == 0 {
+      fchmod(descriptor, status.st_mode & 0o7777)
+    } else {
+      fchmod(descriptor, 0o666 & ~Self.creationMask())
+    }
+  }
+
+  deinit {
+    close(descriptor)
+    if !isCommitted { unlink(temporary) }
+  }
+
+  /// Follows a symbolic link, so that renaming replaces the file and not the link.
+  private static func resolved(_ path: String) throws(CLIPError) -> String {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return path }
+    var target = path
+    if status.st_mode & S_IFMT == S_IFLNK, let resolved = realpath(path, nil) {
+      target = String(cString: resolved)
+      free(resolved)
+      guard stat(target, &status) == 0 else { return target }
+    }
+    guard status.st_mode & S_IFMT == S_IFREG || status.st_mode & S_IFMT == S_IFLNK else {
+      throw CLIPError(
+        .io, "'\(path)': cannot write the file; expected a regular file, got a folder or a device")
+    }
+    return target
+  }
+
+  /// The process's creation mask, read from /proc: umask(2) can only be read by changing it.
+  private static func creationMask() -> mode_t {
+    guard let file = fopen("/proc/self/status", "re") else { return 0o022 }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, Int32(line.count), file) != nil {
+      let prefix = Array("Umask:".utf8CString.dropLast())
+      if line.starts(with: prefix) {
+        return mode_t(strtoul(line.dropFirst(prefix.count).map { $0 }, nil, 8))
+      }
+    }
+    return 0o022
+  }
+
+  /// Adds bytes at the end.
+  ///
+  /// - Throws: `io`, on a full disk with the advice to free space.
+  package mutating func append(_ bytes: UnsafeRawBufferPointer) throws(CLIPError) {
+    count += bytes.count
+    if buffer.count + bytes.count <= Self.bufferSize {
+      buffer.append(contentsOf: bytes)
+      return
+    }
+    try flush()
+    if bytes.count >= Self.bufferSize {
+      try Self.writeAll(bytes, to: descriptor, path: path)
+    } else {
+      buffer.append(contentsOf: bytes)
+    }
+  }
+
+  /// Adds bytes at the end.
+  package mutating func append(_ bytes: [UInt8]) throws(CLIPError) {
+    let failure = bytes.withUnsafeBytes { bytes -> CLIPError? in
+      do throws(CLIPError) { try append(bytes) } catch { return error }
+      return nil
+    }
+    if let failure { throw failure }
+  }
+
+  /// Adds zeros until the number of bytes is a multiple of `alignment`.
+  package mutating func pad(to alignment: Int) throws(CLIPError) {
+    let rest = count % alignment
+    if rest > 0 { try append([UInt8](repeating: 0, count: alignment - rest)) }
+  }
+
+  private mutating func flush() throws(CLIPError) {
+    let failure = buffer.withUnsafeBytes { bytes -> CLIPError? in
+      do throws(CLIPError) { try Self.writeAll(bytes, to: descriptor, path: path) } catch {
+        return error
+      }
+      return nil
+    }
+    if let failure { throw failure }
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  private static func writeAll(
+    _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String
+  ) throws(CLIPError) {
+    var rest = bytes
+    while let base = rest.baseAddress, rest.count > 0 {
+      let written = Glibc.write(descriptor, base, rest.count)
+      if written < 0 {
+        if errno == EINTR { continue }
+        throw CLIPError.system(path, "write the file")
+      }
+      rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
+    }
+  }
+
+  private mutating func commit() throws(CLIPError) {
+    try flush()
+    guard fsync(descriptor) == 0 else { throw CLIPError.system(path, "write the file to disk") }
+    guard rename(temporary, target) == 0 else { throw CLIPError.system(path, "rename the file") }
+    isCommitted = true
+    // The new name must survive a crash too.
+    let folder = target.lastIndex(of: "/").map { String(target[...$0]) } ?? "."
+    let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    if directory >= 0 {
+      fsync(directory)
+      close(directory)
+    }
+  }
+}
