@@ -82,21 +82,18 @@ cimages_status cimages_png_encode(const uint8_t *pixels, uint32_t width, uint32_
 void cimages_buffer_free(cimages_buffer *buffer);
 
 /**
- * @brief Composites RGBA on white, and measures what the alpha channel conceals.
+ * @brief Composites RGBA on white, and counts what the alpha channel conceals.
  *
  * `rgb = (rgba * a + 255 * (255 - a)) / 255`, rounded.
  *
  * @param[in] rgba `[count, 4]`
  * @param[out] rgb `[count, 3]`
  * @param[out] difference mean absolute difference between composite and stored RGB, 0 ... 255
- * @param[out] concealed_deviation standard deviation of the stored luma over the pixels whose composite
- *             differs by more than 16; 0 when there are none
- * @param[out] concealed_share share of those pixels, 0 ... 1
+ * @param[out] concealed `[256]`: stored luma of the pixels whose composite differs by more than 16
  * @return 1 when any pixel is not opaque
  */
 int32_t cimages_composite_on_white(const uint8_t *rgba, size_t count, uint8_t *rgb,
-                                   double *difference, double *concealed_deviation,
-                                   double *concealed_share);
+                                   double *difference, uint64_t *concealed);
 
 /** @brief A part of a resized picture, in pixels of the resized picture. */
 typedef struct cimages_window {
