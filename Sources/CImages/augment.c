@@ -9,11 +9,11 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-void cimages_map(uint8_t *pixels, size_t count, const uint8_t *table) {
-  for (size_t i = 0; i < count; ++i) {
-    pixels[3 * i] = table[pixels[3 * i]];
-    pixels[3 * i + 1] = table[256 + pixels[3 * i + 1]];
-    pixels[3 * i + 2] = table[512 + pixels[3 * i + 2]];
+void cimages_map(const uint8_t *pixels, size_t count, const uint8_t *table, uint8_t *output) {
+  for (size_t i = 0; i < 3 * count; i += 3) {
+    output[i] = table[pixels[i]];
+    output[i + 1] = table[256 + pixels[i + 1]];
+    output[i + 2] = table[512 + pixels[i + 2]];
   }
 }
 

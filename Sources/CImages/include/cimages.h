@@ -139,9 +139,9 @@ void cimages_planes(const uint8_t *pixels, size_t count, const float *table, flo
 /**
  * @brief Replaces every value by its entry in the channel's table.
  * @param[in] table `[3, 256]`
- * @param[in,out] pixels `[count, 3]`
+ * @param[out] output `[count, 3]`, may alias `pixels`
  */
-void cimages_map(uint8_t *pixels, size_t count, const uint8_t *table);
+void cimages_map(const uint8_t *pixels, size_t count, const uint8_t *table, uint8_t *output);
 
 /**
  * @brief Counts the values of each channel.
