@@ -36,7 +36,8 @@ uint64_t cimages_luma(const uint8_t *pixels, size_t count, uint8_t *luma) {
   return sum;
 }
 
-/* Image.blend converts the sum to an integer without rounding; inside 0 ... 1 clipping changes nothing. */
+/* Image.blend converts the sum to an integer without rounding; for factors inside 0 ... 1 clipping
+   changes nothing. */
 static inline uint8_t blend(uint8_t degenerate, uint8_t pixel, float factor) {
   float value = (float)degenerate + factor * (float)(pixel - degenerate);
   value = value < 0 ? 0 : value;

@@ -3,8 +3,8 @@
 Needs Pillow, torchvision and numpy. Run from anywhere: python Tests/Fixtures/images.py
 
 Expected pixels are kept in `*.pictures` files: the line `cleanclip-pictures 1`, a line with the
-versions that made them, then per picture the line `name type width height` (type u8: height x width x 3
-bytes; f32: 3 x height x width little-endian floats) and its values.
+versions that made them, then per picture the line `name type width height` and its values (type u8:
+height x width x 3 bytes; f32: 3 x height x width little-endian floats).
 """
 
 import io
@@ -183,7 +183,7 @@ def transparent_files():
                           ("alpha-lossy", {"quality": 80, "exact": True})):
         data = encoded(Image.fromarray(rgba, "RGBA"), "WEBP", **options)
         yield f"{name}.webp", data, np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
-    # A dark picture over white looks like `shown`; readers that drop the alpha channel see `stored`.
+    # On white it looks like `shown`; readers that drop the alpha channel see `stored`.
     shown = scene(31, 23, 9, 128, 255)[..., 0].astype(int)
     stored = scene(31, 23, 10, 0, 120)[..., 0].astype(int)
     hiding = np.round(255 * (255 - shown) / (255 - stored)).astype(int)
@@ -274,7 +274,7 @@ def write_augmented():
 
 
 def write_policies():
-    """Two lines a sub-policy: operation, probability, magnitude, with both signs of the magnitude."""
+    """Two lines a sub-policy: operation, probability, magnitude with either sign."""
     policy = AutoAugment()
     space = policy._augmentation_space(10, (224, 224))
     lines = ["cleanclip-policies 1", VERSIONS]

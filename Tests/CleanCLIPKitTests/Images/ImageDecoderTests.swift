@@ -65,4 +65,23 @@ import Testing
     #expect(words.count == 1)
     #expect(words.first?.isEmpty == false)
   }
+
+  @Test func manyThreadsDecodeAndAugmentTheSame() async throws {
+    let names = ["rgb-420.jpg", "rgb8-interlaced.png", "lossless.webp", "rgba8.png"]
+    let pictures = try await withThrowingTaskGroup(of: (Int, RGBImage).self) { group in
+      for task in 0..<64 {
+        let index = task % names.count
+        let bytes = try PictureFixtures.bytes(names[index])
+        group.addTask {
+          let image = try ImageDecoder.decode(bytes, name: names[index]).image
+          var random = RandomNumbers(seed: 1, UInt64(index))
+          return (index, try AutoAugment.apply(image, using: &random).resized(width: 50, height: 9))
+        }
+      }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    for (index, picture) in pictures {
+      #expect(picture == pictures.first { $0.0 == index }?.1)
+    }
+  }
 }
