@@ -8,9 +8,9 @@ struct BytePairEncoder: Sendable {
     let id: Int32
   }
 
-  /// The id of each byte inside a word.
+  /// The id of each byte inside a word; -1 for what is left out.
   let byteIDs: [Int32]
-  /// The id of each byte at the end of a word.
+  /// The id of each byte at the end of a word; -1 for what is left out.
   let lastByteIDs: [Int32]
   /// Merges by pair of ids.
   let merges: [UInt64: Merge]
@@ -24,9 +24,11 @@ struct BytePairEncoder: Sendable {
   /// Of all pairs the one of lowest rank is merged, the leftmost first, until none is left.
   /// - Complexity: O(n log n) in the bytes of the word, so that a caption of one huge word is harmless.
   func encode(_ word: UnsafeBufferPointer<UInt8>) -> [Int32] {
-    guard word.count > 1 else { return word.first.map { [lastByteIDs[Int($0)]] } ?? [] }
+    guard let last = word.last else { return [] }
     var ids = word.map { byteIDs[Int($0)] }
-    ids[ids.count - 1] = lastByteIDs[Int(word[word.count - 1])]
+    ids[ids.count - 1] = lastByteIDs[Int(last)]
+    ids.removeAll { $0 < 0 }
+    guard ids.count > 1 else { return ids }
     // A list of symbols linked through `next`; -1 marks a symbol that was merged into its left one.
     var next = Array(1...ids.count)
     var previous = Array(-1..<ids.count - 1)

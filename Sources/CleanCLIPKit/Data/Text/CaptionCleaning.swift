@@ -32,7 +32,7 @@ enum CaptionCleaning {
       return bytes
     }
     var scalars = Array(String(decoding: bytes, as: UTF8.self).unicodeScalars)
-    if composes { scalars = Normalization.composed(scalars) }
+    if composes { scalars = Normalization.huggingFace.composed(scalars) }
     if lowers { scalars = LowerCase.perCharacter(scalars) }
     return utf8(scalars)
   }

@@ -2,12 +2,12 @@ internal import CArchive
 internal import Glibc
 
 /// Files that may be compressed with gzip.
-enum CompressedFile {
+package enum CompressedFile {
   /// Reads a whole file, decompressed.
   ///
   /// - Throws: `notFound` or `io` when it cannot be opened, `format` when it is damaged or holds more
   ///   than `limit` bytes.
-  static func read(_ path: String, limit: Int) throws(CLIPError) -> [UInt8] {
+  package static func read(_ path: String, limit: Int) throws(CLIPError) -> [UInt8] {
     guard let archive = archive_read_new() else {
       throw CLIPError(.outOfMemory, "'\(path)': out of memory; expected room for a decompressor")
     }

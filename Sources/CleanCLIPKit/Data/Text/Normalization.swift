@@ -1,15 +1,24 @@
-/// Unicode normalisation form C.
+/// Unicode normalisation form C as a version of Unicode has it: characters that came later are
+/// left as they stand.
 ///
-/// The tables are those of one version of Unicode, so that ids do not depend on the Swift release.
-enum Normalization {
+/// The version is that of a reference tokenizer, so that ids equal its own and do not depend on the
+/// Swift release.
+struct Normalization {
+  /// Python's of the tables, which OpenAI's tokenizer runs on.
+  static let python = Normalization(version: 14)
+  /// That of the library inside Hugging Face's tokenizers.
+  static let huggingFace = Normalization(version: 9)
+
+  private let version: Int
+
   /// Returns the canonical composition of `text` (Unicode Standard Annex 15).
-  static func composed(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+  func composed(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
     // No character below the first combining mark takes part in normalisation.
     guard text.contains(where: { $0.value >= 0x300 }) else { return text }
     return compose(decompose(text))
   }
 
-  private static func decompose(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+  private func decompose(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
     var result: [Unicode.Scalar] = []
     result.reserveCapacity(text.count + 8)
     for character in text { append(character, to: &result) }
@@ -38,21 +47,21 @@ enum Normalization {
     return result
   }
 
-  private static func append(_ character: Unicode.Scalar, to result: inout [Unicode.Scalar]) {
-    if hangulSyllables.contains(character.value) {
-      let index = character.value - hangulSyllables.lowerBound
+  private func append(_ character: Unicode.Scalar, to result: inout [Unicode.Scalar]) {
+    if Self.hangulSyllables.contains(character.value) {
+      let index = character.value - Self.hangulSyllables.lowerBound
       let parts = [0x1100 + index / 588, 0x1161 + index % 588 / 28, 0x11A7 + index % 28]
       for part in parts.prefix(index % 28 == 0 ? 2 : 3) {
         if let part = Unicode.Scalar(part) { result.append(part) }
       }
-    } else if character.value >= 0xC0, let parts = decompositions[character.value] {
+    } else if character.value >= 0xC0, let parts = Self.decompositions[character.value] {
       for part in parts { append(part, to: &result) }
     } else {
       result.append(character)
     }
   }
 
-  private static func compose(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+  private func compose(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
     var result: [Unicode.Scalar] = []
     result.reserveCapacity(text.count)
     var starter: Int?
@@ -76,24 +85,30 @@ enum Normalization {
     return result
   }
 
-  private static func composite(
+  private func composite(
     _ first: Unicode.Scalar, _ second: Unicode.Scalar
   ) -> Unicode.Scalar? {
     switch (first.value, second.value) {
     case (0x1100...0x1112, 0x1161...0x1175):
       let index = ((first.value - 0x1100) * 21 + second.value - 0x1161) * 28
-      return Unicode.Scalar(hangulSyllables.lowerBound + index)
-    case (hangulSyllables, 0x11A8...0x11C2)
-    where (first.value - hangulSyllables.lowerBound) % 28 == 0:
+      return Unicode.Scalar(Self.hangulSyllables.lowerBound + index)
+    case (Self.hangulSyllables, 0x11A8...0x11C2)
+    where (first.value - Self.hangulSyllables.lowerBound) % 28 == 0:
       return Unicode.Scalar(first.value + second.value - 0x11A7)
     default:
-      return compositions[UInt64(first.value) << 32 | UInt64(second.value)]
+      let composite = Self.compositions[UInt64(first.value) << 32 | UInt64(second.value)]
+      return composite.flatMap { isKnown($0) ? $0 : nil }
     }
   }
 
-  private static func combiningClass(_ character: Unicode.Scalar) -> UInt8 {
+  private func combiningClass(_ character: Unicode.Scalar) -> UInt8 {
     guard character.value >= 0x300 else { return 0 }
-    return character.properties.canonicalCombiningClass.rawValue
+    let combining = character.properties.canonicalCombiningClass.rawValue
+    return combining == 0 || isKnown(character) ? combining : 0
+  }
+
+  private func isKnown(_ character: Unicode.Scalar) -> Bool {
+    (character.properties.age?.major ?? .max) <= version
   }
 
   private static let hangulSyllables: ClosedRange<UInt32> = 0xAC00...0xD7A3

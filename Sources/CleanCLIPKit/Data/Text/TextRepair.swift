@@ -34,7 +34,7 @@ enum TextRepair {
       text = replaceCharacters(text)
       text = removeTerminalEscapes(text)
       text.removeAll(where: isUnwantedControl)
-      text = Normalization.composed(text)
+      text = Normalization.python.composed(text)
       if text == before { break }
     }
     return text

@@ -1,0 +1,50 @@
+"""Reports of what was done."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Optional
+
+from . import _capi
+from ._handle import Path, path_bytes, text_bytes
+from .errors import check
+from .evaluate import Evaluation
+from .model import Model
+from .sanitize import History
+
+
+def write_report(
+    path: Path,
+    *,
+    title: Optional[str] = None,
+    model: Optional[Model] = None,
+    before: Optional[Evaluation] = None,
+    after: Optional[Evaluation] = None,
+    control: Optional[Evaluation] = None,
+    history: Optional[History] = None,
+) -> None:
+    """Write a report: one self-contained page (``.html``), or JSON (``.json``).
+
+    Parameters
+    ----------
+    model
+        Its architecture is described.
+    before, after, control
+        Evaluations before sanitizing, after it, and after plain fine-tuning.
+    history
+        How the losses went.
+    """
+    options = _capi.initialised(_capi.ReportOptions, _capi.report_options_init)
+    if title is not None:
+        options.title = text_bytes(title, "title")
+    if model is not None:
+        options.model = model._pointer()
+    if before is not None:
+        options.before = ctypes.pointer(before._native)
+    if after is not None:
+        options.after = ctypes.pointer(after._native)
+    if control is not None:
+        options.control = ctypes.pointer(control._native)
+    if history is not None:
+        options.history = history._pointer()
+    check(_capi.report_write(ctypes.byref(options), path_bytes(path, "path")))
