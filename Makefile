@@ -4,7 +4,7 @@ SWIFT_BUILD = swift build -c release
 DATA ?= $(wildcard ../shared)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-swift test-c test-python test-address lint demo bench-cifar \
+.PHONY: help setup build test test-swift test-c test-python test-address lint demo bench bench-cifar \
 	install uninstall clean
 
 help: ## Show this list
@@ -44,6 +44,10 @@ bench-cifar: build ## Sanitize the poisoned CIFAR-10 checkpoints: make bench-cif
 	@scripts/setup.sh --tests
 	CLEANCLIP_LIBRARY=$(CURDIR)/build/lib/libcleanclip.so \
 		.venv/bin/python benchmarks/cifar.py --data "$(DATA)"
+
+bench: build ## Time cleanclip beside PyTorch on this machine (long)
+	@scripts/setup.sh --bench
+	.venv-bench/bin/python benchmarks/compare.py --rows $(ROWS)
 
 install: build ## Install library, header, tools and vocabulary below PREFIX
 	@scripts/stage.sh "$(DESTDIR)$(PREFIX)" --strip

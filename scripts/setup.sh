@@ -4,6 +4,7 @@
 #
 #   scripts/setup.sh            packages and vocabulary
 #   scripts/setup.sh --tests    also the Python environment in .venv
+#   scripts/setup.sh --bench    also PyTorch and OpenCLIP in .venv-bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -84,9 +85,23 @@ install_test_environment() {
   touch "$stamp"
 }
 
+# PyTorch and OpenCLIP, the peers of the benchmarks.
+install_bench_environment() {
+  local stamp=.venv-bench/installed
+  [ -e "$stamp" ] && [ "$stamp" -nt scripts/setup.sh ] && return
+  echo "setup: making the Python environment of the benchmarks in .venv-bench"
+  python3 -m venv .venv-bench
+  local pip=(.venv-bench/bin/pip install -q --disable-pip-version-check)
+  "${pip[@]}" torch==2.13.0+cpu numpy pillow regex ftfy tqdm huggingface_hub safetensors scipy
+  "${pip[@]}" --no-deps open_clip_torch==3.3.0 timm torchvision==0.28.0
+  touch "$stamp"
+}
+
 check_swift
 install_packages "${packages[@]}"
 check_python
 install_vocabulary
-[ "${1:-}" = --tests ] && install_test_environment
-exit 0
+case ${1:-} in
+  --tests) install_test_environment ;;
+  --bench) install_bench_environment ;;
+esac

@@ -97,14 +97,14 @@ static void filter_row(const uint8_t *row, const taps *taps, const int32_t *weig
   }
 }
 
-/* One output row from `count` rows of `row_size` bytes. */
+/* One output row of `size` bytes from `count` rows that lie `row_size` bytes apart. */
 CIMAGES_CLONES
 static void filter_column(const uint8_t *rows, size_t row_size, const int32_t *weights,
-                          int32_t count, uint8_t *output) {
+                          int32_t count, size_t size, uint8_t *output) {
   enum { BLOCK = 64 };
   int32_t sums[BLOCK];
   size_t start = 0;
-  for (; start + BLOCK <= row_size; start += BLOCK) {
+  for (; start + BLOCK <= size; start += BLOCK) {
     for (int i = 0; i < BLOCK; ++i) sums[i] = 1 << (FRACTION_BITS - 1);
     for (int32_t t = 0; t < count; ++t) {
       const uint8_t *source = rows + (size_t)t * row_size + start;
@@ -113,26 +113,43 @@ static void filter_column(const uint8_t *rows, size_t row_size, const int32_t *w
     }
     for (int i = 0; i < BLOCK; ++i) output[start + i] = clip(sums[i]);
   }
-  for (; start < row_size; ++start) {
+  for (; start < size; ++start) {
     int32_t sum = 1 << (FRACTION_BITS - 1);
     for (int32_t t = 0; t < count; ++t) sum += rows[(size_t)t * row_size + start] * weights[t];
     output[start] = clip(sum);
   }
 }
 
+/* Whether Pillow (since 13.0) filters vertically first: when the height loses more than twice as many
+   pixels as the width. The order decides which sums are rounded to 8 bits in between. */
+static int is_vertical_first(int32_t width, int32_t height, int64_t resized_width,
+                             int64_t resized_height) {
+  return resized_height < height && resized_width != width &&
+         height - resized_height > 2 * (width - resized_width);
+}
+
 static size_t aligned(size_t size) { return (size + 15) & ~(size_t)15; }
 
-/* Exact weights of one position, the two sides, the intermediate rows, one padded input row. */
+/* Bytes of the rows between the passes; the last pixel is loaded with one byte more. */
+static size_t between_size(int32_t width, int32_t height, int vertical_first,
+                           cimages_window window) {
+  size_t pixels = vertical_first ? (size_t)width * (size_t)window.height
+                                 : (size_t)height * (size_t)window.width;
+  return pixels * 3 + 4;
+}
+
 size_t cimages_resize_scratch(int32_t width, int32_t height, int64_t resized_width,
                               int64_t resized_height, cimages_window window) {
   size_t across = tap_stride(width, resized_width);
   size_t down = tap_stride(height, resized_height);
   size_t widest = across > down ? across : down;
+  int vertical_first = is_vertical_first(width, height, resized_width, resized_height);
   return aligned(widest * sizeof(double)) + aligned((size_t)window.width * sizeof(taps)) +
          aligned((size_t)window.width * across * sizeof(int32_t)) +
          aligned((size_t)window.height * sizeof(taps)) +
          aligned((size_t)window.height * down * sizeof(int32_t)) +
-         aligned((size_t)height * (size_t)window.width * 3) + aligned((size_t)width * 3 + 4);
+         aligned(between_size(width, height, vertical_first, window)) +
+         aligned((size_t)width * 3 + 4);
 }
 
 static void *take(uint8_t **scratch, size_t size) {
@@ -141,11 +158,37 @@ static void *take(uint8_t **scratch, size_t size) {
   return taken;
 }
 
+/* The part of the input that a side's taps read: `taps->first` on, `taps->count` positions. */
+static taps read_range(const side *side, int32_t count) {
+  taps last = side->taps[count - 1];
+  int32_t first = side->taps[0].first;
+  return (taps){first, last.first + last.count - first};
+}
+
+/* Both passes, vertical first. */
+static void resize_down_across(const uint8_t *pixels, int32_t width, cimages_window window,
+                               side across, side down, uint8_t *between, uint8_t *output) {
+  size_t row_size = (size_t)width * 3;
+  taps columns = read_range(&across, window.width);
+  size_t size = (size_t)columns.count * 3;
+  for (int32_t y = 0; y < window.height; ++y) {
+    filter_column(pixels + (size_t)down.taps[y].first * row_size + (size_t)columns.first * 3,
+                  row_size, down.weights + (size_t)y * down.stride, down.taps[y].count, size,
+                  between + (size_t)y * size);
+  }
+  for (int32_t x = 0; x < window.width; ++x) across.taps[x].first -= columns.first;
+  for (int32_t y = 0; y < window.height; ++y) {
+    filter_row(between + (size_t)y * size, across.taps, across.weights, across.stride,
+               window.width, output + (size_t)y * (size_t)window.width * 3);
+  }
+}
+
 void cimages_resize_bicubic(const uint8_t *pixels, int32_t width, int32_t height,
                             int64_t resized_width, int64_t resized_height, cimages_window window,
                             uint8_t *output, void *scratch) {
   uint8_t *memory = scratch;
   size_t columns = (size_t)window.width, lines = (size_t)window.height;
+  int vertical_first = is_vertical_first(width, height, resized_width, resized_height);
   side across = {0}, down = {0};
   across.stride = tap_stride(width, resized_width);
   down.stride = tap_stride(height, resized_height);
@@ -155,44 +198,44 @@ void cimages_resize_bicubic(const uint8_t *pixels, int32_t width, int32_t height
   across.weights = take(&memory, columns * across.stride * sizeof(int32_t));
   down.taps = take(&memory, lines * sizeof(taps));
   down.weights = take(&memory, lines * down.stride * sizeof(int32_t));
-  uint8_t *between = take(&memory, (size_t)height * columns * 3);
+  uint8_t *between = take(&memory, between_size(width, height, vertical_first, window));
   uint8_t *padded = take(&memory, (size_t)width * 3 + 4);
 
-  int filters_height = resized_height != height;
-  int32_t first, last;
-  if (!filters_height) {
-    first = (int32_t)window.y;
-    last = first + window.height;
-  } else {
-    compute_taps(&down, height, resized_height, window.y, window.height, exact);
-    first = down.taps[0].first;
-    last = down.taps[lines - 1].first + down.taps[lines - 1].count;
-  }
-  size_t row_size = (size_t)width * 3;
+  taps rows = {(int32_t)window.y, window.height};
   if (resized_width != width) {
     compute_taps(&across, width, resized_width, window.x, window.width, exact);
   }
-  for (int32_t y = first; y < last; ++y) {
-    const uint8_t *row = pixels + (size_t)y * row_size;
-    uint8_t *target = between + (size_t)(y - first) * columns * 3;
+  if (resized_height != height) {
+    compute_taps(&down, height, resized_height, window.y, window.height, exact);
+    rows = read_range(&down, window.height);
+  }
+  if (vertical_first) {
+    resize_down_across(pixels, width, window, across, down, between, output);
+    return;
+  }
+  size_t row_size = (size_t)width * 3;
+  for (int32_t y = 0; y < rows.count; ++y) {
+    const uint8_t *row = pixels + (size_t)(rows.first + y) * row_size;
+    uint8_t *target = between + (size_t)y * columns * 3;
     if (resized_width == width) {
       memcpy(target, row + (size_t)window.x * 3, columns * 3);
       continue;
     }
-    if (y == height - 1) {
+    if (rows.first + y == height - 1) {
       memcpy(padded, row, row_size);
       memset(padded + row_size, 0, 4);
       row = padded;
     }
     filter_row(row, across.taps, across.weights, across.stride, window.width, target);
   }
-  if (!filters_height) {
+  if (resized_height == height) {
     memcpy(output, between, lines * columns * 3);
     return;
   }
   for (size_t y = 0; y < lines; ++y) {
-    filter_column(between + (size_t)(down.taps[y].first - first) * columns * 3, columns * 3,
-                  down.weights + y * down.stride, down.taps[y].count, output + y * columns * 3);
+    filter_column(between + (size_t)(down.taps[y].first - rows.first) * columns * 3, columns * 3,
+                  down.weights + y * down.stride, down.taps[y].count, columns * 3,
+                  output + y * columns * 3);
   }
 }
 

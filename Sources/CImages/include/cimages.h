@@ -115,8 +115,10 @@ size_t cimages_resize_scratch(int32_t width, int32_t height, int64_t resized_wid
 /**
  * @brief Resizes by Pillow's antialiased bicubic filter (a = -0.5) and keeps a window of the result.
  *
- * Two passes in 8-bit fixed point with 22 fractional bits, horizontal first, as Pillow's
- * Image.resize(BICUBIC); a side that keeps its length is not filtered.
+ * Two passes with 22 fractional bits and 8 bits in between, as Pillow's Image.resize(BICUBIC); a side
+ * that keeps its length is not filtered. The horizontal pass comes first, but the vertical one
+ * when the height loses more than twice as many pixels as the width: Pillow 13's order. Earlier ones
+ * always start horizontally, and differ there by rounding.
  *
  * @param[in] pixels `[height, width, 3]`
  * @param[in] resized_width width of the whole resized picture

@@ -96,7 +96,8 @@ package struct Trigger: Sendable {
   private static func check(_ options: TriggerOptions) throws(CLIPError) {
     if let size = options.patchSize, !(1...4096).contains(size) {
       throw CLIPError(
-        .invalidArgument, "trigger patch: size out of range; expected 1 to 4096 pixels, got \(size)")
+        .invalidArgument, "trigger patch: size out of range; expected 1 to 4096 pixels, got \(size)"
+      )
     }
     if let strength = options.strength, !(strength.isFinite && strength > 0 && strength <= 255) {
       throw CLIPError(

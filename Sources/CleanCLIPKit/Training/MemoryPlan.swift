@@ -34,8 +34,11 @@ struct MemoryPlan: Equatable {
         "options: memory_budget is too small; expected at least \(fixedBytes + bytesPerPair) bytes "
           + "for this model, got \(budget)")
     }
+    let fitting = (budget - fixedBytes) / bytesPerPair
+    // Loading threads allocate meanwhile; a power of two hides small differences between runs.
+    let rounded = 1 << (Int.bitWidth - 1 - fitting.leadingZeroBitCount)
     return MemoryPlan(
       fixedBytes: fixedBytes, bytesPerPair: bytesPerPair,
-      chunkSize: min(batch.count, (budget - fixedBytes) / bytesPerPair))
+      chunkSize: fitting >= batch.count ? batch.count : rounded)
   }
 }

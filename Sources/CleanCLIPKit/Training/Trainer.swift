@@ -14,7 +14,6 @@ package final class Trainer {
   private let identity: [String: String]
   private var position = TrainingState.Position()
   private var history = TrainingHistory()
-  private var plan: MemoryPlan?
   private var clock = Clock()
 
   /// Times of this process's part of the run.
@@ -98,7 +97,8 @@ package final class Trainer {
             inmodalLoss: position.sums.inmodalLoss / count),
           logitScale: logitScale, seconds: monotonicSeconds() - clock.epochStart))
       history.steps = position.step
-      position = TrainingState.Position(epoch: position.epoch + 1, step: position.step)
+      position = TrainingState.Position(
+        epoch: position.epoch + 1, step: position.step, plan: position.plan)
       try save()
     }
     return history
@@ -148,8 +148,8 @@ package final class Trainer {
     _ batch: TrainingBatch, learningRate: Float
   ) throws(CLIPError) -> StepLosses {
     try check(batch)
-    if plan == nil, options.chunkSize == nil, let budget = options.memoryBudget {
-      plan = try MemoryPlan.measure(
+    if position.plan == nil, options.chunkSize == nil, let budget = options.memoryBudget {
+      position.plan = try MemoryPlan.measure(
         recipe, batch, precision: options.precision, budget: budget)
       optimizer.clearGradients()
     }
@@ -157,7 +157,7 @@ package final class Trainer {
     let losses: StepLosses
     do throws(CLIPError) {
       losses = try recipe.accumulateGradients(
-        batch, precision: options.precision, chunkSize: options.chunkSize ?? plan?.chunkSize)
+        batch, precision: options.precision, chunkSize: options.chunkSize ?? position.plan?.chunkSize)
     } catch {
       snapshot.restore()
       throw error
@@ -199,7 +199,7 @@ package final class Trainer {
       epoch: position.epoch + 1, epochs: options.epochs, step: position.step,
       steps: schedule.total, losses: losses, learningRate: rate, logitScale: logitScale,
       samplesPerSecond: Double(clock.pairs) / elapsed, waitingShare: clock.waiting / elapsed,
-      plannedBytes: plan?.plannedBytes ?? 0)
+      plannedBytes: position.plan?.plannedBytes ?? 0)
   }
 
   private var savedTensors: [(name: String, tensor: Tensor)] {

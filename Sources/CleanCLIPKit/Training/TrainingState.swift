@@ -15,6 +15,8 @@ struct TrainingState {
     var sums = StepLosses(loss: 0)
     /// Seconds spent in the epoch so far.
     var seconds = 0.0
+    /// The plan under the memory budget, which a measurement after resuming might not repeat.
+    var plan: MemoryPlan?
   }
 
   static let fileName = "training-state.safetensors"
@@ -41,6 +43,9 @@ struct TrainingState {
     metadata["position.step"] = "\(position.step)"
     metadata["position.sums"] = text(position.sums)
     metadata["position.seconds"] = "\(position.seconds)"
+    if let plan = position.plan {
+      metadata["position.plan"] = "\(plan.fixedBytes) \(plan.bytesPerPair) \(plan.chunkSize)"
+    }
     metadata["history.epochs"] = "\(history.epochs.count)"
     for (index, epoch) in history.epochs.enumerated() {
       metadata["history.\(index)"] =
@@ -107,10 +112,18 @@ struct TrainingState {
       let step = count(file, "position.step"),
       let sums = numbers(file, "position.sums", 3), let seconds = numbers(file, "position.seconds", 1)
     else { throw damaged(file) }
-    return Position(
+    var position = Position(
       epoch: epoch, batch: batch, step: step,
       sums: StepLosses(loss: sums[0], crossmodalLoss: sums[1], inmodalLoss: sums[2]),
       seconds: seconds[0])
+    if file.metadata["position.plan"] != nil {
+      guard let values = numbers(file, "position.plan", 3)?.compactMap({ Int(exactly: $0) }),
+        values.count == 3, values.allSatisfy({ (0..<1 << 52).contains($0) }), values[2] > 0
+      else { throw damaged(file) }
+      position.plan = MemoryPlan(
+        fixedBytes: values[0], bytesPerPair: values[1], chunkSize: values[2])
+    }
+    return position
   }
 
   private static func history(
