@@ -40,11 +40,11 @@ def write_report(
     if model is not None:
         options.model = model._pointer()
     if before is not None:
-        options.before = ctypes.pointer(before._native)
+        options.before = before._result._pointer()
     if after is not None:
-        options.after = ctypes.pointer(after._native)
+        options.after = after._result._pointer()
     if control is not None:
-        options.control = ctypes.pointer(control._native)
+        options.control = control._result._pointer()
     if history is not None:
         options.history = history._pointer()
     check(_capi.report_write(ctypes.byref(options), path_bytes(path, "path")))
