@@ -619,6 +619,8 @@ typedef struct cleanclip_sanitize_options {
   int64_t save_every;           /**< Steps between saved states, 0: at the end of epochs only;
                                      default 200. */
   int64_t memory_budget;        /**< Bytes that training may use; 0: no limit (default). */
+  int64_t class_count;          /**< "supervised": classes of the head; 0: the highest label of the
+                                     data set and one (default), which reads all of it. */
   uint64_t seed;                /**< Order, augmentation, head; default 0. */
   float learning_rate;          /**< Highest rate of AdamW, > 0; default 1e-5. */
   float weight_decay;           /**< 0 or more; default 0.1. */
@@ -960,13 +962,15 @@ CLEANCLIP_API cleanclip_status cleanclip_evaluation_json(const cleanclip_evaluat
 
 /** What a report tells. Every member but the size may be NULL. */
 typedef struct cleanclip_report_options {
-  size_t struct_size;                  /**< Set by cleanclip_report_options_init(). */
-  const char *title;                   /**< NULL: a title of the library's. */
-  const cleanclip_model *model;        /**< The architecture is described. */
-  const cleanclip_evaluation *before;  /**< Before sanitizing. */
-  const cleanclip_evaluation *after;   /**< After it. */
-  const cleanclip_evaluation *control; /**< After plain fine-tuning, for comparison. */
-  const cleanclip_history *history;    /**< How the losses went. */
+  size_t struct_size;                        /**< Set by cleanclip_report_options_init(). */
+  const char *title;                         /**< NULL: a title of the library's. */
+  const char *subtitle;                      /**< A line below it: which model, when. */
+  const cleanclip_model *model;              /**< Its architecture is described. */
+  const cleanclip_evaluation *before;        /**< Before sanitizing. */
+  const cleanclip_evaluation *after;         /**< After it. */
+  const cleanclip_evaluation *control;       /**< After plain fine-tuning, for comparison. */
+  const cleanclip_history *history;          /**< How the losses went. */
+  const cleanclip_history *control_history;  /**< And those of plain fine-tuning. */
 } cleanclip_report_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

@@ -53,31 +53,3 @@ extension CLIPModel {
   /// The number of trained numbers.
   package var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 }
-
-extension CLIPModel {
-  /// Overwrites one tensor.
-  ///
-  /// - Parameters:
-  ///   - name: a name of `stateDict()`.
-  ///   - values: as many as the tensor has, borrowed for the call.
-  /// - Throws: `notFound` for another name; `shape` for another number of values;
-  ///   `invalidArgument` for values that are not finite. The tensor is unchanged then.
-  package func setTensor(
-    _ name: String, _ values: UnsafeBufferPointer<Float>
-  ) throws(CLIPError) {
-    guard let target = stateDict().first(where: { $0.name == name })?.tensor else {
-      throw CLIPError(.notFound, "model: no such tensor; expected a name of it, got '\(name)'")
-    }
-    guard values.count == target.count, let source = values.baseAddress else {
-      throw CLIPError(
-        .shape, "model: values do not fit '\(name)'; expected \(target.count), got \(values.count)")
-    }
-    guard values.allSatisfy(\.isFinite) else {
-      throw CLIPError(
-        .invalidArgument,
-        "model: values of '\(name)' are not finite; expected numbers, got NaN or infinity")
-    }
-    memcpy(target.bytes, source, target.byteCount)
-    parameters.first { $0.name == name }?.valueDidChange()
-  }
-}

@@ -393,6 +393,7 @@ class SanitizeOptions(Structure):
         ("warmup_steps", c_int64),
         ("save_every", c_int64),
         ("memory_budget", c_int64),
+        ("class_count", c_int64),
         ("seed", c_uint64),
         ("learning_rate", c_float),
         ("weight_decay", c_float),
@@ -656,11 +657,13 @@ class ReportOptions(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
         ("title", c_char_p),
+        ("subtitle", c_char_p),
         ("model", c_void_p),
         ("before", c_void_p),
         ("after", c_void_p),
         ("control", c_void_p),
         ("history", c_void_p),
+        ("control_history", c_void_p),
     ]
 
 

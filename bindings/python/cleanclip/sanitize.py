@@ -134,6 +134,7 @@ def sanitize(
     save_every: int = 200,
     resume: bool = False,
     head: Optional[Path] = None,
+    classes: int = 0,
     tokenizer: Optional[Tokenizer] = None,
     progress: Union[bool, ProgressFunction] = False,
 ) -> History:
@@ -162,8 +163,8 @@ def sanitize(
         Bytes that training may use; 0 is no limit.
     state, save_every, resume
         Folder for the resumable state, steps between saves, and whether to go on from it.
-    head
-        A safetensors file for the head of "supervised".
+    head, classes
+        A safetensors file for the head of "supervised", and its number of classes; 0 counts them.
     progress
         ``True`` prints; a function is called after each step and cancels by returning ``False``.
 
@@ -185,6 +186,7 @@ def sanitize(
     options.epochs, options.batch_size = epochs, batch_size
     options.warmup_steps, options.save_every = warmup, save_every
     options.memory_budget = memory_budget
+    options.class_count = classes
     options.seed = seed & (2**64 - 1)
     options.learning_rate, options.weight_decay = learning_rate, weight_decay
     options.clip_weight, options.inmodal_weight = clip_weight, inmodal_weight
