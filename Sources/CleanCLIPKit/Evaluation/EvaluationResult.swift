@@ -23,7 +23,25 @@ package struct EvaluationResult: Sendable {
   package var seed: UInt64
   /// Rows that could not be read and were left out, with the reasons of the first ones.
   package var skipped: Int
-  package var skippedReasons: [String]
+  package var skippedReasons: [String] = []
+
+  package init(
+    cleanAccuracy: [Place], attackSuccessRate: [Place] = [],
+    targetRateWithoutTrigger: Proportion? = nil, classAccuracy: [Proportion] = [],
+    classes: [String] = [], templateCount: Int = 0, target: Int? = nil, trigger: String? = nil,
+    seed: UInt64 = 0, skipped: Int = 0
+  ) {
+    self.cleanAccuracy = cleanAccuracy
+    self.attackSuccessRate = attackSuccessRate
+    self.targetRateWithoutTrigger = targetRateWithoutTrigger
+    self.classAccuracy = classAccuracy
+    self.classes = classes
+    self.templateCount = templateCount
+    self.target = target
+    self.trigger = trigger
+    self.seed = seed
+    self.skipped = skipped
+  }
 
   /// Pictures that were classified.
   package var images: Int { cleanAccuracy.first?.share.total ?? 0 }
@@ -34,16 +52,18 @@ package struct EvaluationResult: Sendable {
   /// `attack_success_rate`; shares are 0…1.
   package var json: JSONValue {
     var object: JSONObject = ["clean_accuracy": Self.values(cleanAccuracy)]
-    if target != nil { object["attack_success_rate"] = Self.values(attackSuccessRate) }
+    if !attackSuccessRate.isEmpty { object["attack_success_rate"] = Self.values(attackSuccessRate) }
     object["images"] = .integer(images)
     object["attacked_images"] = .integer(attackedImages)
     var intervals: JSONObject = ["clean_accuracy": Self.intervals(cleanAccuracy)]
-    if target != nil { intervals["attack_success_rate"] = Self.intervals(attackSuccessRate) }
+    if !attackSuccessRate.isEmpty { intervals["attack_success_rate"] = Self.intervals(attackSuccessRate) }
     object["intervals_95"] = .object(intervals)
     if let share = targetRateWithoutTrigger {
       object["target_rate_without_trigger"] = .number(share.value)
     }
-    if let target { object["target"] = .string(classes[target]) }
+    if let target, classes.indices.contains(target) {
+      object["target"] = .string(classes[target])
+    }
     if let trigger { object["trigger"] = .string(trigger) }
     object["classes"] = .integer(classes.count)
     object["templates"] = .integer(templateCount)

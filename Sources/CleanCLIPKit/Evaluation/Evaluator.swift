@@ -147,16 +147,16 @@ package struct Evaluator {
     var predictsTarget = [Bool](repeating: false, count: clean.count)
     for (index, label) in labels.enumerated() {
       let row = row(index, of: scores)
-      let place = rank(of: label, in: row)
+      let place = TopCounts.rank(of: label, in: row)
       counts.clean.add(rank: place)
       counts.classes[label].total += 1
       if place == 0 { counts.classes[label].correct += 1 }
-      if let target { predictsTarget[index] = rank(of: target, in: row) == 0 }
+      if let target { predictsTarget[index] = TopCounts.rank(of: target, in: row) == 0 }
     }
     guard let target, !attacked.isEmpty else { return }
     let triggered = try self.scores(of: attacked)
     for (index, origin) in origins.enumerated() {
-      counts.attacked.add(rank: rank(of: target, in: row(index, of: triggered)))
+      counts.attacked.add(rank: TopCounts.rank(of: target, in: row(index, of: triggered)))
       if predictsTarget[origin] { counts.targetWithoutTrigger += 1 }
     }
   }
@@ -197,14 +197,19 @@ package struct Evaluator {
   }
 
   private func result(_ counts: Counts) -> EvaluationResult {
-    EvaluationResult(
+    var result = EvaluationResult(
       cleanAccuracy: counts.clean.places,
-      attackSuccessRate: target == nil ? [] : counts.attacked.places,
-      targetRateWithoutTrigger: target == nil
-        ? nil : Proportion(counts.targetWithoutTrigger, of: counts.attacked.total),
       classAccuracy: counts.classes.map { Proportion($0.correct, of: $0.total) },
-      classes: classifier.classes, templateCount: templateCount, target: target,
-      trigger: options.trigger?.summary, seed: options.seed, skipped: counts.skipped,
-      skippedReasons: counts.skippedReasons)
+      classes: classifier.classes, templateCount: templateCount, seed: options.seed,
+      skipped: counts.skipped)
+    result.skippedReasons = counts.skippedReasons
+    if let target, let trigger = options.trigger {
+      result.target = target
+      result.trigger = trigger.summary
+      result.attackSuccessRate = counts.attacked.places
+      result.targetRateWithoutTrigger = Proportion(
+        counts.targetWithoutTrigger, of: counts.attacked.total)
+    }
+    return result
   }
 }

@@ -10,6 +10,28 @@ package struct LabelledPictures {
     self.count = count
     self.read = read
   }
+
+  /// The rows of a labelled table.
+  package init(_ images: LabelledImages) {
+    self.init(count: images.count) { (index) throws(CLIPError) in
+      let picture = try images.picture(at: index)
+      return LabelledPicture(image: picture.image.image, label: Int(picture.label))
+    }
+  }
+
+  /// The rows of a data set with labels.
+  ///
+  /// Reading a row without a label throws `format`.
+  package init(_ dataset: PairDataset) {
+    self.init(count: dataset.count) { (index) throws(CLIPError) in
+      let row = try dataset.row(at: index)
+      guard let label = row.label else {
+        throw CLIPError(
+          .format, "'\(row.key)': no label; expected the index of a class; name the label column")
+      }
+      return LabelledPicture(image: try row.decoded().image, label: Int(label))
+    }
+  }
 }
 
 /// A picture and the index of its class.

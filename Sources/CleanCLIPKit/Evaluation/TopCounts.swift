@@ -1,5 +1,5 @@
 /// How often a class was among the first k of a ranking.
-struct TopCounts: Sendable {
+package struct TopCounts: Sendable {
   /// The values of k that are counted: 1, 3, 5 and 10, as far as there are classes.
   private let ks: [Int]
   private var successes: [Int]
@@ -19,14 +19,14 @@ struct TopCounts: Sendable {
   var places: [EvaluationResult.Place] {
     zip(ks, successes).map { EvaluationResult.Place(place: $0, share: Proportion($1, of: total)) }
   }
-}
 
-/// Returns how many classes score higher than `label`; of equal scores the lower index comes first.
-func rank(of label: Int, in scores: UnsafeBufferPointer<Float>) -> Int {
-  let own = scores[label]
-  var before = 0
-  for (index, score) in scores.enumerated() where score > own || (score == own && index < label) {
-    before += 1
+  /// Returns how many classes score higher than `label`; of equal scores the lower index comes first.
+  package static func rank(of label: Int, in scores: UnsafeBufferPointer<Float>) -> Int {
+    let own = scores[label]
+    var before = 0
+    for (index, score) in scores.enumerated() where score > own || (score == own && index < label) {
+      before += 1
+    }
+    return before
   }
-  return before
 }

@@ -81,7 +81,8 @@ extension Parameter {
   ) throws(CLIPError) -> Tensor {
     var format = ck_format()
     try check(ck_matmul_format(&shape, &format), "linear")
-    return try prepared("matrix \(format.id)", byteCount: format.bytes) {
+    // A square weight and its transpose have one format and two contents.
+    return try prepared("matrix \(format.id) \(isTransposed)", byteCount: format.bytes) {
       (target: Tensor) throws(CLIPError) in
       try check(
         ck_pack_matrix(
