@@ -27,6 +27,10 @@ func exitCode(of code: CLIPError.Code) -> Int32 {
 }
 
 /// Prints a line to standard error.
-func printError(_ line: String) {
-  fputs(line + "\n", stderr)
+func printError(_ line: String) { writeError(line + "\n") }
+
+/// Writes a text to standard error, unbuffered.
+func writeError(_ text: String) {
+  // Whoever closed standard error does not want to hear of it.
+  _ = Array(text.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

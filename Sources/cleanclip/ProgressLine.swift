@@ -39,16 +39,15 @@ struct ProgressLine {
       let bar =
         String(repeating: "█", count: filled)
         + String(repeating: "·", count: Self.barWidth - filled)
-      fputs("\r\u{1B}[K\(title) \(bar) \(text)  \(clock)" + (isEnd ? "\n" : ""), stderr)
-      fflush(stderr)
+      writeError("\r\u{1B}[K\(title) \(bar) \(text)  \(clock)" + (isEnd ? "\n" : ""))
     } else {
-      fputs("\(title): \(text), \(clock)\n", stderr)
+      writeError("\(title): \(text), \(clock)\n")
     }
   }
 
   /// Ends a bar that did not reach its end, so that what follows starts on a line of its own.
   func interrupt() {
-    if isTerminal && !isQuiet && last > -Double.infinity { fputs("\n", stderr) }
+    if isTerminal && !isQuiet && last > -Double.infinity { writeError("\n") }
   }
 
   private static func now() -> Double {

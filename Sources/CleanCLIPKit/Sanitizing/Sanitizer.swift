@@ -28,11 +28,12 @@ package final class Sanitizer {
     }
     let recipe = try Self.recipe(model, dataset, options)
     let messages = MessageList(log)
-    let synonyms = recipe.needs.captions && recipe.needs.views > 1
-    let augmenter = TextAugmenter(synonyms: synonyms ? Self.synonyms(messages) : nil)
+    let augments = recipe.needs.views > 1
+    let augmenter = TextAugmenter(synonyms: augments ? SynonymSource.installed() : nil)
+    if augments, recipe.needs.captions, let notice = augmenter.notice { messages.add(notice) }
     var loading = PairLoaderOptions(batchSize: options.training.batchSize)
     loading.seed = options.training.seed
-    loading.augments = recipe.needs.views > 1
+    loading.augments = augments
     loading.usesCaptions = recipe.needs.captions
     loading.usesLabels = recipe.needs.labels
     loading.workers = max(2, Threads.count / 2)
@@ -81,7 +82,8 @@ package final class Sanitizer {
         loss: CleanCLIPLoss(
           clipWeight: options.clipWeight, inmodalWeight: options.inmodalWeight))
     case .supervised:
-      let classes = try options.classCount ?? countClasses(dataset)
+      let classes: Int
+      if let count = options.classCount { classes = count } else { classes = try countClasses(dataset) }
       return try SupervisedRecipe(model, classes: classes, seed: options.training.seed)
     }
   }
@@ -102,16 +104,6 @@ package final class Sanitizer {
         "supervised: the data has no labels; expected a label column or .cls entries, got none")
     }
     return highest + 1
-  }
-
-  private static func synonyms(_ messages: MessageList) -> SynonymSource? {
-    guard let source = WordNet.installed() else {
-      messages.add(
-        "captions: WordNet is not installed, so augmentation replaces no words; "
-          + "install the package wordnet-base")
-      return nil
-    }
-    return source
   }
 
   private static func settings(_ options: SanitizeOptions, pairs: Int) -> JSONObject {
