@@ -34,7 +34,8 @@ let package = Package(
     .target(
       name: "CImages",
       linkerSettings: [
-        .linkedLibrary("turbojpeg"), .linkedLibrary("png"), .linkedLibrary("webp"),
+        .linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp"),
+        .linkedLibrary("webpdemux"),
       ]),
     .target(
       name: "COnnx",

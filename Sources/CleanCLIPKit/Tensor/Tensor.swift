@@ -114,6 +114,13 @@ package struct Tensor: Sendable {
     return result
   }
 
+  /// Lets a caller outside the engine write the elements of a single-precision tensor in place.
+  package func withMutableFloats<Result>(
+    _ body: (UnsafeMutableBufferPointer<Float>) -> Result
+  ) -> Result {
+    body(UnsafeMutableBufferPointer(start: f32, count: count))
+  }
+
   /// Returns the values as single-precision numbers, whatever the element type.
   package func floats() -> [Float] {
     switch dtype {

@@ -1,0 +1,59 @@
+# cleanclip: `make help` lists what there is to make.
+PREFIX ?= /usr/local
+SWIFT_BUILD = swift build -c release
+DATA ?= $(wildcard ../shared)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build test test-swift test-c test-python test-address lint demo bench bench-cifar \
+	install uninstall clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+setup: ## Install packages and the tokenizer's vocabulary, if missing
+	@scripts/setup.sh
+
+build: setup ## Build the library and the tools into build/
+	$(SWIFT_BUILD)
+	@scripts/stage.sh build
+
+demo: build ## Poison, train, sanitize and report on drawn pictures (up to 6 minutes)
+	@examples/demo/run.sh
+
+test: lint test-swift test-c test-python test-address ## Run every test (up to 20 minutes)
+
+test-swift: build ## Unit and numeric tests, optimised
+	$(SWIFT_BUILD) --build-tests
+	swift test -c release --skip-build
+
+test-c: build ## The C interface from C and C++
+	@Tests/CAPI/run.sh
+
+test-python: build ## The Python package
+	@scripts/setup.sh --tests
+	CLEANCLIP_LIBRARY=$(CURDIR)/build/lib/libcleanclip.so PYTHONPATH=bindings/python \
+		.venv/bin/python -m pytest -q Tests/python
+
+test-address: setup ## Memory tests: everything that reads foreign bytes, with address sanitizer
+	@scripts/test-address.sh
+
+lint: ## Format of the Swift sources, and the house rules a machine can check
+	@scripts/lint.sh
+
+bench-cifar: build ## Sanitize the poisoned CIFAR-10 checkpoints: make bench-cifar DATA=../shared
+	@scripts/setup.sh --tests
+	CLEANCLIP_LIBRARY=$(CURDIR)/build/lib/libcleanclip.so \
+		.venv/bin/python benchmarks/cifar.py --data "$(DATA)"
+
+bench: build ## Time cleanclip beside PyTorch on this machine (long)
+	@scripts/setup.sh --bench
+	.venv-bench/bin/python benchmarks/compare.py --rows $(ROWS)
+
+install: build ## Install library, header, tools and vocabulary below PREFIX
+	@scripts/stage.sh "$(DESTDIR)$(PREFIX)" --strip
+
+uninstall: ## Remove what install put below PREFIX
+	@scripts/stage.sh "$(DESTDIR)$(PREFIX)" --remove
+
+clean: ## Remove everything built
+	rm -rf .build build demo-output

@@ -1,0 +1,80 @@
+#include "onednn.hpp"
+
+namespace {
+
+using dnnl::matmul;
+using dnnl::memory;
+
+struct Plan {
+  matmul primitive;
+  memory::desc a, b, bias, c, scratchpad;
+};
+
+memory::desc matrix(int64_t rows, int64_t columns, bool transposed, ck_dtype type) {
+  memory::dims strides = transposed ? memory::dims{1, rows} : memory::dims{columns, 1};
+  return memory::desc({rows, columns}, ck::data_type(type), strides);
+}
+
+Plan make(const ck_matmul &s) {
+  memory::desc a = matrix(s.rows, s.depth, s.transposes_a, s.a);
+  memory::desc b = s.packed_b ? memory::desc({s.depth, s.columns}, ck::data_type(s.b),
+                                             memory::format_tag::any)
+                              : matrix(s.depth, s.columns, s.transposes_b, s.b);
+  memory::desc c = matrix(s.rows, s.columns, false, s.c);
+  memory::desc bias = s.has_bias ? matrix(1, s.columns, false, CK_F32) : memory::desc();
+  dnnl::primitive_attr attributes = ck::attributes(s.accumulates);
+#if DNNL_VERSION_MAJOR >= 3
+  matmul::primitive_desc description =
+      s.has_bias ? matmul::primitive_desc(ck::engine(), a, b, bias, c, attributes)
+                 : matmul::primitive_desc(ck::engine(), a, b, c, attributes);
+#else
+  matmul::desc operation = s.has_bias ? matmul::desc(a, b, bias, c) : matmul::desc(a, b, c);
+  matmul::primitive_desc description(operation, attributes, ck::engine());
+#endif
+  return {matmul(description), a, description.weights_desc(), bias, c,
+          description.scratchpad_desc()};
+}
+
+std::shared_ptr<const Plan> plan(const ck_matmul &shape) {
+  static auto &cache = *new ck::Cache<ck_matmul, Plan>;
+  return cache.find(shape, [&] { return make(shape); });
+}
+
+}  // namespace
+
+extern "C" ck_status ck_matmul_format(const ck_matmul *shape, ck_format *out) {
+  return ck::guarded([&] { *out = ck::format_of(plan(*shape)->b); });
+}
+
+extern "C" ck_status ck_matmul_run(
+    const ck_matmul *shape, const void *a, const void *b, const float *bias, void *c) {
+  return ck::guarded([&] {
+    auto found = plan(*shape);
+    std::unordered_map<int, memory> arguments = {
+        {DNNL_ARG_SRC, ck::wrap(found->a, a)},
+        {DNNL_ARG_WEIGHTS, ck::wrap(found->b, b)},
+        {DNNL_ARG_DST, ck::wrap(found->c, c)}};
+    if (shape->has_bias) arguments[DNNL_ARG_BIAS] = ck::wrap(found->bias, bias);
+    ck::execute(found->primitive, found->scratchpad, std::move(arguments));
+  });
+}
+
+extern "C" ck_status ck_pack_matrix(
+    int32_t format, int64_t rows, int64_t columns, int32_t transposed, ck_dtype type,
+    const void *source, void *target) {
+  return ck::guarded([&] {
+    ck::reorder(
+        matrix(rows, columns, transposed, type), source, ck::layout_of(format), target, false);
+  });
+}
+
+extern "C" ck_status ck_sgemm(
+    int32_t transposes_a, int32_t transposes_b, int64_t rows, int64_t columns, int64_t depth,
+    float alpha, const float *a, const float *b, float beta, float *c) {
+  return ck::guarded([&] {
+    dnnl_status_t status = dnnl_sgemm(
+        transposes_a ? 'T' : 'N', transposes_b ? 'T' : 'N', rows, columns, depth, alpha, a,
+        transposes_a ? rows : depth, b, transposes_b ? depth : columns, beta, c, columns);
+    if (status != dnnl_success) throw dnnl::error(status, "could not multiply");
+  });
+}

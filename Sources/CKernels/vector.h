@@ -1,0 +1,161 @@
+#ifndef CK_VECTOR_H
+#define CK_VECTOR_H
+
+// Sixteen lanes of single precision, written with the compiler's vector types: one AVX-512 register,
+// or two AVX or four SSE registers in the clones for older processors.
+
+#include <stdint.h>
+#include <string.h>
+
+#include "ckernels.h"
+
+#pragma clang diagnostic ignored "-Wpsabi"
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define CK_NO_CLONES 1
+#endif
+#endif
+
+// Sanitizers instrument the resolver of clones, which runs before they are ready.
+#if defined(__x86_64__) && !defined(CK_NO_CLONES)
+#define CK_CLONES \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CK_CLONES
+#endif
+
+#define CK_INLINE static inline __attribute__((always_inline))
+
+enum { LANES = 16 };
+
+typedef float vfloat __attribute__((vector_size(64)));
+typedef int32_t vint __attribute__((vector_size(64)));
+typedef uint32_t vuint __attribute__((vector_size(64)));
+typedef uint16_t vhalf __attribute__((vector_size(32)));
+
+CK_INLINE vfloat splat(float x) {
+  return (vfloat){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+}
+
+CK_INLINE vfloat choose(vint mask, vfloat yes, vfloat no) {
+  return (vfloat)((mask & (vint)yes) | (~mask & (vint)no));
+}
+
+CK_INLINE float widen(uint16_t x) {
+  uint32_t bits = (uint32_t)x << 16;
+  float result;
+  memcpy(&result, &bits, 4);
+  return result;
+}
+
+// Rounds to nearest, ties to even; NaN stays NaN.
+CK_INLINE vhalf narrow16(vfloat x) {
+  vuint bits = (vuint)x;
+  vuint rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  vuint quiet = (bits >> 16) | 0x40u;
+  vuint nan = (vuint)(x != x);
+  return __builtin_convertvector((nan & quiet) | (~nan & rounded), vhalf);
+}
+
+CK_INLINE vfloat widen16(vhalf x) {
+  return (vfloat)(__builtin_convertvector(x, vuint) << 16);
+}
+
+// Loads and stores at an element index.
+CK_INLINE vfloat load_f32(const float *p) {
+  vfloat x;
+  memcpy(&x, p, sizeof x);
+  return x;
+}
+
+CK_INLINE void store_f32(float *p, vfloat x) { memcpy(p, &x, sizeof x); }
+
+CK_INLINE vfloat load(ck_dtype type, const void *p, int64_t index) {
+  if (type == CK_F32) return load_f32((const float *)p + index);
+  vhalf x;
+  memcpy(&x, (const uint16_t *)p + index, sizeof x);
+  return widen16(x);
+}
+
+CK_INLINE void store(ck_dtype type, void *p, int64_t index, vfloat x) {
+  if (type == CK_F32) {
+    store_f32((float *)p + index, x);
+  } else {
+    vhalf h = narrow16(x);
+    memcpy((uint16_t *)p + index, &h, sizeof h);
+  }
+}
+
+// The first `lanes` elements, and zeros.
+CK_INLINE vfloat load_some(ck_dtype type, const void *p, int64_t index, int64_t lanes) {
+  if (lanes >= LANES) return load(type, p, index);
+  float buffer[LANES] = {0};
+  for (int64_t i = 0; i < lanes; i++) {
+    buffer[i] = type == CK_F32 ? ((const float *)p)[index + i]
+                               : widen(((const uint16_t *)p)[index + i]);
+  }
+  return load_f32(buffer);
+}
+
+CK_INLINE void store_some(ck_dtype type, void *p, int64_t index, int64_t lanes, vfloat x) {
+  if (lanes >= LANES) {
+    store(type, p, index, x);
+  } else if (type == CK_F32) {
+    memcpy((float *)p + index, &x, (size_t)lanes * sizeof(float));
+  } else {
+    vhalf h = narrow16(x);
+    memcpy((uint16_t *)p + index, &h, (size_t)lanes * sizeof(uint16_t));
+  }
+}
+
+CK_INLINE float sum_lanes(vfloat x) {
+  float lanes[LANES];
+  memcpy(lanes, &x, sizeof x);
+  for (int width = LANES / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; i++) lanes[i] += lanes[i + width];
+  }
+  return lanes[0];
+}
+
+CK_INLINE vfloat vmax(vfloat a, vfloat b) { return choose((vint)(a > b) | (vint)(a != a), a, b); }
+
+CK_INLINE float max_lanes(vfloat x) {
+  float lanes[LANES];
+  memcpy(lanes, &x, sizeof x);
+  float best = lanes[0];
+  for (int i = 1; i < LANES; i++) {
+    if (lanes[i] > best || lanes[i] != lanes[i]) best = lanes[i];
+  }
+  return best;
+}
+
+CK_INLINE vfloat vsqrt(vfloat x) { return __builtin_elementwise_sqrt(x); }
+
+// e^x within 2 units in the last place; 0 below the smallest normal number, NaN for NaN.
+CK_INLINE vfloat vexp(vfloat x) {
+  vint tiny = (vint)(x < splat(-87.33654f));
+  x = choose((vint)(x > splat(88.72283f)), splat(88.72283f), x);
+  x = choose(tiny, splat(-87.33654f), x);
+  vfloat shifted = x * splat(1.44269504f) + splat(12582912.f);  // rounds to an integer
+  vint exponent = (vint)shifted - (vint)splat(12582912.f);
+  vfloat n = shifted - splat(12582912.f);
+  vfloat r = x - n * splat(0.693359375f);
+  r = r - n * splat(-2.12194440e-4f);
+  vfloat p = splat(1.f / 5040);
+  p = p * r + splat(1.f / 720);
+  p = p * r + splat(1.f / 120);
+  p = p * r + splat(1.f / 24);
+  p = p * r + splat(1.f / 6);
+  p = p * r + splat(0.5f);
+  p = p * r + splat(1.f);
+  p = p * r + splat(1.f);
+  // 2^128 is out of range: half of the exponent at a time.
+  vint half = exponent >> 1;
+  vfloat scale1 = (vfloat)((half + 127) << 23);
+  vfloat scale2 = (vfloat)((exponent - half + 127) << 23);
+  vfloat result = p * scale1 * scale2;
+  return choose(tiny, splat(0.f), result);
+}
+
+#endif

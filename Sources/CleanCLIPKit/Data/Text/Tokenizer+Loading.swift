@@ -1,0 +1,135 @@
+internal import Glibc
+
+extension Tokenizer {
+  /// Bytes that a vocabulary file may have when decompressed; CLIP's are 4 MB.
+  private static let sizeLimit = 64 << 20
+
+  /// Reads a vocabulary: OpenAI's `bpe_simple_vocab_16e6.txt`, plain or compressed with gzip, Hugging
+  /// Face's `tokenizer.json`, either of its `vocab.json` and `merges.txt`, or a folder with one of them.
+  ///
+  /// The form is told from the content, so that any file name will do.
+  /// - Throws: `notFound`, `io`, `format`, or `unsupported` for a tokenizer of another kind.
+  package static func load(path: String) throws(CLIPError) -> Tokenizer {
+    try CLIPError.checkPath(path)
+    if isFolder(path) {
+      guard let file = vocabularyFile(in: path) else {
+        throw CLIPError(
+          .notFound,
+          "'\(path)': no tokenizer in this folder; expected one of "
+            + fileNames.joined(separator: ", "))
+      }
+      return try load(path: file)
+    }
+    let vocabularyPath = path.hasSuffix("merges.txt") ? sibling("vocab.json", of: path) : path
+    if vocabularyPath != path, !MappedFile.exists(vocabularyPath) {
+      throw CLIPError(
+        .notFound, "'\(path)': merges without ids; expected vocab.json in the same folder")
+    }
+    let bytes = try CompressedFile.read(vocabularyPath, limit: sizeLimit)
+    let first = bytes.first { !Unicode.Scalar($0).properties.isWhitespace }
+    guard first == UInt8(ascii: "{") else {
+      return Tokenizer(try TokenizerDefinition.openAI(bytes, name: path))
+    }
+    let file = try JSONValue.parse(String(decoding: bytes, as: UTF8.self), name: vocabularyPath)
+    if file["model"]?.object != nil {
+      return Tokenizer(try TokenizerDefinition.tokenizerJSON(file, name: path))
+    }
+    let merges = sibling("merges.txt", of: vocabularyPath)
+    guard let vocabulary = file.object, MappedFile.exists(merges) else {
+      throw CLIPError(
+        .notFound, "'\(path)': ids without merges; expected merges.txt in the same folder")
+    }
+    return Tokenizer(
+      try TokenizerDefinition.huggingFace(
+        vocabulary: vocabulary, merges: try CompressedFile.read(merges, limit: sizeLimit),
+        name: path))
+  }
+
+  /// Finds and reads the vocabulary of a model: the file beside it, else the installed one.
+  ///
+  /// The installed one is named by the environment variable `CLEANCLIP_TOKENIZER`, or lies in
+  /// `share/cleanclip` beside the folder of the program or library, or in the project's `.data`.
+  /// - Parameter model: path of the model, or two paths with a comma between.
+  /// - Throws: `notFound`, saying where it was looked for; as `load` for the file that was found.
+  package static func find(besideModel model: String?) throws(CLIPError) -> Tokenizer {
+    var folders: [String] = []
+    for path in model.map({ $0.split(separator: ",").map(String.init) }) ?? [] {
+      folders.append(isFolder(path) ? path : sibling("", of: path))
+    }
+    for folder in folders {
+      if let file = vocabularyFile(in: folder) { return try load(path: file) }
+    }
+    if let path = getenv("CLEANCLIP_TOKENIZER").map({ String(cString: $0) }), !path.isEmpty {
+      return try load(path: path)
+    }
+    for folder in installedFolders() where !folders.contains(folder) {
+      if let file = vocabularyFile(in: folder) { return try load(path: file) }
+      folders.append(folder)
+    }
+    throw CLIPError(
+      .notFound,
+      "tokenizer: no vocabulary; expected bpe_simple_vocab_16e6.txt.gz, vocab.json or "
+        + "tokenizer.json in "
+        + folders.map { "'\($0)'" }.joined(separator: ", ")
+        + "; name the file, set CLEANCLIP_TOKENIZER, or run 'make setup'")
+  }
+
+  /// Names of vocabulary files, the most specific first.
+  private static let fileNames = [
+    "tokenizer.json", "vocab.json", "bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt",
+  ]
+
+  private static func vocabularyFile(in folder: String) -> String? {
+    fileNames.map { join(folder, $0) }.first { path in
+      // A vocabulary without merges belongs to another kind of tokenizer.
+      MappedFile.exists(path)
+        && (!path.hasSuffix("vocab.json") || MappedFile.exists(sibling("merges.txt", of: path)))
+    }
+  }
+
+  /// Folders for shared files, from where this code was loaded: `../share/cleanclip`, and `.data` of
+  /// every folder above, which finds the project's from its build folder.
+  private static func installedFolders() -> [String] {
+    guard let image = loadedFile(containing: UInt(bitPattern: #dsohandle)) else { return [] }
+    var parts = image.split(separator: "/").dropLast()
+    var folders = ["/" + (parts.dropLast() + ["share", "cleanclip"]).joined(separator: "/")]
+    while !parts.isEmpty {
+      folders.append("/" + (parts + [".data"]).joined(separator: "/"))
+      parts.removeLast()
+    }
+    return folders
+  }
+
+  /// The program or library that is mapped at an address, from `/proc/self/maps`.
+  private static func loadedFile(containing address: UInt) -> String? {
+    guard let maps = fopen("/proc/self/maps", "re") else { return nil }
+    defer { fclose(maps) }
+    var line: UnsafeMutablePointer<CChar>?
+    var capacity = 0
+    defer { free(line) }
+    while getline(&line, &capacity, maps) > 0, let text = line.map({ String(cString: $0) }) {
+      // start-end permissions offset device inode path
+      let fields = text.split(separator: " ", maxSplits: 5)
+      let bounds = fields.first?.split(separator: "-").compactMap { UInt($0, radix: 16) } ?? []
+      guard bounds.count == 2, fields.count == 6, bounds[0] <= address, address < bounds[1] else {
+        continue
+      }
+      return fields[5].drop { $0 == " " }.split(separator: "\n").first.map(String.init)
+    }
+    return nil
+  }
+
+  private static func sibling(_ name: String, of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return name.isEmpty ? "." : name }
+    return name.isEmpty ? String(path[..<slash]) : path[...slash] + name
+  }
+
+  private static func join(_ folder: String, _ name: String) -> String {
+    folder.hasSuffix("/") ? folder + name : folder + "/" + name
+  }
+
+  private static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+}

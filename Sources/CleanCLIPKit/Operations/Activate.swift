@@ -1,0 +1,41 @@
+internal import CKernels
+
+extension Activation {
+  fileprivate var kernel: ck_activation {
+    switch self {
+    case .quickGELU: CK_QUICK_GELU
+    case .gelu: CK_GELU
+    case .geluTanh: CK_GELU_TANH
+    }
+  }
+}
+
+extension Tape {
+  /// Returns the activation of each element; see `Activation` for the formulas.
+  package func activate(
+    _ x: Variable, _ activation: Activation
+  ) throws(CLIPError) -> Variable {
+    let dtype = x.value.dtype
+    let kind = activation.kernel
+    let y = try Tensor(x.shape, dtype)
+    ck_activate(dtype.kernel, kind, x.value.bytes, y.bytes, Int64(y.count))
+    return record(y, dependsOnGradient: x.requiresGradient) { (dy: Tensor) throws(CLIPError) in
+      let dx = try Tensor(dy.shape, dtype)
+      ck_activate_backward(
+        dtype.kernel, kind, x.value.bytes, dy.bytes, dx.bytes, Int64(dy.count))
+      try self.accumulate(dx, into: x)
+    }
+  }
+
+  /// Returns `max(x, 0)`.
+  package func relu(_ x: Variable) throws(CLIPError) -> Variable {
+    let dtype = x.value.dtype
+    let y = try Tensor(x.shape, dtype)
+    ck_relu(dtype.kernel, x.value.bytes, y.bytes, Int64(y.count))
+    return record(y, dependsOnGradient: x.requiresGradient) { (dy: Tensor) throws(CLIPError) in
+      let dx = try Tensor(dy.shape, dtype)
+      ck_relu_backward(dtype.kernel, y.bytes, dy.bytes, dx.bytes, Int64(dy.count))
+      try self.accumulate(dx, into: x)
+    }
+  }
+}

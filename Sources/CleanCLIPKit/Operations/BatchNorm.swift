@@ -1,0 +1,134 @@
+internal import CKernels
+
+/// The state of a batch-normalisation layer (Ioffe and Szegedy 2015).
+package final class BatchNorm {
+  /// `[C]`.
+  package let gain: Parameter
+  /// `[C]`.
+  package let bias: Parameter
+  /// `[C]`, written by training.
+  package let runningMean: Tensor
+  /// `[C]`, written by training.
+  package let runningVariance: Tensor
+  package let epsilon: Float
+  /// The share of a batch in the running statistics.
+  package let momentum: Float
+
+  package init(
+    gain: Parameter, bias: Parameter, runningMean: Tensor, runningVariance: Tensor,
+    epsilon: Float, momentum: Float = 0.1
+  ) {
+    precondition(bias.shape == gain.shape && runningMean.shape == gain.shape)
+    precondition(runningVariance.shape == gain.shape)
+    self.gain = gain
+    self.bias = bias
+    self.runningMean = runningMean
+    self.runningVariance = runningVariance
+    self.epsilon = epsilon
+    self.momentum = momentum
+  }
+
+  /// Moves the running statistics towards those of a batch of `rows`, whose variance is unbiased
+  /// first, as PyTorch does.
+  fileprivate func updateRunningStatistics(mean: Tensor, variance: Tensor, rows: Int) {
+    let correction = Float(rows) / Float(max(1, rows - 1))
+    for c in 0..<gain.value.count {
+      runningMean.f32[c] += momentum * (mean.f32[c] - runningMean.f32[c])
+      runningVariance.f32[c] += momentum * (variance.f32[c] * correction - runningVariance.f32[c])
+    }
+  }
+}
+
+extension Tape {
+  /// Normalises each channel, then scales and shifts it.
+  ///
+  /// ```
+  /// y = (x - mean) / sqrt(variance + epsilon) · gain + bias        then max(y, 0) where asked
+  /// ```
+  ///
+  /// A training tape takes mean and biased variance from the batch, and moves the running statistics
+  /// when it records; forward passes without a record, as in gradient caching, leave them alone.
+  /// Otherwise the running statistics are used.
+  ///
+  /// - Parameter x: `[…, C]`.
+  package func batchNorm(
+    _ x: Variable, _ norm: BatchNorm, followedByReLU: Bool
+  ) throws(CLIPError) -> Variable {
+    let dtype = x.value.dtype
+    let rows = x.shape.rows
+    let channels = x.shape.columns
+    precondition(norm.gain.shape == [channels] && rows > 0, "one gain for each channel")
+    let usesBatch = isTraining
+    let (mean, variance) =
+      usesBatch
+      ? try statistics(x.value) : (try norm.runningMean.copy(), norm.runningVariance)
+    if usesBatch && isRecording {
+      norm.updateRunningStatistics(mean: mean, variance: variance, rows: rows)
+    }
+
+    let rstd = try Tensor([channels])
+    let scale = try Tensor([channels])
+    let shift = try Tensor([channels])
+    for c in 0..<channels {
+      rstd.f32[c] = 1 / (variance.f32[c] + norm.epsilon).squareRoot()
+      scale.f32[c] = norm.gain.value.f32[c] * rstd.f32[c]
+      shift.f32[c] = norm.bias.value.f32[c] - mean.f32[c] * scale.f32[c]
+    }
+    let y = try Tensor(x.shape, dtype)
+    ck_scale_shift(
+      dtype.kernel, x.value.bytes, scale.f32, shift.f32, followedByReLU ? 1 : 0, Int64(rows),
+      Int64(channels), y.bytes)
+
+    let isTrained = norm.gain.isTrainable || norm.bias.isTrainable
+    return record(y, dependsOnGradient: x.requiresGradient || isTrained) {
+      (dy: Tensor) throws(CLIPError) in
+      let sums = try Tensor([channels])
+      let products = try Tensor([channels])
+      let partials = try Tensor([Int(ck_partial_floats(Int64(rows), Int64(2 * channels)))])
+      let mask = followedByReLU ? y.bytes : nil
+      ck_batch_norm_reduce(
+        dtype.kernel, x.value.bytes, mask, dy.bytes, mean.f32, rstd.f32, Int64(rows),
+        Int64(channels), sums.f32, products.f32, partials.f32)
+      if norm.gain.isTrainable { try norm.gain.addGradient(products) }
+      if norm.bias.isTrainable { try norm.bias.addGradient(sums) }
+      guard x.requiresGradient else { return }
+
+      // dx = gain · rstd · (g - mean(g) - n · mean(g · n)) with n the normalised x, as a·g + b·x + c;
+      // running statistics are constants, and b and c vanish.
+      let b = try Tensor.zeros([channels])
+      let c = try Tensor.zeros([channels])
+      if usesBatch {
+        for i in 0..<channels {
+          b.f32[i] = -scale.f32[i] * rstd.f32[i] * products.f32[i] / Float(rows)
+          c.f32[i] = -scale.f32[i] * sums.f32[i] / Float(rows) - b.f32[i] * mean.f32[i]
+        }
+      }
+      let dx = try Tensor(x.shape, dtype)
+      ck_batch_norm_backward(
+        dtype.kernel, x.value.bytes, mask, dy.bytes, scale.f32, b.f32, c.f32, Int64(rows),
+        Int64(channels), dx.bytes)
+      try self.accumulate(dx, into: x)
+    }
+  }
+
+  /// Returns mean and biased variance of each channel.
+  private func statistics(_ x: Tensor) throws(CLIPError) -> (mean: Tensor, variance: Tensor) {
+    let rows = Int64(x.shape.rows)
+    let channels = Int64(x.shape.columns)
+    let mean = try Tensor([x.shape.columns])
+    let variance = try Tensor([x.shape.columns])
+    let partials = try Tensor([Int(ck_partial_floats(rows, 2 * channels))])
+    ck_batch_statistics(
+      x.dtype.kernel, x.bytes, rows, channels, mean.f32, variance.f32, partials.f32)
+    return (mean, variance)
+  }
+}
+
+extension Parameter {
+  /// Adds a single-precision gradient of the parameter's shape.
+  package func addGradient(_ addend: Tensor) throws(CLIPError) {
+    precondition(addend.shape == shape, "a gradient has the shape of its parameter")
+    let sum = try accumulatedGradient()
+    ck_add(CK_F32, sum.bytes, addend.bytes, sum.bytes, Int64(sum.count))
+  }
+}

@@ -1,0 +1,43 @@
+internal import CKernels
+
+extension Tape {
+  /// Normalises each row to zero mean and unit variance, then scales and shifts it
+  /// (Ba, Kiros and Hinton 2016).
+  ///
+  /// ```
+  /// y = (x - mean) / sqrt(variance + epsilon) · gain + bias
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - x: `[N, D]`.
+  ///   - gain: `[D]`.
+  ///   - bias: `[D]`.
+  package func layerNorm(
+    _ x: Variable, gain: Parameter, bias: Parameter, epsilon: Float
+  ) throws(CLIPError) -> Variable {
+    let dtype = x.value.dtype
+    let rows = Int64(x.shape.rows)
+    let columns = Int64(x.shape.columns)
+    precondition(gain.shape == [x.shape.columns] && bias.shape == gain.shape)
+    let y = try Tensor(x.shape, dtype)
+    let mean = try Tensor([x.shape.rows])
+    let rstd = try Tensor([x.shape.rows])
+    ck_layer_norm(
+      dtype.kernel, x.value.bytes, gain.value.f32, bias.value.f32, epsilon, rows, columns, y.bytes,
+      mean.f32, rstd.f32)
+
+    let isTrained = gain.isTrainable || bias.isTrainable
+    return record(y, dependsOnGradient: x.requiresGradient || isTrained) {
+      (dy: Tensor) throws(CLIPError) in
+      let dx = x.requiresGradient ? try Tensor(x.shape, dtype) : nil
+      let dGain = gain.isTrainable ? try gain.gradientTarget() : nil
+      let dBias = bias.isTrainable ? try bias.gradientTarget() : nil
+      let partials = try Tensor([Int(ck_partial_floats(rows, 2 * columns))])
+      ck_layer_norm_backward(
+        dtype.kernel, x.value.bytes, dy.bytes, gain.value.f32, mean.f32, rstd.f32, rows, columns,
+        dx?.bytes, dGain?.tensor.f32, dBias?.tensor.f32, dGain?.accumulates == true ? 1 : 0,
+        dBias?.accumulates == true ? 1 : 0, partials.f32)
+      if let dx { try self.accumulate(dx, into: x) }
+    }
+  }
+}

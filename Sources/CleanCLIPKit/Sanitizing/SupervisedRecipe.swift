@@ -1,0 +1,81 @@
+/// Supervised fine-tuning, the paper's second defence: a linear head on raw image features and
+/// cross-entropy on labelled pictures, with the whole image tower trained.
+///
+/// The tower goes back into the model; the text tower and the temperature stay as they are. Weight
+/// decay is as in `WeightDecay`: the authors' code exempts biases only here, and so decays the gains
+/// of norms.
+package final class SupervisedRecipe: Recipe {
+  package let name = "supervised"
+  package let model: CLIPModel
+  package let parameters: [Parameter]
+  /// `head.weight` `[K, E]` and `head.bias` `[K]`.
+  package let headWeight: Parameter
+  package let headBias: Parameter
+
+  /// Adds a head with PyTorch's initial values to the image tower.
+  ///
+  /// - Throws: `invalidArgument` for fewer than two classes; `unsupported` without an image tower;
+  ///   `format` when weights are not finite.
+  package init(_ model: CLIPModel, classes: Int, seed: UInt64) throws(CLIPError) {
+    guard classes >= 2, classes <= 1_048_576 else {
+      throw CLIPError(
+        .invalidArgument,
+        "supervised: labels make no task; expected 2 to 1048576 classes, got \(classes)")
+    }
+    guard model.configuration.vision != nil else {
+      throw CLIPError(
+        .unsupported,
+        "supervised: the model has no image tower; expected visual weights, got text only")
+    }
+    let broken = model.nonFiniteTensors()
+    guard broken.isEmpty else { throw CLIPError.nonFinite(broken) }
+    self.model = model
+    let width = model.configuration.embedDim
+    let head = try ParameterTable(
+      [
+        TensorSpecification("head.weight", [classes, width], .layer(inputs: width)),
+        TensorSpecification("head.bias", [classes], .layer(inputs: width)),
+      ], seed: seed)
+    headWeight = head.parameter("head.weight")
+    headBias = head.parameter("head.bias")
+    parameters = model.imageParameters.filter(\.isTrainable) + head.parameters
+  }
+
+  package var classes: Int { headBias.shape[0] }
+  package var needs: BatchNeeds { BatchNeeds(views: 1, captions: false, labels: true) }
+  package var smallestBatch: Int { 1 }
+  package var settings: [String: String] { ["classes": "\(classes)"] }
+  package var state: [(name: String, tensor: Tensor)] {
+    model.stateDict().filter { $0.name.hasPrefix("visual.") } + head
+  }
+
+  /// The head's tensors, for saving.
+  package var head: [(name: String, tensor: Tensor)] {
+    [(headWeight.name, headWeight.value), (headBias.name, headBias.value)]
+  }
+
+  package func accumulateGradients(
+    _ batch: TrainingBatch, precision: DType, chunkSize: Int?
+  ) throws(CLIPError) -> StepLosses {
+    guard let labels = batch.labels else {
+      throw CLIPError(
+        .invalidArgument,
+        "supervised: the data has no labels; expected a label column, got captions only")
+    }
+    var loss = 0.0
+    for range in batch.chunks(of: chunkSize) {
+      let chunk = try batch.pairs(range)
+      let share = Double(range.count) / Double(batch.count)
+      let tape = Tape(precision: precision, isTraining: true)
+      let features = try model.imageFeatures(tape, Variable(chunk.pixels))
+      let logits = try tape.linear(features, weight: headWeight, bias: headBias)
+      let result = try CrossEntropy.evaluate(
+        logits: try logits.value.converted(to: .f32), labels: Array(labels[range]), weight: share)
+      loss += result.loss
+      try tape.backward(logits, gradient: try result.gradient.converted(to: logits.value.dtype))
+    }
+    return StepLosses(loss: loss)
+  }
+
+  package func didUpdate() {}
+}

@@ -1,0 +1,34 @@
+/// Where a trainer takes its batches from: a loader over a data set, or memory.
+package struct BatchSource {
+  /// The pairs of the data set.
+  package let pairs: Int
+  /// Complete batches of one epoch; the remainder is left out, as in the paper.
+  package let batchesPerEpoch: Int
+  /// What tells this data set from another in a saved training state: files, sizes, options.
+  package let identity: String
+  /// Opens epoch `epoch` (from 0) at batch `firstBatch`.
+  ///
+  /// The batches of an epoch depend on the seed and the epoch alone, so that opening at
+  /// `firstBatch` gives what the epoch opened at 0 gives after as many batches.
+  package let open: (_ epoch: Int, _ firstBatch: Int) throws(CLIPError) -> BatchStream
+
+  package init(
+    pairs: Int, batchesPerEpoch: Int, identity: String,
+    open: @escaping (_ epoch: Int, _ firstBatch: Int) throws(CLIPError) -> BatchStream
+  ) {
+    self.pairs = pairs
+    self.batchesPerEpoch = batchesPerEpoch
+    self.identity = identity
+    self.open = open
+  }
+}
+
+/// The batches of one epoch.
+package struct BatchStream {
+  /// Returns the next batch, or `nil` at the end of the epoch.
+  package let next: () throws(CLIPError) -> TrainingBatch?
+
+  package init(next: @escaping () throws(CLIPError) -> TrainingBatch?) {
+    self.next = next
+  }
+}

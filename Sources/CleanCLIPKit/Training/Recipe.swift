@@ -1,0 +1,46 @@
+/// A way of training a model: which parameters, on what loss.
+///
+/// The trainer does the rest: batches, schedule, optimizer, saved state, progress.
+package protocol Recipe: AnyObject {
+  /// What the command line calls it.
+  var name: String { get }
+  var model: CLIPModel { get }
+  /// What each batch must hold.
+  var needs: BatchNeeds { get }
+  /// The fewest pairs that make a loss.
+  var smallestBatch: Int { get }
+  /// What the optimizer changes.
+  var parameters: [Parameter] { get }
+  /// Everything that training changes, running statistics included, by unique name.
+  var state: [(name: String, tensor: Tensor)] { get }
+  /// The recipe's own options, to tell its saved state from that of another run.
+  var settings: [String: String] { get }
+
+  /// Adds the gradient of the batch's loss into `Parameter.gradient`.
+  ///
+  /// - Parameters:
+  ///   - batch: with what `needs` asks for.
+  ///   - precision: element type of activations.
+  ///   - chunkSize: pairs whose activations are held at once; `nil` for all.
+  /// - Returns: the losses, which may be NaN.
+  func accumulateGradients(
+    _ batch: TrainingBatch, precision: DType, chunkSize: Int?
+  ) throws(CLIPError) -> StepLosses
+
+  /// Puts parameters back into their range after an update.
+  func didUpdate()
+}
+
+/// What a recipe reads of a batch.
+package struct BatchNeeds: Equatable, Sendable {
+  /// 1 for originals, 2 for originals and augmentations.
+  package var views: Int
+  package var captions: Bool
+  package var labels: Bool
+
+  package init(views: Int, captions: Bool, labels: Bool) {
+    self.views = views
+    self.captions = captions
+    self.labels = labels
+  }
+}

@@ -1,0 +1,235 @@
+internal import Glibc
+
+/// Trains a model with a recipe: epochs of batches, AdamW on a warm-up and cosine schedule, a state
+/// to go on from, progress and cancelling.
+///
+/// The same seed, data, options, threads and machine give the same weights bit for bit, with or
+/// without an interruption that was resumed.
+package final class Trainer {
+  private let recipe: any Recipe
+  private let source: BatchSource
+  private let options: TrainingOptions
+  private let schedule: LearningRateSchedule
+  private let optimizer: AdamW
+  private let identity: [String: String]
+  private var position = TrainingState.Position()
+  private var history = TrainingHistory()
+  private var clock = Clock()
+
+  /// Times of this process's part of the run.
+  private struct Clock {
+    var start = 0.0
+    var waiting = 0.0
+    var pairs = 0
+    /// When the epoch began, moved back by what an interrupted run had spent in it.
+    var epochStart = 0.0
+  }
+
+  /// Checks options against the data, allocates the optimizer, and reads the state to resume from.
+  ///
+  /// - Throws: `invalidArgument` for options that cannot be; `state` or `format` for a state that
+  ///   does not fit; `outOfMemory`.
+  package init(
+    _ recipe: any Recipe, source: BatchSource, options: TrainingOptions
+  ) throws(CLIPError) {
+    try options.validate()
+    guard options.batchSize >= recipe.smallestBatch else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: batch_size is too small for \(recipe.name); expected at least "
+          + "\(recipe.smallestBatch), got \(options.batchSize)")
+    }
+    guard source.pairs > 0 else {
+      throw CLIPError(
+        .invalidArgument, "data: the data set is empty; expected captioned pictures, got none")
+    }
+    guard source.batchesPerEpoch > 0, options.batchSize <= source.pairs else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: batch_size is larger than the data set; expected at most \(source.pairs), "
+          + "got \(options.batchSize); use a smaller batch or more data")
+    }
+    let (steps, overflow) = source.batchesPerEpoch.multipliedReportingOverflow(by: options.epochs)
+    guard !overflow, steps < 1 << 52 else {
+      throw CLIPError(
+        .invalidArgument, "options: epochs is out of range; expected fewer steps, "
+          + "got \(options.epochs) epochs of \(source.batchesPerEpoch)")
+    }
+    self.recipe = recipe
+    self.source = source
+    self.options = options
+    schedule = LearningRateSchedule(
+      base: options.learningRate, warmup: options.warmup, total: steps)
+    for parameter in recipe.parameters { parameter.gradient = nil }
+    optimizer = try AdamW(recipe.parameters, options: options.adam)
+    identity = Self.identity(recipe, source, options)
+    if options.resume, let directory = options.stateDirectory,
+      TrainingState.exists(in: directory)
+    {
+      (position, history) = try TrainingState.load(
+        into: savedTensors, identity: identity, from: directory)
+      optimizer.resume(afterSteps: position.step)
+      for parameter in recipe.parameters { parameter.valueDidChange() }
+    }
+  }
+
+  /// Trains to the end.
+  ///
+  /// - Parameter progress: called after each step on the calling thread; `false` cancels.
+  /// - Returns: the losses of each epoch, those before an interruption included.
+  /// - Throws: `cancelled`, with the state saved; `state` when a loss or a gradient is not finite,
+  ///   with the weights of the last step before; what data and state files throw.
+  package func run(
+    progress: (TrainingProgress) -> Bool = { _ in true }
+  ) throws(CLIPError) -> TrainingHistory {
+    defer { for parameter in recipe.parameters { parameter.gradient = nil } }
+    clock.start = monotonicSeconds()
+    while position.epoch < options.epochs {
+      clock.epochStart = monotonicSeconds() - position.seconds
+      try runEpoch(progress)
+      let count = Double(max(1, position.batch))
+      history.epochs.append(
+        TrainingHistory.Epoch(
+          epoch: position.epoch + 1, steps: position.batch,
+          losses: StepLosses(
+            loss: position.sums.loss / count,
+            crossmodalLoss: position.sums.crossmodalLoss / count,
+            inmodalLoss: position.sums.inmodalLoss / count),
+          logitScale: logitScale, seconds: monotonicSeconds() - clock.epochStart))
+      history.steps = position.step
+      position = TrainingState.Position(
+        epoch: position.epoch + 1, step: position.step, plan: position.plan)
+      try save()
+    }
+    return history
+  }
+
+  private func runEpoch(_ progress: (TrainingProgress) -> Bool) throws(CLIPError) {
+    let stream = try source.open(position.epoch, position.batch)
+    while position.batch < source.batchesPerEpoch {
+      let start = monotonicSeconds()
+      let next = try stream.next()
+      clock.waiting += monotonicSeconds() - start
+      guard let batch = next else { break }
+      let rate = schedule.rate(at: position.step)
+      let losses = try step(batch, learningRate: rate)
+      position.step += 1
+      position.batch += 1
+      position.sums.loss += losses.loss
+      position.sums.crossmodalLoss += losses.crossmodalLoss
+      position.sums.inmodalLoss += losses.inmodalLoss
+      clock.pairs += batch.count
+      let goesOn = progress(report(losses, rate))
+      if !goesOn {
+        position.seconds = monotonicSeconds() - clock.epochStart
+        try save()
+        throw CLIPError(
+          .cancelled,
+          "\(recipe.name): cancelled after step \(position.step) of \(schedule.total)"
+            + (options.stateDirectory.map { "; resume from '\($0)'" } ?? ""))
+      }
+      if options.saveEvery > 0, position.step % options.saveEvery == 0,
+        position.batch < source.batchesPerEpoch
+      {
+        position.seconds = monotonicSeconds() - clock.epochStart
+        try save()
+      }
+    }
+    guard position.batch > 0 else {
+      throw CLIPError(
+        .invalidArgument,
+        "data: epoch \(position.epoch + 1) has no complete batch; expected "
+          + "\(source.batchesPerEpoch) of \(options.batchSize) pairs, got none")
+    }
+  }
+
+  /// One update, or an error and no change at all.
+  private func step(
+    _ batch: TrainingBatch, learningRate: Float
+  ) throws(CLIPError) -> StepLosses {
+    try check(batch)
+    if position.plan == nil, options.chunkSize == nil, let budget = options.memoryBudget {
+      position.plan = try MemoryPlan.measure(
+        recipe, batch, precision: options.precision, budget: budget)
+      optimizer.clearGradients()
+    }
+    let snapshot = try BatchNormSnapshot(recipe.model)
+    let losses: StepLosses
+    do throws(CLIPError) {
+      losses = try recipe.accumulateGradients(
+        batch, precision: options.precision, chunkSize: options.chunkSize ?? position.plan?.chunkSize)
+    } catch {
+      snapshot.restore()
+      throw error
+    }
+    let broken = losses.loss.isFinite ? optimizer.nonFiniteGradients() : []
+    guard losses.loss.isFinite, broken.isEmpty else {
+      snapshot.restore()
+      let what = losses.loss.isFinite ? "the gradient of '\(broken[0])'" : "the loss"
+      throw CLIPError(
+        .state,
+        "\(recipe.name): \(what) is not finite at step \(position.step + 1) of \(schedule.total) "
+          + "(epoch \(position.epoch + 1)); expected a finite number, got \(losses.loss) as loss; "
+          + "the model keeps the weights of step \(position.step); use a lower learning rate")
+    }
+    optimizer.update(learningRate: learningRate)
+    recipe.didUpdate()
+    return losses
+  }
+
+  private func check(_ batch: TrainingBatch) throws(CLIPError) {
+    let rows = batch.views * batch.count
+    guard batch.count > 0, batch.views == recipe.needs.views, batch.pixels.shape[0] == rows,
+      !recipe.needs.captions || batch.tokens.count == rows,
+      !recipe.needs.labels || batch.labels?.count == batch.count
+    else {
+      throw CLIPError(
+        .invalidArgument,
+        "data: a batch does not fit \(recipe.name); expected \(recipe.needs), got pixels "
+          + "\(batch.pixels.shape), \(batch.views) views, \(batch.tokens.count) captions, "
+          + "\(batch.labels?.count ?? 0) labels")
+    }
+  }
+
+  private var logitScale: Float { expf(recipe.model.logitScale.value.f32[0]) }
+
+  private func report(_ losses: StepLosses, _ rate: Float) -> TrainingProgress {
+    let elapsed = max(1e-9, monotonicSeconds() - clock.start)
+    return TrainingProgress(
+      epoch: position.epoch + 1, epochs: options.epochs, step: position.step,
+      steps: schedule.total, losses: losses, learningRate: rate, logitScale: logitScale,
+      samplesPerSecond: Double(clock.pairs) / elapsed, waitingShare: clock.waiting / elapsed,
+      plannedBytes: position.plan?.plannedBytes ?? 0)
+  }
+
+  private var savedTensors: [(name: String, tensor: Tensor)] {
+    recipe.state.map { ("model." + $0.name, $0.tensor) } + optimizer.state()
+  }
+
+  private func save() throws(CLIPError) {
+    guard let directory = options.stateDirectory else { return }
+    try TrainingState.save(
+      savedTensors, position: position, history: history, identity: identity, in: directory)
+  }
+
+  /// What must agree for a state to belong to this run.
+  private static func identity(
+    _ recipe: any Recipe, _ source: BatchSource, _ options: TrainingOptions
+  ) -> [String: String] {
+    var weights = Fingerprint()
+    for (_, tensor) in recipe.state { weights.add(tensor) }
+    var identity = [
+      "recipe": recipe.name, "data": source.identity, "pairs": "\(source.pairs)",
+      "model": "\(recipe.model.configuration)", "initial_weights": weights.text,
+      "epochs": "\(options.epochs)", "batch_size": "\(options.batchSize)",
+      "learning_rate": "\(options.learningRate)", "warmup": "\(options.warmup)",
+      "weight_decay": "\(options.adam.weightDecay)", "beta1": "\(options.adam.beta1)",
+      "beta2": "\(options.adam.beta2)", "epsilon": "\(options.adam.epsilon)",
+      "seed": "\(options.seed)", "precision": "\(options.precision)",
+      "chunk_size": options.chunkSize.map { "\($0)" } ?? "none",
+      "memory_budget": options.memoryBudget.map { "\($0)" } ?? "none",
+    ]
+    for (key, value) in recipe.settings { identity[key] = value }
+    return identity
+  }
+}

@@ -1,0 +1,56 @@
+/// Where a run is, after each step.
+package struct TrainingProgress: Equatable, Sendable {
+  /// From 1.
+  package var epoch: Int
+  package var epochs: Int
+  /// Steps done, of the whole run.
+  package var step: Int
+  package var steps: Int
+  package var losses: StepLosses
+  package var learningRate: Float
+  /// s, the factor of the similarities (not its logarithm).
+  package var logitScale: Float
+  /// Pairs a second since the run started or was resumed.
+  package var samplesPerSecond: Double
+  /// Share of the time spent waiting for data.
+  package var waitingShare: Double
+  /// Bytes of tensors that the plan under `memoryBudget` expects at most; 0 without a budget.
+  package var plannedBytes: Int
+}
+
+/// The losses of one step.
+package struct StepLosses: Equatable, Sendable {
+  /// What is minimised.
+  package var loss: Double
+  /// The multimodal contrastive loss, unweighted; 0 when the recipe has none.
+  package var crossmodalLoss = 0.0
+  /// The unimodal self-supervised loss, unweighted; 0 when the recipe has none.
+  package var inmodalLoss = 0.0
+
+  package init(loss: Double, crossmodalLoss: Double = 0, inmodalLoss: Double = 0) {
+    self.loss = loss
+    self.crossmodalLoss = crossmodalLoss
+    self.inmodalLoss = inmodalLoss
+  }
+}
+
+/// What a run did, epoch by epoch.
+package struct TrainingHistory: Equatable, Sendable {
+  /// One pass over the data.
+  package struct Epoch: Equatable, Sendable {
+    /// From 1.
+    package var epoch: Int
+    package var steps: Int
+    /// Means over the steps.
+    package var losses: StepLosses
+    /// s at the end.
+    package var logitScale: Float
+    package var seconds: Double
+  }
+
+  package var epochs: [Epoch] = []
+  /// Steps of the whole run, those before an interruption included.
+  package var steps = 0
+
+  package init() {}
+}

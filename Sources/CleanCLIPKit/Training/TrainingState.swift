@@ -1,0 +1,169 @@
+internal import Glibc
+
+/// What is needed to go on with a run as if it had not stopped: a safetensors file with the weights,
+/// the optimizer's moments, the position, and what tells this run from another.
+struct TrainingState {
+  /// Where the run is.
+  struct Position: Equatable {
+    /// From 0.
+    var epoch = 0
+    /// Batches done of that epoch.
+    var batch = 0
+    /// Updates done of the whole run.
+    var step = 0
+    /// Sums of the losses of the epoch so far.
+    var sums = StepLosses(loss: 0)
+    /// Seconds spent in the epoch so far.
+    var seconds = 0.0
+    /// The plan under the memory budget, which a measurement after resuming might not repeat.
+    var plan: MemoryPlan?
+  }
+
+  static let fileName = "training-state.safetensors"
+  private static let format = "cleanclip training state 1"
+
+  /// Saves a state, replacing an older one atomically.
+  ///
+  /// - Parameters:
+  ///   - tensors: weights, statistics and moments.
+  ///   - identity: options, model and data of the run.
+  static func save(
+    _ tensors: [(name: String, tensor: Tensor)], position: Position, history: TrainingHistory,
+    identity: [String: String], in directory: String
+  ) throws(CLIPError) {
+    if mkdir(directory, 0o777) != 0 && errno != EEXIST {
+      throw CLIPError(
+        .io,
+        "'\(directory)': cannot make the state directory: \(String(cString: strerror(errno)))")
+    }
+    var metadata = ["format": format]
+    for (key, value) in identity { metadata["run." + key] = value }
+    metadata["position.epoch"] = "\(position.epoch)"
+    metadata["position.batch"] = "\(position.batch)"
+    metadata["position.step"] = "\(position.step)"
+    metadata["position.sums"] = text(position.sums)
+    metadata["position.seconds"] = "\(position.seconds)"
+    if let plan = position.plan {
+      metadata["position.plan"] = "\(plan.fixedBytes) \(plan.bytesPerPair) \(plan.chunkSize)"
+    }
+    metadata["history.epochs"] = "\(history.epochs.count)"
+    for (index, epoch) in history.epochs.enumerated() {
+      metadata["history.\(index)"] =
+        "\(epoch.steps) \(text(epoch.losses)) \(epoch.logitScale) \(epoch.seconds)"
+    }
+    try SafeTensors.write(tensors, metadata: metadata, to: path(in: directory))
+  }
+
+  static func path(in directory: String) -> String { directory + "/" + fileName }
+
+  static func exists(in directory: String) -> Bool { access(path(in: directory), F_OK) == 0 }
+
+  /// Reads a state into `tensors`.
+  ///
+  /// - Throws: `state` when it is of another run, naming what differs; `format` when it is no state;
+  ///   `tensors` are unchanged then.
+  static func load(
+    into tensors: [(name: String, tensor: Tensor)], identity: [String: String],
+    from directory: String
+  ) throws(CLIPError) -> (position: Position, history: TrainingHistory) {
+    let path = path(in: directory)
+    let file = try SafeTensors.read(path)
+    guard file.metadata["format"] == format else {
+      throw CLIPError(
+        .format,
+        "'\(path)': is not a training state; expected format '\(format)', "
+          + "got '\(file.metadata["format"] ?? "none")'")
+    }
+    var differences: [String] = []
+    for (key, value) in identity.sorted(by: { $0.key < $1.key }) {
+      let saved = file.metadata["run." + key]
+      if saved != value { differences.append("\(key): expected \(value), got \(saved ?? "none")") }
+    }
+    guard differences.isEmpty else {
+      throw CLIPError(
+        .state,
+        "'\(path)': is the state of another run; \(differences.joined(separator: "; ")); "
+          + "use the same model, data and options, or start without resume")
+    }
+    var loaded: [Tensor] = []
+    for (name, tensor) in tensors {
+      let value = try file.tensor(name)
+      guard value.shape == tensor.shape, value.dtype == tensor.dtype else {
+        throw CLIPError(
+          .format,
+          "'\(path)': tensor '\(name)' does not fit; expected \(tensor.shape), got \(value.shape)")
+      }
+      loaded.append(value)
+    }
+    let position = try Self.position(file)
+    let history = try Self.history(file, steps: position.step)
+    for (target, value) in zip(tensors, loaded) {
+      memcpy(target.tensor.bytes, value.bytes, value.byteCount)
+    }
+    return (position, history)
+  }
+
+  private static func text(_ losses: StepLosses) -> String {
+    "\(losses.loss) \(losses.crossmodalLoss) \(losses.inmodalLoss)"
+  }
+
+  private static func position(_ file: SafeTensorsFile) throws(CLIPError) -> Position {
+    guard let epoch = count(file, "position.epoch"), let batch = count(file, "position.batch"),
+      let step = count(file, "position.step"),
+      let sums = numbers(file, "position.sums", 3), let seconds = numbers(file, "position.seconds", 1)
+    else { throw damaged(file) }
+    var position = Position(
+      epoch: epoch, batch: batch, step: step,
+      sums: StepLosses(loss: sums[0], crossmodalLoss: sums[1], inmodalLoss: sums[2]),
+      seconds: seconds[0])
+    if file.metadata["position.plan"] != nil {
+      guard let values = numbers(file, "position.plan", 3)?.compactMap({ Int(exactly: $0) }),
+        values.count == 3, values.allSatisfy({ (0..<1 << 52).contains($0) }), values[2] > 0
+      else { throw damaged(file) }
+      position.plan = MemoryPlan(
+        fixedBytes: values[0], bytesPerPair: values[1], chunkSize: values[2])
+    }
+    return position
+  }
+
+  private static func history(
+    _ file: SafeTensorsFile, steps: Int
+  ) throws(CLIPError) -> TrainingHistory {
+    var history = TrainingHistory()
+    history.steps = steps
+    guard let epochs = count(file, "history.epochs"), epochs <= file.metadata.count else {
+      throw damaged(file)
+    }
+    for index in 0..<epochs {
+      guard let values = numbers(file, "history.\(index)", 6), let steps = Int(exactly: values[0])
+      else { throw damaged(file) }
+      history.epochs.append(
+        TrainingHistory.Epoch(
+          epoch: index + 1, steps: steps,
+          losses: StepLosses(
+            loss: values[1], crossmodalLoss: values[2], inmodalLoss: values[3]),
+          logitScale: Float(values[4]), seconds: values[5]))
+    }
+    return history
+  }
+
+  private static func count(_ file: SafeTensorsFile, _ key: String) -> Int? {
+    guard let value = file.metadata[key].flatMap({ Int($0) }), value >= 0, value < 1 << 53 else {
+      return nil
+    }
+    return value
+  }
+
+  private static func numbers(_ file: SafeTensorsFile, _ key: String, _ count: Int) -> [Double]? {
+    guard let text = file.metadata[key] else { return nil }
+    let values = text.split(separator: " ").compactMap { Double(String($0)) }
+    return values.count == count && values.allSatisfy(\.isFinite) ? values : nil
+  }
+
+  private static func damaged(_ file: SafeTensorsFile) -> CLIPError {
+    CLIPError(
+      .format,
+      "'\(file.path)': is damaged; expected the position and history of a run; "
+        + "start without resume")
+  }
+}

@@ -1,0 +1,240 @@
+import CleanCLIPKit
+import Testing
+
+@Suite struct CLIPModelTests {
+  private static func tensors(_ model: CLIPModel) throws -> [String: Tensor] {
+    var tensors: [String: Tensor] = [:]
+    for (name, tensor) in model.stateDict() { tensors[name] = try tensor.copy() }
+    return tensors
+  }
+
+  @Test func stateDictHasOpenCLIPsNamesAndMakesTheSameModel() throws {
+    for resNet in [false, true] {
+      let model = try TinyRun.model(resNet: resNet)
+      let names = model.stateDict().map(\.name)
+      #expect(Set(names).count == names.count)
+      #expect(names.contains("visual.layer1.0.downsample.1.running_var") == resNet)
+      #expect(names.contains("visual.transformer.resblocks.1.attn.in_proj_weight") == !resNet)
+      #expect(names.contains("logit_scale") && names.contains("text_projection"))
+      var tensors = try Self.tensors(model)
+      tensors["visual.bn1.num_batches_tracked"] = try Tensor([3 as Int32], [])
+      #expect(try CLIPModel(model.configuration, tensors: tensors).bits == model.bits)
+    }
+  }
+
+  @Test func allProblemsAreReportedAtOnceAndLoadingChangesNothing() throws {
+    let model = try TinyRun.model()
+    let before = model.bits
+    var tensors = try Self.tensors(model)
+    tensors["ln_final.bias"] = nil
+    tensors["visual.proj"] = try Tensor.zeros([6, 12])
+    tensors["extra"] = try Tensor.zeros([1])
+    tensors["logit_scale"] = try Tensor([1 as Int32], [])
+    let error = #expect(throws: CLIPError.self) { try model.load(tensors) }
+    let message = error?.message ?? ""
+    #expect(error?.code == .format)
+    #expect(message.contains("'ln_final.bias' [12] is missing"))
+    #expect(message.contains("'visual.proj' has shape [6, 12], expected [12, 6]"))
+    #expect(message.contains("'extra' is unexpected"))
+    #expect(message.contains("'logit_scale' holds integers"))
+    #expect(model.bits == before)
+  }
+
+  @Test func weightsThatAreNotFiniteAreNamedUnlessAllowed() throws {
+    let model = try TinyRun.model()
+    let tensors = try Self.tensors(model)
+    let broken = try #require(tensors["visual.proj"])
+    broken.f32[5] = .nan
+    let infinite = try #require(tensors["ln_final.weight"])
+    infinite.f32[0] = -.infinity
+    let error = #expect(throws: CLIPError.self) {
+      try CLIPModel(model.configuration, tensors: tensors)
+    }
+    let message = error?.message ?? ""
+    #expect(message.contains("'visual.proj'") && message.contains("'ln_final.weight'"))
+    let inspected = try CLIPModel(
+      model.configuration, tensors: tensors, allowsNonFinite: true)
+    #expect(inspected.nonFiniteTensors() == ["visual.proj", "ln_final.weight"])
+    #expect(throws: CLIPError.self) { try CleanCLIPRecipe(inspected, loss: TinyRun.loss) }
+  }
+
+  @Test func loadedWeightsAreUsedByTheNextPass() throws {
+    let model = try TinyRun.model()
+    let other = try CLIPModel(model.configuration, randomSeed: 8)
+    let batch = try TinyRun.batch([0, 1, 2])
+    for precision in [DType.f32, .bf16] {
+      _ = try model.encodeImages(batch.pixels, normalize: true, precision: precision)
+      _ = try model.encodeTexts(batch.tokens, normalize: true, precision: precision)
+    }
+    try model.load(try Self.tensors(other))
+    for precision in [DType.f32, .bf16] {
+      #expect(
+        try model.encodeImages(batch.pixels, normalize: true, precision: precision).floats()
+          == other.encodeImages(batch.pixels, normalize: true, precision: precision).floats())
+      #expect(
+        try model.encodeTexts(batch.tokens, normalize: true, precision: precision).floats()
+          == other.encodeTexts(batch.tokens, normalize: true, precision: precision).floats())
+    }
+  }
+
+  @Test func encodingIsIndependentOfTheBatchAndUnitLength() throws {
+    let model = try TinyRun.model()
+    let batch = try TinyRun.batch(Array(0..<35), views: 1)
+    let images = try model.encodeImages(batch.pixels, normalize: true, precision: .f32)
+    let texts = try model.encodeTexts(batch.tokens, normalize: true, precision: .f32)
+    for row in [0, 31, 34] {
+      let image = try model.encodeImages(
+        batch.pixels.slice(row..<row + 1), normalize: true, precision: .f32)
+      #expect(relativeError(images.slice(row..<row + 1).floats(), image.floats()) < 1e-5)
+      let text = try model.encodeTexts(
+        batch.tokens[row..<row + 1], normalize: true, precision: .f32)
+      #expect(relativeError(texts.slice(row..<row + 1).floats(), text.floats()) < 1e-5)
+      let norm = text.floats().reduce(0) { $0 + $1 * $1 }
+      #expect(abs(norm - 1) < 1e-5)
+    }
+    let none = try model.encodeImages(
+      try Tensor([0, 3, 8, 8]), normalize: true, precision: .f32)
+    #expect(none.shape == [0, 6])
+    let silent = try model.encodeTexts(TokenBatch([]), normalize: true, precision: .f32)
+    #expect(silent.shape == [0, 6])
+  }
+
+  @Test func pixelsAndCaptionsThatDoNotFitAreRefused() throws {
+    let model = try TinyRun.model()
+    #expect(throws: CLIPError.self) {
+      try model.encodeImages(try Tensor.zeros([1, 3, 8, 9]), normalize: true, precision: .f32)
+    }
+    #expect(throws: CLIPError.self) {
+      try model.encodeImages(try Tensor.zeros([3, 8, 8]), normalize: true, precision: .f32)
+    }
+    let long = TokenBatch([Array(repeating: 1, count: 8)])
+    let error = #expect(throws: CLIPError.self) {
+      try model.encodeTexts(long, normalize: true, precision: .f32)
+    }
+    #expect(
+      error?.message == "encode text: a caption is too long; expected at most 7 tokens, got 8")
+    for id in [-1, 32] as [Int32] {
+      #expect(throws: CLIPError.self) {
+        try model.encodeTexts(TokenBatch([[id]]), normalize: true, precision: .f32)
+      }
+    }
+  }
+
+  @Test func oneTowerEncodesAndTheOtherIsRefused() throws {
+    var configuration = TinyRun.configuration()
+    configuration.text = nil
+    let images = try CLIPModel(configuration, randomSeed: 1)
+    let batch = try TinyRun.batch([0])
+    #expect(
+      try images.encodeImages(batch.pixels, normalize: false, precision: .f32).shape == [2, 6])
+    #expect(throws: CLIPError.self) {
+      try images.encodeTexts(batch.tokens, normalize: true, precision: .f32)
+    }
+    #expect(throws: CLIPError.self) { try CleanCLIPRecipe(images, loss: TinyRun.loss) }
+    configuration.vision = nil
+    #expect(throws: CLIPError.self) { try CLIPModel(configuration, randomSeed: 1) }
+  }
+
+  @Test func configurationsThatCannotBeAreRefused() {
+    let base = TinyRun.configuration()
+    var changes: [CLIPConfiguration] = []
+    func change(_ body: (inout CLIPConfiguration) -> Void) {
+      var configuration = base
+      body(&configuration)
+      changes.append(configuration)
+    }
+    change { $0.embedDim = 0 }
+    change { $0.embedDim = Int.max }
+    change { $0.text?.contextLength = -1 }
+    change { $0.text?.vocabularySize = Int.max }
+    change { $0.text?.transformer.heads = 5 }
+    change { $0.text?.transformer.heads = 0 }
+    change { $0.text?.transformer.layers = Int.max }
+    change { $0.text?.transformer.layerNormEpsilon = .nan }
+    change { $0.imageStandardDeviation = [1, 0, 1] }
+    change { $0.imageMean = [] }
+    let transformer = TransformerConfiguration(
+      width: 12, layers: 1, heads: 3, mlpWidth: 12, activation: .gelu)
+    for (image, patch) in [(9, 4), (8, 0), (8, 16), (Int.max, 1)] {
+      change {
+        $0.vision = .transformer(
+          VisionTransformerConfiguration(
+            imageSize: image, patchSize: patch, transformer: transformer))
+      }
+    }
+    for (image, width, layers, heads) in [
+      (48, 2, [1, 1, 1, 1], 2), (32, 3, [1, 1, 1, 1], 2), (32, 2, [1, 1, 1], 2),
+      (32, 2, [1, 1, 0, 1], 2), (32, 2, [1, 1, 1, 1], 3),
+    ] {
+      change {
+        $0.vision = .resNet(
+          ModifiedResNetConfiguration(
+            imageSize: image, width: width, layers: layers, heads: heads, batchNorm: .folded))
+      }
+    }
+    for configuration in changes {
+      let error = #expect(throws: CLIPError.self) {
+        try CLIPModel(configuration, randomSeed: 1)
+      }
+      #expect(error?.code == .unsupported)
+    }
+  }
+
+  /// A norm with fixed statistics is a scale and a shift, which the convolution can carry.
+  @Test func foldedNormsGiveTheSameFeatures() throws {
+    let model = try TinyRun.model(resNet: true)
+    let batch = try TinyRun.batch(Array(0..<6), size: 32)
+    // Statistics and gains off their initial values.
+    _ = try model.imageFeatures(Tape(isTraining: true), Variable(batch.pixels))
+    var random = RandomNumbers(seed: 3)
+    for (_, norm) in model.batchNorms {
+      for channel in 0..<norm.gain.value.count {
+        norm.gain.value.f32[channel] = 0.5 + random.uniform()
+        norm.bias.value.f32[channel] = random.normal()
+      }
+      norm.gain.valueDidChange()
+    }
+    var configuration = model.configuration
+    guard case .resNet(var vision)? = configuration.vision else { return }
+    vision.batchNorm = .folded
+    configuration.vision = .resNet(vision)
+    var tensors = try Self.tensors(model)
+    for (name, norm) in model.batchNorms {
+      let convolution =
+        name.hasSuffix("downsample.1")
+        ? name.dropLast() + "0" : name.replacing("bn", with: "conv")[...]
+      let weight = try #require(tensors[convolution + ".weight"])
+      let bias = try Tensor.zeros([norm.gain.value.count])
+      for channel in 0..<bias.count {
+        let scale =
+          norm.gain.value.f32[channel]
+          / (norm.runningVariance.f32[channel] + 1e-5).squareRoot()
+        bias.f32[channel] =
+          norm.bias.value.f32[channel] - scale * norm.runningMean.f32[channel]
+        let filter = weight.slice(channel..<channel + 1)
+        for index in 0..<filter.count { filter.f32[index] *= scale }
+      }
+      tensors[convolution + ".bias"] = bias
+      for suffix in ["weight", "bias", "running_mean", "running_var"] {
+        tensors["\(name).\(suffix)"] = nil
+      }
+    }
+    let folded = try CLIPModel(configuration, tensors: tensors)
+    #expect(folded.batchNorms.isEmpty)
+    let expected = try model.encodeImages(batch.pixels, normalize: false, precision: .f32)
+    let actual = try folded.encodeImages(batch.pixels, normalize: false, precision: .f32)
+    #expect(relativeError(actual.floats(), expected.floats()) < 1e-5)
+    let recipe = try CleanCLIPRecipe(folded, loss: TinyRun.loss)
+    #expect(
+      try recipe.accumulateGradients(batch, precision: .f32, chunkSize: nil).loss.isFinite)
+    #expect(folded.parameters.allSatisfy { $0.gradient != nil })
+  }
+
+  @Test func paddedIdsAreCutAtTheTokenThatStandsForTheCaption() {
+    let padded: [Int32] = [30, 4, 31, 0, 30, 31, 31, 5, 30, 31, 9, 9]
+    let highest = TokenBatch(padded: padded, columns: 4, endOfText: .highestID)
+    #expect((0..<3).map { highest[$0] } == [[30, 4, 31], [30, 31], [30, 31]])
+    let byID = TokenBatch(padded: padded, columns: 4, endOfText: .id(9))
+    #expect((0..<3).map { byID[$0] } == [[30], [30], [30, 31, 9]])
+  }
+}

@@ -1,0 +1,80 @@
+"""Sanitize poisoned CLIP checkpoints: the Python interface of libcleanclip.
+
+    model = cleanclip.load("clip.onnx")
+    history = cleanclip.sanitize(model, "finetune-*.tar", epochs=4)
+    model.save("clean.onnx")
+
+The library computes on threads of its own; prefer the ``spawn`` method over ``fork`` for processes
+that are started after it has worked. Objects must not be shared between threads while one of them
+trains.
+"""
+
+from __future__ import annotations
+
+from . import _capi
+from ._library import library_path
+from .attack import Trigger, poison
+from .dataset import Dataset
+from .errors import (
+    CancelledError,
+    CleanCLIPError,
+    FileError,
+    FormatError,
+    InternalError,
+    InvalidArgumentError,
+    MemoryExhaustedError,
+    NotFoundError,
+    ShapeError,
+    StateError,
+    UnsupportedError,
+    check as _check,
+)
+from .evaluate import Evaluation, evaluate
+from .model import Model, create, load
+from .report import write_report
+from .sanitize import History, Progress, sanitize
+from .tokenizer import Tokenizer
+
+#: The version of the loaded library.
+__version__: str = _capi.version().decode("ascii")
+
+
+def set_num_threads(count: int) -> None:
+    """Set how many threads computation uses, in the whole process; 0 restores the default."""
+    _check(_capi.set_num_threads(count))
+
+
+def num_threads() -> int:
+    """Return how many threads computation uses."""
+    return int(_capi.num_threads())
+
+
+__all__ = [
+    "CancelledError",
+    "CleanCLIPError",
+    "Dataset",
+    "Evaluation",
+    "FileError",
+    "FormatError",
+    "History",
+    "InternalError",
+    "InvalidArgumentError",
+    "MemoryExhaustedError",
+    "Model",
+    "NotFoundError",
+    "Progress",
+    "ShapeError",
+    "StateError",
+    "Tokenizer",
+    "Trigger",
+    "UnsupportedError",
+    "create",
+    "evaluate",
+    "library_path",
+    "load",
+    "num_threads",
+    "poison",
+    "sanitize",
+    "set_num_threads",
+    "write_report",
+]

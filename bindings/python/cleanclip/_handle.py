@@ -1,0 +1,115 @@
+"""Handles, and how Python values become arguments of the C functions."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from types import TracebackType
+from typing import Any, Callable, ClassVar, Optional, Sequence, Type, TypeVar, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _capi
+from .errors import check
+
+Path = Union[str, "os.PathLike[str]"]
+Floats = NDArray[np.float32]
+
+_Self = TypeVar("_Self", bound="Handle")
+
+PRECISIONS = {
+    "auto": _capi.PRECISION_AUTO,
+    "f32": _capi.PRECISION_F32,
+    "bf16": _capi.PRECISION_BF16,
+}
+
+
+class Handle:
+    """An object of the library; freed by ``close``, by ``with``, or with its last reference."""
+
+    _free: ClassVar[Callable[..., Any]]
+    _handle: Optional[int] = None
+
+    def _pointer(self) -> int:
+        """Return the handle, or raise when it was closed."""
+        if self._handle is None:
+            raise ValueError(f"{type(self).__name__}: used after close()")
+        return self._handle
+
+    def close(self) -> None:
+        """Free the object; further use raises ``ValueError``. May be called again."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            type(self)._free(handle)
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # The constructor may have failed, and at exit the module may be half gone.
+        if getattr(self, "_handle", None) is not None:
+            self.close()
+
+
+def created(function: Callable[..., Any], *arguments: Any) -> int:
+    """Call a function whose last parameter is ``out_handle`` and return the handle."""
+    handle = ctypes.c_void_p()
+    check(function(*arguments, ctypes.byref(handle)))
+    if handle.value is None:
+        raise RuntimeError("cleanclip: a function succeeded without a handle")
+    return handle.value
+
+
+def path_bytes(path: Path, name: str) -> bytes:
+    """Encode a path; ``name`` is the argument's, for errors."""
+    encoded = os.fsencode(path)
+    if b"\0" in encoded:
+        raise ValueError(f"{name}: holds a NUL character")
+    return encoded
+
+
+def text_bytes(text: str, name: str) -> bytes:
+    """Encode a text; ``name`` is the argument's, for errors."""
+    if not isinstance(text, str):
+        raise TypeError(f"{name}: expected str, got {type(text).__name__}")
+    if "\0" in text:
+        raise ValueError(f"{name}: holds a NUL character")
+    return text.encode("utf-8")
+
+
+def text_array(texts: Sequence[str], name: str) -> Any:
+    """Make a ``char **`` of texts; it keeps them alive."""
+    encoded = [text_bytes(text, f"{name}[{i}]") for i, text in enumerate(texts)]
+    return (ctypes.c_char_p * max(1, len(encoded)))(*encoded)
+
+
+def path_array(paths: Sequence[Path], name: str) -> Any:
+    """Make a ``char **`` of paths; it keeps them alive."""
+    encoded = [path_bytes(path, f"{name}[{i}]") for i, path in enumerate(paths)]
+    return (ctypes.c_char_p * max(1, len(encoded)))(*encoded)
+
+
+def precision_value(precision: str) -> int:
+    """Return the ``cleanclip_precision`` of a name."""
+    if precision not in PRECISIONS:
+        expected = ", ".join(map(repr, PRECISIONS))
+        raise ValueError(f"precision: unknown; expected one of {expected}, got {precision!r}")
+    return PRECISIONS[precision]
+
+
+def read_text(function: Callable[..., Any], *arguments: Any) -> str:
+    """Call a function that writes a text: once for the length, once for the text."""
+    length = ctypes.c_size_t()
+    check(function(*arguments, None, 0, ctypes.byref(length)))
+    buffer = ctypes.create_string_buffer(length.value + 1)
+    check(function(*arguments, buffer, length.value + 1, ctypes.byref(length)))
+    return buffer.raw[: length.value].decode("utf-8")

@@ -1,0 +1,164 @@
+"""Triggers, and poisoned sets made with them: to test defences with."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Optional, Sequence, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _capi
+from ._handle import Handle, Path, created, path_bytes, text_array, text_bytes
+from ._listener import CountFunction, CountListener
+from .dataset import DatasetSource, open_dataset
+from .errors import check
+
+
+class Trigger(Handle):
+    """What an attacker puts into a picture.
+
+    Parameters
+    ----------
+    name
+        "badnets", "blended", "sig", "wanet", "label-consistent", "stripes", "blended-stripes",
+        "sig-cleanclip", "wanet-cleanclip", or the path of a picture.
+    position
+        Of a patch: "random", "corners", or "Y,X" of its top left pixel.
+    seed
+        Of patterns and positions.
+    fixed
+        One pattern for all pictures instead of new noise for each.
+    patch_size
+        Pixels along each side of a drawn patch; 0 is a fourteenth of the picture.
+    strength
+        Share of a blended pattern, amplitude of a sinusoid, strength of a warp; 0 is the attack's.
+    """
+
+    _free = _capi.trigger_free
+
+    def __init__(
+        self,
+        name: Path,
+        *,
+        position: Optional[str] = None,
+        seed: int = 0,
+        fixed: bool = False,
+        patch_size: int = 0,
+        strength: float = 0.0,
+    ) -> None:
+        options = _capi.initialised(_capi.TriggerOptions, _capi.trigger_options_init)
+        if position is not None:
+            options.position = text_bytes(position, "position")
+        options.seed = seed & (2**64 - 1)
+        options.is_fixed = 1 if fixed else 0
+        options.patch_size = patch_size
+        options.strength = strength
+        self._handle = created(
+            _capi.trigger_load, path_bytes(name, "name"), ctypes.byref(options)
+        )
+
+    def apply(self, images: NDArray[np.uint8], first_index: int = 0) -> NDArray[np.uint8]:
+        """Return pictures with the trigger.
+
+        Parameters
+        ----------
+        images
+            uint8 [n, H, W, 3], or one picture [H, W, 3].
+        first_index
+            Number of the first picture: it and the seed decide noise and position.
+        """
+        if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:
+            raise ValueError(
+                f"apply: images are {images.dtype} {list(images.shape)}; "
+                "expected uint8 [n, height, width, 3]"
+            )
+        result = np.array(images, order="C", copy=True)
+        batch = result if result.ndim == 4 else result[None]
+        check(
+            _capi.trigger_apply(
+                self._pointer(),
+                batch.ctypes.data_as(_capi.c_uint8_p),
+                batch.shape[0],
+                first_index,
+                batch.shape[1],
+                batch.shape[2],
+            )
+        )
+        return result
+
+
+def poison(
+    data: DatasetSource,
+    trigger: Union[Trigger, Path],
+    output: Path,
+    *,
+    target: str,
+    templates: Optional[Sequence[str]] = None,
+    rate: float = 0.01,
+    count: int = 0,
+    pair_count: int = 0,
+    image_size: int = 0,
+    uniform: bool = True,
+    seed: int = 0,
+    truth: Optional[Path] = None,
+    progress: Optional[CountFunction] = None,
+) -> int:
+    """Write a copy of a set in which some pictures carry a trigger and a caption of the target.
+
+    Parameters
+    ----------
+    data
+        A dataset, files or pairs.
+    trigger
+        A trigger, its name or a PNG file.
+    output
+        A ``.tar`` shard or a ``.csv`` file.
+    target
+        What poisoned captions speak of.
+    templates
+        Captions with "{}" for the target.
+    rate, count
+        Share of poisoned pairs, or their number.
+    pair_count
+        Pairs of the result, drawn by chance; 0 is all.
+    image_size
+        Pictures are cut square to this size; 0 is 224.
+    uniform
+        Clean pictures are cut and encoded like poisoned ones, not copied.
+    truth
+        A csv file that tells by key which pairs are poisoned.
+    progress
+        Called with the number of pairs done and of all; cancels by returning ``False``.
+
+    Returns
+    -------
+    int
+        The number of poisoned pairs.
+    """
+    options = _capi.initialised(_capi.PoisonOptions, _capi.poison_options_init)
+    options.target = text_bytes(target, "target")
+    if templates is not None:
+        array = text_array(list(templates), "templates")
+        options.templates = ctypes.cast(array, _capi.c_char_p_p)
+        options.template_count = len(templates)
+    options.rate, options.count = rate, count
+    options.pair_count = pair_count
+    options.image_size = image_size
+    options.is_uniform = 1 if uniform else 0
+    options.seed = seed & (2**64 - 1)
+    pattern = trigger if isinstance(trigger, Trigger) else Trigger(trigger, seed=seed)
+    listener = CountListener(progress)
+    poisoned = ctypes.c_int64()
+    status = _capi.dataset_poison(
+        open_dataset(data)._pointer(),
+        pattern._pointer(),
+        ctypes.byref(options),
+        path_bytes(output, "output"),
+        None if truth is None else path_bytes(truth, "truth"),
+        listener.callback,
+        None,
+        ctypes.byref(poisoned),
+    )
+    listener.check(status)
+    return poisoned.value

@@ -1,0 +1,134 @@
+"""Pairs of pictures and captions."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _capi
+from ._handle import Handle, Path, created, path_array, path_bytes, text_bytes
+
+Image = Union[Path, bytes, "NDArray[np.uint8]"]
+#: (picture, caption) or (picture, caption, label); caption or label may be ``None``.
+Pair = Union[Tuple[Image, Optional[str]], Tuple[Image, Optional[str], Optional[int]]]
+DatasetSource = Union["Dataset", Path, Sequence[Path], Sequence[Pair]]
+
+
+class Dataset(Handle):
+    """Pictures with captions, labels or both, in files; read when they are needed.
+
+    Parameters
+    ----------
+    sources
+        A path or several: csv or tsv files, WebDataset tar shards, folders; patterns with ``*``.
+    image_column, caption_column, label_column
+        Columns of csv and tsv files; by default ``image``, ``caption``, ``label``.
+    """
+
+    _free = _capi.dataset_free
+
+    def __init__(
+        self,
+        sources: Union[Path, Sequence[Path]],
+        *,
+        image_column: Optional[str] = None,
+        caption_column: Optional[str] = None,
+        label_column: Optional[str] = None,
+    ) -> None:
+        paths = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
+        options = _capi.initialised(_capi.DatasetOptions, _capi.dataset_options_init)
+        if image_column is not None:
+            options.image_column = text_bytes(image_column, "image_column")
+        if caption_column is not None:
+            options.caption_column = text_bytes(caption_column, "caption_column")
+        if label_column is not None:
+            options.label_column = text_bytes(label_column, "label_column")
+        array = path_array(paths, "sources")
+        self._handle = created(
+            _capi.dataset_open,
+            ctypes.cast(array, _capi.c_char_p_p),
+            len(paths),
+            ctypes.byref(options),
+        )
+
+    @classmethod
+    def from_pairs(cls, pairs: Sequence[Pair]) -> Dataset:
+        """Make a dataset of pairs in memory.
+
+        Parameters
+        ----------
+        pairs
+            Anything with a length whose items are (picture, caption) or (picture, caption, label).
+            A picture is uint8 [H, W, 3], the bytes of a JPEG, PNG or WebP file, or its path.
+            Items are asked for when they are needed, on threads of the library.
+        """
+        dataset = cls.__new__(cls)
+        source = _PairSource(pairs)
+        # The library calls back as long as the dataset lives.
+        dataset._source = source  # type: ignore[attr-defined]
+        dataset._handle = created(_capi.dataset_create, len(pairs), source.callback, None)
+        return dataset
+
+    def __len__(self) -> int:
+        return int(_capi.dataset_count(self._pointer()))
+
+
+class _PairSource:
+    """Answers the library's requests for pairs."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self._pairs = pairs
+        #: What the last answer points to: alive until the next one.
+        self._current: Any = None
+        #: What the first failed request raised, for a closer look.
+        self.error: Optional[BaseException] = None
+        self.callback = _capi.PairCallback(self._answer)
+
+    def _answer(self, index: int, out_pair: Any, user_data: Any) -> int:
+        try:
+            self._fill(self._pairs[index], out_pair.contents)
+        except BaseException as error:  # must not unwind through the library
+            if self.error is None:
+                self.error = error
+            return 1
+        return 0
+
+    def _fill(self, item: Pair, pair: Any) -> None:
+        image, caption = item[0], item[1]
+        label = item[2] if len(item) > 2 else None
+        if isinstance(image, (str, os.PathLike)):
+            with open(path_bytes(image, "picture"), "rb") as file:
+                image = file.read()
+        if isinstance(image, bytes):
+            data: Any = np.frombuffer(image, dtype=np.uint8)
+        else:
+            data = np.ascontiguousarray(image)
+            if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] != 3:
+                raise ValueError(
+                    f"picture: expected uint8 [height, width, 3], got {data.dtype} "
+                    f"{list(data.shape)}"
+                )
+            pair.height, pair.width = data.shape[:2]
+        text = None if caption is None else text_bytes(caption, "caption")
+        self._current = (data, text)
+        pair.image = data.ctypes.data
+        pair.image_byte_count = data.nbytes
+        pair.caption = text
+        if label is not None:
+            pair.label, pair.has_label = int(label), 1
+
+
+def open_dataset(data: DatasetSource) -> Dataset:
+    """Return ``data`` as a dataset: itself, files, or pairs in memory."""
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, (str, os.PathLike)):
+        return Dataset(data)
+    items: Any = data
+    if len(items) > 0 and not isinstance(items[0], (str, os.PathLike)):
+        return Dataset.from_pairs(items)
+    return Dataset(items)

@@ -1,0 +1,87 @@
+"""What failures of the library become in Python."""
+
+from __future__ import annotations
+
+from . import _capi
+
+
+class CleanCLIPError(Exception):
+    """A failure that the library reports.
+
+    Attributes
+    ----------
+    code : int
+        A ``cleanclip_status``; compare with the constants of this module.
+    message : str
+        ``<what>: <what is wrong>; expected X, got Y[; <remedy>]``.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidArgumentError(CleanCLIPError, ValueError):
+    """An argument is out of range or contradicts another one."""
+
+
+class ShapeError(CleanCLIPError, ValueError):
+    """An array has other dimensions than the model needs."""
+
+
+class NotFoundError(CleanCLIPError, FileNotFoundError):
+    """A file, a column, a name or a tokenizer is not there."""
+
+
+class FileError(CleanCLIPError, OSError):
+    """The operating system failed to read or write."""
+
+
+class FormatError(CleanCLIPError, ValueError):
+    """A file is broken or is not what its name says."""
+
+
+class UnsupportedError(CleanCLIPError, NotImplementedError):
+    """A file is sound but needs something that this version does not have."""
+
+
+class StateError(CleanCLIPError, RuntimeError):
+    """The call does not fit the state that things are in."""
+
+
+class MemoryExhaustedError(CleanCLIPError, MemoryError):
+    """The system has no memory for this."""
+
+
+class CancelledError(CleanCLIPError):
+    """A progress callback asked to stop."""
+
+
+class InternalError(CleanCLIPError, RuntimeError):
+    """A mistake in the library."""
+
+
+_CLASSES: dict[int, type[CleanCLIPError]] = {
+    _capi.INVALID_ARGUMENT: InvalidArgumentError,
+    _capi.SHAPE: ShapeError,
+    _capi.NOT_FOUND: NotFoundError,
+    _capi.IO: FileError,
+    _capi.FORMAT: FormatError,
+    _capi.UNSUPPORTED: UnsupportedError,
+    _capi.STATE: StateError,
+    _capi.OUT_OF_MEMORY: MemoryExhaustedError,
+    _capi.CANCELLED: CancelledError,
+    _capi.INTERNAL: InternalError,
+}
+
+
+def check(status: int) -> None:
+    """Raise what the last failure on this thread was, unless ``status`` is OK."""
+    if status == _capi.OK:
+        return
+    text = _capi.last_error().decode("utf-8", "replace")
+    raise _CLASSES.get(status, InternalError)(status, text)

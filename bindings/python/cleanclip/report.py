@@ -1,0 +1,56 @@
+"""Reports of what was done."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Optional
+
+from . import _capi
+from ._handle import Path, path_bytes, text_bytes
+from .errors import check
+from .evaluate import Evaluation
+from .model import Model
+from .sanitize import History
+
+
+def write_report(
+    path: Path,
+    *,
+    title: Optional[str] = None,
+    subtitle: Optional[str] = None,
+    model: Optional[Model] = None,
+    before: Optional[Evaluation] = None,
+    after: Optional[Evaluation] = None,
+    control: Optional[Evaluation] = None,
+    history: Optional[History] = None,
+    control_history: Optional[History] = None,
+) -> None:
+    """Write a report: one self-contained page (``.html``), or JSON (``.json``).
+
+    Parameters
+    ----------
+    model
+        Its architecture is described.
+    before, after, control
+        Evaluations before sanitizing, after it, and after plain fine-tuning.
+    history, control_history
+        How the losses of the two trainings went.
+    """
+    options = _capi.initialised(_capi.ReportOptions, _capi.report_options_init)
+    if title is not None:
+        options.title = text_bytes(title, "title")
+    if subtitle is not None:
+        options.subtitle = text_bytes(subtitle, "subtitle")
+    if model is not None:
+        options.model = model._pointer()
+    if before is not None:
+        options.before = before._result._pointer()
+    if after is not None:
+        options.after = after._result._pointer()
+    if control is not None:
+        options.control = control._result._pointer()
+    if history is not None:
+        options.history = history._pointer()
+    if control_history is not None:
+        options.control_history = control_history._pointer()
+    check(_capi.report_write(ctypes.byref(options), path_bytes(path, "path")))

@@ -1,0 +1,220 @@
+"""Sanitizing: fine-tuning a backdoor away."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Union
+
+from . import _capi
+from ._handle import Handle, Path, path_bytes, precision_value, read_text, text_bytes
+from ._listener import Listener
+from .dataset import DatasetSource, open_dataset
+from .errors import CleanCLIPError, check
+from .model import Model
+from .tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is, after a step.
+
+    Attributes
+    ----------
+    epoch, epochs, step, steps
+        Counted from 1; steps over all epochs.
+    loss, crossmodal_loss, inmodal_loss
+        The weighted sum, and its two parts unweighted.
+    logit_scale
+        After the step, exponentiated.
+    waiting_share
+        0 … 1, the part of the time spent waiting for data.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    crossmodal_loss: float
+    inmodal_loss: float
+    learning_rate: float
+    logit_scale: float
+    samples_per_second: float
+    waiting_share: float
+
+    @classmethod
+    def _from(cls, native: Any) -> Progress:
+        return cls(**{name: getattr(native, name) for name in cls.__dataclass_fields__})
+
+
+class History(Handle):
+    """What happened in each step of a run."""
+
+    _free = _capi.history_free
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def __len__(self) -> int:
+        return int(_capi.history_count(self._pointer()))
+
+    @property
+    def steps(self) -> List[Progress]:
+        """The steps, in order."""
+        native = _capi.initialised(_capi.Progress, _capi.progress_init)
+        result = []
+        for index in range(len(self)):
+            check(_capi.history_step(self._pointer(), index, ctypes.byref(native)))
+            result.append(Progress._from(native))
+        return result
+
+    @property
+    def losses(self) -> List[float]:
+        """The weighted loss of each step."""
+        return [step.loss for step in self.steps]
+
+    def as_dict(self) -> Dict[str, Any]:
+        """Return the options and the numbers of each step, as the library writes them."""
+        result: Dict[str, Any] = json.loads(read_text(_capi.history_json, self._pointer()))
+        return result
+
+
+ProgressFunction = Callable[[Progress], Optional[bool]]
+
+
+class _ProgressListener(Listener):
+    """Hears of steps."""
+
+    def __init__(self, function: Optional[ProgressFunction]) -> None:
+        super().__init__()
+        self._function = function
+        self.callback = _capi.ProgressCallback(self._hear)
+
+    def _hear(self, progress: Any, user_data: Any) -> int:
+        function = self._function
+        if function is None:
+            return self._call(None)
+        return self._call(lambda: function(Progress._from(progress.contents)))
+
+
+def _print_progress(progress: Progress) -> None:
+    """Draw a bar on a terminal, or print a line at the end of each epoch."""
+    last = progress.step == progress.steps
+    text = (
+        f"epoch {progress.epoch}/{progress.epochs} step {progress.step}/{progress.steps} "
+        f"loss {progress.loss:.4f} {progress.samples_per_second:.0f} pairs/s"
+    )
+    if sys.stderr.isatty():
+        filled = 24 * progress.step // max(1, progress.steps)
+        bar = "#" * filled + "." * (24 - filled)
+        print(f"\r[{bar}] {text}", end="\n" if last else "", file=sys.stderr, flush=True)
+    elif progress.step % max(1, progress.steps // progress.epochs) == 0:
+        print(text, file=sys.stderr, flush=True)
+
+
+def sanitize(
+    model: Model,
+    data: DatasetSource,
+    method: str = "cleanclip",
+    *,
+    epochs: int = 10,
+    batch_size: int = 64,
+    learning_rate: float = 1e-5,
+    warmup: int = 50,
+    weight_decay: float = 0.1,
+    clip_weight: float = 1.0,
+    inmodal_weight: float = 1.0,
+    seed: int = 0,
+    precision: str = "auto",
+    memory_budget: int = 0,
+    state: Optional[Path] = None,
+    save_every: int = 200,
+    resume: bool = False,
+    head: Optional[Path] = None,
+    classes: int = 0,
+    tokenizer: Optional[Tokenizer] = None,
+    progress: Union[bool, ProgressFunction] = False,
+) -> History:
+    """Fine-tune a model on clean pairs so that a backdoor is forgotten. The model is updated.
+
+    A model must not be used from another thread meanwhile.
+
+    Parameters
+    ----------
+    model
+        The model to clean.
+    data
+        Clean pairs: a :class:`Dataset`, files, or a sequence of (picture, caption).
+    method
+        "cleanclip": contrastive loss between pictures and captions plus self-supervised loss
+        inside each; "supervised": cross-entropy on labelled pictures, image tower only.
+    epochs, batch_size, learning_rate, warmup, weight_decay
+        Of AdamW with linear warm-up (in steps) and cosine decay.
+    clip_weight, inmodal_weight
+        The paper's lambda 1 and lambda 2; ``inmodal_weight=0`` is plain fine-tuning.
+    seed
+        Order, augmentation, head.
+    precision
+        "auto", "f32" or "bf16".
+    memory_budget
+        Bytes that training may use; 0 is no limit.
+    state, save_every, resume
+        Folder for the resumable state, steps between saves, and whether to go on from it.
+    head, classes
+        A safetensors file for the head of "supervised", and its number of classes; 0 counts them.
+    progress
+        ``True`` prints; a function is called after each step and cancels by returning ``False``.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    CancelledError
+        When ``progress`` returned ``False``; its attribute ``history`` has the steps so far.
+    """
+    options = _capi.initialised(_capi.SanitizeOptions, _capi.sanitize_options_init)
+    options.method = text_bytes(method, "method")
+    if state is not None:
+        options.state_directory = path_bytes(state, "state")
+    if head is not None:
+        options.head_path = path_bytes(head, "head")
+    options.epochs, options.batch_size = epochs, batch_size
+    options.warmup_steps, options.save_every = warmup, save_every
+    options.memory_budget = memory_budget
+    options.class_count = classes
+    options.seed = seed & (2**64 - 1)
+    options.learning_rate, options.weight_decay = learning_rate, weight_decay
+    options.clip_weight, options.inmodal_weight = clip_weight, inmodal_weight
+    options.precision = precision_value(precision)
+    options.resume = 1 if resume else 0
+
+    words: Optional[int] = None
+    if method != "supervised" or tokenizer is not None:
+        words = (tokenizer or model.tokenizer)._pointer()
+    function = _print_progress if progress is True else (progress or None)
+    listener = _ProgressListener(function)
+    dataset = open_dataset(data)
+    handle = ctypes.c_void_p()
+    status = _capi.sanitize(
+        model._pointer(),
+        words,
+        dataset._pointer(),
+        ctypes.byref(options),
+        listener.callback,
+        None,
+        ctypes.byref(handle),
+    )
+    history = History(handle.value) if handle.value is not None else None
+    try:
+        listener.check(status)
+    except CleanCLIPError as error:
+        error.history = history  # type: ignore[attr-defined]
+        raise
+    if history is None:
+        raise RuntimeError("cleanclip: training succeeded without a history")
+    return history
