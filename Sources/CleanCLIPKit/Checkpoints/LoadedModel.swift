@@ -1,33 +1,76 @@
+internal import Glibc
+
 /// A model together with where it came from, so that it can be written back in the same form.
 package struct LoadedModel {
   package let model: CLIPModel
+  /// What is known of the files; `nil` for a model that was made here.
+  package let facts: CheckpointFacts?
+  private let source: CheckpointSource?
 
   /// Wraps a model that was made here.
-  package init(_ model: CLIPModel) { self.model = model }
-
-  /// Loads a checkpoint: ONNX, safetensors, or "VISUAL.onnx,TEXTUAL.onnx".
-  package static func load(_ path: String) throws(CLIPError) -> LoadedModel {
-    throw CLIPError(.unsupported, "'\(path)': not yet")
+  package init(_ model: CLIPModel) {
+    self.model = model
+    facts = nil
+    source = nil
   }
 
-  /// Returns an independent copy.
+  private init(_ model: CLIPModel, facts: CheckpointFacts?, source: CheckpointSource?) {
+    self.model = model
+    self.facts = facts
+    self.source = source
+  }
+
+  /// Loads a checkpoint: ONNX, safetensors, or "VISUAL.onnx,TEXTUAL.onnx".
+  ///
+  /// - Parameter allowsNonFinite: whether NaN and infinite weights are read instead of refused.
+  /// - Throws: as `CheckpointReader.load`.
+  package static func load(
+    _ path: String, allowsNonFinite: Bool = false
+  ) throws(CLIPError) -> LoadedModel {
+    let checkpoint = try CheckpointReader.load(path, allowsNonFinite: allowsNonFinite)
+    let model = try CLIPModel(
+      checkpoint.configuration, adopting: checkpoint.tensors, allowsNonFinite: allowsNonFinite)
+    return LoadedModel(model, facts: checkpoint.facts, source: checkpoint.source)
+  }
+
+  /// Returns an independent copy of the model; both are written back to the same kind of file.
   package func copy() throws(CLIPError) -> LoadedModel {
-    let tensors = Dictionary(
+    LoadedModel(
+      try CLIPModel(model.configuration, tensors: stateDict, allowsNonFinite: true),
+      facts: facts, source: source)
+  }
+
+  private var stateDict: [String: Tensor] {
+    Dictionary(
       model.stateDict().map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
-    return LoadedModel(
-      try CLIPModel(model.configuration, tensors: tensors, allowsNonFinite: true))
   }
 
   /// Checks that a model can be saved under a path, before the work of a run is spent.
-  package func checkSaving(to path: String) throws(CLIPError) {}
-
-  /// Saves the model.
-  package func save(to path: String) throws(CLIPError) {
-    try SafeTensors.write(model.stateDict(), metadata: ["format": "pt"], to: path)
+  ///
+  /// - Throws: `unsupported` for an unknown ending; `io` for a folder that cannot be written to.
+  package func checkSaving(to path: String) throws(CLIPError) {
+    for path in try CheckpointTarget(path, source: source).paths {
+      try CLIPError.checkPath(path)
+      let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+      guard access(folder, W_OK) == 0 else {
+        throw CLIPError.system(path, "write to its folder")
+      }
+    }
   }
 
-  /// Describes the model.
+  /// Saves the model: into a copy of the graph that it came from, as a new graph, or as
+  /// safetensors, by the path's ending and the model's origin.
+  ///
+  /// - Parameter path: `*.onnx`, `*.safetensors`, or `VISUAL.onnx,TEXTUAL.onnx`.
+  /// - Throws: `unsupported` for an unknown ending, or weights that the graph cannot hold; `io`.
+  package func save(to path: String) throws(CLIPError) {
+    try CheckpointTarget(path, source: source).write(model.configuration, stateDict)
+  }
+
+  /// Describes the model and its file: what `cleanclip inspect` prints.
+  ///
+  /// - Throws: `io` when a file cannot be read for its checksum.
   package func description() throws(CLIPError) -> JSONValue {
-    ["embed_dim": .integer(model.configuration.embedDim)]
+    try CheckpointDescription(model, facts).json()
   }
 }
