@@ -42,10 +42,13 @@ struct ReferenceCaption {
 
   /// FNV-1a over ids as little-endian integers.
   static func hash(_ ids: [Int32]) -> UInt32 {
-    ids.reduce(0x811C_9DC5 as UInt32) { hash, id in
-      (0..<4).reduce(hash) { hash, byte in
-        (hash ^ (UInt32(bitPattern: id) >> (8 * UInt32(byte)) & 0xFF)) &* 0x0100_0193
+    var hash: UInt32 = 0x811C_9DC5
+    for id in ids {
+      let bits = UInt32(bitPattern: id)
+      for shift: UInt32 in [0, 8, 16, 24] {
+        hash = (hash ^ ((bits >> shift) & 0xFF)) &* 0x0100_0193
       }
     }
+    return hash
   }
 }
