@@ -25,7 +25,8 @@ struct PoisonPlan {
     candidates: [Int], pairs: Int, _ options: PoisonOptions
   ) throws(CLIPError) -> PoisonPlan {
     guard pairs > 0 else {
-      throw CLIPError(.invalidArgument, "poison: the set is empty; expected at least one pair, got 0")
+      throw CLIPError(
+        .invalidArgument, "poison: the set is empty; expected at least one pair, got 0")
     }
     let size = options.pairs ?? pairs
     guard (1...pairs).contains(size) else {
@@ -41,7 +42,7 @@ struct PoisonPlan {
     }
     var random = RandomNumbers(seed: options.seed, Self.stream)
     let poisoned = Set(random.permutation(candidates.count).prefix(count).map { candidates[$0] })
-    let clean = random.permutation(pairs).lazy.filter { !poisoned.contains($0) }
+    let clean = random.permutation(pairs).filter { !poisoned.contains($0) }
     return PoisonPlan(
       kept: (poisoned + clean.prefix(size - count)).sorted(), poisoned: poisoned)
   }
