@@ -76,7 +76,8 @@ final class BatchBuilder: @unchecked Sendable {
       try replace(place, notOneOf: &used, using: &random)
     }
     let options = loader.options
-    let captions = options.usesCaptions
+    let captions =
+      options.usesCaptions
       ? slots.map(\.tokens) + (options.augments ? slots.map(\.augmentedTokens) : []) : []
     return TrainingBatch(
       pixels: pixels, tokens: TokenBatch(captions), views: options.augments ? 2 : 1,

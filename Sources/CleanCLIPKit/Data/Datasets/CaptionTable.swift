@@ -73,6 +73,7 @@ extension StringProtocol {
   /// The text without white space at either end.
   var trimmed: String {
     let tail = drop { $0.isWhitespace }
-    return String(tail[..<(tail.lastIndex { !$0.isWhitespace }.map(tail.index(after:)) ?? tail.startIndex)])
+    return String(
+      tail[..<(tail.lastIndex { !$0.isWhitespace }.map(tail.index(after:)) ?? tail.startIndex)])
   }
 }

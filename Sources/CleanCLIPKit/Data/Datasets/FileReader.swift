@@ -59,7 +59,8 @@ struct FileReader: ~Copyable {
           descriptor, buffer.baseAddress.map { $0 + filled }, count - filled, offset + filled)
         if got < 0, errno == EINTR { continue }
         guard got > 0 else {
-          failure = got < 0
+          failure =
+            got < 0
             ? CLIPError.system(path, "read the file")
             : CLIPError(
               .io, "'\(path)': ends early; expected \(count) bytes at \(offset), got \(filled)")

@@ -71,7 +71,8 @@ package final class PairDataset: Sendable {
     row: @escaping @Sendable (Int) throws(CLIPError) -> CaptionedPicture
   ) throws(CLIPError) {
     guard count > 0 else {
-      throw CLIPError(.invalidArgument, "data: data set is empty; expected at least 1 row, got \(count)")
+      throw CLIPError(
+        .invalidArgument, "data: data set is empty; expected at least 1 row, got \(count)")
     }
     sources = [.host(HostRows(count: count, row: row))]
     starts = [0, count]

@@ -65,7 +65,8 @@ package final class PairLoader: Sendable {
     if options.usesCaptions {
       guard dataset.hasCaptions else {
         throw CLIPError(
-          .invalidArgument, "data: no captions; expected a caption column or .txt entries, got none")
+          .invalidArgument, "data: no captions; expected a caption column or .txt entries, got none"
+        )
       }
       guard tokenizer != nil, contextLength > 1 else {
         throw CLIPError(
@@ -156,7 +157,9 @@ package final class PairLoader: Sendable {
 
   private var badRowLimit: Int { options.badRowLimit ?? max(10, dataset.count / 100) }
 
+  /// Keeps what a reader must know of a picture: that it hides another one, or was damaged.
   func add(notes: [DecodedImage.Note], of row: Int) {
+    let notes = notes.filter { $0 != .transparent && $0 != .animated }
     guard !notes.isEmpty else { return }
     state.withLock { state in
       guard state.notedRows.insert(row).inserted else { return }

@@ -10,11 +10,13 @@ package final class PairStream {
     for _ in 0..<loader.options.workers {
       let argument = Unmanaged.passRetained(work)
       var thread = pthread_t()
-      let status = pthread_create(&thread, nil, { argument in
-        guard let argument else { return nil }
-        Unmanaged<StreamWork>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, argument.toOpaque())
+      let status = pthread_create(
+        &thread, nil,
+        { argument in
+          guard let argument else { return nil }
+          Unmanaged<StreamWork>.fromOpaque(argument).takeRetainedValue().run()
+          return nil
+        }, argument.toOpaque())
       guard status == 0 else {
         argument.release()
         if threads.isEmpty {

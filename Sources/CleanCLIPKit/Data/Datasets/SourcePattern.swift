@@ -28,7 +28,8 @@ enum SourcePattern {
     var done: [String] = []
     var open = [(head: "", tail: Substring(pattern))]
     while let (head, tail) = open.popLast() {
-      guard let start = tail.firstIndex(of: "{"), let end = tail[start...].firstIndex(of: "}") else {
+      guard let start = tail.firstIndex(of: "{"), let end = tail[start...].firstIndex(of: "}")
+      else {
         done.append(head + tail)
         continue
       }

@@ -139,8 +139,9 @@ struct TarIndex {
   private func failure(_ archive: OpaquePointer) -> CLIPError {
     let gzip: [UInt8] = [0x1F, 0x8B]
     let zstandard: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD]
-    let head = (try? FileReader(path: path, stamp: FileStamp(path: path))
-      .read(0, count: min(4, byteCount))) ?? []
+    let head =
+      (try? FileReader(path: path, stamp: FileStamp(path: path))
+        .read(0, count: min(4, byteCount))) ?? []
     if head.starts(with: gzip) || head == zstandard {
       return CLIPError(
         .unsupported,

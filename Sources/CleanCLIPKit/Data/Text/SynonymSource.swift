@@ -90,7 +90,9 @@ private struct PartOfSpeech: Sendable {
     } else {
       forms += endings.compactMap { ending, base in
         let isLonger = word.count > ending.utf8.count
-        guard isLonger, word.suffix(ending.utf8.count).elementsEqual(ending.utf8) else { return nil }
+        guard isLonger, word.suffix(ending.utf8.count).elementsEqual(ending.utf8) else {
+          return nil
+        }
         return word.dropLast(ending.utf8.count) + Array(base.utf8)
       }
     }
@@ -101,7 +103,8 @@ private struct PartOfSpeech: Sendable {
   /// Adds the members of all sets that a word of the index belongs to.
   func addMembers(of word: [UInt8], to synonyms: inout Set<String>) {
     // lemma part sets pointers symbol… senses tagged offset…
-    guard let fields = line(of: word, in: index), fields.count > 3, let sets = Self.number(fields[2])
+    guard let fields = line(of: word, in: index), fields.count > 3,
+      let sets = Self.number(fields[2])
     else { return }
     for field in fields.suffix(min(sets, fields.count)) {
       guard let offset = Self.number(field), offset < data.bytes.count else { continue }
@@ -113,7 +116,8 @@ private struct PartOfSpeech: Sendable {
   private func addMembers(at offset: Int, to synonyms: inout Set<String>) {
     // offset file type count(hexadecimal) word id word id …
     let line = Self.fields(data.bytes[offset...].prefix { $0 != 0x0A })
-    guard line.count > 3, let count = Int(String(decoding: line[3], as: UTF8.self), radix: 16) else {
+    guard line.count > 3, let count = Int(String(decoding: line[3], as: UTF8.self), radix: 16)
+    else {
       return
     }
     for i in 0..<min(max(0, count), (line.count - 4) / 2) {
