@@ -1,4 +1,5 @@
 internal import CKernels
+internal import Synchronization
 
 extension Tape {
   /// Returns `x · weightᵀ + bias`.
@@ -82,7 +83,8 @@ extension Parameter {
   ) throws(CLIPError) -> Tensor {
     var format = ck_format()
     try check(ck_matmul_format(&shape, &format), "linear")
-    return try prepared("matrix \(format.id)", byteCount: format.bytes) {
+    // A square weight and its transpose have one format and two contents.
+    return try prepared("matrix \(format.id) \(isTransposed)", byteCount: format.bytes) {
       (target: Tensor) throws(CLIPError) in
       try check(
         ck_pack_matrix(
@@ -95,10 +97,11 @@ extension Parameter {
   func prepared(
     _ key: String, byteCount: Int, fill: (Tensor) throws(CLIPError) -> Void
   ) throws(CLIPError) -> Tensor {
-    if let existing = prepared[key] { return existing.tensor }
+    if let existing = prepared.withLock({ $0[key] }) { return existing.tensor }
     let tensor = try Tensor([(byteCount + 3) / 4], .f32)
     try fill(tensor)
-    prepared[key] = PreparedWeight(tensor: tensor)
+    // Two threads at once make the same copy twice.
+    prepared.withLock { $0[key] = PreparedWeight(tensor: tensor) }
     return tensor
   }
 
