@@ -36,6 +36,21 @@ package final class CLIPModel {
         configuration.tensorSpecifications, tensors: tensors, allowsNonFinite: allowsNonFinite))
   }
 
+  /// Makes a model of tensors that nobody else uses, without a copy: a checkpoint just read.
+  ///
+  /// - Throws: as the form that copies.
+  package convenience init(
+    _ configuration: CLIPConfiguration, adopting tensors: [String: Tensor],
+    allowsNonFinite: Bool = false
+  ) throws(CLIPError) {
+    try configuration.validate()
+    self.init(
+      configuration,
+      try ParameterTable(
+        configuration.tensorSpecifications, tensors: tensors, allowsNonFinite: allowsNonFinite,
+        copies: false))
+  }
+
   /// Makes an untrained model.
   ///
   /// - Throws: `unsupported` when the configuration cannot be; `outOfMemory`.
