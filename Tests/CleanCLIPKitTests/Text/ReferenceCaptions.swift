@@ -25,7 +25,9 @@ struct ReferenceCaption {
       throw CLIPError(.format, "'\(path)': expected version 1; run Tests/Fixtures/text.py")
     }
     func number(_ at: Int, _ count: Int) -> UInt32 {
-      (0..<count).reduce(0) { $0 | UInt32(bytes[at + $1]) << (8 * UInt32($1)) }
+      var value: UInt32 = 0
+      for byte in bytes[at..<(at + count)].reversed() { value = value << 8 | UInt32(byte) }
+      return value
     }
     var captions: [ReferenceCaption] = []
     var i = 12
@@ -44,9 +46,8 @@ struct ReferenceCaption {
   static func hash(_ ids: [Int32]) -> UInt32 {
     var hash: UInt32 = 0x811C_9DC5
     for id in ids {
-      let bits = UInt32(bitPattern: id)
-      for shift: UInt32 in [0, 8, 16, 24] {
-        hash = (hash ^ ((bits >> shift) & 0xFF)) &* 0x0100_0193
+      withUnsafeBytes(of: id.littleEndian) { bytes in
+        for byte in bytes { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
       }
     }
     return hash

@@ -42,7 +42,10 @@ extension GraphReader {
   /// Numbers the features of a product densely: heads may have been cut out of a wider tensor.
   private static func compacted(_ axes: [[AxisAtom]]) -> [[AxisAtom]] {
     let features = axes.joined().filter { $0.label == .feature }.sorted { $0.stride < $1.stride }
-    guard Set(features).count == features.count else { return axes }
+    // Scores keep the numbers of their heads, which the values' heads must equal.
+    guard axes.last?.contains(where: { $0.label == .feature }) == true,
+      Set(features).count == features.count
+    else { return axes }
     var strides: [AxisAtom: Int] = [:]
     var stride = 1
     for atom in features {
