@@ -97,6 +97,6 @@ package struct LoadedModel {
       try SafeTensors.write(model.stateDict(), metadata: ["format": "pt"], to: path)
       return
     }
-    throw CLIPError(.unsupported, "'\(path)': ONNX files are not written; use .safetensors")
+    try ONNXExport.write(model.configuration, tensors, to: path)
   }
 }
