@@ -31,7 +31,7 @@ STRUCTS = {
 def declarations():
     """The declarations of the header, comments and macros taken out."""
     text = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.S)
-    return re.findall(r"CLEANCLIP_API\s+(.*?);", text, flags=re.S)
+    return re.findall(r"^CLEANCLIP_API\s+(.*?);", text, flags=re.S | re.M)
 
 
 def squeezed(text):
