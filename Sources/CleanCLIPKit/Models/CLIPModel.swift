@@ -98,8 +98,7 @@ package final class CLIPModel {
         "model: it has no image tower; expected visual weights, got a text-only checkpoint")
     }
     let size = vision.imageSize
-    guard pixels.shape.rank == 4, pixels.shape.dimensions.dropFirst().elementsEqual([3, size, size])
-    else {
+    guard pixels.shape.rank == 4, pixels.shape.dimensions.dropFirst() == [3, size, size] else {
       throw CLIPError(
         .shape,
         "encode image: pixels do not fit the model; expected [batch, 3, \(size), \(size)], "

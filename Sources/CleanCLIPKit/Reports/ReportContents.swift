@@ -10,6 +10,8 @@ package struct ReportContents {
   package var control: EvaluationResult?
   package var history: SanitizeHistory?
   package var controlHistory: SanitizeHistory?
+  /// Pictures with and without the trigger.
+  package var examples: [RunReport.Example] = []
 
   package init() {}
 
@@ -17,7 +19,10 @@ package struct ReportContents {
   package var report: RunReport {
     var report = RunReport(title: title)
     report.subtitle = subtitle
-    if let before { report.stages.append(RunReport.Stage(.before, name: "Before", evaluation: before)) }
+    report.examples = examples
+    if let before {
+      report.stages.append(RunReport.Stage(.before, name: "Before", evaluation: before))
+    }
     if after != nil || history != nil {
       report.stages.append(
         RunReport.Stage(
@@ -33,7 +38,9 @@ package struct ReportContents {
     if let model = model?.object {
       report.sections.append(RunReport.Section("Model", Self.rows(model)))
     }
-    if let history { report.sections.append(RunReport.Section("Settings", Self.rows(history.settings))) }
+    if let history {
+      report.sections.append(RunReport.Section("Settings", Self.rows(history.settings)))
+    }
     return report
   }
 

@@ -7,9 +7,16 @@ private final class HuggingFaceFiles {
   let vocabulary: String
   let merges: [String]
 
+  /// Texts that all tests share, for they take a moment to make.
+  private static let texts = Result { try makeTexts() }
+
   init() throws {
+    (vocabulary, merges) = try Self.texts.get()
+  }
+
+  private static func makeTexts() throws -> (vocabulary: String, merges: [String]) {
     let text = try CompressedFile.read(ReferenceCaption.vocabulary, limit: 1 << 24)
-    merges = String(decoding: text, as: UTF8.self).split(separator: "\n").dropFirst()
+    let merges = String(decoding: text, as: UTF8.self).split(separator: "\n").dropFirst()
       .prefix(48894).map(String.init)
     let printable = [0x21...0x7E, 0xA1...0xAC, 0xAE...0xFF].flatMap { $0.map { UInt32($0) } }
     let others = (0..<256 - printable.count).map { UInt32($0) + 0x100 }
@@ -19,7 +26,7 @@ private final class HuggingFaceFiles {
       + ["<|startoftext|>", "<|endoftext|>"]
     var object = JSONObject()
     for (id, symbol) in symbols.enumerated() { object[symbol] = .integer(id) }
-    vocabulary = JSONValue.object(object).serialized()
+    return (JSONValue.object(object).serialized(), merges)
   }
 
   func write(_ text: String, to name: String) throws {
@@ -92,6 +99,15 @@ private final class HuggingFaceFiles {
   @Test func tokenizerJSONEqualsHuggingFace() throws {
     try files.write(files.tokenizerJSON(), to: "tokenizer.json")
     try expectReferenceIDs(try Tokenizer.load(path: files.folder.file("tokenizer.json")))
+  }
+
+  @Test func leavesCharactersNewerThanHuggingFaceKnows() throws {
+    try files.write(files.tokenizerJSON(), to: "tokenizer.json")
+    let tokenizer = try Tokenizer.load(path: files.folder.file("tokenizer.json"))
+    // A vowel of Unicode 13 with a canonical decomposition; ids of tokenizers 0.23.
+    #expect(
+      tokenizer.encode("\u{11938}", contextLength: 77)
+        == [49406, 172, 239, 97, 372, 49407])
   }
 
   @Test func findsTokenizerBesideModel() throws {
