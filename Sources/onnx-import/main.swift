@@ -12,7 +12,8 @@ for path in CommandLine.arguments.dropFirst() {
     var random = RandomNumbers(seed: 1)
     for parameter in loaded.model.parameters {
       for i in 0..<parameter.value.count {
-        parameter.value.f32[i] = parameter.value.f32[i] * (1 + 0.1 * random.normal()) + 0.02 * random.normal()
+        parameter.value.f32[i] =
+          parameter.value.f32[i] * (1 + 0.1 * random.normal()) + 0.02 * random.normal()
       }
       parameter.valueDidChange()
     }
