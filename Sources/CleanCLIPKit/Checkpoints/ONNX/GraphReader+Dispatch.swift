@@ -13,7 +13,14 @@ extension GraphReader {
           ? "the file was optimised for one machine: give the model before optimisation"
           : "export the model with standard operators only")
     }
-    for (name, value) in zip(node.outputs, results) where !name.isEmpty { values[name] = value }
+    for (name, value) in zip(node.outputs, results) where !name.isEmpty {
+      guard value.count < 1 << 48 else {
+        throw refusal(
+          node, "makes an impossibly large tensor", expected: "fewer than 2^48 elements",
+          got: "shape \(value.dimensions)", code: .format)
+      }
+      values[name] = value
+    }
   }
 
   private func evaluateStandard(_ node: ONNXNode) throws(CLIPError) -> [GraphValue] {

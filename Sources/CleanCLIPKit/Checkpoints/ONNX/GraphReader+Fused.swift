@@ -98,7 +98,7 @@ extension GraphReader {
     let bias = optionalOperand(node, 5)
     guard optionalOperand(node, 4) == nil, bias.map({ uniform($0) == 0 }) ?? true,
       packed.rank == 3, sizes.count == 3, sizes.allSatisfy({ $0 == sizes[0] }),
-      sizes[0] > 0, sizes.reduce(0, +) == width
+      sizes[0] > 0, sizes[0] <= width, 3 * sizes[0] == width
     else {
       throw refusal(
         node, "keeps a state, or has parts of different widths", expected: "plain self-attention",

@@ -42,10 +42,18 @@ struct TensorUses {
       }
     }
     guard let root = names.first.flatMap({ origin.reader.values[$0]?.constant }) else { return [] }
-    return names.flatMap { uses(of: $0, root: root, path: [], depth: 0) }
+    var budget = Self.maximumUses
+    var result: [Use] = []
+    for name in names { result += uses(of: name, root: root, path: [], depth: 0, &budget) }
+    return result
   }
 
-  private func uses(of name: String, root: Int, path: [InputSite], depth: Int) -> [Use] {
+  /// The most ways through the graph that are followed for one tensor.
+  private static let maximumUses = 1 << 14
+
+  private func uses(
+    of name: String, root: Int, path: [InputSite], depth: Int, _ budget: inout Int
+  ) -> [Use] {
     var result: [Use] = []
     if outputs.contains(name) { result.append(Use(site: nil, path: path, further: [])) }
     for site in readers[name] ?? [] {
@@ -54,13 +62,15 @@ struct TensorUses {
       if ["Shape", "Size"].contains(node.operation) { continue }
       let way = path + [site]
       let made = node.outputs.filter { !$0.isEmpty }
-      let passed = depth < 64 ? made.filter { holds(root, $0) } : []
+      budget -= 1
+      let passed = depth < 64 && budget > 0 ? made.filter { holds(root, $0) } : []
       // A node may take other parts out of constants behind each other.
       if passed.isEmpty, made.allSatisfy(isMoved) { continue }
-      result.append(
-        Use(
-          site: site, path: way,
-          further: passed.flatMap { uses(of: $0, root: root, path: way, depth: depth + 1) }))
+      var further: [Use] = []
+      for output in passed {
+        further += uses(of: output, root: root, path: way, depth: depth + 1, &budget)
+      }
+      result.append(Use(site: site, path: way, further: further))
     }
     return result
   }
