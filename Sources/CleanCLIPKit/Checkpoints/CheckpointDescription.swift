@@ -46,6 +46,11 @@ struct CheckpointDescription {
   ) throws(CLIPError) {
     var files: [JSONValue] = []
     for path in facts.files {
+      // A file may be gone, or a temporary one: the model does not need it any more.
+      guard MappedFile.exists(path) else {
+        files.append(["path": .string(path)])
+        continue
+      }
       let file = try MappedFile(path)
       files.append([
         "path": .string(path), "bytes": .integer(file.bytes.count),
