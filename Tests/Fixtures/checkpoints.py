@@ -91,7 +91,7 @@ def main():
     with torch.no_grad():
         for name, parameter in untrained.named_parameters():
             if parameter.ndim == 1 and "embedding" not in name:
-                parameter.fill_(1 if ".ln_" in name and name.endswith("weight") else 0)
+                parameter.fill_(1 if "ln_" in name and name.endswith("weight") else 0)
     export(untrained, str(FOLDER / "vit-merged.onnx"))
     image, text = inputs()
     with torch.no_grad():

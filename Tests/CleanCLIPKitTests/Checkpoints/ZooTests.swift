@@ -101,3 +101,32 @@ struct ZooTests {
     #expect(relativeDifference(features, try file.tensor(name)) <= 1e-5)
   }
 }
+
+@Suite struct GoldenFeatureTests {
+  @Test(
+    .enabled(if: Shared.url("models/rn-clean.onnx") != nil, "needs ../shared/models"),
+    arguments: [
+      ("rn-badnets", "rn-badnets"), ("rn-badnets-bn", "rn-badnets"), ("rn-clean", "rn-clean"),
+    ])
+  func featuresEqualTheGoldenFile(_ names: (String, String)) throws {
+    let model = try LoadedModel.load(try #require(Shared.url("models/\(names.0).onnx"))).model
+    let golden = try SafeTensors.read(
+      try #require(Shared.url("models/\(names.1)-golden.safetensors")))
+    let raw = try golden.tensor("pixels")
+    let pixels = try Tensor(raw.shape)
+    let configuration = model.configuration
+    for index in 0..<raw.count {
+      let channel = index / (64 * 64) % 3
+      pixels.f32[index] =
+        (raw.f32[index] - configuration.imageMean[channel])
+        / configuration.imageStandardDeviation[channel]
+    }
+    let images = try model.encodeImages(pixels, normalize: true, precision: .f32)
+    #expect(relativeDifference(images, try golden.tensor("image_features")) <= 2e-5)
+    let ids = try golden.tensor("input_ids")
+    let tokens = TokenBatch(
+      padded: (0..<ids.count).map { ids.i32[$0] }, columns: ids.shape[1], endOfText: .highestID)
+    let texts = try model.encodeTexts(tokens, normalize: true, precision: .f32)
+    #expect(relativeDifference(texts, try golden.tensor("text_features")) <= 2e-5)
+  }
+}

@@ -9,13 +9,13 @@ package enum TensorNames: String, Sendable {
 /// Checkpoints in safetensors files.
 enum SafeTensorsCheckpoint {
   private static let metadataKey = "open_clip_config"
+  private static let huggingFaceKey = "config"
 
   /// Loads a file with OpenCLIP's or Hugging Face's names; its configuration comes from its
   /// metadata, or from `open_clip_config.json` or `config.json` beside it.
   static func load(_ path: String, allowsNonFinite: Bool) throws(CLIPError) -> Checkpoint {
     let file = try SafeTensors.read(path)
-    let prefix = wrapperPrefix(file.entries.map(\.name))
-    let names = file.entries.map { String($0.name.dropFirst(prefix.count)) }
+    let names = plainNames(file.entries.map(\.name))
     let isHuggingFace = HuggingFaceNames.areUsed(in: names)
     let configuration = try configuration(of: file, isHuggingFace: isHuggingFace)
     var tensors: [String: Tensor] = [:]
@@ -47,10 +47,15 @@ enum SafeTensorsCheckpoint {
       configuration: configuration, tensors: tensors, facts: facts, source: .safetensors)
   }
 
-  /// "module." of parallel training, when every name has it.
-  private static func wrapperPrefix(_ names: [String]) -> String {
-    let prefix = "module."
-    return !names.isEmpty && names.allSatisfy { $0.hasPrefix(prefix) } ? prefix : ""
+  /// Names without "module." of parallel training, where every name has it, and without "text." of
+  /// OpenCLIP's models with a text tower of their own.
+  private static func plainNames(_ names: [String]) -> [String] {
+    var names = names
+    if !names.isEmpty, names.allSatisfy({ $0.hasPrefix("module.") }) {
+      names = names.map { String($0.dropFirst("module.".count)) }
+    }
+    guard names.contains("text.token_embedding.weight") else { return names }
+    return names.map { $0.hasPrefix("text.") ? String($0.dropFirst("text.".count)) : $0 }
   }
 
   /// Entries of state dictionaries that are no weights.
@@ -68,6 +73,10 @@ enum SafeTensorsCheckpoint {
     if let text = file.metadata[metadataKey] {
       return try CLIPConfiguration.reading(
         openCLIP: try JSONValue.parse(text, name: path), name: path)
+    }
+    if isHuggingFace, let text = file.metadata[huggingFaceKey] {
+      return try CLIPConfiguration.reading(
+        huggingFace: try JSONValue.parse(text, name: path), name: path)
     }
     let name = isHuggingFace ? "config.json" : "open_clip_config.json"
     guard MappedFile.exists(folder + name) else {
