@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from typing import Any, Dict, Mapping
 
 import numpy as np
@@ -33,29 +31,3 @@ def numpy_state_dict(source: Any) -> Dict[str, Floats]:
     return {
         name: _numpy(value) for name, value in tensors.items() if not name.endswith(left_out)
     }
-
-
-def _metadata(source: Any) -> Dict[str, str]:
-    """Return what shapes do not tell: heads and activation, from an OpenCLIP module."""
-    return {"format": "pt"}
-
-
-def write_safetensors(path: str, source: Any) -> None:
-    """Write a module or a state dictionary as a safetensors file."""
-    tensors = numpy_state_dict(source)
-    header: Dict[str, Any] = {"__metadata__": _metadata(source)}
-    offset = 0
-    for name, values in tensors.items():
-        header[name] = {
-            "dtype": "F32",
-            "shape": list(values.shape),
-            "data_offsets": [offset, offset + values.nbytes],
-        }
-        offset += values.nbytes
-    text = json.dumps(header).encode("utf-8")
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)))
-        file.write(text)
-        for values in tensors.values():
-            file.write(values.astype("<f4", copy=False).tobytes())
