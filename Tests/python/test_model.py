@@ -138,12 +138,16 @@ def test_save_and_load(model, tmp_path, name):
     np.testing.assert_allclose(
         loaded.encode_text("a red box"), model.encode_text("a red box"), atol=1e-5)
     assert loaded.logit_scale == pytest.approx(model.logit_scale, rel=1e-6)
-    assert [file.name for file in tmp_path.iterdir()] == [name]
+    files = {name, "open_clip_config.json"} if name.endswith("safetensors") else {name}
+    assert {file.name for file in tmp_path.iterdir()} == files
 
 
 def test_load_takes_a_state_dict(model, tmp_path):
-    loaded = cleanclip.load(model.state_dict(), tokenizer=model.tokenizer)
+    loaded = cleanclip.load(model.state_dict(), tokenizer=model.tokenizer, architecture=TINY)
     assert loaded.embed_dim == model.embed_dim
+    np.testing.assert_array_equal(loaded.encode_text("red"), model.encode_text("red"))
+    with pytest.raises(ValueError, match="expected architecture="):
+        cleanclip.load(model.state_dict())
     assert loaded.state_dict().keys() == model.state_dict().keys()
 
 

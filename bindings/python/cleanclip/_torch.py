@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Optional
 
 import numpy as np
 
@@ -102,20 +102,19 @@ def _open_clip_config(module: Any) -> Dict[str, Any]:
     return config
 
 
-def _metadata(source: Any) -> Dict[str, str]:
-    """Return what shapes do not tell, heads and activation, of a module that knows them."""
-    metadata = {"format": "pt"}
+def architecture_metadata(source: Any) -> Optional[Dict[str, str]]:
+    """Return the architecture of a module that knows its own, as a file's metadata has it."""
     if hasattr(source, "config") and hasattr(source.config, "to_dict"):  # transformers
-        metadata["config"] = json.dumps(source.config.to_dict(), default=str)
-    elif hasattr(source, "visual") and hasattr(source, "logit_scale"):  # OpenCLIP
-        metadata["open_clip_config"] = json.dumps(_open_clip_config(source))
-    return metadata
+        return {"format": "pt", "config": json.dumps(source.config.to_dict(), default=str)}
+    if hasattr(source, "visual") and hasattr(source, "logit_scale"):  # OpenCLIP
+        return {"format": "pt", "open_clip_config": json.dumps(_open_clip_config(source))}
+    return None
 
 
-def write_safetensors(path: str, source: Any) -> None:
+def write_safetensors(path: str, source: Any, metadata: Dict[str, str]) -> None:
     """Write a module or a state dictionary as a safetensors file."""
     tensors = numpy_state_dict(source)
-    header: Dict[str, Any] = {"__metadata__": _metadata(source)}
+    header: Dict[str, Any] = {"__metadata__": metadata}
     offset = 0
     for name, values in tensors.items():
         header[name] = {
