@@ -32,6 +32,9 @@ struct ONNXImportTool: ParsableCommand {
       "Compare the features with a safetensors file of inputs and features.", valueName: "golden"))
   var verify: String?
 
+  @Option(help: "Names of the tensors: openclip or huggingface; by default by the file's name.")
+  var names: TensorNames?
+
   @Option(help: "The largest difference of unit-length features that --verify accepts.")
   var tolerance: Double = 2e-5
 
@@ -49,7 +52,11 @@ struct ONNXImportTool: ParsableCommand {
       let specification = textInput.map { input + "," + $0 } ?? input
       let loaded = try LoadedModel.load(specification)
       print(Summary.text(loaded))
-      try loaded.save(to: output)
+      if let names {
+        try loaded.export(to: output, names: names)
+      } else {
+        try loaded.save(to: output)
+      }
       print("wrote \(output)")
       guard let verify else { return }
       let lines = try Verification(golden: verify).compare(loaded.model)
@@ -83,5 +90,7 @@ struct ONNXImportTool: ParsableCommand {
     _ = Array(text.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 }
+
+extension TensorNames: ExpressibleByArgument {}
 
 ONNXImportTool.main()

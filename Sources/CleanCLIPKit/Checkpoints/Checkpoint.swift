@@ -28,11 +28,10 @@ package struct CheckpointFacts: Sendable, Equatable {
   package var nodes: Int?
   package var inputs: [String] = []
   package var outputs: [String] = []
+  /// What each output of a graph is.
+  package var outputKinds: [String: String] = [:]
   /// Element types of the weights in the file.
   package var elementTypes: [String] = []
-  /// Bytes of all files.
-  package var byteCount = 0
-  package var parameterCount = 0
   /// Weights that share one tensor of the graph and get tensors of their own when they differ.
   package var sharedTensors = 0
   /// Weights that cannot be written back when they change, with the reason.

@@ -42,6 +42,14 @@ enum CheckpointTarget {
     }
   }
 
+  /// Checks, as far as it can be told before training, that changed weights can be written.
+  ///
+  /// - Throws: `unsupported`, naming the weight that has no tensor to be written to.
+  func check() throws(CLIPError) {
+    guard case .graphs(let parts) = self else { return }
+    for part in parts { try WriteBackPlan.check(part.origin) }
+  }
+
   func write(
     _ configuration: CLIPConfiguration, _ tensors: [String: Tensor]
   ) throws(CLIPError) {

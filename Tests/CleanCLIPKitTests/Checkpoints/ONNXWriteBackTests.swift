@@ -86,3 +86,12 @@ import Testing
     #expect(throws: CLIPError.self) { try loaded.checkSaving(to: path) }
   }
 }
+
+extension ZooTests {
+  @Test(arguments: importable) func savingBackIsPossibleAndSaidSoBeforehand(
+    _ form: ZooForm
+  ) throws {
+    let folder = TemporaryFolder()
+    try LoadedModel.load(try form.url(form.file)).checkSaving(to: folder.file("a.onnx"))
+  }
+}

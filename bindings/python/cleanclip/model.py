@@ -386,7 +386,8 @@ def load(
         A tokenizer or a vocabulary file; by default the one beside the model, then the installed
         one, looked for when it is needed.
     architecture
-        For a state dictionary, what the weights do not tell (heads, activation): a name or an OpenCLIP model configuration, such as ``open_clip.get_model_config("RN50")``.
+        For a state dictionary, what the weights do not tell (heads, activation): a name or an
+        OpenCLIP model configuration, such as ``open_clip.get_model_config("RN50")``.
     """
     if not isinstance(source, (str, os.PathLike, tuple, list)):
         if architecture is None:

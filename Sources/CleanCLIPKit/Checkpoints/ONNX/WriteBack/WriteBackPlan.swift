@@ -165,9 +165,6 @@ final class WriteBackPlan {
     return "\(base).own_\(number)"
   }
 
-  /// Whether a weight was merged with others and gets a tensor of its own.
-  var addedCount: Int { added.count }
-
   // MARK: - Writing
 
   /// Writes the graph with the new weights; external data goes to `path` + `.data`.
