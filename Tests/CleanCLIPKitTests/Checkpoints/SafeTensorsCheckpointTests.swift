@@ -74,4 +74,32 @@ import Testing
       #expect(tensors[name]?.floats() == tensor.floats(), "\(name)")
     }
   }
+
+  @Test func weightsBesideAFreshGraphAreReadAndWrittenBack() throws {
+    let model = try LoadedModel.load(CheckpointFixture.path("vit.onnx")).model
+    try FreshGraph.write(
+      model.configuration, tensors: model.tensorsByName, to: folder.file("a.onnx"),
+      largestInside: 100)
+    #expect(folder.names == ["a.onnx", "a.onnx.data"])
+    let outside = try LoadedModel.load(folder.file("a.onnx"))
+    outside.model.perturb(seed: 4)
+    try outside.save(to: folder.file("b.onnx"))
+    #expect(folder.names == ["a.onnx", "a.onnx.data", "b.onnx", "b.onnx.data"])
+    let again = try LoadedModel.load(folder.file("b.onnx")).model.tensorsByName
+    for (name, tensor) in outside.model.tensorsByName {
+      #expect(relativeDifference(try #require(again[name]), tensor) < 1e-6, "\(name)")
+    }
+  }
+
+  @Test func huggingFaceGraphsAreImportedAgain() throws {
+    let loaded = try LoadedModel.load(CheckpointFixture.path("vit.onnx"))
+    try loaded.export(to: folder.file("hf.onnx"), names: .huggingFace)
+    let again = try LoadedModel.load(folder.file("hf.onnx"))
+    #expect(again.facts?.outputs.contains("logits_per_image") == true)
+    #expect(again.model.configuration == loaded.model.configuration)
+    let tensors = again.model.tensorsByName
+    for (name, tensor) in loaded.model.tensorsByName {
+      #expect(relativeDifference(try #require(tensors[name]), tensor) < 1e-6, "\(name)")
+    }
+  }
 }

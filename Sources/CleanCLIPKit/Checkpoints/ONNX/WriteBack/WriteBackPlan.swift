@@ -66,11 +66,12 @@ final class WriteBackPlan {
   private func isChanged(
     _ piece: ParameterPiece, _ values: UnsafeBufferPointer<Float>, _ parameter: MatchedParameter
   ) throws(CLIPError) -> Bool {
-    let old = try Tensor(Shape([values.count]))
-    let buffer = UnsafeMutableBufferPointer(start: old.f32, count: values.count)
+    // Not from the pool, which would keep a block of every size.
+    let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: values.count)
+    defer { buffer.deallocate() }
     try origin.read(piece, into: buffer, name: parameter.name)
-    guard let new = values.baseAddress else { return false }
-    return memcmp(old.bytes, new, values.count * 4) != 0
+    guard let new = values.baseAddress, let old = buffer.baseAddress else { return false }
+    return memcmp(old, new, values.count * 4) != 0
   }
 
   /// The tensor of the file that a change belongs to; `nil` for an attribute.
@@ -274,11 +275,19 @@ final class WriteBackPlan {
       var position = 0
       for (range, content) in ranges {
         guard let content else { continue }
-        try file.append(UnsafeRawBufferPointer(rebasing: source.bytes[position..<range.lowerBound]))
+        try Self.copy(source, position..<range.lowerBound, into: &file)
         try file.append(try content.bytes())
         position = range.upperBound
       }
-      try file.append(UnsafeRawBufferPointer(rebasing: source.bytes[position...]))
+      try Self.copy(source, position..<source.bytes.count, into: &file)
     }
+  }
+
+  private static func copy(
+    _ source: MappedFile, _ range: Range<Int>, into file: inout AtomicFile
+  ) throws(CLIPError) {
+    let bytes = UnsafeRawBufferPointer(rebasing: source.bytes[range])
+    try file.append(bytes)
+    source.release(bytes)
   }
 }
