@@ -75,7 +75,8 @@ def test_errors_derive_from_what_python_has():
 
 def test_ctrl_c_ends_training(tmp_path):
     code = f"""
-import numpy as np, cleanclip
+import signal, numpy as np, cleanclip
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 open({str(tmp_path / 'words.txt')!r}, "w").write("#version\\nr e\\n")
 model = cleanclip.create({TINY!r}, tokenizer={str(tmp_path / 'words.txt')!r})
 image = np.zeros((32, 32, 3), np.uint8)
