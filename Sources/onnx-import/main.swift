@@ -59,7 +59,8 @@ struct ONNXImportTool: ParsableCommand {
       }
       print("wrote \(output)")
       guard let verify else { return }
-      let lines = try Verification(golden: verify).compare(loaded.model)
+      let lines = try Verification(golden: verify).compare(
+        loaded.model, hasTemperature: loaded.facts?.hasTemperature ?? true)
       var isWithin = true
       for line in lines {
         isWithin = isWithin && line.difference <= tolerance

@@ -36,6 +36,8 @@ package struct CheckpointFacts: Sendable, Equatable {
   package var sharedTensors = 0
   /// Weights that cannot be written back when they change, with the reason.
   package var fixedParameters: [String: String] = [:]
+  /// Whether the file has a temperature; else the model has CLIP's initial one.
+  package var hasTemperature = true
   /// Remarks: what is missing, assumed or folded.
   package var notes: [String] = []
 }

@@ -9,11 +9,9 @@ struct ZooTests {
   @Test(arguments: importable) func everyParameterEqualsTheOriginal(_ form: ZooForm) throws {
     let checkpoint = try CheckpointReader.load(try form.url(form.file))
     let originals = try form.originals(checkpoint.configuration)
-    let isWhole = checkpoint.configuration.vision != nil && checkpoint.configuration.text != nil
     var compared = 0
     for (name, tensor) in checkpoint.tensors {
-      // Towers alone and graphs that do not use it come without a temperature.
-      if name == "logit_scale", !isWhole || !checkpoint.facts.notes.isEmpty { continue }
+      if name == "logit_scale", !checkpoint.facts.hasTemperature { continue }
       let original = try #require(originals[name], "\(name) has no original")
       #expect(tensor.shape == original.shape || original.count == 1, "\(name)")
       // The exponential in the graph, or the folding, rounds.
@@ -60,7 +58,7 @@ struct ZooTests {
     #expect(again.model.configuration == loaded.model.configuration)
     let expected = loaded.model.tensorsByName
     for (name, tensor) in again.model.tensorsByName {
-      if name == "logit_scale", !(again.facts?.notes.isEmpty ?? true) { continue }
+      if name == "logit_scale", again.facts?.hasTemperature == false { continue }
       let original = try #require(expected[name])
       #expect(relativeDifference(tensor, original) <= max(form.tolerance, 1e-6), "\(name)")
     }

@@ -22,6 +22,7 @@ enum ONNXCheckpoint {
       describe(part, in: &facts)
     }
     if tensors["logit_scale"] == nil {
+      facts.hasTemperature = false
       tensors["logit_scale"] = try Tensor([defaultLogitScale], [])
       facts.notes.append(
         "no temperature in the graph: assuming CLIP's initial value, 1/0.07; it is not written back"
@@ -97,7 +98,8 @@ enum ONNXCheckpoint {
         if case .tensor(let tensor) = source.content {
           ends[tensor, default: []].insert(piece.value.path)
         } else if source.derivation?.operation != "alpha" {
-          facts.fixedParameters[parameter.name] = "computed by the exporter from other values"
+          facts.fixedParameters[parameter.name] =
+            "computed or left out by the exporter"
         }
       }
     }

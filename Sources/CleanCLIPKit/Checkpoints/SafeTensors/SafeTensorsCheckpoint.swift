@@ -40,6 +40,7 @@ enum SafeTensorsCheckpoint {
     facts.elementTypes = types.sorted()
     if tensors["logit_scale"] == nil, configuration.vision == nil || configuration.text == nil {
       tensors["logit_scale"] = try Tensor([ONNXCheckpoint.defaultLogitScale], [])
+      facts.hasTemperature = false
       facts.notes.append("no temperature in the file: assuming CLIP's initial value, 1/0.07")
     }
     facts.producer = file.metadata["producer"] ?? ""
