@@ -73,6 +73,8 @@ extension GraphReader {
     case "Conv": return [try convolution(node)]
     case "BatchNormalization": return [try batchNormalization(node)]
     case "LayerNormalization": return [try layerNormalization(node)]
+    case "SimplifiedLayerNormalization", "RMSNormalization":
+      return [try rootMeanSquareNormalization(node)]
     case "AveragePool": return [try averagePool(node)]
     case "GlobalAveragePool":
       let value = try operand(node, 0)
@@ -97,6 +99,7 @@ extension GraphReader {
     case "FusedGemm": return [try fusedActivation(try gemm(node), node)]
     case "FusedConv": return [try fusedConvolution(node)]
     case "LayerNormalization": return [try layerNormalization(node)]
+    case "SimplifiedLayerNormalization": return [try rootMeanSquareNormalization(node)]
     case "SkipLayerNormalization": return try skipLayerNormalization(node)
     case "Attention": return [try packedAttention(node)]
     case "MultiHeadAttention": return [try multiHeadAttention(node)]
