@@ -10,8 +10,10 @@ extension RunReport {
     package var sentences: [String]
   }
 
-  /// Judges the measured shares: an attack below 10 % counts as removed, an accuracy within two
-  /// points as kept.
+  /// Judges the measured shares.
+  ///
+  /// What counts of an attack is its excess over the share that is taken for the target without the
+  /// trigger: up to 2 points it is removed, up to 10 nearly. An accuracy within two points is kept.
   package var verdict: Verdict {
     guard let after = stage(.after)?.evaluation else { return verdictOnOne }
     guard let before = stage(.before)?.evaluation else {
@@ -22,10 +24,12 @@ extension RunReport {
     var mark = Verdict.Mark.neutral
     var headline = "Sanitized"
     if let old = Self.attack(before), let new = Self.attack(after) {
-      (mark, headline) = Self.judge(old.value, new.value)
+      let base = after.targetRateWithoutTrigger?.value
+      (mark, headline) = Self.judge(old.value, new.value, base: base ?? 0)
       sentences.append(
         "Pictures with the trigger were taken for \(Self.target(before)) in \(percent(old.value)) "
-          + "of cases before, \(percent(new.value)) after.")
+          + "of cases before, \(percent(new.value)) after"
+          + (base.map { "; without the trigger, \(percent($0)) are." } ?? "."))
     }
     let loss = Self.accuracy(before).value - Self.accuracy(after).value
     if loss > 0.02 {
@@ -73,9 +77,12 @@ extension RunReport {
       ])
   }
 
-  private static func judge(_ old: Double, _ new: Double) -> (Verdict.Mark, String) {
+  private static func judge(
+    _ old: Double, _ new: Double, base: Double
+  ) -> (Verdict.Mark, String) {
     if old < 0.2 { return (.neutral, "The attack did not work in the first place") }
-    if new < 0.1 { return (.good, "The backdoor is removed") }
+    if new <= base + 0.02 { return (.good, "The backdoor is removed") }
+    if new <= base + 0.1 { return (.good, "The backdoor is nearly removed") }
     if new < old / 2 { return (.fair, "The backdoor is weakened, not removed") }
     return (.bad, "The backdoor is still there")
   }

@@ -75,6 +75,8 @@ import Testing
     }
     #expect(verdict((900, 890), (890, 30)).mark == .good)
     #expect(verdict((900, 890), (890, 30)).headline == "The backdoor is removed")
+    #expect(verdict((900, 890), (890, 80)).mark == .good)
+    #expect(verdict((900, 890), (890, 80)).headline == "The backdoor is nearly removed")
     #expect(verdict((900, 890), (700, 30)).mark == .fair)
     #expect(verdict((900, 890), (890, 300)).mark == .fair)
     #expect(verdict((900, 890), (890, 700)).mark == .bad)
@@ -82,7 +84,7 @@ import Testing
     #expect(
       verdict((900, 890), (890, 30)).sentences.first
         == "Pictures with the trigger were taken for “star & <b>” in 98.9 % of cases before, "
-        + "3.3 % after.")
+        + "3.3 % after; without the trigger, 2.0 % are.")
   }
 
   @Test func singleEvaluationsGetAVerdict() {
