@@ -145,15 +145,16 @@ void ck_batch_statistics(
 void ck_scale_shift(
     ck_dtype type, const void *x, const float *scale, const float *shift, int32_t relu,
     int64_t rows, int64_t columns, void *y);
-/// sum_dy = Σ g, sum_dy_x = Σ g·(x - mean)·rstd with g = dy where y > 0 (y NULL: everywhere).
+/// sum_dy = Σ g, sum_dy_x = Σ g·(x - mean)·rstd with g = dy, after a ReLU where
+/// x * scale + shift > 0.
 void ck_batch_norm_reduce(
-    ck_dtype type, const void *x, const void *y, const void *dy, const float *mean,
-    const float *rstd, int64_t rows, int64_t columns, float *sum_dy, float *sum_dy_x,
-    float *partials);
-/// dx = a·g + b·x + c over channels, g as above.
+    ck_dtype type, const void *x, const void *dy, const float *mean, const float *rstd,
+    const float *scale, const float *shift, int32_t relu, int64_t rows, int64_t columns,
+    float *sum_dy, float *sum_dy_x, float *partials);
+/// dx = scale·g + b·x + c over channels, g as above.
 void ck_batch_norm_backward(
-    ck_dtype type, const void *x, const void *y, const void *dy, const float *a, const float *b,
-    const float *c, int64_t rows, int64_t columns, void *dx);
+    ck_dtype type, const void *x, const void *dy, const float *scale, const float *shift,
+    int32_t relu, const float *b, const float *c, int64_t rows, int64_t columns, void *dx);
 
 // Attention over packed sequences.
 
