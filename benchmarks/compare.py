@@ -58,7 +58,7 @@ def measure(row, arguments):
     progress(f"{name}: looking for PyTorch's best configuration")
     trials = []
     for options in peer_configurations(model, peer_precisions, not arguments.no_compile):
-        result = peer(model, pairs, options, 1)
+        result = peer(work, model, pairs, options, 1)
         if result:
             trials.append((result[figure], options))
     if not trials:
@@ -69,7 +69,7 @@ def measure(row, arguments):
     for turn in range(arguments.rounds):
         progress(f"{name}: round {turn + 1} of {arguments.rounds} against {' '.join(best)}")
         ours.append(own(work, model, pairs, precision, arguments.steps))
-        theirs.append(peer(model, pairs, best, arguments.steps))
+        theirs.append(peer(work, model, pairs, best, arguments.steps))
     middle = lambda runs, key: statistics.median(run[key] for run in runs)
     return {
         "row": name, "model": model, "pairs": pairs, "work": work, "precision": precision,
@@ -101,10 +101,10 @@ def own(work, model, pairs, precision, steps):
     return json.loads(done.stdout)
 
 
-def peer(model, pairs, options, steps):
+def peer(work, model, pairs, options, steps):
     done = subprocess.run(
         [sys.executable, PEER, "--model", model, "--pairs", str(pairs), "--caption-tokens", "16",
-         "--steps", str(steps), "--json", *options], stdout=subprocess.PIPE, text=True)
+         "--steps", str(steps), "--only", work, "--json", *options], stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         progress(f"PyTorch {' '.join(options)}: exit code {done.returncode}, left out")
         return None
