@@ -115,7 +115,7 @@ struct Bottleneck {
       if stride > 1 { identity = try tape.averagePool(identity, kernel: stride) }
       identity = try downsample(tape, identity, followedByReLU: false)
     }
-    return try tape.relu(try tape.add(y, identity))
+    return try tape.addReLU(y, identity)
   }
 }
 

@@ -5,7 +5,7 @@ extension Tape {
   ///
   /// - Parameters:
   ///   - x: `[N, in]`.
-  ///   - weight: `[out, in]`.
+  ///   - weight: `[out, in]`, or `[out, …]` with as many numbers, as a filter of patches.
   ///   - bias: `[out]`.
   /// - Returns: `[N, out]` in the element type of `x`.
   package func linear(
@@ -27,10 +27,12 @@ extension Tape {
   private func product(
     _ x: Variable, weight: Parameter, isTransposed: Bool, bias: Parameter?
   ) throws(CLIPError) -> Variable {
-    precondition(x.shape.rank == 2 && weight.shape.rank == 2, "linear takes matrices")
+    precondition(
+      x.shape.rank == 2 && weight.shape.rank >= 2 && (isTransposed || weight.shape.rank == 2),
+      "linear takes matrices")
     let rows = x.shape[0]
-    let inputWidth = weight.shape[isTransposed ? 1 : 0]
     let outputWidth = weight.shape[isTransposed ? 0 : 1]
+    let inputWidth = weight.value.count / max(1, outputWidth)
     precondition(x.shape[1] == inputWidth, "rows are as wide as the weight expects")
     precondition(bias.map { $0.shape == [outputWidth] } ?? true, "one bias for each output")
 

@@ -80,15 +80,14 @@ package final class CleanCLIPRecipe: Recipe {
     let shape = Shape([batch.views * batch.count, model.configuration.embedDim])
     let images = try Tensor(shape, .f32)
     let texts = try Tensor(shape, .f32)
-    // Both passes see the same statistics of their chunk; the running ones count the second.
-    let snapshot = try BatchNormSnapshot(model)
+    // Both passes see the same statistics of their chunk; the running ones move in the second only,
+    // which records.
     for range in chunks {
       let tape = Tape(precision: precision, isTraining: true, isRecording: false)
       let features = try forward(tape, try batch.pairs(range))
       scatter(features.images.value, into: images, range, batch)
       scatter(features.texts.value, into: texts, range, batch)
     }
-    snapshot.restore()
     let result = try evaluate(images, texts)
     guard result.loss.isFinite else { return result }
     for range in chunks {

@@ -1,5 +1,4 @@
 internal import CKernels
-internal import Glibc
 
 /// AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) with fresh moments.
 ///
@@ -43,7 +42,7 @@ package final class AdamW {
     self.entries = entries
   }
 
-  /// Updates every parameter that has a gradient, and sets the gradients to zero.
+  /// Updates every parameter that has a gradient, and drops the gradients.
   package func update(learningRate: Float) {
     steps += 1
     for entry in entries {
@@ -52,16 +51,15 @@ package final class AdamW {
         entry.parameter.value.f32, gradient.f32, entry.mean.f32, entry.variance.f32,
         Int64(gradient.count), learningRate, options.beta1, options.beta2, options.epsilon,
         entry.weightDecay, Int64(steps), 1)
-      memset(gradient.bytes, 0, gradient.byteCount)
+      // Nothing rather than zeros: the next step writes where it would have added.
+      entry.parameter.gradient = nil
       entry.parameter.valueDidChange()
     }
   }
 
-  /// Sets the gradients to zero without an update.
+  /// Drops the gradients without an update.
   package func clearGradients() {
-    for entry in entries {
-      if let gradient = entry.parameter.gradient { memset(gradient.bytes, 0, gradient.byteCount) }
-    }
+    for entry in entries { entry.parameter.gradient = nil }
   }
 
   /// Names of parameters whose gradient holds NaN or infinity.
