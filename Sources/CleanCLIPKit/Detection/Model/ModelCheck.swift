@@ -1,0 +1,255 @@
+internal import Glibc
+
+/// Looks for a backdoor in the image tower of a checkpoint, by inverting triggers.
+package struct ModelCheck {
+  package let model: CLIPModel
+  package var options = ModelCheckOptions()
+  /// Classes to read targets out of; `nil` when there are none.
+  package var classes: TextVocabulary?
+  /// Common nouns embedded by the model; `nil` to leave them out.
+  package var nouns: TextVocabulary?
+  /// Checkpoints of the same architecture that are known to be sound.
+  package var cleanReferences: [CLIPModel] = []
+
+  /// Pictures below which nothing is concluded.
+  static let fewestPictures = 16
+
+  package init(_ model: CLIPModel) { self.model = model }
+
+  /// Checks the tower.
+  ///
+  /// - Parameters:
+  ///   - images: `[n, 3, S, S]` in 0…1, unlabelled; `nil` has pictures drawn, which the result says.
+  ///   - progress: called after each step; `false` cancels.
+  /// - Throws: `shape` for other pictures, `invalidArgument` for fewer than 16, `unsupported` without
+  ///   an image tower, `state` for weights that give NaN, `cancelled`.
+  package func run(
+    images: Tensor?, progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> ModelCheckResult {
+    let start = monotonicSeconds()
+    let size = try FeatureEncoder(model).imageSize()
+    let pictures: Tensor
+    if let images {
+      pictures = try selected(images, size: size)
+    } else {
+      pictures = try ProceduralPictures.draw(
+        count: options.pictures, size: size, seed: options.search.seed)
+    }
+    let held = max(8, pictures.shape[0] / 4)
+    let searched = pictures.slice(0..<pictures.shape[0] - held)
+    let heldBack = pictures.slice(pictures.shape[0] - held..<pictures.shape[0])
+
+    let runs = options.kinds.count * (1 + referenceSearches)
+    var counter = ModelCheckProgress(
+      phase: "", search: 0, searches: runs, step: 0, steps: options.search.steps)
+    var findings: [TriggerFinding] = []
+    for kind in options.kinds {
+      findings.append(
+        try check(
+          kind, searched: searched, heldBack: heldBack, counter: &counter, progress: progress))
+    }
+    let examples = try self.examples(heldBack, findings)
+    let smallest = findings.map(\.pValue).min() ?? 1
+    let pValue = min(1, smallest * Double(max(1, findings.count)))
+    let verdict = Self.verdict(findings, pValue: pValue)
+    let explanation = ModelCheckExplanation.text(
+      verdict: verdict, pValue: pValue, findings: findings, picturesWereDrawn: images == nil)
+    return ModelCheckResult(
+      verdict: verdict, pValue: pValue, findings: findings, explanation: explanation,
+      pictures: pictures.shape[0], picturesWereDrawn: images == nil, options: options,
+      seconds: monotonicSeconds() - start, examples: examples)
+  }
+
+  private var referenceSearches: Int {
+    cleanReferences.isEmpty ? max(2, options.ownSearches) : cleanReferences.count
+  }
+
+  static func verdict(_ findings: [TriggerFinding], pValue: Double) -> Verdict {
+    guard findings.contains(where: { $0.search.trigger != nil }) else { return .cannotTell }
+    let isConfirmed = findings.contains {
+      $0.verdict != .clean && $0.pValue == findings.map(\.pValue).min()
+    }
+    return isConfirmed ? Verdict(pValue: pValue) : .clean
+  }
+
+  private func selected(_ images: Tensor, size: Int) throws(CLIPError) -> Tensor {
+    guard images.shape.rank == 4, images.dtype == .f32,
+      images.shape.dimensions.dropFirst().elementsEqual([3, size, size])
+    else {
+      throw CLIPError(
+        .shape,
+        "check model: pictures do not fit the model; expected [count, 3, \(size), \(size)], "
+          + "got \(images.shape)")
+    }
+    guard images.shape[0] >= Self.fewestPictures else {
+      throw CLIPError(
+        .invalidArgument,
+        "check model: there are too few pictures; expected at least \(Self.fewestPictures), "
+          + "got \(images.shape[0]); give more, or none to have them drawn")
+    }
+    for i in 0..<images.count where !(images.f32[i] >= 0 && images.f32[i] <= 1) {
+      throw CLIPError(
+        .invalidArgument,
+        "check model: pixels are out of range; expected numbers in 0 to 1, got \(images.f32[i])")
+    }
+    guard images.shape[0] > options.pictures else { return images }
+    var random = RandomNumbers(seed: options.search.seed, 0x7365_6C65)
+    let order = random.permutation(images.shape[0]).prefix(options.pictures)
+    let result = try Tensor([options.pictures, 3, size, size])
+    let inner = 3 * size * size
+    for (row, index) in order.enumerated() {
+      memcpy(result.f32 + row * inner, images.f32 + index * inner, inner * 4)
+    }
+    return result
+  }
+
+  private func check(
+    _ kind: TriggerKind, searched: Tensor, heldBack: Tensor, counter: inout ModelCheckProgress,
+    progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> TriggerFinding {
+    let main = try search(
+      kind, in: model, images: searched, forbidden: [], number: 0, phase: "\(kind.rawValue)",
+      counter: &counter, progress: progress)
+    let reference = try self.reference(
+      kind, first: main, images: searched, counter: &counter, progress: progress)
+    let clean = try encode(heldBack)
+    var triggered: Tensor?
+    if let trigger = main.trigger { triggered = try encode(try trigger.applied(to: heldBack)) }
+    let scale = min(100, expf(model.logitScale.value.f32[0]))
+    func readout(_ vocabulary: TextVocabulary?) throws(CLIPError) -> TargetReadout? {
+      guard let vocabulary, let triggered else { return nil }
+      return try TargetReadout(
+        clean: clean, triggered: triggered, vocabulary: vocabulary, logitScale: scale)
+    }
+    return TriggerFinding(
+      kind: kind, search: main, reference: reference,
+      pValue: main.trigger == nil ? 1 : reference.pValue(of: main.size),
+      cleanCollapse: Self.meanPairwiseCosine(clean),
+      heldBackCollapse: triggered.map(Self.meanPairwiseCosine) ?? 0,
+      classes: try readout(classes), nouns: try readout(nouns))
+  }
+
+  private func reference(
+    _ kind: TriggerKind, first: TriggerSearchResult, images: Tensor,
+    counter: inout ModelCheckProgress, progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> SizeReference {
+    var sizes: [Float] = []
+    if !cleanReferences.isEmpty {
+      for (index, reference) in cleanReferences.enumerated() {
+        let result = try search(
+          kind, in: reference, images: images, forbidden: [], number: 0,
+          phase: "\(kind.rawValue), clean reference \(index + 1)", counter: &counter,
+          progress: progress)
+        sizes.append(result.size)
+      }
+      return SizeReference(source: .cleanCheckpoints, sizes: sizes)
+    }
+    var forbidden = first.trigger == nil ? [] : [first.direction]
+    for number in 1...max(2, options.ownSearches) {
+      let result = try search(
+        kind, in: model, images: images, forbidden: forbidden, number: number,
+        phase: "\(kind.rawValue), reference \(number)", counter: &counter, progress: progress)
+      sizes.append(result.size)
+      if result.trigger != nil { forbidden.append(result.direction) }
+    }
+    return SizeReference(source: .ownSearches, sizes: sizes)
+  }
+
+  private func search(
+    _ kind: TriggerKind, in model: CLIPModel, images: Tensor, forbidden: [[Float]], number: Int,
+    phase: String, counter: inout ModelCheckProgress, progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> TriggerSearchResult {
+    counter.phase = phase
+    var state = counter
+    var random = RandomNumbers(
+      seed: options.search.seed, UInt64(TriggerKind.allCases.firstIndex(of: kind) ?? 0),
+      UInt64(number))
+    let side = images.shape[2]
+    let space: any TriggerSpace =
+      switch kind {
+      case .patch: try PatchSpace(imageSize: side, random: &random)
+      case .additive: try AdditiveSpace(imageSize: side, random: &random)
+      case .warp: try WarpSpace(imageSize: side, random: &random)
+      }
+    let result = try model.withFrozenParameters { () throws(CLIPError) in
+      let features = try Self.encode(images, model, options.search.precision)
+      return try TriggerSearch(
+        model: model, images: images, cleanMean: Self.mean(features), options: options.search
+      ).run(space, forbidden: forbidden, random: &random) { step in
+        state.step = step
+        return progress(state)
+      }
+    }
+    counter.search += 1
+    return result
+  }
+
+  private func encode(_ images: Tensor) throws(CLIPError) -> Tensor {
+    try Self.encode(images, model, options.search.precision)
+  }
+
+  private static func encode(
+    _ images: Tensor, _ model: CLIPModel, _ precision: DType
+  ) throws(CLIPError) -> Tensor {
+    try model.encodeImages(
+      try PixelScale(model.configuration).normalized(images), normalize: true,
+      precision: precision)
+  }
+
+  private static func mean(_ features: Tensor) -> [Float] {
+    let width = features.shape[1]
+    var sum = [Float](repeating: 0, count: width)
+    for row in 0..<features.shape[0] {
+      for column in 0..<width { sum[column] += features.f32[row * width + column] }
+    }
+    return sum.map { $0 / Float(max(1, features.shape[0])) }
+  }
+
+  /// The mean cosine of two different rows, all of unit length.
+  static func meanPairwiseCosine(_ features: Tensor) -> Float {
+    let count = Float(features.shape[0])
+    let squared = mean(features).reduce(0) { $0 + $1 * $1 } * count * count
+    return (squared - count) / max(1, count * (count - 1))
+  }
+
+  private func examples(
+    _ heldBack: Tensor, _ findings: [TriggerFinding]
+  ) throws(CLIPError) -> [(clean: RGBImage, triggered: RGBImage)] {
+    guard
+      let trigger = findings.filter({ $0.search.trigger != nil })
+        .min(by: { $0.pValue < $1.pValue })?.search.trigger
+    else { return [] }
+    let few = heldBack.slice(0..<min(6, heldBack.shape[0]))
+    let triggered = try trigger.applied(to: few)
+    return (0..<few.shape[0]).map { row in
+      (clean: RGBImage(planar: few, row: row), triggered: RGBImage(planar: triggered, row: row))
+    }
+  }
+}
+
+extension CLIPModel {
+  /// Runs `body` while no parameter wants a gradient, so that only the input's is computed.
+  func withFrozenParameters<Result>(
+    _ body: () throws(CLIPError) -> Result
+  ) throws(CLIPError) -> Result {
+    let trainable = parameters.filter(\.isTrainable)
+    for parameter in trainable { parameter.isTrainable = false }
+    defer { for parameter in trainable { parameter.isTrainable = true } }
+    return try body()
+  }
+}
+
+extension RGBImage {
+  /// Copies picture `row` of `[B, 3, S, S]` in 0…1.
+  init(planar pixels: Tensor, row: Int) {
+    let side = pixels.shape[2]
+    let area = side * side
+    self.init(width: side, height: side)
+    for i in 0..<area {
+      for channel in 0..<3 {
+        let value = pixels.f32[(row * 3 + channel) * area + i]
+        self.pixels[3 * i + channel] = UInt8(min(255, max(0, value * 255 + 0.5)))
+      }
+    }
+  }
+}
