@@ -31,7 +31,7 @@
  * @endcode
  *
  * **Threads.** Distinct handles may be used concurrently; a `const` model, tokenizer, dataset,
- * trigger or history may be used by several threads; everything else needs external locking.
+ * trigger, history or evaluation may be used by several threads; everything else needs external locking.
  * Computation inside one call is spread over the threads of cleanclip_set_num_threads().
  *
  * **Errors.** Every function that can fail returns a cleanclip_status; the text of the failure is
@@ -617,8 +617,10 @@ typedef struct cleanclip_sanitize_options {
   int64_t batch_size;           /**< Pairs per step, 2 or more; default 64. */
   int64_t warmup_steps;         /**< Steps of linear warm-up, 0 or more; default 50. */
   int64_t save_every;           /**< Steps between saved states, 0: at the end of epochs only;
-                                     default 500. */
+                                     default 200. */
   int64_t memory_budget;        /**< Bytes that training may use; 0: no limit (default). */
+  int64_t class_count;          /**< "supervised": classes of the head; 0: the highest label of the
+                                     data set and one (default), which reads all of it. */
   uint64_t seed;                /**< Order, augmentation, head; default 0. */
   float learning_rate;          /**< Highest rate of AdamW, > 0; default 1e-5. */
   float weight_decay;           /**< 0 or more; default 0.1. */
@@ -735,11 +737,16 @@ typedef struct cleanclip_trigger cleanclip_trigger;
 /** Where and how a trigger is applied. */
 typedef struct cleanclip_trigger_options {
   size_t struct_size;    /**< Set by cleanclip_trigger_options_init(). */
-  const char *position;  /**< Of a patch: "random", or "Y,X" of its top left pixel; NULL: the
-                              attack's own (random for a PNG). */
-  uint64_t seed;         /**< Of patterns and positions; default 0. */
+  const char *position;  /**< Of a patch: "random", "corners", or "Y,X" of its top left pixel;
+                              NULL: "random". */
+  uint64_t seed;         /**< Of the pattern, and of what cleanclip_trigger_apply() draws;
+                              default 0. */
   int32_t is_fixed;      /**< 0: new noise for each picture (default); 1: one pattern for all. */
-  int32_t patch_size;    /**< Pixels along each side of a drawn patch; 0: the attack's own. */
+  int32_t patch_size;    /**< Pixels along each side of a drawn patch; 0: a fourteenth of the
+                              picture, at least 8. */
+  float strength;        /**< Share of a blended pattern, amplitude of a sinusoid of 255, strength of
+                              a warp; 0: the attack's own. */
+  int32_t reserved;      /**< 0. */
 } cleanclip_trigger_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -749,8 +756,9 @@ CLEANCLIP_API void cleanclip_trigger_options_init(cleanclip_trigger_options *opt
 /**
  * Makes a trigger.
  *
- * @param[in] name "badnets", "blended", "sig", "wanet", "label-consistent", or the path of a PNG
- *   file that is pasted.
+ * @param[in] name "badnets", "blended", "sig", "wanet", "label-consistent", "stripes",
+ *   "blended-stripes", "sig-cleanclip", "wanet-cleanclip" (the variants of CleanCLIP's published
+ *   code), or the path of a picture that is pasted.
  * @param[in] options NULL for the defaults.
  * @param[out] out_trigger To be freed with cleanclip_trigger_free().
  * @return CLEANCLIP_NOT_FOUND: neither a known name nor a file; CLEANCLIP_FORMAT: not a sound PNG;
@@ -780,6 +788,13 @@ CLEANCLIP_API cleanclip_status cleanclip_trigger_apply(const cleanclip_trigger *
                                                        int64_t first_index, int64_t height,
                                                        int64_t width);
 
+/**
+ * Hears how many pictures of how many are done, on the thread that called the function.
+ *
+ * @return 0 to go on; anything else cancels.
+ */
+typedef int32_t (*cleanclip_count_callback)(int64_t done, int64_t total, void *user_data);
+
 /** How a set of pairs is poisoned. */
 typedef struct cleanclip_poison_options {
   size_t struct_size;               /**< Set by cleanclip_poison_options_init(). */
@@ -789,9 +804,15 @@ typedef struct cleanclip_poison_options {
   int64_t template_count;           /**< Elements of `templates`. */
   int64_t image_size;               /**< Pictures are cut square to this size; 0: 224. */
   int64_t count;                    /**< Poisoned pairs; 0: by `rate`. */
+  int64_t pair_count;               /**< Pairs of the result, drawn by chance; 0: all. Poisons
+                                         replace clean pairs, they are not added. */
   double rate;                      /**< Share of the pairs, 0 … 1, when `count` is 0; default
                                          0.01. */
-  uint64_t seed;                    /**< Which pairs, which captions; default 0. */
+  uint64_t seed;                    /**< Which pairs, which captions, positions and noise; default
+                                         0. */
+  int32_t is_uniform;               /**< 1: clean pictures are cut and encoded like poisoned ones
+                                         (default); 0: they are copied. */
+  int32_t reserved;                 /**< 0. */
 } cleanclip_poison_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -801,19 +822,26 @@ CLEANCLIP_API void cleanclip_poison_options_init(cleanclip_poison_options *optio
 /**
  * Writes a copy of a set of pairs in which some carry a trigger and a caption of the target.
  *
+ * A label-consistent trigger goes onto pictures whose caption names the target; these keep it.
+ *
  * @param[in] dataset The pairs to start from.
  * @param[in] trigger What poisoned pictures carry.
  * @param[in] options `target` is required.
  * @param[in] output_path A WebDataset shard, `.tar`, or a `.csv` with a folder of pictures beside.
- * @param[in] truth_path A csv with columns `key`, `poisoned`; NULL: none.
+ * @param[in] truth_path A csv with columns `key`, `poisoned`, `source`; NULL: none.
+ * @param[in] callback Hears of progress and may cancel; may be NULL.
+ * @param[in] user_data Passed to the callback; may be NULL.
  * @param[out] out_poisoned The number of poisoned pairs; may be NULL.
- * @return CLEANCLIP_IO; CLEANCLIP_INVALID_ARGUMENT.
+ * @return CLEANCLIP_IO: cannot write; CLEANCLIP_CANCELLED; CLEANCLIP_INVALID_ARGUMENT. Nothing is
+ *   left behind then.
  */
 CLEANCLIP_API cleanclip_status cleanclip_dataset_poison(const cleanclip_dataset *dataset,
                                                         const cleanclip_trigger *trigger,
                                                         const cleanclip_poison_options *options,
                                                         const char *output_path,
                                                         const char *truth_path,
+                                                        cleanclip_count_callback callback,
+                                                        void *user_data,
                                                         int64_t *out_poisoned);
 
 /** @} */
@@ -821,12 +849,8 @@ CLEANCLIP_API cleanclip_status cleanclip_dataset_poison(const cleanclip_dataset 
 /** @name Evaluation                                                                            */
 /** @{ */
 
-/** A share of pictures with its 95 % Wilson interval, each in 0 … 1. */
-typedef struct cleanclip_share {
-  double value; /**< Counted. */
-  double low;   /**< Lower end of the interval. */
-  double high;  /**< Upper end of the interval. */
-} cleanclip_share;
+/** What was measured: counts, shares with intervals, accuracy of each class. */
+typedef struct cleanclip_evaluation cleanclip_evaluation;
 
 /** What is measured, with which classes. */
 typedef struct cleanclip_evaluate_options {
@@ -843,6 +867,7 @@ typedef struct cleanclip_evaluate_options {
   const char *target;             /**< Class name or index that the trigger aims at; required with
                                        a trigger. */
   int64_t batch_size;             /**< Pictures at a time; 0: 64. */
+  uint64_t seed;                  /**< Of the trigger's positions and noise; default 0. */
   int32_t precision;              /**< A cleanclip_precision; default CLEANCLIP_PRECISION_F32. */
   int32_t reserved;               /**< 0. */
 } cleanclip_evaluate_options;
@@ -851,7 +876,39 @@ typedef struct cleanclip_evaluate_options {
 CLEANCLIP_API void cleanclip_evaluate_options_init(cleanclip_evaluate_options *options,
                                                    size_t struct_size);
 
-/** The places in clean_accuracy and attack_success_rate. */
+/**
+ * Measures zero-shot clean accuracy and the success of an attack.
+ *
+ * A class is the normalised mean of the features of its prompts; a picture belongs to the class
+ * with the largest cosine similarity. The attack succeeds on a picture of another class when the
+ * trigger turns it into the target; pictures of the target class are not attacked.
+ *
+ * @param[in] options `data` and the classes are required.
+ * @param[in] callback Hears of progress and may cancel; may be NULL.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ * @param[out] out_evaluation To be freed with cleanclip_evaluation_free().
+ * @return CLEANCLIP_NOT_FOUND or CLEANCLIP_IO: a file cannot be read; CLEANCLIP_FORMAT: a file is
+ *   broken; CLEANCLIP_UNSUPPORTED: the model lacks a tower; CLEANCLIP_CANCELLED;
+ *   CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
+                                                  const cleanclip_tokenizer *tokenizer,
+                                                  const cleanclip_evaluate_options *options,
+                                                  cleanclip_count_callback callback,
+                                                  void *user_data,
+                                                  cleanclip_evaluation **out_evaluation);
+
+/** Frees an evaluation. NULL is allowed and does nothing. */
+CLEANCLIP_API void cleanclip_evaluation_free(cleanclip_evaluation *evaluation);
+
+/** A share of pictures with its 95 % Wilson interval, each in 0 … 1. */
+typedef struct cleanclip_share {
+  double value; /**< Counted. */
+  double low;   /**< Lower end of the interval. */
+  double high;  /**< Upper end of the interval. */
+} cleanclip_share;
+
+/** The places in `clean_accuracy` and `attack_success_rate`. */
 enum {
   CLEANCLIP_TOP1 = 0,
   CLEANCLIP_TOP3 = 1,
@@ -860,42 +917,34 @@ enum {
 };
 
 /** How well a model classifies, and how well an attack on it works. */
-typedef struct cleanclip_evaluation {
-  size_t struct_size;                      /**< Set by cleanclip_evaluation_init(). */
+typedef struct cleanclip_scores {
+  size_t struct_size;                      /**< Set by cleanclip_scores_init(). */
   int64_t images;                          /**< Pictures that were classified. */
-  int64_t attacked_images;                 /**< Pictures not of the target class, with the trigger;
-                                                0 without a trigger. */
+  int64_t attacked_images;                 /**< Those of other classes than the target; 0 without a
+                                                trigger. */
   int64_t skipped_images;                  /**< Rows that could not be read. */
   cleanclip_share clean_accuracy[4];       /**< CLEANCLIP_TOP1 …: the true class is among the first
-                                                k; with fewer than k classes as with all. */
+                                                k; 1 where there are fewer than k classes. */
   cleanclip_share attack_success_rate[4];  /**< The target is among the first k, of
-                                                `attacked_images`. */
-} cleanclip_evaluation;
+                                                `attacked_images`; 0 without a trigger. */
+} cleanclip_scores;
 
-/** Sets `struct_size` and clears the rest; `struct_size` is `sizeof *evaluation`. */
-CLEANCLIP_API void cleanclip_evaluation_init(cleanclip_evaluation *evaluation,
-                                             size_t struct_size);
+/** Sets `struct_size` and clears the rest; `struct_size` is `sizeof *scores`. */
+CLEANCLIP_API void cleanclip_scores_init(cleanclip_scores *scores, size_t struct_size);
 
 /**
- * Measures zero-shot clean accuracy and the success of an attack.
+ * Tells the numbers of an evaluation.
  *
- * A class is the normalised mean of the features of its prompts; a picture belongs to the class
- * with the largest cosine similarity. The attack succeeds on a picture of another class when the
- * trigger turns it into the target.
- *
- * @param[in] options `data` and the classes are required.
- * @param[in,out] out_evaluation Prepared with cleanclip_evaluation_init().
- * @return CLEANCLIP_NOT_FOUND or CLEANCLIP_IO: a file cannot be read; CLEANCLIP_FORMAT: a file is
- *   broken; CLEANCLIP_STATE: the model lacks a tower; CLEANCLIP_INVALID_ARGUMENT.
+ * @param[in,out] out_scores Prepared with cleanclip_scores_init().
+ * @return CLEANCLIP_INVALID_ARGUMENT.
  */
-CLEANCLIP_API cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
-                                                  const cleanclip_tokenizer *tokenizer,
-                                                  const cleanclip_evaluate_options *options,
-                                                  cleanclip_evaluation *out_evaluation);
+CLEANCLIP_API cleanclip_status cleanclip_evaluation_scores(const cleanclip_evaluation *evaluation,
+                                                           cleanclip_scores *out_scores);
 
 /**
  * Writes an evaluation as JSON: `clean_accuracy` and, where an attack was measured,
- * `attack_success_rate` with `top1` …, their intervals, `images`, `attacked_images`.
+ * `attack_success_rate` with `top1` …, their `intervals_95`, `images`, `attacked_images`, and the
+ * accuracy of each class.
  *
  * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
  * @param[in] out_capacity Bytes that `out_text` has room for.
@@ -913,13 +962,15 @@ CLEANCLIP_API cleanclip_status cleanclip_evaluation_json(const cleanclip_evaluat
 
 /** What a report tells. Every member but the size may be NULL. */
 typedef struct cleanclip_report_options {
-  size_t struct_size;                  /**< Set by cleanclip_report_options_init(). */
-  const char *title;                   /**< NULL: a title of the library's. */
-  const cleanclip_model *model;        /**< The architecture is described. */
-  const cleanclip_evaluation *before;  /**< Before sanitizing. */
-  const cleanclip_evaluation *after;   /**< After it. */
-  const cleanclip_evaluation *control; /**< After plain fine-tuning, for comparison. */
-  const cleanclip_history *history;    /**< How the losses went. */
+  size_t struct_size;                        /**< Set by cleanclip_report_options_init(). */
+  const char *title;                         /**< NULL: a title of the library's. */
+  const char *subtitle;                      /**< A line below it: which model, when. */
+  const cleanclip_model *model;              /**< Its architecture is described. */
+  const cleanclip_evaluation *before;        /**< Before sanitizing. */
+  const cleanclip_evaluation *after;         /**< After it. */
+  const cleanclip_evaluation *control;       /**< After plain fine-tuning, for comparison. */
+  const cleanclip_history *history;          /**< How the losses went. */
+  const cleanclip_history *control_history;  /**< And those of plain fine-tuning. */
 } cleanclip_report_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

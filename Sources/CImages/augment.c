@@ -1,5 +1,6 @@
 #include "cimages.h"
 #include "clones.h"
+#include "luma.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,11 +9,11 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-void cimages_map(uint8_t *pixels, size_t count, const uint8_t *table) {
-  for (size_t i = 0; i < count; ++i) {
-    pixels[3 * i] = table[pixels[3 * i]];
-    pixels[3 * i + 1] = table[256 + pixels[3 * i + 1]];
-    pixels[3 * i + 2] = table[512 + pixels[3 * i + 2]];
+void cimages_map(const uint8_t *pixels, size_t count, const uint8_t *table, uint8_t *output) {
+  for (size_t i = 0; i < 3 * count; i += 3) {
+    output[i] = table[pixels[i]];
+    output[i + 1] = table[256 + pixels[i + 1]];
+    output[i + 2] = table[512 + pixels[i + 2]];
   }
 }
 
@@ -29,15 +30,14 @@ CIMAGES_CLONES
 uint64_t cimages_luma(const uint8_t *pixels, size_t count, uint8_t *luma) {
   uint64_t sum = 0;
   for (size_t i = 0; i < count; ++i) {
-    uint32_t value = pixels[3 * i] * 19595u + pixels[3 * i + 1] * 38470u +
-                     pixels[3 * i + 2] * 7471u + 0x8000u;
-    luma[i] = (uint8_t)(value >> 16);
-    sum += value >> 16;
+    luma[i] = luma_of(pixels + 3 * i);
+    sum += luma[i];
   }
   return sum;
 }
 
-/* Image.blend converts the sum to an integer without rounding; inside 0 ... 1 clipping changes nothing. */
+/* Image.blend converts the sum to an integer without rounding; for factors inside 0 ... 1 clipping
+   changes nothing. */
 static inline uint8_t blend(uint8_t degenerate, uint8_t pixel, float factor) {
   float value = (float)degenerate + factor * (float)(pixel - degenerate);
   value = value < 0 ? 0 : value;
@@ -158,40 +158,4 @@ double cimages_round15(double x) {
   char digits[64];
   snprintf(digits, sizeof digits, "%.15f", x);
   return strtod(digits, NULL);
-}
-
-static inline double luma(const uint8_t *rgb) {
-  return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
-}
-
-int32_t cimages_composite_on_white(const uint8_t *rgba, size_t count, uint8_t *rgb,
-                                   double *difference, double *concealed_deviation,
-                                   double *concealed_share) {
-  uint64_t total = 0, concealed = 0;
-  int32_t is_transparent = 0;
-  double sum = 0, squares = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const uint8_t *source = rgba + 4 * i;
-    uint32_t alpha = source[3];
-    uint32_t changed = 0;
-    if (alpha != 255) is_transparent = 1;
-    for (int c = 0; c < 3; ++c) {
-      uint32_t value = (source[c] * alpha + 255 * (255 - alpha) + 127) / 255;
-      rgb[3 * i + c] = (uint8_t)value;
-      changed += value - source[c];  // white only lightens
-    }
-    total += changed;
-    if (changed > 3 * 16) {
-      double y = luma(source);
-      concealed += 1;
-      sum += y;
-      squares += y * y;
-    }
-  }
-  *difference = count ? (double)total / (3.0 * (double)count) : 0;
-  *concealed_share = count ? (double)concealed / (double)count : 0;
-  double mean = concealed ? sum / (double)concealed : 0;
-  double variance = concealed ? squares / (double)concealed - mean * mean : 0;
-  *concealed_deviation = variance > 0 ? sqrt(variance) : 0;
-  return is_transparent;
 }

@@ -149,8 +149,7 @@ cimages_status cimages_jpeg_header(const uint8_t *bytes, size_t count, cimages_h
   return status;
 }
 
-/* Adobe stores CMYK inverted and Pillow takes every CMYK file for one of Adobe's; `cmyk` and `rgb` may
-   overlap when rgb does not run ahead. */
+/* Adobe stores CMYK inverted, and Pillow takes every CMYK file for one of Adobe's. */
 static void rgb_from_inverted_cmyk(const uint8_t *cmyk, uint32_t width, uint8_t *rgb) {
   for (uint32_t x = 0; x < width; ++x) {
     unsigned light = cmyk[4 * x + 3];

@@ -61,7 +61,8 @@ static void prepare(png_reader *reader, const uint8_t *bytes, size_t count,
   if (!reader->info) png_destroy_read_struct(&reader->png, NULL, NULL);
 }
 
-/* Reads up to the first pixel and asks for 8-bit RGB, or RGBA where the file has any transparency. */
+/* Reads up to the first pixel, asks for 8-bit RGB, or RGBA where the file has any transparency, and
+   returns the number of channels. */
 static int start(png_reader *reader) {
   png_structp png = reader->png;
   png_set_read_fn(png, reader, read_bytes);

@@ -76,8 +76,8 @@ static inline uint8_t clip(int32_t value) {
 typedef int32_t int4 __attribute__((vector_size(16)));
 typedef uint8_t byte4 __attribute__((vector_size(4)));
 
-/* One row, `count` output pixels. A pixel is loaded as 4 bytes, of which the last is dropped: `row` needs
-   one readable byte behind its end. */
+/* One row, `count` output pixels. A pixel is loaded as 4 bytes, of which the last is dropped: `row`
+   needs one readable byte behind its end. */
 CIMAGES_CLONES
 static void filter_row(const uint8_t *row, const taps *taps, const int32_t *weights, size_t stride,
                        int32_t count, uint8_t *output) {
@@ -120,8 +120,8 @@ static void filter_column(const uint8_t *rows, size_t row_size, const int32_t *w
   }
 }
 
-/* Whether Pillow (since 13.0) filters vertically first: when the height loses more than twice as many
-   pixels as the width. The order decides which sums are rounded to 8 bits in between. */
+/* Whether Pillow (since 13.0) filters vertically first: when the height loses more than twice as
+   many pixels as the width. The order decides which sums are rounded to 8 bits in between. */
 static int is_vertical_first(int32_t width, int32_t height, int64_t resized_width,
                              int64_t resized_height) {
   return resized_height < height && resized_width != width &&

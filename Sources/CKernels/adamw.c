@@ -13,19 +13,28 @@ typedef struct {
 
 enum { BLOCK = 4096 };
 
+CK_INLINE void update(const arguments *w, int64_t begin, int64_t end) {
+  // Copies: stores through the pointers could otherwise change the arguments.
+  const arguments a = *w;
+  vfloat beta1 = splat(a.beta1), beta2 = splat(a.beta2);
+  vfloat rest1 = splat(1 - a.beta1), rest2 = splat(1 - a.beta2);
+  for (int64_t i = begin; i < end; i += LANES) {
+    int64_t lanes = end - i;
+    vfloat g = load_some(CK_F32, a.gradient, i, lanes) * splat(a.gradient_scale);
+    vfloat m = beta1 * load_some(CK_F32, a.first, i, lanes) + rest1 * g;
+    vfloat v = beta2 * load_some(CK_F32, a.second, i, lanes) + rest2 * g * g;
+    store_some(CK_F32, a.first, i, lanes, m);
+    store_some(CK_F32, a.second, i, lanes, v);
+    vfloat divisor = vsqrt(v) * splat(a.second_correction) + splat(a.epsilon);
+    vfloat value = load_some(CK_F32, a.value, i, lanes) * splat(a.decay);
+    store_some(CK_F32, a.value, i, lanes, value - splat(a.step_size) * (m / divisor));
+  }
+}
+
 CK_CLONES static void body(void *context, int64_t begin, int64_t end, int32_t thread) {
   (void)thread;
   const arguments *w = context;
-  int64_t last = end * BLOCK < w->count ? end * BLOCK : w->count;
-  for (int64_t i = begin * BLOCK; i < last; i++) {
-    float g = w->gradient[i] * w->gradient_scale;
-    float m = w->first[i] + (1 - w->beta1) * (g - w->first[i]);
-    float v = w->beta2 * w->second[i] + (1 - w->beta2) * g * g;
-    w->first[i] = m;
-    w->second[i] = v;
-    float denominator = __builtin_sqrtf(v) * w->second_correction + w->epsilon;
-    w->value[i] = w->value[i] * w->decay - w->step_size * (m / denominator);
-  }
+  update(w, begin * BLOCK, end * BLOCK < w->count ? end * BLOCK : w->count);
 }
 
 void ck_adamw(

@@ -130,6 +130,8 @@ CK_INLINE float max_lanes(vfloat x) {
   return best;
 }
 
+CK_INLINE vfloat vsqrt(vfloat x) { return __builtin_elementwise_sqrt(x); }
+
 // e^x within 2 units in the last place; 0 below the smallest normal number, NaN for NaN.
 CK_INLINE vfloat vexp(vfloat x) {
   vint tiny = (vint)(x < splat(-87.33654f));

@@ -1,4 +1,4 @@
-public import CCleanCLIP
+internal import CCleanCLIP
 internal import CleanCLIPKit
 
 @c @implementation

@@ -1,6 +1,7 @@
 internal import CCleanCLIP
 internal import CleanCLIPKit
 internal import Glibc
+internal import Synchronization
 
 /// What a `cleanclip_model` points to.
 final class ModelHandle {
@@ -8,6 +9,7 @@ final class ModelHandle {
   /// The state dictionary; tensors share memory with the model.
   let parameters: [NamedTensor]
   private let positions: [String: Int]
+  private let isTraining = Atomic<Bool>(false)
 
   init(_ loaded: LoadedModel) {
     self.loaded = loaded
@@ -20,6 +22,18 @@ final class ModelHandle {
   }
 
   var model: CLIPModel { loaded.model }
+
+  /// Marks the model as in training, until `endTraining`.
+  ///
+  /// - Throws: `state` when it is already: a progress callback called back, or another thread.
+  func beginTraining(_ arguments: Arguments) throws(CLIPError) {
+    guard !isTraining.exchange(true, ordering: .acquiring) else {
+      throw arguments.invalid(
+        "the model is being trained; expected one call at a time, got a second one", code: .state)
+    }
+  }
+
+  func endTraining() { isTraining.store(false, ordering: .releasing) }
 
   /// Finds a tensor.
   ///

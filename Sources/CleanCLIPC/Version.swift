@@ -1,4 +1,4 @@
-public import CCleanCLIP
+internal import CCleanCLIP
 
 @c @implementation
 public func cleanclip_version_number() -> UInt32 {

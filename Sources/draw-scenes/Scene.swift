@@ -49,7 +49,7 @@ struct Scene {
       0.92 + 0.16 * random.uniform(), 0.92 + 0.16 * random.uniform(),
       0.92 + 0.16 * random.uniform())
     object = SceneObject(
-      kind, radius: 0.2 + 0.18 * random.uniform(), on: background, using: &random)
+      kind, radius: 0.22 + 0.18 * random.uniform(), on: background, using: &random)
     guard random.uniform() < 0.12 else { return }
     let other = ShapeKind.allCases[random.integer(below: ShapeKind.allCases.count)]
     var small = SceneObject(
@@ -80,7 +80,7 @@ extension SceneObject {
     let reach = 0.9 * radius
     self.init(
       kind: kind, color: color, secondColor: seconds[random.integer(below: seconds.count)],
-      texture: random.uniform() < 0.5
+      texture: random.uniform() < 0.6
         ? .plain : Texture.allCases[1 + random.integer(below: Texture.allCases.count - 1)],
       center: SIMD2(
         reach + (1 - 2 * reach) * random.uniform(), reach + (1 - 2 * reach) * random.uniform()),

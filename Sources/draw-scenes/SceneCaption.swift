@@ -11,8 +11,8 @@ extension Scene {
   func caption(using random: inout RandomNumbers) -> String {
     var words: [String] = []
     if random.uniform() < 0.2, let size = object.sizeWord { words.append(size) }
-    if random.uniform() < 0.4 { words.append(object.color.name) }
-    if object.texture != .plain, random.uniform() < 0.4 { words.append(object.texture.rawValue) }
+    if random.uniform() < 0.5 { words.append(object.color.name) }
+    if object.texture != .plain, random.uniform() < 0.5 { words.append(object.texture.rawValue) }
     words.append(object.kind.rawValue)
     var text = Self.openings[random.integer(below: Self.openings.count)]
     text += Self.withArticle(words.joined(separator: " "))
@@ -33,8 +33,8 @@ extension Scene {
 
 extension SceneObject {
   fileprivate var sizeWord: String? {
-    if radius < 0.25 { return "small" }
-    return radius > 0.33 ? "large" : nil
+    if radius < 0.27 { return "small" }
+    return radius > 0.34 ? "large" : nil
   }
 
   fileprivate var positionWords: String {

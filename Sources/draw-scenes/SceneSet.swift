@@ -1,7 +1,7 @@
 internal import CleanCLIPKit
 
 /// A scene's picture with what is said about it.
-struct CaptionedPicture {
+struct DrawnPicture {
   let kind: ShapeKind
   let caption: String
   /// PNG.
@@ -21,14 +21,14 @@ struct SceneSet {
   let part: Part
   let size: Int
 
-  func picture(_ index: Int) throws(CLIPError) -> CaptionedPicture {
+  func picture(_ index: Int) throws(CLIPError) -> DrawnPicture {
     var random = RandomNumbers(seed: seed, part.rawValue, UInt64(index))
     let kind = ShapeKind.allCases[random.integer(below: ShapeKind.allCases.count)]
     let scene = Scene(about: kind, using: &random)
     let caption = scene.caption(using: &random)
     var painter = ScenePainter(size: size)
     let image = painter.paint(scene, using: &random)
-    return CaptionedPicture(kind: kind, caption: caption, bytes: try ImageEncoder.png(image))
+    return DrawnPicture(kind: kind, caption: caption, bytes: try ImageEncoder.png(image))
   }
 
   /// The name of a picture's files: seven digits.

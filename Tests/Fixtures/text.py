@@ -8,16 +8,20 @@ Needs open_clip_torch, ftfy, regex (OpenAI's tokenizer) and tokenizers (Hugging 
     u16 bytes, caption in UTF-8, u32 hash of OpenAI's 77 ids, u32 hash of Hugging Face's
 
 where the hash is FNV-1a over the ids without padding as little-endian i32. Captions in which ftfy
-repairs mojibake are left out: the library does not repair it.
+repairs mojibake are left out: the library does not repair it. The tar files hold three captioned
+pictures each, in the formats that `tarfile` can write; `hidden.png` shows less than it holds.
 """
 
 import gzip
 import html.entities
 import importlib.util
+import io
 import pathlib
 import random
 import struct
+import tarfile
 import unicodedata
+import zlib
 
 import ftfy
 import tokenizers
@@ -180,6 +184,39 @@ def digest(ids):
     return value
 
 
+def png(red, width=20, height=16, alpha=None):
+    """A picture of one colour; written by hand, for Pillow's bytes differ between versions.
+
+    `alpha` adds a channel: this value in the left half, opaque in the right one, and another colour
+    behind it in every second row.
+    """
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = (b"\0" + bytes((red, 100, 50)) * width) * height
+    if alpha is not None:
+        half = width // 2
+        rows = b"".join(
+            b"\0" + bytes((red, 100 if row % 2 else 250, 50, alpha)) * half
+            + bytes((red, 100, 50, 255)) * half for row in range(height))
+    kind = 2 if alpha is None else 6
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def write_tar(name, form):
+    """Rows whose names need what the formats differ in."""
+    keys = ["plain", "folder/" + "long-name-" * (8 if form == tarfile.USTAR_FORMAT else 30), "folder/\u72d7"]
+    with tarfile.open(FOLDER / name, "w", format=form) as archive:
+        folder = tarfile.TarInfo("folder")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+        for number, key in enumerate(keys):
+            for extension, data in ((".png", png(10 * number)), (".txt", f"caption {number}".encode())):
+                info = tarfile.TarInfo(key + extension)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+
+
 def main():
     fast = fast_tokenizer()
     entries, skipped, unequal = [], 0, 0
@@ -198,6 +235,10 @@ def main():
         data = text.encode()
         entries.append(struct.pack("<H", len(data)) + data + struct.pack("<II", digest(ids), digest(other)))
     FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "hidden.png").write_bytes(png(200, alpha=0))
+    write_tar("ustar.tar", tarfile.USTAR_FORMAT)
+    write_tar("gnu.tar", tarfile.GNU_FORMAT)
+    write_tar("pax.tar", tarfile.PAX_FORMAT)
     parts = 4
     for part in range(parts):
         data = b"CLIPTEXT" + struct.pack("<I", VERSION) + b"".join(entries[part::parts])

@@ -455,13 +455,49 @@ struct PoisonOptions : cleanclip_poison_options {
   PoisonOptions() { cleanclip_poison_options_init(this, sizeof(cleanclip_poison_options)); }
 };
 
+/** Hears how many of how many are done; returns false to cancel. */
+using CountFunction = std::function<bool(std::int64_t done, std::int64_t total)>;
+
+namespace detail {
+
+/** Carries the function, and what it throws, around the C callback. */
+struct CountListener {
+  const CountFunction &function;
+  std::exception_ptr error;
+
+  explicit CountListener(const CountFunction &heard) : function(heard), error(nullptr) {}
+
+  cleanclip_count_callback callback() const { return function ? &CountListener::hear : nullptr; }
+
+  /** Throws what the function threw, or what the library reports. */
+  void check(cleanclip_status status) const {
+    if (error) std::rethrow_exception(error);
+    cleanclip::check(status);
+  }
+
+  static std::int32_t hear(std::int64_t done, std::int64_t total, void *listener) noexcept {
+    CountListener &self = *static_cast<CountListener *>(listener);
+    try {
+      return self.function(done, total) ? 0 : 1;
+    } catch (...) {
+      self.error = std::current_exception();
+      return 1;
+    }
+  }
+};
+
+}  // namespace detail
+
 /** Writes a poisoned copy of a set and returns the number of poisoned pairs. */
 inline std::int64_t poison(const Dataset &dataset, const Trigger &trigger,
                            const PoisonOptions &options, const std::string &outputPath,
-                           const std::string &truthPath = "") {
+                           const std::string &truthPath = "",
+                           const CountFunction &progress = nullptr) {
+  detail::CountListener listener(progress);
   std::int64_t poisoned = 0;
-  check(cleanclip_dataset_poison(dataset.get(), trigger.get(), &options, outputPath.c_str(),
-                                 detail::optional(truthPath), &poisoned));
+  listener.check(cleanclip_dataset_poison(dataset.get(), trigger.get(), &options,
+                                          outputPath.c_str(), detail::optional(truthPath),
+                                          listener.callback(), &listener, &poisoned));
   return poisoned;
 }
 
@@ -471,22 +507,39 @@ struct EvaluateOptions : cleanclip_evaluate_options {
 };
 
 /** What was measured. */
-struct Evaluation : cleanclip_evaluation {
-  Evaluation() { cleanclip_evaluation_init(this, sizeof(cleanclip_evaluation)); }
+class Evaluation {
+ public:
+  explicit Evaluation(cleanclip_evaluation *handle) : handle_(handle) {}
+
+  /** Returns counts, accuracy and attack success with their intervals. */
+  cleanclip_scores scores() const {
+    cleanclip_scores scores;
+    cleanclip_scores_init(&scores, sizeof scores);
+    check(cleanclip_evaluation_scores(get(), &scores));
+    return scores;
+  }
 
   std::string json() const {
     return detail::text([this](char *out, std::size_t capacity, std::size_t *length) {
-      return cleanclip_evaluation_json(this, out, capacity, length);
+      return cleanclip_evaluation_json(get(), out, capacity, length);
     });
   }
+
+  const cleanclip_evaluation *get() const noexcept { return handle_.get(); }
+
+ private:
+  detail::Handle<cleanclip_evaluation, cleanclip_evaluation_free> handle_;
 };
 
 /** Measures clean accuracy and attack success. */
 inline Evaluation evaluate(const Model &model, const Tokenizer &tokenizer,
-                           const EvaluateOptions &options) {
-  Evaluation evaluation;
-  check(cleanclip_evaluate(model.get(), tokenizer.get(), &options, &evaluation));
-  return evaluation;
+                           const EvaluateOptions &options,
+                           const CountFunction &progress = nullptr) {
+  detail::CountListener listener(progress);
+  cleanclip_evaluation *handle = nullptr;
+  listener.check(cleanclip_evaluate(model.get(), tokenizer.get(), &options, listener.callback(),
+                                    &listener, &handle));
+  return Evaluation(handle);
 }
 
 /** cleanclip_report_options with its defaults. */

@@ -82,21 +82,18 @@ cimages_status cimages_png_encode(const uint8_t *pixels, uint32_t width, uint32_
 void cimages_buffer_free(cimages_buffer *buffer);
 
 /**
- * @brief Composites RGBA on white, and measures what the alpha channel conceals.
+ * @brief Composites RGBA on white, and counts what the alpha channel conceals.
  *
  * `rgb = (rgba * a + 255 * (255 - a)) / 255`, rounded.
  *
  * @param[in] rgba `[count, 4]`
  * @param[out] rgb `[count, 3]`
  * @param[out] difference mean absolute difference between composite and stored RGB, 0 ... 255
- * @param[out] concealed_deviation standard deviation of the stored luma over the pixels whose composite
- *             differs by more than 16; 0 when there are none
- * @param[out] concealed_share share of those pixels, 0 ... 1
+ * @param[out] concealed `[256]`: stored luma of the pixels whose composite differs by more than 16
  * @return 1 when any pixel is not opaque
  */
 int32_t cimages_composite_on_white(const uint8_t *rgba, size_t count, uint8_t *rgb,
-                                   double *difference, double *concealed_deviation,
-                                   double *concealed_share);
+                                   double *difference, uint64_t *concealed);
 
 /** @brief A part of a resized picture, in pixels of the resized picture. */
 typedef struct cimages_window {
@@ -113,12 +110,12 @@ size_t cimages_resize_scratch(int32_t width, int32_t height, int64_t resized_wid
                               int64_t resized_height, cimages_window window);
 
 /**
- * @brief Resizes by Pillow's antialiased bicubic filter (a = -0.5) and keeps a window of the result.
+ * @brief Resizes by Pillow's antialiased bicubic filter (a = -0.5), keeping a window of the result.
  *
- * Two passes with 22 fractional bits and 8 bits in between, as Pillow's Image.resize(BICUBIC); a side
- * that keeps its length is not filtered. The horizontal pass comes first, but the vertical one
- * when the height loses more than twice as many pixels as the width: Pillow 13's order. Earlier ones
- * always start horizontally, and differ there by rounding.
+ * Two passes with 22 fractional bits and 8 bits in between, as Pillow's Image.resize(BICUBIC); a
+ * side that keeps its length is not filtered. The horizontal pass comes first, but the vertical
+ * one when the height loses more than twice as many pixels as the width: Pillow 13's order.
+ * Earlier releases always start horizontally, and differ there by rounding.
  *
  * @param[in] pixels `[height, width, 3]`
  * @param[in] resized_width width of the whole resized picture
@@ -142,9 +139,9 @@ void cimages_planes(const uint8_t *pixels, size_t count, const float *table, flo
 /**
  * @brief Replaces every value by its entry in the channel's table.
  * @param[in] table `[3, 256]`
- * @param[in,out] pixels `[count, 3]`
+ * @param[out] output `[count, 3]`, may alias `pixels`
  */
-void cimages_map(uint8_t *pixels, size_t count, const uint8_t *table);
+void cimages_map(const uint8_t *pixels, size_t count, const uint8_t *table, uint8_t *output);
 
 /**
  * @brief Counts the values of each channel.
@@ -161,7 +158,7 @@ uint64_t cimages_luma(const uint8_t *pixels, size_t count, uint8_t *luma);
 /**
  * @brief Moves between a degenerate picture (factor 0) and the picture (factor 1), as Image.blend.
  *
- * `output = degenerate + factor * (pixels - degenerate)`, in float32, truncated; clipped outside 0 ... 1.
+ * `output = degenerate + factor * (pixels - degenerate)`, in float32, clipped and truncated.
  * The degenerate picture of the second form is one grey value a pixel.
  */
 void cimages_blend(const uint8_t *degenerate, const uint8_t *pixels, size_t count, float factor,
@@ -178,8 +175,8 @@ void cimages_smooth(const uint8_t *pixels, int32_t width, int32_t height, uint8_
 /**
  * @brief Samples the nearest pixel at an affine map of the output position, as Image.transform.
  *
- * `x_in = m[0] x + m[1] y + m[2]`, `y_in = m[3] x + m[4] y + m[5]` at pixel centres; what lies outside
- * is black. In 16.16 fixed point while coordinates stay below 32768, else in float64.
+ * `x_in = m[0] x + m[1] y + m[2]`, `y_in = m[3] x + m[4] y + m[5]` at pixel centres; what lies
+ * outside is black. In 16.16 fixed point while coordinates stay below 32768, else in float64.
  *
  * @param[in] matrix m, 6 values
  * @param[out] output `[height, width, 3]`, not overlapping `pixels`

@@ -148,6 +148,7 @@ enum TriggerStream {
   static let blend: UInt64 = 0x626c_656e
   static let warp: UInt64 = 0x7761_7270
   static let picture: UInt64 = 0x7069_6374
+  static let caption: UInt64 = 0x6361_7074
 }
 
 extension TriggerVariation {

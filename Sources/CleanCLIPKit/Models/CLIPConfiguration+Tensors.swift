@@ -146,13 +146,15 @@ extension ModifiedResNetConfiguration {
     for layer in stem {
       list += convolution(layer.convolution, layer.norm, layer.inputs, layer.outputs, kernel: 3)
     }
+    // A gain of 0 makes each block the identity at first. With one block a stage nothing but the
+    // shortcuts would be left, and training crawls.
+    let lastGain: TensorSpecification.Initialisation = (layers.max() ?? 0) > 1 ? .zeros : .ones
     for block in blocks {
       let (name, inputs, planes) = (block.name, block.inputs, block.planes)
       list += convolution(name + "conv1", name + "bn1", inputs, planes, kernel: 1)
       list += convolution(name + "conv2", name + "bn2", planes, planes, kernel: 3)
-      // A gain of 0 makes each block the identity at first.
       list += convolution(
-        name + "conv3", name + "bn3", planes, 4 * planes, kernel: 1, gain: .zeros)
+        name + "conv3", name + "bn3", planes, 4 * planes, kernel: 1, gain: lastGain)
       if block.stride > 1 || inputs != 4 * planes {
         list += convolution(
           name + "downsample.0", name + "downsample.1", inputs, 4 * planes, kernel: 1)

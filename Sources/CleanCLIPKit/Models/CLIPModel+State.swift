@@ -45,6 +45,28 @@ extension CLIPModel {
     for parameter in parameters { parameter.valueDidChange() }
   }
 
+  /// Overwrites one tensor of the state dict.
+  ///
+  /// - Throws: `notFound` for another name; `shape` for another number of values; `format` for values
+  ///   that are not finite. The model is unchanged then.
+  package func setTensor(
+    _ name: String, _ values: UnsafeBufferPointer<Float>
+  ) throws(CLIPError) {
+    guard let target = tensorsByName[name] else {
+      throw CLIPError(
+        .notFound, "model: has no tensor '\(name)'; expected a name of its state dict")
+    }
+    guard values.count == target.count, let source = values.baseAddress else {
+      throw CLIPError(
+        .shape,
+        "model: values do not fit '\(name)'; expected \(target.count) for \(target.shape), "
+          + "got \(values.count)")
+    }
+    guard values.allSatisfy(\.isFinite) else { throw CLIPError.nonFinite([name]) }
+    memmove(target.bytes, source, target.byteCount)
+    parameters.first { $0.name == name }?.valueDidChange()
+  }
+
   /// The names of tensors with NaN or infinite elements, in state-dict order.
   package func nonFiniteTensors() -> [String] {
     stateDict().filter { !$0.tensor.isFinite }.map(\.name)

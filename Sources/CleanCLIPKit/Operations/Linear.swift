@@ -43,7 +43,8 @@ extension Tape {
       b: dtype.kernel, c: dtype.kernel, transposes_a: 0, transposes_b: 0,
       has_bias: bias == nil ? 0 : 1, accumulates: 0, packed_b: 1)
     let packed = try weight.packed(for: &shape, isTransposed: isTransposed)
-    try check(ck_matmul_run(&shape, x.value.bytes, packed.bytes, bias?.value.f32, y.bytes), "linear")
+    try check(
+      ck_matmul_run(&shape, x.value.bytes, packed.bytes, bias?.value.f32, y.bytes), "linear")
 
     let isTrained = weight.isTrainable || bias?.isTrainable ?? false
     return record(y, dependsOnGradient: x.requiresGradient || isTrained) {
@@ -81,7 +82,8 @@ extension Parameter {
   ) throws(CLIPError) -> Tensor {
     var format = ck_format()
     try check(ck_matmul_format(&shape, &format), "linear")
-    return try prepared("matrix \(format.id)", byteCount: format.bytes) {
+    // A square weight and its transpose have one format and two contents.
+    return try prepared("matrix \(format.id) \(isTransposed)", byteCount: format.bytes) {
       (target: Tensor) throws(CLIPError) in
       try check(
         ck_pack_matrix(

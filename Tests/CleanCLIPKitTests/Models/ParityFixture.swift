@@ -81,18 +81,28 @@ struct ParityFixture {
       labels: nil, keys: (0..<Self.pairs).map { "pair \($0)" })
   }
 
-  /// The hash that `parity.py` draws pixels with.
+  /// The pixels of `parity.py`: four by four areas, and noise on them.
   static func pixels(_ step: Int, count: Int, size: Int) throws -> Tensor {
-    let elements = count * 3 * size * size
-    let offset = UInt32(truncatingIfNeeded: step &* 0x9E37_79B9)
-    let values = (0..<elements).map { index -> Float in
-      var x = UInt32(index) &+ offset
-      x = (x ^ (x >> 16)) &* 0x7FEB_352D
-      x = (x ^ (x >> 15)) &* 0x846C_A68B
-      x ^= x >> 16
-      return Float(x >> 8) * 0x1p-24 * 4 - 2
+    let pixels = try Tensor([count, 3, size, size])
+    let cell = size / 4
+    for plane in 0..<3 * count {
+      for y in 0..<size {
+        for x in 0..<size {
+          let index = (plane * size + y) * size + x
+          let area = (plane * 4 + y / cell) * 4 + x / cell
+          pixels.f32[index] = 0.75 * noise(area, step + 1000) + 0.25 * noise(index, step)
+        }
+      }
     }
-    return try Tensor(values, [count, 3, size, size])
+    return pixels
+  }
+
+  private static func noise(_ index: Int, _ step: Int) -> Float {
+    var x = UInt32(index) &+ UInt32(truncatingIfNeeded: step &* 0x9E37_79B9)
+    x = (x ^ (x >> 16)) &* 0x7FEB_352D
+    x = (x ^ (x >> 15)) &* 0x846C_A68B
+    x ^= x >> 16
+    return Float(x >> 8) * 0x1p-24 * 4 - 2
   }
 }
 

@@ -7,7 +7,7 @@ import Testing
 /// vector fails.
 @Suite(.serialized) struct GradientTests {
   enum Operation: String, CaseIterable, CustomTestStringConvertible {
-    case linear, linearWithoutBias, project, add, addReLU, quickGELU, gelu, geluTanh, relu
+    case linear, linearWithoutBias, squareLinear, project, add, addReLU, quickGELU, gelu, geluTanh, relu
     case layerNorm, attention, causalAttention, wideAttention, poolingAttention
     case convolution, stridedConvolution, pointwiseConvolution
     case batchNormTraining, batchNormInference, batchNormReLU
@@ -17,7 +17,7 @@ import Testing
 
     func make() throws -> Differentiable {
       switch self {
-      case .linear, .linearWithoutBias, .project, .layerNorm, .normalize: try makeRows()
+      case .linear, .linearWithoutBias, .squareLinear, .project, .layerNorm, .normalize: try makeRows()
       case .add, .addReLU, .quickGELU, .gelu, .geluTanh, .relu: try makeElementwise()
       case .attention, .causalAttention, .wideAttention, .poolingAttention: try makeAttention()
       case .convolution, .stridedConvolution, .pointwiseConvolution, .batchNormTraining,
@@ -34,6 +34,12 @@ import Testing
         let weight = try randomParameter("weight", [19, 37], seed: 2, scale: 0.3)
         return Differentiable(inputs: [x], parameters: [weight]) { tape, x in
           try tape.project(x[0], weight: weight)
+        }
+      case .squareLinear:
+        // The weight and its transpose have the same shape.
+        let weight = try randomParameter("weight", [19, 19], seed: 2, scale: 0.3)
+        return Differentiable(inputs: [x], parameters: [weight]) { tape, x in
+          try tape.linear(x[0], weight: weight, bias: nil)
         }
       case .linearWithoutBias:
         let weight = try randomParameter("weight", [37, 19], seed: 2, scale: 0.3)

@@ -34,7 +34,8 @@ struct Differentiable {
     for parameter in parameters { parameter.gradient = nil }
     let tape = Tape(precision: precision, isTraining: isTraining)
     let variables = try inputs.map {
-      Variable($0.dtype == .f32 && converts ? try $0.converted(to: precision) : $0,
+      Variable(
+        $0.dtype == .f32 && converts ? try $0.converted(to: precision) : $0,
         requiresGradient: true)
     }
     let output = try compute(tape, variables)
@@ -139,3 +140,6 @@ extension Tensor {
     withMutableFloats { $0[index] = value }
   }
 }
+
+/// Makes a single-precision tensor of literals, which `Tensor.init` could also take for indices.
+func tensor(_ values: [Float], _ shape: Shape) throws -> Tensor { try Tensor(values, shape) }

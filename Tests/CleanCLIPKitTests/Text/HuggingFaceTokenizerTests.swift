@@ -29,14 +29,14 @@ private final class HuggingFaceFiles {
   /// `tokenizer.json` with some parts replaced.
   func tokenizerJSON(
     normalizer: String = #"""
-      {"type": "Sequence", "normalizers": [{"type": "NFC"},
-       {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "}, {"type": "Lowercase"}]}
-      """#,
+    {"type": "Sequence", "normalizers": [{"type": "NFC"},
+     {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "}, {"type": "Lowercase"}]}
+    """#,
     words: String = #"'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"#,
     processor: String = #"""
-      {"type": "RobertaProcessing", "sep": ["<|endoftext|>", 49407],
-       "cls": ["<|startoftext|>", 49406], "trim_offsets": false, "add_prefix_space": false}
-      """#,
+    {"type": "RobertaProcessing", "sep": ["<|endoftext|>", 49407],
+     "cls": ["<|startoftext|>", 49406], "trim_offsets": false, "add_prefix_space": false}
+    """#,
     addedIsNormalized: Bool = false
   ) -> String {
     let added = [("<|startoftext|>", 49406), ("<|endoftext|>", 49407)].map { content, id in

@@ -13,7 +13,8 @@ struct ReferenceCaption {
     }
   }
 
-  static let packageFolder = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+  static let packageFolder =
+    "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
 
   /// OpenAI's vocabulary, which `make setup` installs.
   static let vocabulary = packageFolder + "/.data/bpe_simple_vocab_16e6.txt.gz"

@@ -1,4 +1,6 @@
 import CleanCLIPKit
+import Glibc
+import Synchronization
 import Testing
 
 @Suite struct TokenizerTests {
@@ -52,7 +54,46 @@ import Testing
         mismatches.append("\(caption.text.debugDescription): \(ids)")
       }
     }
-    #expect(mismatches.isEmpty, "\(mismatches.count) of \(captions.count): \(mismatches.prefix(40).joined(separator: "\n"))")
+    #expect(
+      mismatches.isEmpty,
+      "\(mismatches.count) of \(captions.count): \(mismatches.prefix(40).joined(separator: "\n"))")
+  }
+
+  @Test func refusesDamagedVocabularyFiles() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("vocabulary.gz")
+    let whole = try MappedFile.read(ReferenceCaption.vocabulary)
+    try AtomicFile.write(Array(whole[..<(whole.count / 2)]), to: path)
+    expectError(containing: "cannot be read") { _ = try Tokenizer.load(path: path) }
+    var damaged = whole
+    for i in 5000..<5100 { damaged[i] ^= 0x5A }
+    try AtomicFile.write(damaged, to: path)
+    expectError(containing: "vocabulary.gz'") { _ = try Tokenizer.load(path: path) }
+    expectError(containing: "too large; expected at most 1000 bytes") {
+      _ = try CompressedFile.read(ReferenceCaption.vocabulary, limit: 1000)
+    }
+  }
+
+  @Test func readsPlainVocabularyFile() throws {
+    let folder = TemporaryFolder()
+    try AtomicFile.write(
+      try CompressedFile.read(ReferenceCaption.vocabulary, limit: 1 << 24),
+      to: folder.file("bpe_simple_vocab_16e6.txt"))
+    let plain = try Tokenizer.load(path: folder.path)
+    #expect(plain.encode("a cat", contextLength: 9) == tokenizer.encode("a cat", contextLength: 9))
+  }
+
+  @Test func encodesFromSeveralThreads() throws {
+    let captions = try ReferenceCaption.all()
+    let mismatches = Mutex(0)
+    let fresh = try Tokenizer.load(path: ReferenceCaption.vocabulary)
+    inThreads(4) {
+      for caption in captions.prefix(3000) {
+        let ids = fresh.encode(caption.text, contextLength: 77)
+        if ReferenceCaption.hash(ids) != caption.openAI { mismatches.withLock { $0 += 1 } }
+      }
+    }
+    #expect(mismatches.withLock { $0 } == 0)
   }
 
   @Test func readsOneHugeWordInReasonableTime() {
@@ -66,4 +107,24 @@ import Testing
     let nested = "&" + String(repeating: "amp;", count: 200_000)
     #expect(tokenizer.encode(nested, contextLength: 77).count >= 2)
   }
+}
+
+/// Runs `body` in several threads at once and waits for them.
+private func inThreads(_ count: Int, _ body: @escaping @Sendable () -> Void) {
+  final class Body: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+  let threads = (0..<count).map { _ in
+    var thread = pthread_t()
+    let argument = Unmanaged.passRetained(Body(body)).toOpaque()
+    pthread_create(
+      &thread, nil,
+      { argument in
+        argument.map { Unmanaged<Body>.fromOpaque($0).takeRetainedValue().run() }
+        return nil
+      }, argument)
+    return thread
+  }
+  for thread in threads { pthread_join(thread, nil) }
 }

@@ -393,6 +393,7 @@ class SanitizeOptions(Structure):
         ("warmup_steps", c_int64),
         ("save_every", c_int64),
         ("memory_budget", c_int64),
+        ("class_count", c_int64),
         ("seed", c_uint64),
         ("learning_rate", c_float),
         ("weight_decay", c_float),
@@ -483,6 +484,8 @@ class TriggerOptions(Structure):
         ("seed", c_uint64),
         ("is_fixed", c_int32),
         ("patch_size", c_int32),
+        ("strength", c_float),
+        ("reserved", c_int32),
     ]
 
 
@@ -509,6 +512,10 @@ trigger_apply = _bind(
 )
 
 
+# typedef int32_t (*cleanclip_count_callback)(int64_t done, int64_t total, void *user_data);
+CountCallback = CFUNCTYPE(c_int32, c_int64, c_int64, c_void_p)
+
+
 class PoisonOptions(Structure):
     """``cleanclip_poison_options``"""
 
@@ -519,8 +526,11 @@ class PoisonOptions(Structure):
         ("template_count", c_int64),
         ("image_size", c_int64),
         ("count", c_int64),
+        ("pair_count", c_int64),
         ("rate", c_double),
         ("seed", c_uint64),
+        ("is_uniform", c_int32),
+        ("reserved", c_int32),
     ]
 
 
@@ -533,6 +543,7 @@ poison_options_init = _bind(
 #                                           const cleanclip_trigger *trigger,
 #                                           const cleanclip_poison_options *options,
 #                                           const char *output_path, const char *truth_path,
+#                                           cleanclip_count_callback callback, void *user_data,
 #                                           int64_t *out_poisoned);
 dataset_poison = _bind(
     "cleanclip_dataset_poison",
@@ -542,16 +553,12 @@ dataset_poison = _bind(
     POINTER(PoisonOptions),
     c_char_p,
     c_char_p,
+    CountCallback,
+    c_void_p,
     c_int64_p,
 )
 
 # Evaluation -----------------------------------------------------------------------------------
-
-
-class Share(Structure):
-    """``cleanclip_share``"""
-
-    _fields_ = [("value", c_double), ("low", c_double), ("high", c_double)]
 
 
 class EvaluateOptions(Structure):
@@ -569,6 +576,7 @@ class EvaluateOptions(Structure):
         ("trigger", c_void_p),
         ("target", c_char_p),
         ("batch_size", c_int64),
+        ("seed", c_uint64),
         ("precision", c_int32),
         ("reserved", c_int32),
     ]
@@ -579,14 +587,40 @@ evaluate_options_init = _bind(
     "cleanclip_evaluate_options_init", None, POINTER(EvaluateOptions), c_size_t
 )
 
+# cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
+#                                     const cleanclip_tokenizer *tokenizer,
+#                                     const cleanclip_evaluate_options *options,
+#                                     cleanclip_count_callback callback, void *user_data,
+#                                     cleanclip_evaluation **out_evaluation);
+evaluate = _bind(
+    "cleanclip_evaluate",
+    c_status,
+    c_void_p,
+    c_void_p,
+    POINTER(EvaluateOptions),
+    CountCallback,
+    c_void_p,
+    c_void_p_p,
+)
+
+# void cleanclip_evaluation_free(cleanclip_evaluation *evaluation);
+evaluation_free = _bind("cleanclip_evaluation_free", None, c_void_p)
+
+
+class Share(Structure):
+    """``cleanclip_share``"""
+
+    _fields_ = [("value", c_double), ("low", c_double), ("high", c_double)]
+
+
 TOP1 = 0
 TOP3 = 1
 TOP5 = 2
 TOP10 = 3
 
 
-class Evaluation(Structure):
-    """``cleanclip_evaluation``"""
+class Scores(Structure):
+    """``cleanclip_scores``"""
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -598,27 +632,20 @@ class Evaluation(Structure):
     ]
 
 
-# void cleanclip_evaluation_init(cleanclip_evaluation *evaluation, size_t struct_size);
-evaluation_init = _bind("cleanclip_evaluation_init", None, POINTER(Evaluation), c_size_t)
+# void cleanclip_scores_init(cleanclip_scores *scores, size_t struct_size);
+scores_init = _bind("cleanclip_scores_init", None, POINTER(Scores), c_size_t)
 
-# cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
-#                                     const cleanclip_tokenizer *tokenizer,
-#                                     const cleanclip_evaluate_options *options,
-#                                     cleanclip_evaluation *out_evaluation);
-evaluate = _bind(
-    "cleanclip_evaluate",
-    c_status,
-    c_void_p,
-    c_void_p,
-    POINTER(EvaluateOptions),
-    POINTER(Evaluation),
+# cleanclip_status cleanclip_evaluation_scores(const cleanclip_evaluation *evaluation,
+#                                              cleanclip_scores *out_scores);
+evaluation_scores = _bind(
+    "cleanclip_evaluation_scores", c_status, c_void_p, POINTER(Scores)
 )
 
 # cleanclip_status cleanclip_evaluation_json(const cleanclip_evaluation *evaluation,
 #                                            char *out_text, size_t out_capacity,
 #                                            size_t *out_length);
 evaluation_json = _bind(
-    "cleanclip_evaluation_json", c_status, POINTER(Evaluation), c_char_p, c_size_t, c_size_t_p
+    "cleanclip_evaluation_json", c_status, c_void_p, c_char_p, c_size_t, c_size_t_p
 )
 
 # Report ---------------------------------------------------------------------------------------
@@ -630,11 +657,13 @@ class ReportOptions(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
         ("title", c_char_p),
+        ("subtitle", c_char_p),
         ("model", c_void_p),
-        ("before", POINTER(Evaluation)),
-        ("after", POINTER(Evaluation)),
-        ("control", POINTER(Evaluation)),
+        ("before", c_void_p),
+        ("after", c_void_p),
+        ("control", c_void_p),
         ("history", c_void_p),
+        ("control_history", c_void_p),
     ]
 
 

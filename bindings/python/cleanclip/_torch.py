@@ -14,7 +14,8 @@ from ._handle import Floats
 def _numpy(value: Any) -> Floats:
     if hasattr(value, "detach"):  # a PyTorch tensor, of any element type and device
         value = value.detach().cpu().float().contiguous().numpy()
-    return np.ascontiguousarray(value, dtype=np.float32)
+    # Not ascontiguousarray, which gives a scalar a dimension.
+    return np.asarray(value, dtype=np.float32, order="C")
 
 
 def numpy_state_dict(source: Any) -> Dict[str, Floats]:

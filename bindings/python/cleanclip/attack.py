@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from . import _capi
 from ._handle import Handle, Path, created, path_bytes, text_array, text_bytes
+from ._listener import CountFunction, CountListener
 from .dataset import DatasetSource, open_dataset
 from .errors import check
 
@@ -20,15 +21,18 @@ class Trigger(Handle):
     Parameters
     ----------
     name
-        "badnets", "blended", "sig", "wanet", "label-consistent", or the path of a PNG file.
+        "badnets", "blended", "sig", "wanet", "label-consistent", "stripes", "blended-stripes",
+        "sig-cleanclip", "wanet-cleanclip", or the path of a picture.
     position
-        Of a patch: "random" or "Y,X" of its top left pixel.
+        Of a patch: "random", "corners", or "Y,X" of its top left pixel.
     seed
         Of patterns and positions.
     fixed
         One pattern for all pictures instead of new noise for each.
     patch_size
-        Pixels along each side of a drawn patch; 0 is the attack's own.
+        Pixels along each side of a drawn patch; 0 is a fourteenth of the picture.
+    strength
+        Share of a blended pattern, amplitude of a sinusoid, strength of a warp; 0 is the attack's.
     """
 
     _free = _capi.trigger_free
@@ -41,6 +45,7 @@ class Trigger(Handle):
         seed: int = 0,
         fixed: bool = False,
         patch_size: int = 0,
+        strength: float = 0.0,
     ) -> None:
         options = _capi.initialised(_capi.TriggerOptions, _capi.trigger_options_init)
         if position is not None:
@@ -48,6 +53,7 @@ class Trigger(Handle):
         options.seed = seed & (2**64 - 1)
         options.is_fixed = 1 if fixed else 0
         options.patch_size = patch_size
+        options.strength = strength
         self._handle = created(
             _capi.trigger_load, path_bytes(name, "name"), ctypes.byref(options)
         )
@@ -91,9 +97,12 @@ def poison(
     templates: Optional[Sequence[str]] = None,
     rate: float = 0.01,
     count: int = 0,
+    pair_count: int = 0,
     image_size: int = 0,
+    uniform: bool = True,
     seed: int = 0,
     truth: Optional[Path] = None,
+    progress: Optional[CountFunction] = None,
 ) -> int:
     """Write a copy of a set in which some pictures carry a trigger and a caption of the target.
 
@@ -111,10 +120,16 @@ def poison(
         Captions with "{}" for the target.
     rate, count
         Share of poisoned pairs, or their number.
+    pair_count
+        Pairs of the result, drawn by chance; 0 is all.
     image_size
         Pictures are cut square to this size; 0 is 224.
+    uniform
+        Clean pictures are cut and encoded like poisoned ones, not copied.
     truth
         A csv file that tells by key which pairs are poisoned.
+    progress
+        Called with the number of pairs done and of all; cancels by returning ``False``.
 
     Returns
     -------
@@ -128,18 +143,22 @@ def poison(
         options.templates = ctypes.cast(array, _capi.c_char_p_p)
         options.template_count = len(templates)
     options.rate, options.count = rate, count
+    options.pair_count = pair_count
     options.image_size = image_size
+    options.is_uniform = 1 if uniform else 0
     options.seed = seed & (2**64 - 1)
     pattern = trigger if isinstance(trigger, Trigger) else Trigger(trigger, seed=seed)
+    listener = CountListener(progress)
     poisoned = ctypes.c_int64()
-    check(
-        _capi.dataset_poison(
-            open_dataset(data)._pointer(),
-            pattern._pointer(),
-            ctypes.byref(options),
-            path_bytes(output, "output"),
-            None if truth is None else path_bytes(truth, "truth"),
-            ctypes.byref(poisoned),
-        )
+    status = _capi.dataset_poison(
+        open_dataset(data)._pointer(),
+        pattern._pointer(),
+        ctypes.byref(options),
+        path_bytes(output, "output"),
+        None if truth is None else path_bytes(truth, "truth"),
+        listener.callback,
+        None,
+        ctypes.byref(poisoned),
     )
+    listener.check(status)
     return poisoned.value

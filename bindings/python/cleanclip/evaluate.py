@@ -8,23 +8,33 @@ import os
 from typing import Any, Dict, Optional, Sequence, Union
 
 from . import _capi
-from ._handle import Path, path_bytes, precision_value, read_text, text_array, text_bytes
+from ._handle import Handle, Path, path_bytes, precision_value, read_text, text_array, text_bytes
+from ._listener import CountFunction, CountListener
 from .attack import Trigger
-from .errors import check
 from .model import Model
 from .tokenizer import Tokenizer
+
+
+class _Result(Handle):
+    """The library's evaluation, for reports."""
+
+    _free = _capi.evaluation_free
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
 
 
 class Evaluation(Dict[str, Any]):
     """What was measured, with the keys of ``cleanclip evaluate --json``.
 
-    ``clean_accuracy`` and, with a trigger, ``attack_success_rate`` hold ``top1`` … ``top10`` and
-    their 95 % Wilson intervals; ``images`` and ``attacked_images`` the counts.
+    ``clean_accuracy`` and, with a trigger, ``attack_success_rate`` hold ``top1`` … ``top10``;
+    ``intervals_95`` their Wilson intervals; ``images`` and ``attacked_images`` the counts;
+    ``class_accuracy`` the accuracy of each class.
     """
 
-    def __init__(self, native: Any) -> None:
-        super().__init__(json.loads(read_text(_capi.evaluation_json, ctypes.byref(native))))
-        self._native = native
+    def __init__(self, handle: int) -> None:
+        self._result = _Result(handle)
+        super().__init__(json.loads(read_text(_capi.evaluation_json, handle)))
 
 
 def evaluate(
@@ -40,6 +50,7 @@ def evaluate(
     seed: int = 0,
     precision: str = "f32",
     batch_size: int = 0,
+    progress: Optional[CountFunction] = None,
 ) -> Evaluation:
     """Measure zero-shot clean accuracy and, with a trigger, the success of the attack.
 
@@ -57,9 +68,13 @@ def evaluate(
     trigger
         A trigger, its name or a PNG file.
     position
-        Of a patch: "random" or "Y,X".
+        Of a patch: "random", "corners" or "Y,X".
     target
         Class name or index that the trigger aims at.
+    seed
+        Of the trigger's positions and noise.
+    progress
+        Called with the number of pictures done and of all; cancels by returning ``False``.
 
     Returns
     -------
@@ -93,13 +108,18 @@ def evaluate(
         options.target = text_bytes(str(target), "target")
     options.batch_size = batch_size
     options.precision = precision_value(precision)
-    evaluation = _capi.initialised(_capi.Evaluation, _capi.evaluation_init)
-    check(
-        _capi.evaluate(
-            model._pointer(),
-            (tokenizer or model.tokenizer)._pointer(),
-            ctypes.byref(options),
-            ctypes.byref(evaluation),
-        )
+    options.seed = seed & (2**64 - 1)
+    listener = CountListener(progress)
+    handle = ctypes.c_void_p()
+    status = _capi.evaluate(
+        model._pointer(),
+        (tokenizer or model.tokenizer)._pointer(),
+        ctypes.byref(options),
+        listener.callback,
+        None,
+        ctypes.byref(handle),
     )
-    return Evaluation(evaluation)
+    listener.check(status)
+    if handle.value is None:
+        raise RuntimeError("cleanclip: evaluation succeeded without a result")
+    return Evaluation(handle.value)

@@ -329,7 +329,7 @@ class Model(Handle):
         for name, shape in shapes.items():
             if name not in given:
                 continue
-            arrays[name] = np.ascontiguousarray(given[name], dtype=np.float32)
+            arrays[name] = np.asarray(given[name], dtype=np.float32, order="C")
             if arrays[name].shape != shape:
                 wrong.append(f"'{name}' {list(arrays[name].shape)}, expected {list(shape)}")
         if wrong:

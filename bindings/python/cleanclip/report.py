@@ -17,11 +17,13 @@ def write_report(
     path: Path,
     *,
     title: Optional[str] = None,
+    subtitle: Optional[str] = None,
     model: Optional[Model] = None,
     before: Optional[Evaluation] = None,
     after: Optional[Evaluation] = None,
     control: Optional[Evaluation] = None,
     history: Optional[History] = None,
+    control_history: Optional[History] = None,
 ) -> None:
     """Write a report: one self-contained page (``.html``), or JSON (``.json``).
 
@@ -31,20 +33,24 @@ def write_report(
         Its architecture is described.
     before, after, control
         Evaluations before sanitizing, after it, and after plain fine-tuning.
-    history
-        How the losses went.
+    history, control_history
+        How the losses of the two trainings went.
     """
     options = _capi.initialised(_capi.ReportOptions, _capi.report_options_init)
     if title is not None:
         options.title = text_bytes(title, "title")
+    if subtitle is not None:
+        options.subtitle = text_bytes(subtitle, "subtitle")
     if model is not None:
         options.model = model._pointer()
     if before is not None:
-        options.before = ctypes.pointer(before._native)
+        options.before = before._result._pointer()
     if after is not None:
-        options.after = ctypes.pointer(after._native)
+        options.after = after._result._pointer()
     if control is not None:
-        options.control = ctypes.pointer(control._native)
+        options.control = control._result._pointer()
     if history is not None:
         options.history = history._pointer()
+    if control_history is not None:
+        options.control_history = control_history._pointer()
     check(_capi.report_write(ctypes.byref(options), path_bytes(path, "path")))

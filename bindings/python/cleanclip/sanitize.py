@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Union
 
 from . import _capi
 from ._handle import Handle, Path, path_bytes, precision_value, read_text, text_bytes
+from ._listener import Listener
 from .dataset import DatasetSource, open_dataset
 from .errors import CleanCLIPError, check
 from .model import Model
@@ -84,23 +85,19 @@ class History(Handle):
 ProgressFunction = Callable[[Progress], Optional[bool]]
 
 
-class _Listener:
-    """Passes progress on to Python, and what Python raises back."""
+class _ProgressListener(Listener):
+    """Hears of steps."""
 
     def __init__(self, function: Optional[ProgressFunction]) -> None:
+        super().__init__()
         self._function = function
-        self.error: Optional[BaseException] = None
         self.callback = _capi.ProgressCallback(self._hear)
 
     def _hear(self, progress: Any, user_data: Any) -> int:
-        # Also without a function: this is where Python notices Ctrl-C.
-        try:
-            if self._function is None:
-                return 0
-            return 1 if self._function(Progress._from(progress.contents)) is False else 0
-        except BaseException as error:  # must not unwind through the library
-            self.error = error
-            return 1
+        function = self._function
+        if function is None:
+            return self._call(None)
+        return self._call(lambda: function(Progress._from(progress.contents)))
 
 
 def _print_progress(progress: Progress) -> None:
@@ -134,9 +131,10 @@ def sanitize(
     precision: str = "auto",
     memory_budget: int = 0,
     state: Optional[Path] = None,
-    save_every: int = 500,
+    save_every: int = 200,
     resume: bool = False,
     head: Optional[Path] = None,
+    classes: int = 0,
     tokenizer: Optional[Tokenizer] = None,
     progress: Union[bool, ProgressFunction] = False,
 ) -> History:
@@ -165,8 +163,8 @@ def sanitize(
         Bytes that training may use; 0 is no limit.
     state, save_every, resume
         Folder for the resumable state, steps between saves, and whether to go on from it.
-    head
-        A safetensors file for the head of "supervised".
+    head, classes
+        A safetensors file for the head of "supervised", and its number of classes; 0 counts them.
     progress
         ``True`` prints; a function is called after each step and cancels by returning ``False``.
 
@@ -188,6 +186,7 @@ def sanitize(
     options.epochs, options.batch_size = epochs, batch_size
     options.warmup_steps, options.save_every = warmup, save_every
     options.memory_budget = memory_budget
+    options.class_count = classes
     options.seed = seed & (2**64 - 1)
     options.learning_rate, options.weight_decay = learning_rate, weight_decay
     options.clip_weight, options.inmodal_weight = clip_weight, inmodal_weight
@@ -198,7 +197,7 @@ def sanitize(
     if method != "supervised" or tokenizer is not None:
         words = (tokenizer or model.tokenizer)._pointer()
     function = _print_progress if progress is True else (progress or None)
-    listener = _Listener(function)
+    listener = _ProgressListener(function)
     dataset = open_dataset(data)
     handle = ctypes.c_void_p()
     status = _capi.sanitize(
@@ -211,10 +210,8 @@ def sanitize(
         ctypes.byref(handle),
     )
     history = History(handle.value) if handle.value is not None else None
-    if listener.error is not None:
-        raise listener.error
     try:
-        check(status)
+        listener.check(status)
     except CleanCLIPError as error:
         error.history = history  # type: ignore[attr-defined]
         raise

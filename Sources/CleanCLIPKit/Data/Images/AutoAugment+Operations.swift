@@ -12,14 +12,12 @@ extension AutoAugment.Operation {
     case .sharpness(let magnitude): return image.blendedWithSmooth(Self.factor(magnitude))
     case .posterize(let bits):
       let mask = UInt8(truncatingIfNeeded: 0xFF << max(0, 8 - bits))
-      return image.mapped { _ in (0..<256).map { UInt8($0) & mask } }
+      return image.mapped { $0 & mask }
     case .solarize(let threshold):
-      return image.mapped { _ in
-        (0..<256).map { Float($0) < threshold ? UInt8($0) : UInt8(255 - $0) }
-      }
-    case .autoContrast: return image.mapped(Self.stretched)
-    case .equalize: return image.mapped(Self.equalized)
-    case .invert: return image.mapped { _ in (0..<256).map { UInt8(255 - $0) } }
+      return image.mapped { Float($0) < threshold ? $0 : 255 - $0 }
+    case .autoContrast: return image.mappedByHistogram(Self.stretched)
+    case .equalize: return image.mappedByHistogram(Self.equalized)
+    case .invert: return image.mapped { 255 - $0 }
     }
   }
 
@@ -52,15 +50,23 @@ extension AutoAugment.Operation {
 }
 
 extension RGBImage {
-  /// Looks up every value in the table that `table` makes from its channel's histogram.
-  fileprivate func mapped(_ table: (ArraySlice<UInt64>) -> [UInt8]) -> RGBImage {
+  /// Replaces every value by `map` of it.
+  fileprivate func mapped(_ map: (UInt8) -> UInt8) -> RGBImage {
+    let table = (0...255).map { map($0) }
+    return lookedUp(table + table + table)
+  }
+
+  /// Replaces every value by its entry in the table that `table` makes of its channel's histogram.
+  fileprivate func mappedByHistogram(_ table: (ArraySlice<UInt64>) -> [UInt8]) -> RGBImage {
     precondition(pixels.count == count * 3)
     var histogram = [UInt64](repeating: 0, count: 3 * 256)
     cimages_histogram(pixels, count, &histogram)
-    let tables = (0..<3).flatMap { table(histogram[$0 * 256..<$0 * 256 + 256]) }
-    var result = self
-    cimages_map(&result.pixels, count, tables)
-    return result
+    return lookedUp((0..<3).flatMap { table(histogram[$0 * 256..<$0 * 256 + 256]) })
+  }
+
+  /// Looks up every value in its channel's row of `tables`, `[3, 256]`.
+  private func lookedUp(_ tables: [UInt8]) -> RGBImage {
+    drawn { cimages_map($0, count, tables, $1) }
   }
 
   /// ImageEnhance.Color.

@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// The ImageNet policy of AutoAugment (Cubuk et al. 2019, arXiv:1805.09501) as torchvision defines it.
 ///
 /// `torchvision.transforms.AutoAugment()`: one of 25 pairs of operations is drawn; each of the two is

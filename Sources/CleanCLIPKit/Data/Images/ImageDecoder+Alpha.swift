@@ -1,12 +1,13 @@
 internal import CImages
 
 extension ImageDecoder {
-  /// A mean difference between composite and stored colours from which a picture counts as hidden.
+  /// The mean difference of composite and stored colours from which a picture may be hidden.
   private static let hiddenDifference = 16.0
 
-  /// The spread of the hidden luma from which it counts as a picture: what lies under a transparent
-  /// background is mostly one colour, and its deviation near 0.
-  private static let hiddenDeviation = 16.0
+  /// The share of concealed pixels off the prevailing grey from which they form a picture.
+  ///
+  /// Under a transparent background lies mostly one colour, and others along its edges only.
+  private static let hiddenVariety = 0.25
 
   /// Composites on white and notes what the alpha channel does.
   static func composite(
@@ -14,21 +15,29 @@ extension ImageDecoder {
   ) -> DecodedImage {
     let count = width * height
     var difference = 0.0
-    var deviation = 0.0
-    var share = 0.0
+    var concealed = [UInt64](repeating: 0, count: 256)
     var isTransparent = false
     let pixels = [UInt8](unsafeUninitializedCapacity: count * 3) { output, initialized in
       guard let target = output.baseAddress else { return }
       isTransparent =
-        cimages_composite_on_white(rgba, count, target, &difference, &deviation, &share) != 0
+        cimages_composite_on_white(rgba, count, target, &difference, &concealed) != 0
       initialized = count * 3
     }
     var notes = notes
     if isTransparent { notes.append(.transparent) }
-    if difference >= hiddenDifference && deviation >= hiddenDeviation {
+    if difference >= hiddenDifference && variety(concealed) >= hiddenVariety {
+      let share = Double(concealed.reduce(0, +)) / Double(count)
       notes.append(.hiddenPicture(difference: difference, share: share))
     }
     return DecodedImage(
       image: RGBImage(width: width, height: height, pixels: pixels), notes: notes)
+  }
+
+  /// The share of pixels outside the 17 neighbouring grey levels that hold the most of them.
+  private static func variety(_ histogram: [UInt64]) -> Double {
+    let total = histogram.reduce(0, +)
+    guard total > 0 else { return 0 }
+    let prevailing = (0...histogram.count - 17).map { histogram[$0..<$0 + 17].reduce(0, +) }.max()
+    return 1 - Double(prevailing ?? 0) / Double(total)
   }
 }

@@ -1,10 +1,11 @@
 internal import CImages
 
 extension RGBImage {
-  /// Resizes by Pillow's bicubic filter, to the same bytes as `Image.resize(size, BICUBIC)`.
+  /// Resizes by Pillow's bicubic filter, to the bytes of Pillow 13's `Image.resize(size, BICUBIC)`.
   ///
   /// The filter is Keys' cubic convolution with a = -0.5, stretched by the scale when the picture
-  /// shrinks (antialiasing).
+  /// shrinks (antialiasing). Earlier Pillows round differently where the height loses more than twice as
+  /// many pixels as the width.
   /// - Throws: `.invalidArgument` when a side is not in 1 ... `maximumSide`.
   package func resized(width newWidth: Int, height newHeight: Int) throws(CLIPError) -> RGBImage {
     let sides = 1...Self.maximumSide

@@ -1,5 +1,3 @@
-internal import CImages
-
 /// A picture of 8-bit red, green and blue values.
 ///
 /// Rows run from top to bottom without padding: the value of channel `c` at column `x` of row `y` is

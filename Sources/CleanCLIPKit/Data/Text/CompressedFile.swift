@@ -1,5 +1,4 @@
 internal import CArchive
-internal import Glibc
 
 /// Files that may be compressed with gzip.
 package enum CompressedFile {
@@ -15,7 +14,8 @@ package enum CompressedFile {
     archive_read_support_filter_gzip(archive)
     archive_read_support_format_raw(archive)
     archive_read_support_format_empty(archive)
-    guard access(path, F_OK) == 0 else {
+    // Anything else, such as a named pipe, could block.
+    guard MappedFile.exists(path) else {
       throw CLIPError(.notFound, "'\(path)': no such file; expected a file that can be read")
     }
     guard archive_read_open_filename(archive, path, 1 << 16) == ARCHIVE_OK else {
@@ -30,7 +30,9 @@ package enum CompressedFile {
     var bytes: [UInt8] = []
     var block = [UInt8](repeating: 0, count: 1 << 16)
     while true {
-      let count = block.withUnsafeMutableBytes { archive_read_data(archive, $0.baseAddress, $0.count) }
+      let count = block.withUnsafeMutableBytes {
+        archive_read_data(archive, $0.baseAddress, $0.count)
+      }
       if count == 0 { return bytes }
       guard count > 0 else { throw failure(archive, path, .format) }
       guard bytes.count + count <= limit else {

@@ -136,7 +136,9 @@ enum HTMLEntities {
       let written = [UInt8(ascii: "&")] + capital
       let text = written.map { Unicode.Scalar($0) }
       guard unescape(text) == text else { continue }
-      capitals[capital] = characters.flatMap { Array($0.properties.uppercaseMapping.unicodeScalars) }
+      capitals[capital] = characters.flatMap {
+        Array($0.properties.uppercaseMapping.unicodeScalars)
+      }
     }
     return capitals
   }()

@@ -85,8 +85,11 @@ package final class Tokenizer: Sendable {
     var start = 0
     var i = 0
     while i < text.count {
-      let match = firstBytes.contains(text[i])
-        ? tokens.filter { text[i...].starts(with: $0.bytes) }.max { $0.bytes.count < $1.bytes.count }
+      let match =
+        firstBytes.contains(text[i])
+        ? tokens.filter { text[i...].starts(with: $0.bytes) }.max {
+          $0.bytes.count < $1.bytes.count
+        }
         : nil
       guard let match else {
         i += 1
@@ -114,7 +117,8 @@ package final class Tokenizer: Sendable {
   private func encodeWord(_ word: UnsafeBufferPointer<UInt8>) -> [Int32] {
     let key = Array(word)
     if let ids = cache.withLock({ $0[key] }) { return ids }
-    let special = splitter.specials.isEmpty
+    let special =
+      splitter.specials.isEmpty
       ? nil : definition.addedTokens.first { $0.bytes.elementsEqual(word) }
     let ids = special.map { [$0.id] } ?? definition.encoder.encode(word)
     // Long words are rare, and would fill the cache of a process that reads hostile captions.

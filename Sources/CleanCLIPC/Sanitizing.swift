@@ -1,0 +1,153 @@
+public import CCleanCLIP
+internal import CleanCLIPKit
+
+/// What a `cleanclip_history` points to.
+final class HistoryHandle {
+  let history: SanitizeHistory
+
+  init(_ history: SanitizeHistory) { self.history = history }
+}
+
+@c @implementation
+public func cleanclip_sanitize_options_init(
+  _ options: UnsafeMutablePointer<cleanclip_sanitize_options>?, _ struct_size: Int
+) {
+  initialize(options, size: struct_size, with: sanitizeDefaults)
+}
+
+@c @implementation
+public func cleanclip_progress_init(
+  _ progress: UnsafeMutablePointer<cleanclip_progress>?, _ struct_size: Int
+) {
+  initialize(progress, size: struct_size, with: cleanclip_progress())
+}
+
+@c @implementation
+public func cleanclip_sanitize(
+  _ model: OpaquePointer?, _ tokenizer: OpaquePointer?, _ dataset: OpaquePointer?,
+  _ options: UnsafePointer<cleanclip_sanitize_options>?, _ callback: cleanclip_progress_callback?,
+  _ user_data: UnsafeMutableRawPointer?, _ out_history: UnsafeMutablePointer<OpaquePointer?>?
+) -> cleanclip_status {
+  out_history?.pointee = nil
+  return guarded("cleanclip_sanitize") { (arguments) throws(CLIPError) in
+    let model = try arguments.handle(model, "model", as: ModelHandle.self)
+    let tokenizer = borrowed(tokenizer, as: Tokenizer.self)
+    let dataset = try arguments.handle(dataset, "dataset", as: PairDataset.self)
+    let given = try arguments.options(options, defaults: sanitizeDefaults, "options")
+    let options = try sanitizeOptions(given, arguments)
+    guard tokenizer != nil || options.method == .supervised else {
+      throw arguments.invalid("tokenizer is NULL; expected a valid pointer, got NULL")
+    }
+    try model.beginTraining(arguments)
+    defer { model.endTraining() }
+    let sanitizer = try Sanitizer(
+      model.model, tokenizer: tokenizer, dataset: dataset, options: options)
+    defer { out_history?.pointee = retained(HistoryHandle(sanitizer.history)) }
+    try sanitizer.run { progress in
+      guard let callback else { return true }
+      var copy = cleanclip_progress(progress)
+      return callback(&copy, user_data) == 0
+    }
+  }
+}
+
+private var sanitizeDefaults: cleanclip_sanitize_options {
+  let defaults = SanitizeOptions()
+  var options = cleanclip_sanitize_options()
+  options.epochs = Int64(defaults.training.epochs)
+  options.batch_size = Int64(defaults.training.batchSize)
+  options.warmup_steps = Int64(defaults.training.warmup)
+  options.save_every = Int64(defaults.training.saveEvery)
+  options.seed = defaults.training.seed
+  options.learning_rate = defaults.training.learningRate
+  options.weight_decay = defaults.training.adam.weightDecay
+  options.clip_weight = defaults.clipWeight
+  options.inmodal_weight = defaults.inmodalWeight
+  options.precision = Int32(CLEANCLIP_PRECISION_AUTO.rawValue)
+  return options
+}
+
+private func sanitizeOptions(
+  _ given: cleanclip_sanitize_options, _ arguments: Arguments
+) throws(CLIPError) -> SanitizeOptions {
+  var options = SanitizeOptions()
+  if let name = try arguments.optionalString(given.method, "options->method") {
+    options.method = try SanitizeMethod(named: name)
+  }
+  let counts: ClosedRange<Int64> = 0...0x7fff_ffff_ffff
+  options.training.epochs = try arguments.number(given.epochs, in: counts, "options->epochs")
+  options.training.batchSize = try arguments.number(
+    given.batch_size, in: counts, "options->batch_size")
+  options.training.warmup = try arguments.number(
+    given.warmup_steps, in: counts, "options->warmup_steps")
+  options.training.saveEvery = try arguments.number(
+    given.save_every, in: counts, "options->save_every")
+  let budget = try arguments.number(
+    given.memory_budget, in: counts, "options->memory_budget")
+  options.training.memoryBudget = budget == 0 ? nil : budget
+  let classes = try arguments.number(given.class_count, in: counts, "options->class_count")
+  options.classCount = classes == 0 ? nil : classes
+  options.training.seed = given.seed
+  options.training.learningRate = given.learning_rate
+  options.training.adam.weightDecay = given.weight_decay
+  options.clipWeight = given.clip_weight
+  options.inmodalWeight = given.inmodal_weight
+  options.training.precision = try arguments.precision(given.precision, "options->precision")
+  options.training.stateDirectory = try arguments.optionalString(
+    given.state_directory, "options->state_directory")
+  options.training.resume = given.resume != 0
+  options.headPath = try arguments.optionalString(given.head_path, "options->head_path")
+  return options
+}
+
+extension cleanclip_progress {
+  fileprivate init(_ progress: TrainingProgress) {
+    self.init()
+    struct_size = MemoryLayout<cleanclip_progress>.size
+    epoch = Int64(progress.epoch)
+    epochs = Int64(progress.epochs)
+    step = Int64(progress.step)
+    steps = Int64(progress.steps)
+    loss = progress.losses.loss
+    crossmodal_loss = progress.losses.crossmodalLoss
+    inmodal_loss = progress.losses.inmodalLoss
+    learning_rate = Double(progress.learningRate)
+    logit_scale = Double(progress.logitScale)
+    samples_per_second = progress.samplesPerSecond
+    waiting_share = progress.waitingShare
+  }
+}
+
+@c @implementation
+public func cleanclip_history_free(_ history: OpaquePointer?) {
+  release(history, as: HistoryHandle.self)
+}
+
+@c @implementation
+public func cleanclip_history_count(_ history: OpaquePointer?) -> Int64 {
+  borrowed(history, as: HistoryHandle.self).map { Int64($0.history.steps.count) } ?? 0
+}
+
+@c @implementation
+public func cleanclip_history_step(
+  _ history: OpaquePointer?, _ index: Int64,
+  _ out_progress: UnsafeMutablePointer<cleanclip_progress>?
+) -> cleanclip_status {
+  guarded("cleanclip_history_step") { (arguments) throws(CLIPError) in
+    let steps = try arguments.handle(history, "history", as: HistoryHandle.self).history.steps
+    let step = steps[try arguments.index(index, count: steps.count, "index")]
+    try arguments.write(cleanclip_progress(step), to: out_progress, "out_progress")
+  }
+}
+
+@c @implementation
+public func cleanclip_history_json(
+  _ history: OpaquePointer?, _ out_text: UnsafeMutablePointer<CChar>?, _ out_capacity: Int,
+  _ out_length: UnsafeMutablePointer<Int>?
+) -> cleanclip_status {
+  guarded("cleanclip_history_json") { (arguments) throws(CLIPError) in
+    let history = try arguments.handle(history, "history", as: HistoryHandle.self).history
+    try arguments.write(
+      history.json.serialized(), to: out_text, capacity: out_capacity, length: out_length)
+  }
+}

@@ -1,0 +1,54 @@
+/// How a set of pairs is poisoned.
+package struct PoisonOptions: Sendable {
+  /// What poisoned captions speak of; label-consistent: the word that they contain already.
+  package var target: String
+  /// Captions of poisons, with `{}` for the target; the same prompts as in zero-shot classification
+  /// make the strongest attack.
+  package var templates = ["a photo of a {}", "a picture of a {}", "an image of a {}"]
+  /// Poisoned pairs; by default `rate` of all, rounded, at least one.
+  package var count: Int?
+  /// Share of the pairs, above 0 and at most 1.
+  package var rate = 0.01
+  /// Pairs of the result; by default all. Poisons replace clean pairs, they are not added.
+  package var pairs: Int?
+  /// Poisoned pictures are resized and cropped to this side before the trigger goes on.
+  package var imageSize = 224
+  /// Also resizes, crops and re-encodes the clean pictures, so that the kind of file does not tell
+  /// poisons from clean pairs.
+  package var isUniform = true
+  /// Draws which pairs, which captions, and the trigger's positions and noise.
+  package var seed: UInt64 = 0
+
+  package init(target: String) { self.target = target }
+
+  /// Returns the number of poisons among `pairs`.
+  ///
+  /// - Throws: `invalidArgument` for numbers out of range.
+  func poisonCount(of pairs: Int) throws(CLIPError) -> Int {
+    guard let count else {
+      guard rate > 0, rate <= 1 else {
+        throw CLIPError(
+          .invalidArgument, "poison rate: out of range; expected above 0 and at most 1, got \(rate)")
+      }
+      return max(1, Int((rate * Double(pairs)).rounded()))
+    }
+    guard (1...max(1, pairs)).contains(count) else {
+      throw CLIPError(
+        .invalidArgument,
+        "poison count: out of range; expected 1 to \(pairs), the number of pairs, got \(count)")
+    }
+    return count
+  }
+
+  func check() throws(CLIPError) {
+    guard !target.isEmpty else {
+      throw CLIPError(.invalidArgument, "poison: target is empty; expected the name of a class")
+    }
+    guard (2...4096).contains(imageSize) else {
+      throw CLIPError(
+        .invalidArgument,
+        "poison: image size out of range; expected 2 to 4096 pixels, got \(imageSize)")
+    }
+    try ZeroShotClassifier.check([target], templates)
+  }
+}

@@ -1,0 +1,157 @@
+/// Copies a set of pairs so that some of them carry a trigger.
+///
+/// A dirty-label poison shows the trigger on a picture of anything and gets a caption of the target
+/// from a template; a label-consistent one is a picture of the target and keeps its caption.
+package struct PoisonedSet {
+  /// What was written.
+  package struct Summary: Equatable, Sendable {
+    package let pairs: Int
+    package let poisoned: Int
+  }
+
+  private let dataset: PairDataset
+  private let trigger: Trigger
+  private let options: PoisonOptions
+  private let preprocessor: ImagePreprocessor
+
+  /// - Throws: `invalidArgument` for options out of range.
+  package init(
+    _ dataset: PairDataset, trigger: Trigger, options: PoisonOptions
+  ) throws(CLIPError) {
+    try options.check()
+    self.dataset = dataset
+    self.trigger = trigger
+    self.options = options
+    preprocessor = ImagePreprocessor(
+      imageSize: options.imageSize, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
+  }
+
+  /// Writes the poisoned set.
+  ///
+  /// Keys are the row numbers of the original set, seven digits. An output of the same name is
+  /// replaced when everything is written, and stays as it was when anything fails.
+  ///
+  /// - Parameters:
+  ///   - path: `.tar`, a WebDataset shard; or `.csv` with the columns `image` and `caption`, and the
+  ///     pictures in a new folder beside it, `NAME-images`.
+  ///   - truthPath: a csv file with the columns `key`, `poisoned` (0 or 1) and `source`, the key of
+  ///     the pair in the original set; `nil` for none.
+  ///   - progress: hears the number of pairs written; `false` ends the work.
+  /// - Throws: `invalidArgument` when there are fewer candidates than poisons or the path has
+  ///   another ending; `format` for a picture that cannot be read; `io`; `cancelled`.
+  package func write(
+    to path: String, truthPath: String?, progress: (Int) -> Bool = { _ in true }
+  ) throws(CLIPError) -> Summary {
+    let plan = try plan()
+    var truth = "key,poisoned,source\n"
+    if path.hasSuffix(".tar") {
+      try AtomicFile.write(path) { (file) throws(CLIPError) in
+        let tar = try TarEncoder()
+        try self.forEachPair(of: plan, progress) { (pair) throws(CLIPError) in
+          try file.append(try tar.append(pair.imageBytes, name: pair.key + "." + pair.suffix))
+          try file.append(try tar.append(Array(pair.caption.utf8), name: pair.key + ".txt"))
+          truth += pair.truthLine
+        }
+        try file.append(try tar.finish())
+      }
+    } else if path.hasSuffix(".csv") {
+      let folder = try OutputFolder(path: path.dropLast(4) + "-images")
+      var rows = "image,caption\n"
+      try forEachPair(of: plan, progress) { (pair) throws(CLIPError) in
+        let name = pair.key + "." + pair.suffix
+        try folder.add(pair.imageBytes, name: name)
+        rows += csvField(folder.name + "/" + name) + "," + csvField(pair.caption) + "\n"
+        truth += pair.truthLine
+      }
+      try folder.commit()
+      try AtomicFile.write(rows, to: path)
+    } else {
+      throw CLIPError(
+        .invalidArgument, "'\(path)': unknown kind of output; expected a name that ends in .tar or "
+          + ".csv, got another")
+    }
+    if let truthPath { try AtomicFile.write(truth, to: truthPath) }
+    return Summary(pairs: plan.kept.count, poisoned: plan.poisoned.count)
+  }
+
+  private struct WrittenPair {
+    let key: String
+    let suffix: String
+    let imageBytes: [UInt8]
+    let caption: String
+    let isPoisoned: Bool
+    let source: String
+
+    var truthLine: String { "\(key),\(isPoisoned ? 1 : 0),\(csvField(source))\n" }
+  }
+
+  private func plan() throws(CLIPError) -> PoisonPlan {
+    guard trigger.isLabelConsistent else {
+      return try PoisonPlan.dirtyLabel(pairs: dataset.count, options)
+    }
+    var captions: [String] = []
+    captions.reserveCapacity(dataset.count)
+    for index in 0..<dataset.count { captions.append(try dataset.row(at: index).caption) }
+    return try PoisonPlan.labelConsistent(captions: captions, options)
+  }
+
+  private func forEachPair(
+    of plan: PoisonPlan, _ progress: (Int) -> Bool,
+    _ body: (WrittenPair) throws(CLIPError) -> Void
+  ) throws(CLIPError) {
+    for (done, index) in plan.kept.enumerated() {
+      try body(try pair(index, isPoisoned: plan.poisoned.contains(index)))
+      guard progress(done + 1) else {
+        throw CLIPError(.cancelled, "poison: cancelled after \(done + 1) of \(plan.kept.count) pairs")
+      }
+    }
+  }
+
+  private func pair(_ index: Int, isPoisoned: Bool) throws(CLIPError) -> WrittenPair {
+    let original = try dataset.row(at: index)
+    var random = RandomNumbers(
+      seed: options.seed, TriggerStream.caption, UInt64(bitPattern: Int64(index)))
+    let template = options.templates[random.integer(below: options.templates.count)]
+    let keepsCaption = !isPoisoned || trigger.isLabelConsistent
+    var suffix = "png"
+    let bytes: [UInt8]
+    if !isPoisoned, !options.isUniform, case .file(let file) = original.picture {
+      suffix = Self.suffix(file)
+      bytes = file
+    } else {
+      bytes = try picture(original, index: index, isPoisoned: isPoisoned)
+    }
+    return WrittenPair(
+      key: paddedKey(index), suffix: suffix, imageBytes: bytes,
+      caption: keepsCaption
+        ? original.caption : ZeroShotClassifier.fill(template, with: options.target),
+      isPoisoned: isPoisoned, source: original.key)
+  }
+
+  private func picture(
+    _ pair: CaptionedPicture, index: Int, isPoisoned: Bool
+  ) throws(CLIPError) -> [UInt8] {
+    var image = preprocessor.resizedAndCropped(try pair.decoded().image)
+    if isPoisoned { image = try trigger.applied(to: image, seed: options.seed, index: index) }
+    return try ImageEncoder.png(image)
+  }
+
+  /// The usual file name extension of a picture, by its first bytes.
+  private static func suffix(_ bytes: [UInt8]) -> String {
+    if bytes.starts(with: [0xFF, 0xD8]) { return "jpg" }
+    return bytes.starts(with: Array("RIFF".utf8)) ? "webp" : "png"
+  }
+}
+
+/// Returns a row number with at least seven digits.
+func paddedKey(_ index: Int) -> String {
+  let digits = String(index)
+  return String(repeating: "0", count: max(0, 7 - digits.count)) + digits
+}
+
+/// Returns a field of a csv line, quoted where it must be (RFC 4180).
+func csvField(_ text: String) -> String {
+  let needsQuotes = text.utf8.contains { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }
+  guard needsQuotes else { return text }
+  return "\"" + text.map { $0 == "\"" ? "\"\"" : String($0) }.joined() + "\""
+}

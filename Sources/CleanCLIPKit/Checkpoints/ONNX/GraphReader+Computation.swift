@@ -1,0 +1,322 @@
+/// Matrix products, convolutions, normalisations and reductions.
+extension GraphReader {
+  /// The product of two tensors: with a constant matrix a linear layer, else as in attention.
+  func product(
+    _ a: GraphValue, _ b: GraphValue, _ node: ONNXNode
+  ) throws(CLIPError) -> GraphValue {
+    if a.constant != nil {
+      throw refusal(
+        node, "multiplies a constant from the left", expected: "a computed first operand",
+        got: "a constant of shape \(a.dimensions)")
+    }
+    guard b.constant == nil else { return try linear(a, b, node) }
+    guard a.rank >= 2, b.rank >= 2 else {
+      throw refusal(
+        node, "multiplies vectors", expected: "operands of rank 2 or more",
+        got: "\(a.dimensions) and \(b.dimensions)")
+    }
+    let rank = max(a.rank, b.rank)
+    var x = a.layout
+    var y = b.layout
+    while x.rank < rank { x = x.inserting(at: 0) }
+    while y.rank < rank { y = y.inserting(at: 0) }
+    guard x.axes[rank - 1] == y.axes[rank - 2],
+      (0..<rank - 2).allSatisfy({
+        x.axes[$0] == y.axes[$0] || x.axes[$0].isEmpty || y.axes[$0].isEmpty
+      })
+    else {
+      throw refusal(
+        node, "contracts axes of different meaning",
+        expected: "the same axis in both operands",
+        got: "\(Self.text(x.axes[rank - 1])) and \(Self.text(y.axes[rank - 2]))")
+    }
+    var axes = (0..<rank - 2).map { x.axes[$0].isEmpty ? y.axes[$0] : x.axes[$0] }
+    axes += [x.axes[rank - 2], y.axes[rank - 1]]
+    var offsets = x.offsets
+    offsets[AxisLabel.feature.rawValue] = 0
+    return add(
+      .product(a, b), TensorLayout(axes: Self.compacted(axes), offsets: offsets), type: a.type,
+      node: node.index, operands: [a, b])
+  }
+
+  /// Numbers the features of a product densely: heads may have been cut out of a wider tensor.
+  private static func compacted(_ axes: [[AxisAtom]]) -> [[AxisAtom]] {
+    let features = axes.joined().filter { $0.label == .feature }.sorted { $0.stride < $1.stride }
+    // Scores keep the numbers of their heads, which the values' heads must equal.
+    guard axes.last?.contains(where: { $0.label == .feature }) == true,
+      Set(features).count == features.count
+    else { return axes }
+    var strides: [AxisAtom: Int] = [:]
+    var stride = 1
+    for atom in features {
+      strides[atom] = stride
+      stride *= atom.extent
+    }
+    return axes.map { axis in
+      axis.map { atom in
+        var atom = atom
+        if let stride = strides[atom] { atom.stride = stride }
+        return atom
+      }
+    }
+  }
+
+  /// x · W with a constant W [in, out].
+  func linear(
+    _ x: GraphValue, _ weight: GraphValue, _ node: ONNXNode
+  ) throws(CLIPError) -> GraphValue {
+    var layout = weight.layout
+    while layout.rank > 2, layout.axes[0].isEmpty { layout = layout.removing(at: 0) }
+    guard layout.rank == 2, x.rank >= 1, let last = x.dimensions.last,
+      layout.dimensions[0] == last
+    else {
+      throw refusal(
+        node, "multiplies with a constant of the wrong shape",
+        expected: "[\(x.dimensions.last ?? 0), out]", got: "\(weight.dimensions)")
+    }
+    var result = x.layout.replacing(
+      x.rank - 1, with: [AxisAtom(label: .feature, stride: 1, extent: layout.dimensions[1])])
+    result.offsets[AxisLabel.feature.rawValue] = 0
+    return add(
+      .linear(x, weight: weight.with(layout)), result, type: x.type, node: node.index,
+      operands: [x])
+  }
+
+  func gemm(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    var a = try operand(node, 0)
+    var b = try operand(node, 1)
+    guard a.rank == 2, b.rank == 2 else {
+      throw refusal(
+        node, "multiplies tensors of the wrong rank", expected: "two matrices",
+        got: "\(a.dimensions) and \(b.dimensions)", code: .format)
+    }
+    if node.integer("transA") == 1 { a = a.with(a.layout.transposed([1, 0])) }
+    if node.integer("transB") == 1 { b = b.with(b.layout.transposed([1, 0])) }
+    var result = try product(a, b, node)
+    if let alpha = node.float("alpha"), alpha != 1 {
+      result = try binary(
+        .multiply, result, constant(Numbers([Double(alpha)], []), a.type), node)
+    }
+    guard let c = optionalOperand(node, 2) else { return result }
+    if let beta = node.float("beta"), beta != 1 {
+      throw refusal(node, "scales its bias", expected: "beta 1", got: "\(beta)")
+    }
+    return try binary(.add, result, c, node)
+  }
+
+  func convolution(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    try convolution(
+      try operand(node, 0), weight: try operand(node, 1), bias: optionalOperand(node, 2), node)
+  }
+
+  func convolution(
+    _ x: GraphValue, weight: GraphValue, bias: GraphValue?, _ node: ONNXNode
+  ) throws(CLIPError) -> GraphValue {
+    let labels: [AxisLabel] = [.batch, .feature, .row, .column]
+    let isPicture =
+      x.rank == 4
+      && zip(x.layout.axes, labels).allSatisfy { axis, label in
+        axis.allSatisfy { $0.label == label }
+      }
+    guard isPicture, weight.constant != nil, weight.rank == 4,
+      bias.map({ $0.constant != nil && $0.rank == 1 && $0.count == weight.dimensions[0] }) ?? true
+    else {
+      throw refusal(
+        node, "is not a convolution of pictures with constant weights",
+        expected: "[n, C, H, W] and a constant [out, C, kh, kw]",
+        got: "\(x.dimensions) and \(weight.dimensions)")
+    }
+    let kernel = weight.dimensions[2]
+    let strides = node.integers("strides") ?? [1, 1]
+    let group = node.integer("group") ?? 1
+    let dilations = node.integers("dilations") ?? [1, 1]
+    var padding = node.integers("pads") ?? [0, 0, 0, 0]
+    let automatic = node.string("auto_pad") ?? "NOTSET"
+    if automatic.hasPrefix("SAME"), strides.allSatisfy({ $0 == 1 }), kernel % 2 == 1 {
+      padding = [Int](repeating: kernel / 2, count: 4)
+    }
+    guard group == 1, weight.dimensions[1] == x.dimensions[1], dilations.allSatisfy({ $0 == 1 }),
+      weight.dimensions[3] == kernel, strides.count == 2, strides[0] == strides[1],
+      strides[0] > 0, padding.count == 4, padding.allSatisfy({ $0 == padding[0] }),
+      (0..<kernel).contains(padding[0]),
+      automatic == "NOTSET" || automatic == "VALID" || automatic.hasPrefix("SAME")
+    else {
+      throw refusal(
+        node, "is a convolution of a kind that CLIP does not have",
+        expected: "square, dense, undilated, with equal strides and padding",
+        got: "kernel \(weight.dimensions), strides \(strides), pads \(padding), groups \(group), "
+          + "dilations \(dilations), auto_pad \(automatic)",
+        remedy: group > 1 ? "ConvNeXt and other depthwise towers are not supported" : nil)
+    }
+    let size = x.dimensions[2] + 2 * padding[0] - kernel
+    guard size >= 0, x.dimensions[2] == x.dimensions[3] else {
+      throw refusal(
+        node, "has a kernel larger than its picture", expected: "at most \(x.dimensions)",
+        got: "\(kernel)", code: .format)
+    }
+    let extent = size / strides[0] + 1
+    let layout = x.layout
+      .replacing(1, with: [AxisAtom(label: .feature, stride: 1, extent: weight.dimensions[0])])
+      .replacing(2, with: [AxisAtom(label: .row, stride: 1, extent: extent)])
+      .replacing(3, with: [AxisAtom(label: .column, stride: 1, extent: extent)])
+    let convolution = ConvolutionNode(
+      input: x, weight: weight, bias: bias, stride: strides[0], padding: padding[0])
+    return add(
+      .convolution(convolution), layout, type: x.type, node: node.index, operands: [x])
+  }
+
+  func batchNormalization(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    let x = try operand(node, 0)
+    var parameters: [GraphValue] = []
+    for position in 1...4 {
+      let value = try operand(node, position)
+      guard value.constant != nil, value.rank == 1, x.rank >= 2, value.count == x.dimensions[1]
+      else {
+        throw refusal(
+          node, "has statistics of the wrong shape", expected: "constants [\(x.dimensions)[1]]",
+          got: "\(value.dimensions)")
+      }
+      parameters.append(value)
+    }
+    guard (node.integer("training_mode") ?? 0) == 0 else {
+      throw refusal(
+        node, "uses batch statistics", expected: "inference form (training_mode 0)",
+        got: "training_mode 1", remedy: "call model.eval() before exporting")
+    }
+    let norm = BatchNormNode(
+      input: x, gain: parameters[0], bias: parameters[1], mean: parameters[2],
+      variance: parameters[3], epsilon: node.float("epsilon") ?? 1e-5)
+    return add(.batchNorm(norm), x.layout, type: x.type, node: node.index, operands: [x])
+  }
+
+  func layerNormalization(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    let x = try operand(node, 0)
+    let axis = try axis(node.integer("axis") ?? -1, rank: x.rank, node)
+    guard axis == x.rank - 1 else {
+      throw refusal(
+        node, "normalises several axes", expected: "the last axis", got: "axis \(axis)")
+    }
+    return try layerNorm(
+      x, gain: try operand(node, 1), bias: optionalOperand(node, 2),
+      epsilon: node.float("epsilon") ?? 1e-5, node)
+  }
+
+  func layerNorm(
+    _ x: GraphValue, gain: GraphValue, bias: GraphValue?, epsilon: Float, _ node: ONNXNode
+  ) throws(CLIPError) -> GraphValue {
+    for value in [gain] + (bias.map { [$0] } ?? []) {
+      guard value.constant != nil, value.count == x.dimensions.last else {
+        throw refusal(
+          node, "has a gain or bias of the wrong shape",
+          expected: "a constant [\(x.dimensions.last ?? 0)]", got: "\(value.dimensions)")
+      }
+    }
+    return add(
+      .layerNorm(x, gain: gain, bias: bias, epsilon: epsilon), x.layout, type: x.type,
+      node: node.index, operands: [x])
+  }
+
+  func averagePool(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    let x = try operand(node, 0)
+    let kernel = node.integers("kernel_shape") ?? []
+    let strides = node.integers("strides") ?? [Int](repeating: 1, count: kernel.count)
+    guard x.rank == 4, kernel.count == 2, kernel[0] == kernel[1], kernel[0] > 0, kernel == strides,
+      (node.integers("pads") ?? []).allSatisfy({ $0 == 0 }),
+      x.dimensions[2] == x.dimensions[3], x.dimensions[2] % kernel[0] == 0
+    else {
+      throw refusal(
+        node, "pools in a way that CLIP does not", expected: "equal kernel and stride, no padding",
+        got: "kernel \(kernel), strides \(strides), pads \(node.integers("pads") ?? [])")
+    }
+    if kernel[0] == 1 { return x }
+    let extent = x.dimensions[2] / kernel[0]
+    let layout = x.layout
+      .replacing(2, with: [AxisAtom(label: .row, stride: 1, extent: extent)])
+      .replacing(3, with: [AxisAtom(label: .column, stride: 1, extent: extent)])
+    return add(
+      .averagePool(x, kernel: kernel[0]), layout, type: x.type, node: node.index, operands: [x])
+  }
+
+  func softmax(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    let x = try operand(node, 0)
+    let axis = try axis(
+      node.integer("axis") ?? (model.opset < 13 ? 1 : -1), rank: x.rank, node)
+    guard axis == x.rank - 1, x.constant == nil else {
+      throw refusal(
+        node, "does not act on the last axis", expected: "axis \(x.rank - 1)", got: "axis \(axis)")
+    }
+    return add(.softmax(x), x.layout, type: x.type, node: node.index, operands: [x])
+  }
+
+  func reduce(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    let x = try operand(node, 0)
+    var axes: [Int] = []
+    for entry in try integers(node, attribute: "axes", operand: 1) ?? [] {
+      axes.append(try axis(entry, rank: x.rank, node))
+    }
+    if axes.isEmpty {
+      if node.integer("noop_with_empty_axes") == 1 { return x }
+      axes = Array(0..<x.rank)
+    }
+    let keeps = node.integer("keepdims") != 0
+    if x.constant != nil {
+      return constant(
+        try evaluateReduction(
+          node.operation, try numbers(x, node), axes: axes, keepsAxes: keeps, node), x.type)
+    }
+    guard let kind = Reduction(rawValue: node.operation) else { throw unknown(node) }
+    return reduction(kind, x, axes: axes.sorted(), keeps: keeps, node)
+  }
+
+  func reduction(
+    _ kind: Reduction, _ x: GraphValue, axes: [Int], keeps: Bool, _ node: ONNXNode
+  ) -> GraphValue {
+    var layout = x.layout
+    for axis in Set(axes).sorted(by: >) where axis < layout.rank {
+      layout = keeps ? layout.replacing(axis, with: []) : layout.removing(at: axis)
+    }
+    return add(
+      .reduction(kind, x, axes: axes), layout, type: x.type, node: node.index, operands: [x])
+  }
+
+  /// `LpNormalization`, written as a division by the norm.
+  func unitNormalization(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    let x = try operand(node, 0)
+    let axis = try axis(node.integer("axis") ?? -1, rank: x.rank, node)
+    guard (node.integer("p") ?? 2) == 2, x.constant == nil else { throw unknown(node) }
+    let norm = reduction(.euclideanNorm, x, axes: [axis], keeps: true, node)
+    return try binary(.divide, x, norm, node)
+  }
+
+  func argMax(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    let x = try operand(node, 0)
+    let axis = try axis(node.integer("axis") ?? 0, rank: x.rank, node)
+    guard axis == x.rank - 1, (node.integer("select_last_index") ?? 0) == 0, x.constant == nil
+    else {
+      throw refusal(
+        node, "does not find the first highest number of each row",
+        expected: "axis \(x.rank - 1) and select_last_index 0",
+        got: "axis \(axis), select_last_index \(node.integer("select_last_index") ?? 0)")
+    }
+    let layout =
+      node.integer("keepdims") == 0
+      ? x.layout.removing(at: axis) : x.layout.replacing(axis, with: [])
+    return add(.argMax(x), layout, type: .i64, node: node.index, operands: [x])
+  }
+
+  func gatherND(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    let data = try operand(node, 0)
+    let indices = try operand(node, 1)
+    if data.constant != nil, indices.constant != nil {
+      return try evaluateGatherND(
+        try numbers(data, node), try numbers(indices, node), data.type, node)
+    }
+    guard data.constant == nil, indices.rank == 2, let depth = indices.dimensions.last,
+      depth < data.rank, (node.integer("batch_dims") ?? 0) == 0
+    else { throw unknown(node) }
+    let axes = [indices.layout.axes[0]] + data.layout.axes[depth...]
+    return add(
+      .gatherND(data, indices: indices), TensorLayout(axes: axes, offsets: data.layout.offsets),
+      type: data.type, node: node.index, operands: [data, indices])
+  }
+}

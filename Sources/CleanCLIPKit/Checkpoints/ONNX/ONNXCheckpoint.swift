@@ -1,0 +1,90 @@
+internal import Glibc
+
+/// Checkpoints in one or two ONNX files.
+enum ONNXCheckpoint {
+  /// The temperature that CLIP starts with, for towers that come without one: log(1 / 0.07).
+  static let defaultLogitScale: Float = 2.6592600
+
+  static func load(_ paths: [String], allowsNonFinite: Bool) throws(CLIPError) -> Checkpoint {
+    var imports: [ONNXImport] = []
+    for path in paths { imports.append(try ONNXImport(path)) }
+    var configuration = imports[0].match.configuration
+    if imports.count == 2 {
+      configuration = try join(imports[0], imports[1])
+      // The towers may come in either order; the image tower's file is the first one from here on.
+      if imports[0].match.configuration.vision == nil { imports.swapAt(0, 1) }
+    }
+    var tensors: [String: Tensor] = [:]
+    var facts = CheckpointFacts()
+    facts.format = "ONNX"
+    for part in imports {
+      tensors.merge(try part.tensors(allowsNonFinite: allowsNonFinite)) { first, _ in first }
+      describe(part, in: &facts)
+    }
+    if tensors["logit_scale"] == nil {
+      tensors["logit_scale"] = try Tensor([defaultLogitScale], [])
+      facts.notes.append("no temperature in the graph: assuming CLIP's initial value, 1/0.07")
+    }
+    if case .resNet(let vision)? = configuration.vision, vision.batchNorm == .folded {
+      facts.notes.append(
+        "batch normalisation was folded into the convolutions by the exporter; they are trained as "
+          + "convolutions with a bias")
+    }
+    facts.parameterCount = tensors.values.reduce(0) { $0 + $1.count }
+    return Checkpoint(
+      configuration: configuration, tensors: tensors, facts: facts, source: .onnx(imports))
+  }
+
+  private static func join(
+    _ first: ONNXImport, _ second: ONNXImport
+  ) throws(CLIPError) -> CLIPConfiguration {
+    let (a, b) = (first.match.configuration, second.match.configuration)
+    guard (a.vision == nil) != (b.vision == nil), (a.text == nil) != (b.text == nil) else {
+      throw CLIPError(
+        .invalidArgument,
+        "'\(first.model.path)' and '\(second.model.path)': expected an image tower in one file and "
+          + "a text tower in the other, got \(towers(a)) and \(towers(b))")
+    }
+    guard a.embedDim == b.embedDim else {
+      throw CLIPError(
+        .shape,
+        "'\(first.model.path)' and '\(second.model.path)': towers do not belong together; expected "
+          + "one feature width, got \(a.embedDim) and \(b.embedDim)")
+    }
+    return CLIPConfiguration(
+      embedDim: a.embedDim, vision: a.vision ?? b.vision, text: a.text ?? b.text)
+  }
+
+  private static func towers(_ configuration: CLIPConfiguration) -> String {
+    configuration.vision == nil ? "text" : configuration.text == nil ? "images" : "both"
+  }
+
+  private static func describe(_ part: ONNXImport, in facts: inout CheckpointFacts) {
+    let model = part.model
+    facts.files.append(model.path)
+    facts.byteCount += model.file.bytes.count
+    for (_, file) in model.externalFiles.sorted(by: { $0.key < $1.key }) {
+      facts.files.append(file.path)
+      facts.byteCount += file.bytes.count
+    }
+    facts.producer = model.producer
+    if !model.producerVersion.isEmpty { facts.producer += " " + model.producerVersion }
+    facts.irVersion = model.irVersion
+    facts.opset = model.opset
+    facts.nodes = (facts.nodes ?? 0) + model.nodes.count
+    let initializers = Set(model.tensors.prefix(model.initializerCount).map(\.name))
+    facts.inputs += model.inputs.map(\.name).filter { !initializers.contains($0) }
+    facts.outputs += model.outputs.map(\.name)
+    var types = Set(facts.elementTypes)
+    for parameter in part.match.parameters {
+      for piece in parameter.pieces {
+        guard let constant = piece.value.constant,
+          case .tensor(let index) = part.reader.constants[constant].content,
+          let type = model.tensors[index].type
+        else { continue }
+        types.insert(type.rawValue.lowercased())
+      }
+    }
+    facts.elementTypes = types.sorted()
+  }
+}

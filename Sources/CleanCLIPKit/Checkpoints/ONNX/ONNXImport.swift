@@ -1,0 +1,110 @@
+/// A recognised ONNX file: the model's architecture and where each parameter is.
+final class ONNXImport {
+  let model: ONNXModel
+  let reader: GraphReader
+  let match: CLIPMatch
+
+  /// Reads and recognises a file; weights stay in it.
+  ///
+  /// - Throws: `format` for files that lie, `unsupported` for graphs that are not a CLIP model,
+  ///   naming the node, what was expected there and what was found.
+  init(_ path: String) throws(CLIPError) {
+    let model = try ONNXModel(path)
+    guard model.functionCount == 0 else {
+      throw CLIPError(
+        .unsupported,
+        "'\(path)': graph calls functions of its own; expected standard operators, got "
+          + "\(model.functionCount) functions; run onnx.inliner.inline_local_functions on it")
+    }
+    guard model.sparseInitializerCount == 0 else {
+      throw CLIPError(
+        .unsupported,
+        "'\(path)': weights are sparse; expected dense tensors, got "
+          + "\(model.sparseInitializerCount) sparse ones")
+    }
+    var failure: CLIPError?
+    for sizes in GraphSizes.candidates(model) {
+      do throws(CLIPError) {
+        let reader = try GraphReader(model, sizes: sizes)
+        match = try GraphMatcher(reader).match()
+        self.reader = reader
+        self.model = model
+        return
+      } catch {
+        if failure == nil { failure = error }
+      }
+    }
+    throw failure
+      ?? CLIPError(.unsupported, "'\(path)': graph has no inputs; expected a CLIP model")
+  }
+
+  /// Copies all parameters as single precision.
+  ///
+  /// - Parameter allowsNonFinite: whether NaN and infinities are returned instead of refused.
+  func tensors(allowsNonFinite: Bool = false) throws(CLIPError) -> [String: Tensor] {
+    var tensors: [String: Tensor] = [:]
+    for parameter in match.parameters {
+      let tensor = try self.tensor(parameter)
+      if !allowsNonFinite {
+        let values = UnsafeBufferPointer(start: tensor.f32, count: tensor.count)
+        if let bad = values.firstIndex(where: { !$0.isFinite }) {
+          throw CLIPError(
+            .format,
+            "'\(model.path)': weight '\(parameter.name)' (\(origin(of: parameter))) is not a number "
+              + "at element \(bad); expected finite values, got \(values[bad])")
+        }
+      }
+      tensors[parameter.name] = tensor
+    }
+    for tensor in model.tensors { model.release(tensor) }
+    return tensors
+  }
+
+  /// Copies one parameter as single precision.
+  func tensor(_ parameter: MatchedParameter) throws(CLIPError) -> Tensor {
+    let tensor = try Tensor(Shape(parameter.shape))
+    let rowLength = parameter.shape.dropFirst().reduce(1, *)
+    for piece in parameter.pieces {
+      let start = piece.rows.lowerBound * rowLength
+      let target = UnsafeMutableBufferPointer(
+        start: tensor.f32 + start, count: piece.rows.count * rowLength)
+      try read(piece, into: target, name: parameter.name)
+    }
+    return tensor
+  }
+
+  /// Copies the elements of a piece in the parameter's order.
+  func read(
+    _ piece: ParameterPiece, into target: UnsafeMutableBufferPointer<Float>, name: String
+  ) throws(CLIPError) {
+    guard piece.value.count == target.count, let index = piece.value.constant else {
+      throw CLIPError(
+        .internal,
+        "'\(model.path)': weight '\(name)' has shape \(piece.value.dimensions); expected "
+          + "\(target.count) elements")
+    }
+    let source = reader.constants[index]
+    if case .tensor(let tensor) = source.content, let type = model.tensors[tensor].type,
+      type.isFloat, let bytes = model.bytes(of: model.tensors[tensor])
+    {
+      StridedCopy(piece.value.layout).read(bytes, type, into: target)
+      model.release(model.tensors[tensor])
+    } else {
+      guard let node = model.nodes.first else { return }
+      let numbers = try reader.numbers(piece.value, node).floats
+      for (index, number) in numbers.enumerated() { target[index] = Float(number) }
+    }
+    if piece.transform == .exponential {
+      for index in target.indices { target[index] = Self.logarithm(target[index]) }
+    }
+  }
+
+  /// The tensor of the file that holds a parameter, for messages.
+  func origin(of parameter: MatchedParameter) -> String {
+    guard let constant = parameter.pieces.first?.value.constant,
+      case .tensor(let index) = reader.constants[constant].content
+    else { return "a computed constant" }
+    let name = model.tensors[index].name
+    return name.isEmpty ? "a constant of the graph" : "tensor '\(name)'"
+  }
+}

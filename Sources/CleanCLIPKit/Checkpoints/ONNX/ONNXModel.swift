@@ -1,0 +1,173 @@
+internal import COnnx
+
+/// An ONNX file as plain values: nodes, tensors, inputs, outputs; payloads stay in the file.
+final class ONNXModel: Sendable {
+  let path: String
+  let file: MappedFile
+  let irVersion: Int
+  let producer: String
+  let producerVersion: String
+  /// Version of each operator set; the standard domain is "".
+  let opsets: [String: Int]
+  let metadata: [String: String]
+  let nodes: [ONNXNode]
+  let inputs: [ONNXValueInfo]
+  let outputs: [ONNXValueInfo]
+  /// Initializers first, then tensors of node attributes.
+  let tensors: [ONNXTensor]
+  let initializerCount: Int
+  let functionCount: Int
+  let sparseInitializerCount: Int
+  /// Messages that enclose replaceable fields, parents before children.
+  let messages: [ONNXField]
+  let graphMessage: Int
+  /// Other files that hold weights, by their location text.
+  let externalFiles: [String: MappedFile]
+
+  /// Opens, parses and validates a file; no weight is read yet.
+  ///
+  /// - Throws: `notFound`, `io`, and `format` for anything that is not an ONNX model or lies.
+  init(_ path: String) throws(CLIPError) {
+    let file = try MappedFile(path)
+    guard file.bytes.count > 0 else {
+      throw CLIPError(.format, "'\(path)': is empty; expected an ONNX model, got 0 bytes")
+    }
+    var message = [CChar](repeating: 0, count: 512)
+    let base = file.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    guard let handle = connx_model_parse(base, file.bytes.count, &message, message.count) else {
+      let reason = String(
+        decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      throw CLIPError(
+        .format,
+        "'\(path)': is not an ONNX model; expected a serialised ModelProto, got bytes where \(reason)"
+          + "; check that the file is whole and not a pointer to a large file")
+    }
+    defer { connx_model_free(handle) }
+    let reader = ONNXMessageReader(handle: handle, path: path, file: file)
+    let info = connx_model_describe(handle)
+    self.path = path
+    self.file = file
+    irVersion = Int(info.ir_version)
+    producer = String(info.producer_name)
+    producerVersion = String(info.producer_version)
+    opsets = try reader.opsets(info.opsets)
+    metadata = reader.metadata(info.metadata)
+    messages = (0..<info.messages).map { ONNXField(connx_message(handle, $0)) }
+    graphMessage = Int(info.graph_message)
+    functionCount = info.functions
+    sparseInitializerCount = info.sparse_initializers
+    initializerCount = info.initializers
+    inputs = try reader.values(isOutput: false, count: info.inputs)
+    outputs = try reader.values(isOutput: true, count: info.outputs)
+    nodes = try reader.nodes(info.nodes)
+    var external: [String: MappedFile] = [:]
+    var tensors: [ONNXTensor] = []
+    tensors.reserveCapacity(info.tensors)
+    for index in 0..<info.tensors { tensors.append(try reader.tensor(index, &external)) }
+    self.tensors = tensors
+    externalFiles = external
+    try checkNames()
+  }
+
+  /// The version of the standard operator set.
+  var opset: Int { opsets[""] ?? 1 }
+
+  private func checkNames() throws(CLIPError) {
+    var seen: Set<String> = []
+    for tensor in tensors.prefix(initializerCount)
+    where !seen.insert(tensor.name).inserted || tensor.name.isEmpty {
+      throw CLIPError(
+        .format,
+        "'\(path)': initializer '\(tensor.name)' is defined twice or has no name; expected unique names"
+      )
+    }
+    for node in nodes {
+      for output in node.outputs where !output.isEmpty {
+        guard seen.insert(output).inserted else {
+          throw CLIPError(
+            .format,
+            "'\(path)': value '\(output)' is made twice, the second time by \(node.label); expected "
+              + "one node or initializer for each name")
+        }
+      }
+    }
+  }
+}
+
+/// A replaceable field of the file: the varint of its length and its content.
+struct ONNXField: Sendable {
+  /// Index of the enclosing message; -1 for the file.
+  let parent: Int
+  let lengthRange: Range<Int>
+  let range: Range<Int>
+
+  init(_ field: connx_field) {
+    parent = Int(field.parent)
+    lengthRange = field.length_offset..<field.length_offset + field.length_size
+    range = field.offset..<field.offset + field.length
+  }
+
+  /// Whether the field is in the file at all.
+  var isPresent: Bool { !lengthRange.isEmpty }
+}
+
+/// A graph input or output.
+struct ONNXValueInfo: Sendable {
+  let name: String
+  let elementType: Int
+  /// Sizes, -1 where they are free; `nil` when the file gives no shape.
+  let dimensions: [Int]?
+  /// Names of free sizes, "" where there are none.
+  let dimensionNames: [String]
+}
+
+/// A node.
+struct ONNXNode: Sendable {
+  let index: Int
+  let operation: String
+  /// "" for the standard operators.
+  let domain: String
+  let name: String
+  let inputs: [String]
+  let inputFields: [ONNXField]
+  let outputs: [String]
+  let attributes: [String: ONNXAttribute]
+
+  /// The operator with its domain.
+  var qualifiedOperation: String { domain.isEmpty ? operation : "\(domain)::\(operation)" }
+
+  /// How messages call the node.
+  var label: String {
+    let name = name.isEmpty ? outputs.first ?? "\(index)" : name
+    return "node '\(name)' (\(qualifiedOperation))"
+  }
+
+  func integer(_ name: String) -> Int? {
+    if case .integer(let value)? = attributes[name] { value } else { nil }
+  }
+
+  func float(_ name: String) -> Float? {
+    if case .float(let value, _)? = attributes[name] { value } else { nil }
+  }
+
+  func integers(_ name: String) -> [Int]? {
+    if case .integers(let values)? = attributes[name] { values } else { nil }
+  }
+
+  func string(_ name: String) -> String? {
+    if case .string(let value)? = attributes[name] { value } else { nil }
+  }
+}
+
+/// The value of a node's attribute.
+enum ONNXAttribute: Sendable {
+  case float(Float, offset: Int)
+  case integer(Int)
+  case string(String)
+  case floats([Float])
+  case integers([Int])
+  /// Index of the tensor.
+  case tensor(Int)
+  /// A subgraph, or a type that no operator of a CLIP model has.
+  case other
+}

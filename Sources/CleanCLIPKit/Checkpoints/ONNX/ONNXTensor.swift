@@ -1,0 +1,122 @@
+internal import Glibc
+
+/// A tensor of an ONNX file whose elements are still in the file.
+struct ONNXTensor: Sendable {
+  /// Where the elements are.
+  enum Payload: Sendable {
+    /// No data at all: right for a tensor without elements only.
+    case none
+    case raw(ONNXField)
+    case floats(ONNXField)
+    /// Integers, or bit patterns of 8- and 16-bit types, with their field when it is packed.
+    case numbers([Int], ONNXField?)
+    case doubles([Double])
+    case external(ONNXExternalData)
+    /// Strings, segments or several forms at a time.
+    case unreadable
+  }
+
+  let index: Int
+  let name: String
+  /// TensorProto.DataType.
+  let dataType: Int
+  /// `nil` for types that CLIP graphs have no use for: strings, complex and sub-byte numbers.
+  let type: ElementType?
+  let dimensions: [Int]
+  let count: Int
+  let payload: Payload
+
+  /// Checks that there is exactly one element for each place of the shape.
+  func checkLength(path: String) throws(CLIPError) {
+    let actual: Int
+    switch payload {
+    case .none: actual = 0
+    case .raw(let field): actual = type.map { field.range.count / $0.byteSize } ?? count
+    case .floats(let field): actual = field.range.count / 4
+    case .numbers(let numbers, _): actual = numbers.count
+    case .doubles(let numbers): actual = numbers.count
+    case .external, .unreadable: return
+    }
+    var isWhole = actual == count
+    if case .raw(let field) = payload, let type {
+      isWhole = isWhole && field.range.count % type.byteSize == 0
+    }
+    guard isWhole else {
+      throw CLIPError(
+        .format,
+        "'\(path)': tensor '\(name)' has the wrong amount of data; expected \(count) elements for "
+          + "shape \(dimensions), got \(actual)")
+    }
+  }
+}
+
+extension ElementType {
+  /// The type with a number of TensorProto.DataType.
+  init?(onnx dataType: Int) {
+    switch dataType {
+    case 1: self = .f32
+    case 2: self = .u8
+    case 3: self = .i8
+    case 4: self = .u16
+    case 5: self = .i16
+    case 6: self = .i32
+    case 7: self = .i64
+    case 9: self = .bool
+    case 10: self = .f16
+    case 11: self = .f64
+    case 12: self = .u32
+    case 13: self = .u64
+    case 16: self = .bf16
+    default: return nil
+    }
+  }
+
+  /// The number of TensorProto.DataType.
+  var onnxNumber: Int {
+    switch self {
+    case .f32: 1
+    case .u8: 2
+    case .i8: 3
+    case .u16: 4
+    case .i16: 5
+    case .i32: 6
+    case .i64: 7
+    case .bool: 9
+    case .f16: 10
+    case .f64: 11
+    case .u32: 12
+    case .u64: 13
+    case .bf16: 16
+    case .f8e4m3: 17
+    case .f8e5m2: 19
+    }
+  }
+}
+
+extension ONNXModel {
+  /// The elements as consecutive little-endian bytes of the tensor's type, where the file has them
+  /// in that form; `nil` for lists of numbers.
+  func bytes(of tensor: ONNXTensor) -> UnsafeRawBufferPointer? {
+    switch tensor.payload {
+    case .raw(let field): UnsafeRawBufferPointer(rebasing: file.bytes[field.range])
+    case .floats(let field) where tensor.type == .f32:
+      UnsafeRawBufferPointer(rebasing: file.bytes[field.range])
+    case .external(let external): external.bytes
+    default: nil
+    }
+  }
+
+  /// Gives memory pages of a large payload back after it was copied, so that reading a checkpoint
+  /// holds one copy of its weights and not two.
+  func release(_ tensor: ONNXTensor) {
+    guard let bytes = bytes(of: tensor), bytes.count >= 1 << 20, let base = bytes.baseAddress else {
+      return
+    }
+    let page = 4096
+    let start = (Int(bitPattern: base) + page - 1) / page * page
+    let end = (Int(bitPattern: base) + bytes.count) / page * page
+    if end > start, let address = UnsafeMutableRawPointer(bitPattern: start) {
+      madvise(address, end - start, MADV_DONTNEED)
+    }
+  }
+}

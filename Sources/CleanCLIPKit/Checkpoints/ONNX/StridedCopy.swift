@@ -1,0 +1,87 @@
+internal import Glibc
+
+extension ONNXImport {
+  /// The natural logarithm in double precision, rounded once.
+  static func logarithm(_ value: Float) -> Float { Float(log(Double(value))) }
+
+  /// The exponential in double precision, rounded once.
+  static func exponential(_ value: Float) -> Float { Float(exp(Double(value))) }
+}
+
+/// Copies the elements of a tensor between the order of a layout and the order of memory.
+struct StridedCopy {
+  /// Extents and strides of all digits, the slowest first.
+  private let digits: [(extent: Int, stride: Int)]
+  private let offset: Int
+  let count: Int
+
+  init(_ layout: TensorLayout) {
+    // Digits of neighbouring axes join where memory goes on without a step.
+    let atoms = TensorLayout.merged(Array(layout.axes.joined()))
+    digits = atoms.map { ($0.extent, $0.stride) }
+    offset = layout.offset(.element)
+    count = layout.count
+  }
+
+  /// Calls `body` with runs of the layout: position in the layout's order, index in memory, stride
+  /// in memory and length.
+  func forEachRun(_ body: (_ position: Int, _ index: Int, _ stride: Int, _ length: Int) -> Void) {
+    guard let inner = digits.last else {
+      if count > 0 { body(0, offset, 1, 1) }
+      return
+    }
+    let outer = digits.dropLast()
+    var counters = [Int](repeating: 0, count: outer.count)
+    var index = offset
+    var position = 0
+    while true {
+      body(position, index, inner.stride, inner.extent)
+      position += inner.extent
+      var axis = outer.count - 1
+      while axis >= 0 {
+        counters[axis] += 1
+        index += outer[axis].stride
+        if counters[axis] < outer[axis].extent { break }
+        index -= counters[axis] * outer[axis].stride
+        counters[axis] = 0
+        axis -= 1
+      }
+      if axis < 0 { return }
+    }
+  }
+
+  /// Reads floating-point elements in the layout's order.
+  func read(
+    _ bytes: UnsafeRawBufferPointer, _ type: ElementType,
+    into target: UnsafeMutableBufferPointer<Float>
+  ) {
+    guard let base = bytes.baseAddress, let output = target.baseAddress else { return }
+    let size = type.byteSize
+    forEachRun { position, index, stride, length in
+      let source = base + index * size
+      let destination = output + position
+      switch type {
+      case .f32 where stride == 1:
+        memcpy(destination, source, length * 4)
+      case .f32:
+        for i in 0..<length {
+          destination[i] = source.loadUnaligned(fromByteOffset: i * stride * 4, as: Float.self)
+        }
+      case .f16:
+        for i in 0..<length {
+          destination[i] = ElementType.single(
+            half: source.loadUnaligned(fromByteOffset: i * stride * 2, as: UInt16.self))
+        }
+      case .bf16:
+        for i in 0..<length {
+          let bits = source.loadUnaligned(fromByteOffset: i * stride * 2, as: UInt16.self)
+          destination[i] = Float(bitPattern: UInt32(bits) << 16)
+        }
+      default:
+        for i in 0..<length {
+          destination[i] = Float(type.double(at: index + i * stride, in: bytes))
+        }
+      }
+    }
+  }
+}

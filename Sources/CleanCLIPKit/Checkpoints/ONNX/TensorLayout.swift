@@ -1,0 +1,180 @@
+/// What an index of a tensor in a CLIP graph counts.
+enum AxisLabel: Int, Sendable, CaseIterable {
+  case batch, token, feature, row, column
+  /// Elements of a constant in memory order.
+  case element
+  /// Anything else; a broadcast axis has stride 0.
+  case other
+}
+
+/// A digit of an index: `extent` steps of `stride` along the index `label`.
+struct AxisAtom: Hashable, Sendable {
+  var label: AxisLabel
+  var stride: Int
+  var extent: Int
+}
+
+/// How the axes of a tensor count the indices of the computation that made it.
+///
+/// Every axis is a sequence of digits, the slowest first; an axis of size 1 has none. Reshaping
+/// regroups digits, transposing reorders axes, slicing moves offsets: whatever way an exporter takes
+/// from one arrangement to another, the result is the same layout. So is a constant's: its digits
+/// count elements of its tensor, which gives every weight its strides.
+struct TensorLayout: Hashable, Sendable {
+  private(set) var axes: [[AxisAtom]]
+  /// Where each index starts, by `AxisLabel.rawValue`.
+  var offsets: [Int]
+
+  init(axes: [[AxisAtom]], offsets: [Int]? = nil) {
+    self.axes = axes.map(Self.merged)
+    self.offsets = offsets ?? [Int](repeating: 0, count: AxisLabel.allCases.count)
+  }
+
+  /// The layout of a whole contiguous constant.
+  init(contiguous dimensions: [Int]) {
+    var stride = 1
+    var axes: [[AxisAtom]] = []
+    for dimension in dimensions.reversed() {
+      axes.append([AxisAtom(label: .element, stride: stride, extent: dimension)])
+      stride *= dimension
+    }
+    self.init(axes: axes.reversed())
+  }
+
+  var rank: Int { axes.count }
+  var dimensions: [Int] { axes.map(Self.extent) }
+
+  /// The number of elements; `Int.max` when it overflows.
+  var count: Int { ElementType.elementCount(dimensions) ?? .max }
+
+  func offset(_ label: AxisLabel) -> Int { offsets[label.rawValue] }
+
+  /// All digits of one index, the slowest first.
+  func atoms(_ label: AxisLabel) -> [AxisAtom] {
+    axes.joined().filter { $0.label == label }.sorted { $0.stride > $1.stride }
+  }
+
+  static func extent(_ axis: [AxisAtom]) -> Int {
+    axis.count == 1 ? axis[0].extent : ElementType.elementCount(axis.map(\.extent)) ?? .max
+  }
+
+  /// Joins neighbouring digits that count as one, and drops those that do not count.
+  static func merged(_ axis: [AxisAtom]) -> [AxisAtom] {
+    var result: [AxisAtom] = []
+    for atom in axis where atom.extent != 1 {
+      if let last = result.last, last.label == atom.label,
+        last.stride == atom.stride * atom.extent
+      {
+        result[result.count - 1].stride = atom.stride
+        result[result.count - 1].extent *= atom.extent
+      } else {
+        result.append(atom)
+      }
+    }
+    return result
+  }
+
+  /// Regroups the digits under new dimensions; `nil` when a digit would have to be cut unevenly.
+  func reshaped(to dimensions: [Int]) -> TensorLayout? {
+    var rest = Array(axes.joined().reversed())
+    var result: [[AxisAtom]] = []
+    for dimension in dimensions {
+      guard dimension > 0 else { return nil }
+      var needed = dimension
+      var axis: [AxisAtom] = []
+      while needed > 1 {
+        guard var atom = rest.popLast() else { return nil }
+        if needed % atom.extent == 0 {
+          needed /= atom.extent
+        } else if atom.extent % needed == 0 {
+          let inner = atom.extent / needed
+          rest.append(AxisAtom(label: atom.label, stride: atom.stride, extent: inner))
+          atom = AxisAtom(label: atom.label, stride: atom.stride * inner, extent: needed)
+          needed = 1
+        } else {
+          return nil
+        }
+        axis.append(atom)
+      }
+      result.append(axis)
+    }
+    return rest.isEmpty ? TensorLayout(axes: result, offsets: offsets) : nil
+  }
+
+  func transposed(_ order: [Int]) -> TensorLayout {
+    TensorLayout(axes: order.map { axes[$0] }, offsets: offsets)
+  }
+
+  func inserting(at position: Int, _ axis: [AxisAtom] = []) -> TensorLayout {
+    var result = self
+    result.axes.insert(axis, at: position)
+    return result
+  }
+
+  func removing(at position: Int) -> TensorLayout {
+    var result = self
+    result.axes.remove(at: position)
+    return result
+  }
+
+  func replacing(_ position: Int, with axis: [AxisAtom]) -> TensorLayout {
+    var result = self
+    result.axes[position] = Self.merged(axis)
+    return result
+  }
+
+  /// Keeps `count` places of an axis from `start`, every `step`-th one; `nil` when the digits of the
+  /// axis do not allow it.
+  func sliced(axis: Int, start: Int, count: Int, step: Int = 1) -> TensorLayout? {
+    let atoms = axes[axis]
+    let extent = Self.extent(atoms)
+    precondition(start >= 0 && count > 0 && step > 0 && start + (count - 1) * step < extent)
+    if count == extent { return self }
+    var result = self
+    if count == 1 {
+      var index = start
+      for atom in atoms.reversed() {
+        result.offsets[atom.label.rawValue] += index % atom.extent * atom.stride
+        index /= atom.extent
+      }
+      result.axes[axis] = []
+      return result
+    }
+    guard var first = atoms.first else { return nil }
+    let inner = extent / first.extent
+    guard inner == 1 || (step == 1 && start % inner == 0 && count % inner == 0) else { return nil }
+    result.offsets[first.label.rawValue] += start / inner * first.stride
+    first.stride *= step
+    first.extent = count / inner
+    result.axes[axis] = Self.merged([first] + atoms.dropFirst())
+    return result
+  }
+
+  /// Repeats axes of size 1 along new sizes; `nil` when another size would have to change.
+  func expanded(to target: [Int], label: AxisLabel) -> TensorLayout? {
+    var result = self
+    while result.rank < target.count { result = result.inserting(at: 0) }
+    let extra = result.rank - target.count
+    for (position, dimension) in result.dimensions.enumerated() where position >= extra {
+      let wanted = target[position - extra]
+      if dimension == wanted || wanted == 1 { continue }
+      guard dimension == 1 else { return nil }
+      result.axes[position] = [AxisAtom(label: label, stride: 0, extent: wanted)]
+    }
+    return result
+  }
+
+  /// For each place, in order, its offset along the one index of a constant.
+  func elementOffsets() -> [Int] {
+    var result = [offset(.element)]
+    for atom in axes.joined() {
+      var next: [Int] = []
+      next.reserveCapacity(result.count * atom.extent)
+      for base in result {
+        for index in 0..<atom.extent { next.append(base + index * atom.stride) }
+      }
+      result = next
+    }
+    return result
+  }
+}

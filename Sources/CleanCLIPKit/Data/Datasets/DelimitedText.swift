@@ -1,0 +1,183 @@
+/// A table of comma- or tab-separated values (RFC 4180): a header row, then rows of fields.
+///
+/// Quoted fields may hold delimiters, line ends and doubled quotes; lines end with LF, CRLF or CR; a
+/// byte-order mark and blank lines are skipped. The file is mapped, and only the place of each row is
+/// kept, so that millions of rows cost eight bytes each.
+struct DelimitedText: Sendable {
+  private let file: MappedFile
+  private let delimiter: UInt8
+  /// The names in the header row.
+  let columns: [String]
+  /// Where each row begins.
+  private let rows: [Int]
+
+  /// Bytes that one row may have.
+  private static let rowLimit = 16 << 20
+
+  /// Maps a file and finds its rows.
+  ///
+  /// - Throws: `notFound`, `io`; `format` when there is no header, the text is UTF-16 or a quote is
+  ///   not closed.
+  init(path: String) throws(CLIPError) {
+    file = try MappedFile(path)
+    let bytes = file.bytes
+    if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
+      throw CLIPError(
+        .format, "'\(path)': text is UTF-16; expected UTF-8; save it as CSV UTF-8")
+    }
+    let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    delimiter = Self.delimiter(of: bytes, from: start, path: path)
+    var scanner = RowScanner(bytes: bytes, delimiter: delimiter, position: start)
+    columns = scanner.nextRow()
+    var rows: [Int] = []
+    while let row = scanner.skipRow() { rows.append(row) }
+    self.rows = rows
+    guard !columns.isEmpty else {
+      throw CLIPError(.format, "'\(path)': table is empty; expected a header row, got no text")
+    }
+    if let open = scanner.openQuote {
+      throw CLIPError(
+        .format,
+        "'\(path)': a quote is not closed; expected a second one after byte \(open), got the end")
+    }
+  }
+
+  var path: String { file.path }
+  /// The number of rows below the header.
+  var count: Int { rows.count }
+  var byteCount: Int { file.bytes.count }
+
+  /// Returns the position of a column.
+  ///
+  /// - Throws: `notFound`, listing the columns, when there is none; `format` when there are two.
+  func column(_ name: String) throws(CLIPError) -> Int {
+    guard let first = columns.firstIndex(of: name) else {
+      throw CLIPError(
+        .notFound,
+        "'\(path)': no column '\(name)'; expected it in the header, got "
+          + columns.map { "'\($0)'" }.joined(separator: ", ")
+          + "; name the column in the options")
+    }
+    guard columns.lastIndex(of: name) == first else {
+      throw CLIPError(.format, "'\(path)': column '\(name)' occurs twice; expected it once")
+    }
+    return first
+  }
+
+  /// Returns the fields of a row.
+  ///
+  /// - Throws: `format` when it has fewer than `minimum` fields, or is too long.
+  func fields(_ row: Int, minimum: Int) throws(CLIPError) -> [String] {
+    let end = row + 1 < rows.count ? rows[row + 1] : file.bytes.count
+    guard end - rows[row] <= Self.rowLimit else {
+      throw CLIPError(
+        .format,
+        "'\(path)': row \(row + 1) is too long; expected at most \(Self.rowLimit) bytes, "
+          + "got \(end - rows[row])")
+    }
+    var scanner = RowScanner(bytes: file.bytes, delimiter: delimiter, position: rows[row])
+    let fields = scanner.nextRow()
+    guard fields.count >= minimum else {
+      throw CLIPError(
+        .format,
+        "'\(path)': row \(row + 1) has too few fields; expected \(columns.count), "
+          + "got \(fields.count)")
+    }
+    return fields
+  }
+
+  /// By the extension of the file, else the most frequent candidate in the first line.
+  private static func delimiter(
+    of bytes: UnsafeRawBufferPointer, from start: Int, path: String
+  ) -> UInt8 {
+    let tab = UInt8(ascii: "\t")
+    let comma = UInt8(ascii: ",")
+    if path.lowercased().hasSuffix(".tsv") { return tab }
+    let line = bytes[start...].prefix(1 << 16).prefix { $0 != 0x0A && $0 != 0x0D }
+    let counts = [comma, tab, UInt8(ascii: ";")].map { candidate in
+      (candidate, line.count { $0 == candidate })
+    }
+    // A comma wins ties, and names a table of one column.
+    return counts.reduce((comma, 0)) { $1.1 > $0.1 ? $1 : $0 }.0
+  }
+}
+
+/// Reads a delimited text from left to right.
+private struct RowScanner {
+  let bytes: UnsafeRawBufferPointer
+  let delimiter: UInt8
+  var position: Int
+  /// Where a quoted field began that does not end.
+  private(set) var openQuote: Int?
+
+  init(bytes: UnsafeRawBufferPointer, delimiter: UInt8, position: Int) {
+    self.bytes = bytes
+    self.delimiter = delimiter
+    self.position = position
+  }
+
+  /// Returns the fields of the next row that is not blank; none at the end.
+  mutating func nextRow() -> [String] {
+    skipBlankLines()
+    var fields: [String] = []
+    guard position < bytes.count else { return fields }
+    var field: [UInt8] = []
+    var ends = false
+    while !ends {
+      field.removeAll(keepingCapacity: true)
+      ends = scanField { field.append($0) }
+      fields.append(String(decoding: field, as: UTF8.self))
+    }
+    return fields
+  }
+
+  /// Goes over the next row that is not blank and returns where it begins; `nil` at the end.
+  mutating func skipRow() -> Int? {
+    skipBlankLines()
+    guard position < bytes.count else { return nil }
+    let start = position
+    while !scanField({ _ in }) {}
+    return start
+  }
+
+  private mutating func skipBlankLines() {
+    while position < bytes.count, bytes[position] == 0x0A || bytes[position] == 0x0D {
+      position += 1
+    }
+  }
+
+  /// Reads one field and what ends it; returns whether the row ends with it.
+  private mutating func scanField(_ append: (UInt8) -> Void) -> Bool {
+    let quote = UInt8(ascii: "\"")
+    if position < bytes.count, bytes[position] == quote {
+      let start = position
+      position += 1
+      while true {
+        guard position < bytes.count else {
+          openQuote = openQuote ?? start
+          return true
+        }
+        let byte = bytes[position]
+        position += 1
+        if byte == quote {
+          guard position < bytes.count, bytes[position] == quote else { break }
+          position += 1
+        }
+        append(byte)
+      }
+    }
+    while position < bytes.count {
+      let byte = bytes[position]
+      position += 1
+      switch byte {
+      case delimiter: return false
+      case 0x0A: return true
+      case 0x0D:
+        if position < bytes.count, bytes[position] == 0x0A { position += 1 }
+        return true
+      default: append(byte)
+      }
+    }
+    return true
+  }
+}

@@ -1,0 +1,75 @@
+internal import Glibc
+
+/// What tells whether a file is still the one that was indexed.
+struct FileStamp: Equatable, Sendable {
+  let byteCount: Int
+  private let seconds: Int
+  private let nanoseconds: Int
+
+  fileprivate init(_ status: stat) {
+    byteCount = Int(status.st_size)
+    seconds = status.st_mtim.tv_sec
+    nanoseconds = status.st_mtim.tv_nsec
+  }
+
+  /// - Throws: `notFound`, `io`, or `format` for anything but a regular file.
+  init(path: String) throws(CLIPError) {
+    try CLIPError.checkPath(path)
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw CLIPError.system(path, "open the file") }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw CLIPError(
+        .format, "'\(path)': is not a file; expected a regular file, got another kind")
+    }
+    self.init(status)
+  }
+}
+
+/// Reads parts of a file that was indexed before.
+struct FileReader: ~Copyable {
+  private let path: String
+  private let descriptor: Int32
+
+  /// Opens the file.
+  ///
+  /// - Throws: `notFound`, `io`; `state` when the file has changed since it was indexed.
+  init(path: String, stamp: FileStamp) throws(CLIPError) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw CLIPError.system(path, "open the file") }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, FileStamp(status) == stamp else {
+      close(descriptor)
+      throw CLIPError(
+        .state,
+        "'\(path)': has changed since it was opened; expected \(stamp.byteCount) bytes of the same "
+          + "time, got \(status.st_size) bytes or another time; open the data set again")
+    }
+    self.path = path
+    self.descriptor = descriptor
+  }
+
+  deinit { close(descriptor) }
+
+  /// Returns `count` bytes at `offset`, which lie inside the file.
+  func read(_ offset: Int, count: Int) throws(CLIPError) -> [UInt8] {
+    var failure: CLIPError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      while filled < count {
+        let got = pread(
+          descriptor, buffer.baseAddress.map { $0 + filled }, count - filled, offset + filled)
+        if got < 0, errno == EINTR { continue }
+        guard got > 0 else {
+          failure =
+            got < 0
+            ? CLIPError.system(path, "read the file")
+            : CLIPError(
+              .io, "'\(path)': ends early; expected \(count) bytes at \(offset), got \(filled)")
+          return
+        }
+        filled += got
+      }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+}

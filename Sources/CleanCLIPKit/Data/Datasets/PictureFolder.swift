@@ -1,0 +1,77 @@
+internal import Glibc
+
+/// A folder of picture files, with those in its subfolders; `KEY.txt` beside `KEY.jpg` is its caption.
+struct PictureFolder: Sendable {
+  let path: String
+  /// Paths below the folder, sorted.
+  private let pictures: [String]
+  let hasCaptions: Bool
+
+  private static let extensions = ["jpg", "jpeg", "png", "webp"]
+
+  init?(path: String, files: [String]) {
+    pictures = files.filter { Self.extensions.contains(Self.fileExtension($0)) }
+    guard let first = pictures.first else { return nil }
+    self.path = path
+    hasCaptions = MappedFile.exists("\(path)/\(Self.captionName(of: first))")
+  }
+
+  var count: Int { pictures.count }
+
+  func key(at index: Int) -> String { pictures[index] }
+
+  /// Reads a picture and its caption.
+  func picture(at index: Int) throws(CLIPError) -> CaptionedPicture {
+    let name = pictures[index]
+    let bytes = try MappedFile.read("\(path)/\(name)", limit: CaptionTable.pictureLimit)
+    let captionPath = "\(path)/\(Self.captionName(of: name))"
+    let caption =
+      MappedFile.exists(captionPath) ? try MappedFile.read(captionPath, limit: 1 << 20) : []
+    return CaptionedPicture(
+      key: name, picture: .file(bytes), caption: String(decoding: caption, as: UTF8.self))
+  }
+
+  private static func captionName(of name: String) -> String {
+    String(name.dropLast(fileExtension(name).count)) + "txt"
+  }
+
+  static func fileExtension(_ name: String) -> String {
+    let file = name.split(separator: "/").last ?? ""
+    guard let dot = file.lastIndex(of: "."), dot > file.startIndex else { return "" }
+    return file[file.index(after: dot)...].lowercased()
+  }
+
+  /// Returns the regular files in a folder and its subfolders as sorted paths below it; hidden ones
+  /// and links to folders are left out.
+  ///
+  /// - Throws: `io`, `notFound`; `format` when folders are nested more than 32 deep.
+  static func files(in folder: String) throws(CLIPError) -> [String] {
+    var files: [String] = []
+    var open = [""]
+    while let prefix = open.popLast() {
+      guard prefix.count(where: { $0 == "/" }) <= 32 else {
+        throw CLIPError(
+          .format, "'\(folder)': folders are nested too deeply; expected at most 32 levels")
+      }
+      guard let stream = opendir(folder + "/" + prefix) else {
+        throw CLIPError.system(folder + "/" + prefix, "list the folder")
+      }
+      defer { closedir(stream) }
+      while let entry = readdir(stream) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        guard !name.hasPrefix(".") else { continue }
+        let path = "\(folder)/\(prefix)\(name)"
+        var status = stat()
+        guard lstat(path, &status) == 0 else { continue }
+        if status.st_mode & S_IFMT == S_IFDIR {
+          open.append("\(prefix)\(name)/")
+        } else if MappedFile.exists(path) {
+          files.append(prefix + name)
+        }
+      }
+    }
+    return files.sorted()
+  }
+}

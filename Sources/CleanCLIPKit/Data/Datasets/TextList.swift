@@ -1,0 +1,56 @@
+/// Files of one name or one prompt a line.
+package enum TextList {
+  private static let sizeLimit = 16 << 20
+
+  /// Reads class names, in the order of their indices.
+  ///
+  /// - Throws: `notFound`, `io`; `format` for a file without names, or with one twice.
+  package static func classes(path: String) throws(CLIPError) -> [String] {
+    let names = try lines(path: path)
+    guard !names.isEmpty else {
+      throw CLIPError(.format, "'\(path)': no class names; expected one a line, got none")
+    }
+    var rows: [String: Int] = [:]
+    for (index, name) in names.enumerated() {
+      if let other = rows.updateValue(index, forKey: name) {
+        throw CLIPError(
+          .format,
+          "'\(path)': class '\(name)' occurs twice; expected different names, got it as class "
+            + "\(other) and \(index)")
+      }
+    }
+    return names
+  }
+
+  /// Reads prompt templates; `{}` is where the class name goes.
+  ///
+  /// - Throws: `notFound`, `io`; `format` for a file without templates, or for one without `{}`.
+  package static func templates(path: String) throws(CLIPError) -> [String] {
+    let templates = try lines(path: path)
+    guard !templates.isEmpty else {
+      throw CLIPError(.format, "'\(path)': no templates; expected one a line, got none")
+    }
+    for (index, template) in templates.enumerated() {
+      let places = template.split(separator: "{}", omittingEmptySubsequences: false).count - 1
+      guard places == 1 else {
+        throw CLIPError(
+          .format,
+          "'\(path)': template \(index + 1) is '\(template)'; expected {} once for the class name, "
+            + "got it \(places) times")
+      }
+    }
+    return templates
+  }
+
+  /// Reads texts to encode, one a line; blank lines are left out.
+  ///
+  /// - Throws: `notFound`, `io`; `format` for a file that is no UTF-8 text.
+  package static func lines(path: String) throws(CLIPError) -> [String] {
+    var bytes = try MappedFile.read(path, limit: sizeLimit)[...]
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
+    guard !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) else {
+      throw CLIPError(.format, "'\(path)': not text; expected UTF-8, got other bytes")
+    }
+    return text.split(whereSeparator: \.isNewline).map(\.trimmed).filter { !$0.isEmpty }
+  }
+}

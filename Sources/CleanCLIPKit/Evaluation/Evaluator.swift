@@ -1,0 +1,215 @@
+/// What is measured besides clean accuracy, and how.
+package struct EvaluationOptions {
+  /// Measures attack success too; needs `target`.
+  package var trigger: Trigger?
+  /// Name or index of the class that the attack aims at.
+  package var target: String?
+  /// Pictures decoded and encoded at a time.
+  package var batchSize = 64
+  package var precision: DType = .f32
+  /// Draws the trigger's positions and noise: picture `i` has the same in every run.
+  package var seed: UInt64 = 0
+  /// Rows that may be unreadable before the evaluation gives up.
+  package var skipLimit = 100
+
+  package init() {}
+}
+
+/// Measures zero-shot accuracy and the success of an attack.
+///
+/// ```
+/// CA_k  = #{x : label in top-k(x)} / #{x}
+/// ASR_k = #{x : label ≠ target, target in top-k(trigger(x))} / #{x : label ≠ target}
+/// ```
+///
+/// Pictures of the target class are in neither part of the second share. The `--asr` of CleanCLIP's
+/// published code instead compares triggered pictures with their true label.
+package struct Evaluator {
+  private let model: CLIPModel
+  private let classifier: ZeroShotClassifier
+  private let templateCount: Int
+  private let preprocessor: ImagePreprocessor
+  private let options: EvaluationOptions
+  private let target: Int?
+
+  /// Encodes the prompts.
+  ///
+  /// - Throws: `invalidArgument` for classes, templates or options; `unsupported` when the model
+  ///   lacks a tower; `state` when its text features are not numbers.
+  package init(
+    model: CLIPModel, tokenizer: Tokenizer, classes: [String], templates: [String],
+    options: EvaluationOptions = EvaluationOptions()
+  ) throws(CLIPError) {
+    guard let vision = model.configuration.vision else {
+      throw CLIPError(
+        .unsupported, "evaluate: the model has no image tower; expected both towers, got text only")
+    }
+    guard (1...65_536).contains(options.batchSize) else {
+      throw CLIPError(
+        .invalidArgument,
+        "batch size: out of range; expected 1 to 65536, got \(options.batchSize)")
+    }
+    if options.trigger != nil, options.target == nil {
+      throw CLIPError(
+        .invalidArgument,
+        "evaluate: a trigger without its target; expected the class that it aims at, got none")
+    }
+    target =
+      try options.trigger == nil
+      ? nil
+      : options.target.map { (name) throws(CLIPError) in
+        try ZeroShotClassifier.index(of: name, in: classes)
+      }
+    classifier = try ZeroShotClassifier(
+      model: model, tokenizer: tokenizer, classes: classes, templates: templates,
+      precision: options.precision)
+    templateCount = templates.count
+    preprocessor = ImagePreprocessor(
+      imageSize: vision.imageSize, mean: model.configuration.imageMean,
+      standardDeviation: model.configuration.imageStandardDeviation)
+    self.model = model
+    self.options = options
+  }
+
+  private struct Counts {
+    var clean: TopCounts
+    var attacked: TopCounts
+    var targetWithoutTrigger = 0
+    /// Correct and all pictures of each class.
+    var classes: [(correct: Int, total: Int)]
+    var skippedReasons: [String] = []
+    var skipped = 0
+  }
+
+  /// Classifies all pictures.
+  ///
+  /// - Parameter progress: hears the number of pictures done; `false` ends the evaluation.
+  /// - Throws: `format` when too many pictures cannot be read or none can; `invalidArgument` for a
+  ///   label that is no class; `cancelled`; `state` when the model's features are not numbers.
+  package func evaluate(
+    _ pictures: LabelledPictures, progress: (Int) -> Bool = { _ in true }
+  ) throws(CLIPError) -> EvaluationResult {
+    let count = classifier.classes.count
+    var counts = Counts(
+      clean: TopCounts(classes: count), attacked: TopCounts(classes: count),
+      classes: Array(repeating: (0, 0), count: count))
+    var start = 0
+    while start < pictures.count {
+      let range = start..<min(pictures.count, start + options.batchSize)
+      try evaluate(pictures, range, &counts)
+      start = range.upperBound
+      guard progress(start) else {
+        throw CLIPError(
+          .cancelled, "evaluate: cancelled after \(start) of \(pictures.count) pictures")
+      }
+    }
+    guard counts.clean.total > 0 else {
+      throw CLIPError(
+        .format,
+        "evaluate: no picture to classify; expected at least one, got \(pictures.count) rows, "
+          + "\(counts.skipped) of them unreadable"
+          + (counts.skippedReasons.first.map { " (\($0))" } ?? ""))
+    }
+    return result(counts)
+  }
+
+  private func evaluate(
+    _ pictures: LabelledPictures, _ range: Range<Int>, _ counts: inout Counts
+  ) throws(CLIPError) {
+    var clean: [RGBImage] = []
+    var labels: [Int] = []
+    var attacked: [RGBImage] = []
+    /// For each triggered picture, its place among the clean ones.
+    var origins: [Int] = []
+    for index in range {
+      let picture: LabelledPicture
+      do throws(CLIPError) {
+        picture = try pictures.read(index)
+      } catch {
+        try skip(error, &counts)
+        continue
+      }
+      guard classifier.classes.indices.contains(picture.label) else {
+        throw CLIPError(
+          .invalidArgument,
+          "evaluate: label of picture \(index) is no class; expected 0 to "
+            + "\(classifier.classes.count - 1), got \(picture.label)")
+      }
+      let image = preprocessor.resizedAndCropped(picture.image)
+      if let trigger = options.trigger, picture.label != target {
+        attacked.append(try trigger.applied(to: image, seed: options.seed, index: index))
+        origins.append(clean.count)
+      }
+      clean.append(image)
+      labels.append(picture.label)
+    }
+    let scores = try scores(of: clean)
+    var predictsTarget = [Bool](repeating: false, count: clean.count)
+    for (index, label) in labels.enumerated() {
+      let row = row(index, of: scores)
+      let place = TopCounts.rank(of: label, in: row)
+      counts.clean.add(rank: place)
+      counts.classes[label].total += 1
+      if place == 0 { counts.classes[label].correct += 1 }
+      if let target { predictsTarget[index] = TopCounts.rank(of: target, in: row) == 0 }
+    }
+    guard let target, !attacked.isEmpty else { return }
+    let triggered = try self.scores(of: attacked)
+    for (index, origin) in origins.enumerated() {
+      counts.attacked.add(rank: TopCounts.rank(of: target, in: row(index, of: triggered)))
+      if predictsTarget[origin] { counts.targetWithoutTrigger += 1 }
+    }
+  }
+
+  private func skip(_ error: CLIPError, _ counts: inout Counts) throws(CLIPError) {
+    // Broken pictures are the data set's fault; anything else is not.
+    guard [.format, .io, .notFound, .unsupported].contains(error.code) else { throw error }
+    counts.skipped += 1
+    if counts.skippedReasons.count < 10 { counts.skippedReasons.append(error.message) }
+    guard counts.skipped <= options.skipLimit else {
+      throw CLIPError(
+        .format,
+        "evaluate: too many pictures cannot be read; expected at most \(options.skipLimit), the "
+          + "first one: \(counts.skippedReasons.first ?? error.message)")
+    }
+  }
+
+  private func scores(of images: [RGBImage]) throws(CLIPError) -> Tensor {
+    let size = preprocessor.imageSize
+    let pixels = try Tensor([images.count, 3, size, size], .f32)
+    for (index, image) in images.enumerated() {
+      preprocessor.write(image, into: pixels.f32 + index * 3 * size * size)
+    }
+    let features = try model.encodeImages(pixels, normalize: true, precision: options.precision)
+    let scores = try classifier.scores(features)
+    guard UnsafeBufferPointer(start: scores.f32, count: scores.count).allSatisfy(\.isFinite) else {
+      throw CLIPError(
+        .state,
+        "evaluate: image features are not numbers; expected finite values, got NaN; "
+          + "inspect the model's weights")
+    }
+    return scores
+  }
+
+  private func row(_ index: Int, of scores: Tensor) -> UnsafeBufferPointer<Float> {
+    let columns = scores.shape.columns
+    return UnsafeBufferPointer(start: scores.f32 + index * columns, count: columns)
+  }
+
+  private func result(_ counts: Counts) -> EvaluationResult {
+    var result = EvaluationResult(
+      cleanAccuracy: counts.clean.places,
+      classAccuracy: counts.classes.map { Proportion($0.correct, of: $0.total) },
+      classes: classifier.classes, templateCount: templateCount, seed: options.seed,
+      skipped: counts.skipped)
+    result.skippedReasons = counts.skippedReasons
+    if let target, let trigger = options.trigger {
+      result.target = target
+      result.trigger = trigger.summary
+      result.attackSuccessRate = counts.attacked.places
+      result.targetRateWithoutTrigger = Proportion(
+        counts.targetWithoutTrigger, of: counts.attacked.total)
+    }
+    return result
+  }
+}

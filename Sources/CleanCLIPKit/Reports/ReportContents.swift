@@ -1,0 +1,63 @@
+/// The parts of a report on a sanitized model, each of which may be missing.
+package struct ReportContents {
+  package var title = "CleanCLIP report"
+  package var subtitle = ""
+  /// What `LoadedModel.description()` tells.
+  package var model: JSONValue?
+  package var before: EvaluationResult?
+  package var after: EvaluationResult?
+  /// Plain fine-tuning.
+  package var control: EvaluationResult?
+  package var history: SanitizeHistory?
+  package var controlHistory: SanitizeHistory?
+
+  package init() {}
+
+  /// The report.
+  package var report: RunReport {
+    var report = RunReport(title: title)
+    report.subtitle = subtitle
+    if let before { report.stages.append(RunReport.Stage(.before, name: "Before", evaluation: before)) }
+    if after != nil || history != nil {
+      report.stages.append(
+        RunReport.Stage(
+          .after, name: Self.name(history, "Sanitized"), evaluation: after,
+          losses: Self.losses(history)))
+    }
+    if control != nil || controlHistory != nil {
+      report.stages.append(
+        RunReport.Stage(
+          .control, name: "Plain fine-tuning", evaluation: control,
+          losses: Self.losses(controlHistory)))
+    }
+    if let model = model?.object {
+      report.sections.append(RunReport.Section("Model", Self.rows(model)))
+    }
+    if let history { report.sections.append(RunReport.Section("Settings", Self.rows(history.settings))) }
+    return report
+  }
+
+  private static func name(_ history: SanitizeHistory?, _ other: String) -> String {
+    switch history?.settings["method"]?.string {
+    case SanitizeMethod.cleanclip.rawValue: "CleanCLIP"
+    case SanitizeMethod.supervised.rawValue: "Supervised fine-tuning"
+    default: other
+    }
+  }
+
+  private static func losses(_ history: SanitizeHistory?) -> [RunReport.LossPoint] {
+    history?.steps.map { RunReport.LossPoint(step: $0.step, losses: $0.losses) } ?? []
+  }
+
+  /// The scalar members, those of inner objects with both names.
+  private static func rows(
+    _ object: JSONObject, prefix: String = ""
+  ) -> [(name: String, value: String)] {
+    object.flatMap { (key, value) -> [(name: String, value: String)] in
+      let name = prefix + key.split(separator: "_").joined(separator: " ")
+      if let inner = value.object { return rows(inner, prefix: name + ", ") }
+      guard value.array == nil, value != .null else { return [] }
+      return [(name, value.string ?? value.serialized())]
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/// What happened while a model was sanitized.
+package struct SanitizeHistory: Sendable {
+  /// The settings, by the names of the command line.
+  package var settings = JSONObject()
+  /// Steps of this process, without those before an interruption.
+  package var steps: [TrainingProgress] = []
+  /// Epochs of the whole run, once it is complete.
+  package var epochs: [TrainingHistory.Epoch] = []
+  /// Rows of the data set that could not be used, and what was noted of others.
+  package var messages: [String] = []
+  package var badRowCount = 0
+
+  package init() {}
+
+  /// Messages that are kept; all are counted and reported.
+  static let messageLimit = 1000
+
+  /// The history for machines.
+  package var json: JSONValue {
+    var object = JSONObject()
+    object["settings"] = .object(settings)
+    object["epochs"] = .array(
+      epochs.map { epoch in
+        [
+          "epoch": .integer(epoch.epoch), "steps": .integer(epoch.steps),
+          "loss": .number(epoch.losses.loss),
+          "crossmodal_loss": .number(epoch.losses.crossmodalLoss),
+          "inmodal_loss": .number(epoch.losses.inmodalLoss),
+          "logit_scale": .number(Double(epoch.logitScale)), "seconds": .number(epoch.seconds),
+        ]
+      })
+    object["steps"] = .array(
+      steps.map { step in
+        [
+          "epoch": .integer(step.epoch), "step": .integer(step.step),
+          "loss": .number(step.losses.loss),
+          "crossmodal_loss": .number(step.losses.crossmodalLoss),
+          "inmodal_loss": .number(step.losses.inmodalLoss),
+          "learning_rate": .number(Double(step.learningRate)),
+          "logit_scale": .number(Double(step.logitScale)),
+        ]
+      })
+    if let last = steps.last {
+      object["samples_per_second"] = .number(last.samplesPerSecond)
+      object["waiting_share"] = .number(last.waitingShare)
+    }
+    object["bad_rows"] = .integer(badRowCount)
+    object["messages"] = .array(messages.map { .string($0) })
+    return .object(object)
+  }
+}

@@ -1,0 +1,106 @@
+internal import ArgumentParser
+internal import CleanCLIPKit
+
+/// Options of every command.
+struct CommonOptions: ParsableArguments {
+  @Flag(name: .long, help: "Print the result as JSON.")
+  var json = false
+
+  @Flag(name: .long, help: "Show no progress.")
+  var quiet = false
+
+  @Option(name: .long, help: "Computing threads; by default, one for each processor.")
+  var threads: Int?
+
+  mutating func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads is out of range; expected 1 to 1024, got \(threads)")
+    }
+  }
+
+  /// Applies what concerns the whole process.
+  func apply() {
+    if let threads { Threads.set(threads) }
+  }
+}
+
+/// The element type of activations on the command line.
+enum PrecisionArgument: String, ExpressibleByArgument, CaseIterable {
+  case auto, f32, bf16
+
+  /// The element type on this processor.
+  var dtype: DType {
+    switch self {
+    case .auto: CPUFeatures.supportsBF16 ? .bf16 : .f32
+    case .f32: .f32
+    case .bf16: .bf16
+    }
+  }
+}
+
+/// A model and its tokenizer.
+struct ModelArguments: ParsableArguments {
+  @Argument(help: "An ONNX or safetensors file, or VISUAL.onnx,TEXTUAL.onnx.")
+  var model: String
+
+  @OptionGroup var words: TokenizerOptions
+
+  func load() throws(CLIPError) -> LoadedModel { try LoadedModel.load(model) }
+
+  func tokenizer() throws(CLIPError) -> Tokenizer { try words.tokenizer(besideModel: model) }
+}
+
+/// Which vocabulary.
+struct TokenizerOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: """
+      bpe_simple_vocab_16e6.txt(.gz), vocab.json or tokenizer.json; by default the one beside the \
+      model, then the installed one.
+      """)
+  var tokenizer: String?
+
+  func tokenizer(besideModel model: String?) throws(CLIPError) -> Tokenizer {
+    if let tokenizer { return try Tokenizer.load(path: tokenizer) }
+    return try Tokenizer.find(besideModel: model)
+  }
+}
+
+/// Pairs to train with.
+struct PairArguments: ParsableArguments {
+  @Option(
+    name: .long, parsing: .upToNextOption,
+    help: """
+      csv or tsv files, WebDataset tar shards, folders, or patterns such as 'finetune-*.tar'.
+      """)
+  var data: [String]
+
+  @Option(name: .long, help: "The column of csv files with the path of the picture.")
+  var imageColumn: String?
+
+  @Option(name: .long, help: "The column of csv files with the caption.")
+  var captionColumn: String?
+
+  @Option(name: .long, help: "The column of csv files with the class index.")
+  var labelColumn: String?
+}
+
+/// A number of bytes such as `8G`, `512M` or `1000000`.
+struct ByteCount: ExpressibleByArgument {
+  let bytes: Int
+
+  init?(argument: String) {
+    let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
+    var digits = argument[...]
+    var unit = 1
+    if digits.last == "B" || digits.last == "b" { digits = digits.dropLast() }
+    if let last = digits.last, let factor = units[Character(last.uppercased())] {
+      unit = factor
+      digits = digits.dropLast()
+    }
+    guard let number = Double(digits), number > 0, number * Double(unit) < 0x1p60 else {
+      return nil
+    }
+    bytes = Int(number * Double(unit))
+  }
+}

@@ -1,0 +1,98 @@
+internal import ArgumentParser
+internal import CleanCLIPKit
+
+/// `cleanclip embed`.
+struct EmbedCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "embed",
+    abstract: "Compute features of pictures or texts.",
+    discussion: "Writes a NumPy array, float32 [n, embed_dim], and prints what each row is.")
+
+  @OptionGroup var model: ModelArguments
+
+  @Option(
+    name: .long, parsing: .upToNextOption,
+    help: "Folders, csv files or tar shards of pictures, or picture files.")
+  var images: [String] = []
+
+  @Option(name: .long, help: "A file with a text on each line.")
+  var texts: String?
+
+  @Option(name: .shortAndLong, help: "The .npy file.")
+  var output: String
+
+  @Flag(name: .long, help: "Leave the features as the towers give them, not of unit length.")
+  var raw = false
+
+  @Option(name: .long, help: "Pictures or texts computed at a time.")
+  var batchSize = 64
+
+  @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
+  var precision = PrecisionArgument.f32
+
+  @Option(name: .long, help: "The column of csv files with the path of the picture.")
+  var imageColumn = "image"
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard images.isEmpty != (texts == nil) else {
+      throw ValidationError("expected one of --images and --texts")
+    }
+    guard (1...65_536).contains(batchSize) else {
+      throw ValidationError("--batch-size is out of range; expected 1 to 65536, got \(batchSize)")
+    }
+  }
+
+  func run() throws {
+    common.apply()
+    try cleanclip_tool.run { () throws(CLIPError) in
+      var encoder = FeatureEncoder(try model.load().model)
+      encoder.normalize = !raw
+      encoder.precision = precision.dtype
+      encoder.batchSize = batchSize
+      let keys: [String]
+      let features: Tensor
+      if let texts {
+        keys = try TextList.lines(path: texts)
+        features = try Tensor([keys.count, encoder.embedDim])
+        try encoder.texts(keys, tokenizer: try model.tokenizer(), into: features.f32)
+      } else {
+        (keys, features) = try encodeImages(encoder)
+      }
+      try NumPyFile.write(features, to: output)
+      report(keys, encoder.embedDim)
+    }
+  }
+
+  private func encodeImages(
+    _ encoder: FeatureEncoder
+  ) throws(CLIPError) -> ([String], Tensor) {
+    var line = ProgressLine("embed", isQuiet: common.quiet)
+    let suffixes = [".jpg", ".jpeg", ".png", ".webp"]
+    if images.allSatisfy({ path in suffixes.contains { path.lowercased().hasSuffix($0) } }) {
+      let features = try Tensor([images.count, encoder.embedDim])
+      try encoder.images(files: images, into: features.f32)
+      return (images, features)
+    }
+    let dataset = try PairDataset.open(images, columns: DatasetColumns(image: imageColumn))
+    let features = try Tensor([dataset.count, encoder.embedDim])
+    try encoder.images(count: dataset.count, into: features.f32) { (index) throws(CLIPError) in
+      line.update(index + 1, of: dataset.count, "pictures")
+      return try dataset.row(at: index).decoded().image
+    }
+    return ((0..<dataset.count).map { dataset.key(at: $0) }, features)
+  }
+
+  private func report(_ keys: [String], _ width: Int) {
+    guard common.json else {
+      print("\(output): \(keys.count) x \(width)")
+      return
+    }
+    let result: JSONValue = [
+      "output": .string(output), "count": .integer(keys.count), "embed_dim": .integer(width),
+      "rows": .array(keys.map { .string($0) }),
+    ]
+    print(result.serialized(pretty: true))
+  }
+}

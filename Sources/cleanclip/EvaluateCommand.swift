@@ -1,0 +1,136 @@
+internal import ArgumentParser
+internal import CleanCLIPKit
+
+/// `cleanclip evaluate`.
+struct EvaluateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate",
+    abstract: "Measure zero-shot accuracy, and how well an attack works.",
+    discussion: """
+      Clean accuracy is measured on all pictures, attack success on those of other classes than the \
+      target, which carry the trigger. Both come with 95 % Wilson intervals.
+      """)
+
+  @OptionGroup var model: ModelArguments
+
+  @Option(name: .long, help: "A csv or tsv file with columns image and label.")
+  var data: String
+
+  @Option(name: .long, help: "A file with a class name on each line.")
+  var classes: String
+
+  @Option(name: .long, help: "A file with a prompt with {} on each line.")
+  var templates: String?
+
+  @OptionGroup var attack: TriggerArguments
+
+  @Option(name: .long, help: "The class that the attack aims at: name or index.")
+  var target: String?
+
+  @Option(name: .long, help: "Pictures computed at a time.")
+  var batchSize = 64
+
+  @Option(name: .long, help: "Seed of the trigger's pattern, positions and noise.")
+  var seed: UInt64 = 0
+
+  @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
+  var precision = PrecisionArgument.f32
+
+  @Option(name: .long, help: "The column of the csv file with the path of the picture.")
+  var imageColumn = "image"
+
+  @Option(name: .long, help: "The column of the csv file with the class.")
+  var labelColumn = "label"
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if attack.trigger != nil && target == nil {
+      throw ValidationError("--trigger needs --target, the class that the attack aims at")
+    }
+  }
+
+  func run() throws {
+    common.apply()
+    try cleanclip_tool.run { () throws(CLIPError) in
+      let loaded = try model.load()
+      let classes = try TextList.classes(path: classes)
+      var options = EvaluationOptions()
+      options.trigger = try attack.load(seed: seed)
+      options.target = target
+      options.batchSize = batchSize
+      options.precision = precision.dtype
+      options.seed = seed
+      let evaluator = try Evaluator(
+        model: loaded.model, tokenizer: try model.tokenizer(), classes: classes,
+        templates: try templates.map { (path) throws(CLIPError) in
+          try TextList.templates(path: path)
+        } ?? ["a photo of a {}"], options: options)
+      let pictures = LabelledPictures(
+        try LabelledImages(
+          path: data, columns: DatasetColumns(image: imageColumn, label: labelColumn),
+          classes: classes))
+      var line = ProgressLine("evaluate", isQuiet: common.quiet)
+      let result = try evaluator.evaluate(pictures) { done in
+        line.update(done, of: pictures.count, "pictures")
+        return true
+      }
+      for reason in result.skippedReasons { printError("cleanclip: left out: \(reason)") }
+      if common.json {
+        print(result.json.serialized(pretty: true))
+      } else {
+        print(result.lines.joined(separator: "\n"))
+      }
+    }
+  }
+}
+
+extension EvaluationResult {
+  /// The result for people.
+  var lines: [String] {
+    var lines = ["clean accuracy (\(images) pictures)"]
+    lines += cleanAccuracy.map(Self.line)
+    if !attackSuccessRate.isEmpty {
+      lines.append("attack success rate (\(attackedImages) pictures of other classes)")
+      lines += attackSuccessRate.map(Self.line)
+      if let base = targetRateWithoutTrigger {
+        lines.append("  without the trigger  \(percent(base.value)) top-1")
+      }
+    }
+    if skipped > 0 { lines.append("left out: \(skipped) pictures that cannot be read") }
+    return lines
+  }
+
+  private static func line(_ place: Place) -> String {
+    let interval = place.share.interval
+    let name = "  top-\(place.place)".padded(to: 9)
+    return "\(name)\(percent(place.share.value).leftPadded(to: 7))"
+      + "  (\(percent(interval.lowerBound)) to \(percent(interval.upperBound)))"
+  }
+}
+
+/// Returns a share as a percentage with one decimal.
+func percent(_ share: Double) -> String { fixed(share * 100, 1) + " %" }
+
+/// Returns a number with so many decimals.
+func fixed(_ value: Double, _ decimals: Int) -> String {
+  guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
+  var scale = 1.0
+  for _ in 0..<decimals { scale *= 10 }
+  let scaled = (abs(value) * scale).rounded()
+  guard scaled < 9e18 else { return "\(value)" }
+  let digits = String(Int(scaled)).leftPadded(to: decimals + 1, with: "0")
+  let sign = value < 0 && scaled > 0 ? "-" : ""
+  guard decimals > 0 else { return sign + digits }
+  return sign + digits.dropLast(decimals) + "." + digits.suffix(decimals)
+}
+
+extension String {
+  func padded(to width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
+
+  func leftPadded(to width: Int, with character: Character = " ") -> String {
+    String(repeating: character, count: max(0, width - count)) + self
+  }
+}

@@ -1,0 +1,66 @@
+internal import Glibc
+
+/// Shows how far a command is: a bar that is redrawn on a terminal, a line now and then elsewhere.
+struct ProgressLine {
+  private let title: String
+  private let isTerminal: Bool
+  private let isQuiet: Bool
+  private let start = ProgressLine.now()
+  private var last = -Double.infinity
+
+  /// Seconds between two lines where there is no terminal.
+  private static let lineInterval = 15.0
+  /// Seconds between two drawings of the bar.
+  private static let drawInterval = 0.1
+  private static let barWidth = 24
+
+  init(_ title: String, isQuiet: Bool = false) {
+    self.title = title
+    self.isQuiet = isQuiet
+    isTerminal = isatty(STDERR_FILENO) != 0
+  }
+
+  /// Shows step `done` of `total`, with what else is worth knowing.
+  mutating func update(_ done: Int, of total: Int, _ details: String = "") {
+    guard !isQuiet else { return }
+    let time = Self.now()
+    let isEnd = done >= total
+    guard isEnd || time - last >= (isTerminal ? Self.drawInterval : Self.lineInterval) else {
+      return
+    }
+    last = time
+    let text = "\(done)/\(total)" + (details.isEmpty ? "" : "  \(details)")
+    let share = Double(done) / Double(max(1, total))
+    let elapsed = time - start
+    let left = done > 0 && !isEnd ? elapsed / Double(done) * Double(total - done) : elapsed
+    let clock = isEnd ? "in \(Self.duration(left))" : "\(Self.duration(left)) left"
+    if isTerminal {
+      let filled = Int(share * Double(Self.barWidth))
+      let bar =
+        String(repeating: "█", count: filled)
+        + String(repeating: "·", count: Self.barWidth - filled)
+      writeError("\r\u{1B}[K\(title) \(bar) \(text)  \(clock)" + (isEnd ? "\n" : ""))
+    } else {
+      writeError("\(title): \(text), \(clock)\n")
+    }
+  }
+
+  /// Ends a bar that did not reach its end, so that what follows starts on a line of its own.
+  func interrupt() {
+    if isTerminal && !isQuiet && last > -Double.infinity { writeError("\n") }
+  }
+
+  private static func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+
+  private static func duration(_ seconds: Double) -> String {
+    let seconds = Int(min(max(0, seconds), 1e9).rounded())
+    let (minutes, rest) = seconds.quotientAndRemainder(dividingBy: 60)
+    if minutes == 0 { return "\(rest) s" }
+    if minutes < 60 { return "\(minutes) min \(rest) s" }
+    return "\(minutes / 60) h \(minutes % 60) min"
+  }
+}

@@ -1,0 +1,83 @@
+internal import ArgumentParser
+internal import CleanCLIPKit
+
+/// `cleanclip report`.
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report",
+    abstract: "Write one page about evaluations and trainings.",
+    discussion: """
+      Takes what evaluate --json printed and what --history of sanitize wrote; whatever is not \
+      given is left out.
+      """)
+
+  @Option(name: .long, help: "The evaluation before sanitizing.")
+  var before: String?
+
+  @Option(name: .long, help: "The evaluation after it.")
+  var after: String?
+
+  @Option(name: .long, help: "The evaluation after plain fine-tuning, for comparison.")
+  var control: String?
+
+  @Option(name: .long, help: "The history of sanitizing.")
+  var history: String?
+
+  @Option(name: .long, help: "The history of plain fine-tuning.")
+  var controlHistory: String?
+
+  @Option(name: .long, help: "A checkpoint whose architecture is described.")
+  var model: String?
+
+  @Option(name: .long, help: "The title.")
+  var title: String?
+
+  @Option(name: .long, help: "A line below the title.")
+  var subtitle = ""
+
+  @Option(name: .shortAndLong, help: "The page, .html, or .json.")
+  var output: String
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard output.hasSuffix(".html") || output.hasSuffix(".json") else {
+      throw ValidationError("--output is of an unknown kind; expected .html or .json")
+    }
+  }
+
+  func run() throws {
+    common.apply()
+    try cleanclip_tool.run { () throws(CLIPError) in
+      var contents = ReportContents()
+      if let title { contents.title = title }
+      contents.subtitle = subtitle
+      contents.before = try evaluation(before)
+      contents.after = try evaluation(after)
+      contents.control = try evaluation(control)
+      contents.history = try trainingHistory(history)
+      contents.controlHistory = try trainingHistory(controlHistory)
+      contents.model = try model.map { (path) throws(CLIPError) in
+        try LoadedModel.load(path).description()
+      }
+      let report = contents.report
+      try report.write(to: output)
+      print(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")
+    }
+  }
+
+  private func evaluation(_ path: String?) throws(CLIPError) -> EvaluationResult? {
+    guard let path else { return nil }
+    return try EvaluationResult(json: try readJSON(path), name: path)
+  }
+
+  private func trainingHistory(_ path: String?) throws(CLIPError) -> SanitizeHistory? {
+    guard let path else { return nil }
+    return try SanitizeHistory(json: try readJSON(path), name: path)
+  }
+
+  private func readJSON(_ path: String) throws(CLIPError) -> JSONValue {
+    let bytes = try MappedFile.read(path, limit: 256 << 20)
+    return try JSONValue.parse(String(decoding: bytes, as: UTF8.self), name: path)
+  }
+}

@@ -1,0 +1,69 @@
+internal import ArgumentParser
+internal import CleanCLIPKit
+
+/// `cleanclip train`.
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Train a CLIP model from scratch.",
+    discussion: """
+      The architecture is a name (\(CLIPConfiguration.architectureNames.joined(separator: ", ")), \
+      each also with -quickgelu) or a JSON file in OpenCLIP's form: embed_dim, vision_cfg, text_cfg, \
+      quick_gelu.
+      """)
+
+  @Option(name: .long, help: "A name, or a JSON file.")
+  var architecture: String
+
+  @OptionGroup var words: TokenizerOptions
+  @OptionGroup var pairs: PairArguments
+
+  @Option(name: .shortAndLong, help: "Where the model goes: .onnx or .safetensors.")
+  var output: String
+
+  @Option(name: .long, help: "Highest learning rate of AdamW.")
+  var learningRate: Float = 5e-4
+
+  @Option(name: .long, help: "Steps of linear warm-up; by default, a tenth of all.")
+  var warmup: Int?
+
+  @Option(name: .long, help: "Weight of the self-supervised loss inside each modality.")
+  var inmodalWeight: Float = 0
+
+  @OptionGroup var training: TrainingArguments
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    common.apply()
+    try cleanclip_tool.run { () throws(CLIPError) in
+      let configuration = try readArchitecture()
+      let model = try CLIPModel(configuration, randomSeed: training.seed)
+      let loaded = LoadedModel(model)
+      try loaded.checkSaving(to: output)
+      let dataset = try pairs.open()
+      let steps = dataset.count / max(1, training.batchSize)
+      let options = training.options(
+        learningRate: learningRate,
+        warmup: warmup ?? steps.multipliedReportingOverflow(by: training.epochs).partialValue / 10,
+        inmodalWeight: inmodalWeight)
+      let history = try training.train(
+        "train", model, tokenizer: try words.tokenizer(besideModel: nil), dataset: dataset,
+        options: options, common: common)
+      try loaded.save(to: output)
+      print(
+        common.json
+          ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
+          : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))
+    }
+  }
+
+  private func readArchitecture() throws(CLIPError) -> CLIPConfiguration {
+    guard architecture.hasSuffix(".json") else {
+      return try CLIPConfiguration.architecture(architecture)
+    }
+    let bytes = try MappedFile.read(architecture, limit: 1 << 20)
+    return try CLIPConfiguration(
+      openCLIP: try JSONValue.parse(
+        String(decoding: bytes, as: UTF8.self), name: architecture), name: architecture)
+  }
+}

@@ -1,0 +1,128 @@
+internal import ArgumentParser
+internal import CleanCLIPKit
+
+/// Options of everything that trains.
+struct TrainingArguments: ParsableArguments {
+  @Option(name: .long, help: "Passes over the data.")
+  var epochs = 10
+
+  @Option(name: .long, help: "Pairs of one step.")
+  var batchSize = 64
+
+  @Option(name: .long, help: "Weight decay of AdamW.")
+  var weightDecay: Float = 0.1
+
+  @Option(name: .long, help: "Weight of the loss between pictures and captions (lambda 1).")
+  var clipWeight: Float = 1
+
+  @Option(name: .long, help: "Seed of order, augmentation and what is initialised at random.")
+  var seed: UInt64 = 0
+
+  @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
+  var precision = PrecisionArgument.auto
+
+  @Option(name: .long, help: "Memory for tensors, such as 8G; by default without limit.")
+  var memoryBudget: ByteCount?
+
+  @Option(name: .long, help: "A folder for the state that --resume goes on from.")
+  var state: String?
+
+  @Option(name: .long, help: "Steps between saved states; 0 saves at the end of epochs only.")
+  var saveEvery = 200
+
+  @Flag(name: .long, help: "Go on from the state in --state, if there is one.")
+  var resume = false
+
+  @Option(name: .long, help: "A JSON file for the losses of all steps.")
+  var history: String?
+
+  mutating func validate() throws {
+    if resume && state == nil { throw ValidationError("--resume needs --state") }
+  }
+
+  /// The options as the engine takes them.
+  func options(
+    learningRate: Float, warmup: Int, inmodalWeight: Float
+  ) -> SanitizeOptions {
+    var options = SanitizeOptions()
+    options.training.epochs = epochs
+    options.training.batchSize = batchSize
+    options.training.learningRate = learningRate
+    options.training.warmup = warmup
+    options.training.adam.weightDecay = weightDecay
+    options.training.seed = seed
+    options.training.precision = precision.dtype
+    options.training.memoryBudget = memoryBudget?.bytes
+    options.training.stateDirectory = state
+    options.training.saveEvery = saveEvery
+    options.training.resume = resume
+    options.clipWeight = clipWeight
+    options.inmodalWeight = inmodalWeight
+    return options
+  }
+
+  /// Trains with a progress bar; Ctrl-C cancels after the step.
+  func train(
+    _ title: String, _ model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset,
+    options: SanitizeOptions, common: CommonOptions
+  ) throws(CLIPError) -> SanitizeHistory {
+    let sanitizer = try Sanitizer(
+      model, tokenizer: tokenizer, dataset: dataset, options: options
+    ) { message in printError("cleanclip: \(message)") }
+    var line = ProgressLine(title, isQuiet: common.quiet)
+    Interruption.listen()
+    do throws(CLIPError) {
+      try sanitizer.run { step in
+        line.update(step.step, of: step.steps, Self.details(step))
+        return !Interruption.wasRequested
+      }
+    } catch {
+      line.interrupt()
+      try writeHistory(sanitizer.history)
+      guard error.code == .cancelled, let state else { throw error }
+      throw CLIPError(
+        .cancelled, error.message + "; go on with --resume --state \(state)")
+    }
+    try writeHistory(sanitizer.history)
+    return sanitizer.history
+  }
+
+  private func writeHistory(_ value: SanitizeHistory) throws(CLIPError) {
+    guard let history else { return }
+    try AtomicFile.write(value.json.serialized(pretty: true) + "\n", to: history)
+  }
+
+  private static func details(_ step: TrainingProgress) -> String {
+    var text =
+      "epoch \(step.epoch)/\(step.epochs)  loss \(fixed(step.losses.loss, 3))  "
+      + "\(fixed(step.samplesPerSecond, 1)) pairs/s"
+    if step.waitingShare > 0.1 { text += "  waiting \(percent(step.waitingShare))" }
+    return text
+  }
+}
+
+extension SanitizeHistory {
+  /// A run in short: what a command prints at its end.
+  func summary(output: String) -> JSONObject {
+    var object = JSONObject()
+    object["output"] = .string(output)
+    object["settings"] = .object(settings)
+    object["epochs"] = json["epochs"]
+    object["bad_rows"] = .integer(badRowCount)
+    if let last = steps.last {
+      object["logit_scale"] = .number(Double(last.logitScale))
+      object["samples_per_second"] = .number(last.samplesPerSecond)
+      object["waiting_share"] = .number(last.waitingShare)
+    }
+    return object
+  }
+
+  /// The epochs for people.
+  var lines: [String] {
+    epochs.map { epoch in
+      "epoch \(epoch.epoch): loss \(fixed(epoch.losses.loss, 4)) (crossmodal "
+        + "\(fixed(epoch.losses.crossmodalLoss, 4)), inmodal "
+        + "\(fixed(epoch.losses.inmodalLoss, 4))), \(fixed(epoch.seconds, 1)) s"
+    }
+  }
+}

@@ -1,0 +1,44 @@
+internal import ArgumentParser
+internal import CleanCLIPKit
+
+/// Which trigger.
+struct TriggerArguments: ParsableArguments {
+  @Option(
+    name: .long,
+    help: "A PNG picture that is pasted, or one of \(TriggerName.list).")
+  var trigger: String?
+
+  @Option(name: .long, help: "Where a patch goes: random, corners or Y,X.")
+  var position = "random"
+
+  @Flag(help: "New noise for each picture, or one pattern for all.")
+  var variation = VariationFlag.fresh
+
+  @Option(name: .long, help: "Side of a drawn patch in pixels; by default a fourteenth, at least 8.")
+  var patchSize: Int?
+
+  @Option(
+    name: .long,
+    help: """
+      Share of a blended pattern, amplitude of a sinusoid of 255, or strength of a warp; by default \
+      the attack's own.
+      """)
+  var strength: Float?
+
+  /// Makes the trigger; `nil` when none is asked for.
+  func load(seed: UInt64) throws(CLIPError) -> Trigger? {
+    guard let trigger else { return nil }
+    var options = TriggerOptions()
+    options.position = try TriggerPosition(parsing: position)
+    options.variation = variation == .fixed ? .fixed : .fresh
+    options.patchSize = patchSize
+    options.strength = strength
+    options.seed = seed
+    return try Trigger.load(trigger, options)
+  }
+}
+
+/// `--fresh` or `--fixed`.
+enum VariationFlag: EnumerableFlag {
+  case fresh, fixed
+}
