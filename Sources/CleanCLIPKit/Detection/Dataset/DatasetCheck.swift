@@ -55,7 +55,7 @@ package struct DatasetCheck {
     }
     let concentration = CaptionConcentration(captions: captions ?? [], order: captions == nil ? [] : ranking)
     let clusters = density.map { DenseCluster.find($0, captions: captions) } ?? []
-    let isConstant = try imageFeatures.map(FeatureMatrix.isConstant) ?? false
+    let isConstant = imageFeatures.map(FeatureMatrix.isConstant) ?? false
     return conclusion(
       pairs: pairs, density: density, mixture: mixture, ranking: ranking,
       concentration: concentration, clusters: clusters, isConstant: isConstant && mixture == nil)

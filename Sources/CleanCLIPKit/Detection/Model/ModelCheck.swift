@@ -196,7 +196,7 @@ package struct ModelCheck {
       precision: precision)
   }
 
-  private static func mean(_ features: Tensor) -> [Float] {
+  static func mean(_ features: Tensor) -> [Float] {
     let width = features.shape[1]
     var sum = [Float](repeating: 0, count: width)
     for row in 0..<features.shape[0] {

@@ -10,7 +10,7 @@ final class PatchSpace: TriggerSpace {
   let kind = TriggerKind.patch
   let values: Tensor
   let learningRate: Float = 0.5
-  let largestSize: Float = 1
+  let largestSize: Float = 0.25
   private let side: Int
   private var penalty = PressureSchedule(12, tighten: 1.5, loosen: 1 / 1.5, range: 1e-3...1e6)
 

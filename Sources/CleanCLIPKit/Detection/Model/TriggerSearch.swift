@@ -47,9 +47,6 @@ struct TriggerSearch {
   let cleanMean: [Float]
   let options: TriggerSearchOptions
 
-  /// Cosine above which a direction counts as one found before.
-  static let sameDirection: Float = 0.5
-
   /// Searches one space.
   ///
   /// - Parameters:
@@ -74,7 +71,7 @@ struct TriggerSearch {
         memcpy(clean.f32 + row * inner, images.f32 + index * inner, inner * 4)
       }
       space.apply(to: clean, into: triggered)
-      let loss = try objective(triggered, forbidden: forbidden)
+      let (loss, dPixels) = try objective(triggered, forbidden: forbidden)
       let succeeded = loss.collapse > space.kind.collapseThreshold && !loss.isForbidden
       if succeeded, space.size < (best?.size ?? .infinity) {
         if space.size < 0.98 * (best?.size ?? .infinity) { lastGain = step }
@@ -83,7 +80,7 @@ struct TriggerSearch {
           collapse: loss.collapse, direction: loss.direction, steps: step + 1)
       }
       let gradient = try Tensor.zeros(space.values.shape)
-      space.pullBack(loss.dPixels, images: clean, into: gradient)
+      space.pullBack(dPixels, images: clean, into: gradient)
       space.press(collapsed: succeeded, into: gradient)
       optimizer.step(gradient, learningRate: space.learningRate * rate(step))
       step += 1
@@ -103,66 +100,26 @@ struct TriggerSearch {
   /// The share of the first learning rate at a step: full for half of the search, then a fifth.
   private func rate(_ step: Int) -> Float { step < options.steps / 2 ? 1 : 0.2 }
 
-  private struct Loss {
-    let collapse: Float
-    let direction: [Float]
-    let isForbidden: Bool
-    /// dLoss/d(triggered pictures in 0…1).
-    let dPixels: Tensor
-  }
-
+  /// The loss, and its gradient with respect to the triggered pictures in 0…1.
   private func objective(
     _ triggered: Tensor, forbidden: [[Float]]
-  ) throws(CLIPError) -> Loss {
+  ) throws(CLIPError) -> (loss: CollapseLoss, dPixels: Tensor) {
     let tape = Tape(precision: options.precision, isTraining: false)
     let input = Variable(
       try PixelScale(model.configuration).normalized(triggered), requiresGradient: true)
     let features = try tape.normalize(try model.imageFeatures(tape, input))
-    let batch = features.shape[0]
-    let width = features.shape[1]
-    let values = features.value.f32
-    var sum = [Float](repeating: 0, count: width)
-    for row in 0..<batch {
-      for column in 0..<width { sum[column] += values[row * width + column] }
-    }
-    let squared = sum.reduce(0) { $0 + $1 * $1 }
-    guard squared.isFinite else {
-      throw CLIPError(
-        .state,
-        "check model: features are not finite; expected numbers, got NaN; the weights are broken")
-    }
-    let pairs = Float(max(1, batch * (batch - 1)))
-    var dSum = sum.map { -2 * $0 / pairs }
-    let shift = zip(sum, cleanMean).map { $0 / Float(batch) - $1 }
-    let length = max(1e-12, shift.reduce(0) { $0 + $1 * $1 }.squareRoot())
-    let direction = shift.map { $0 / length }
-    var isForbidden = false
-    for other in forbidden {
-      let cosine = zip(direction, other).reduce(0) { $0 + $1.0 * $1.1 }
-      if cosine > Self.sameDirection { isForbidden = true }
-      // Pushes away a little before the limit: dcos/dshift = (other - cos · direction) / length.
-      guard cosine > Self.sameDirection - 0.3 else { continue }
-      for column in 0..<width {
-        dSum[column] += (other[column] - cosine * direction[column]) / length / Float(batch)
-      }
-    }
-    let gradient = try Tensor(features.shape)
-    for row in 0..<batch {
-      for column in 0..<width { gradient.f32[row * width + column] = dSum[column] }
-    }
-    try tape.backward(features, gradient: gradient)
+    let loss = try CollapseLoss(features.value, cleanMean: cleanMean, forbidden: forbidden)
+    try tape.backward(features, gradient: loss.gradient)
     guard let dInput = input.gradient else {
       throw CLIPError(
         .internal, "check model: pixels got no gradient; expected one, got a constant feature")
     }
-    return Loss(
-      collapse: (squared - Float(batch)) / pairs, direction: direction, isForbidden: isForbidden,
-      dPixels: try PixelScale(model.configuration).denormalizedGradient(dInput))
+    return (loss, try PixelScale(model.configuration).denormalizedGradient(dInput))
   }
 }
 
 /// Adam (Kingma and Ba 2015) with DECREE's momenta.
-private final class SearchOptimizer {
+final class SearchOptimizer {
   private let values: Tensor
   private let first: Tensor
   private let second: Tensor
