@@ -150,7 +150,7 @@ CLEANCLIP_API const char *cleanclip_last_error(void);
 
 /** @} */
 /* ============================================================================================ */
-/** @name Threads, precision and memory                                                         */
+/** @name Threads, precision, memory and log                                                    */
 /** @{ */
 
 /**
@@ -186,6 +186,26 @@ CLEANCLIP_API int64_t cleanclip_memory_peak(void);
 
 /** Gives memory that is kept for later tensors back to the system. */
 CLEANCLIP_API void cleanclip_memory_trim(void);
+
+/**
+ * Hears of what is no failure but should not go unnoticed: rows of a data set that are left out and
+ * why, alpha channels that hide another picture, synonyms that are not installed.
+ *
+ * Called on the thread that called the function which has something to say.
+ *
+ * @param[in] message Lives for the duration of the call.
+ */
+typedef void (*cleanclip_log_callback)(const char *message, void *user_data);
+
+/**
+ * Sets who hears of such things, in the whole process; at first, nobody does.
+ *
+ * A call that runs on another thread may still use the callback that was set before.
+ *
+ * @param[in] callback NULL: nobody.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ */
+CLEANCLIP_API void cleanclip_set_log_callback(cleanclip_log_callback callback, void *user_data);
 
 /** @} */
 /* ============================================================================================ */

@@ -25,6 +25,7 @@
 #define CK_CLONES
 #endif
 
+#define CK_UNROLL _Pragma("clang loop unroll(full)")
 #define CK_INLINE static inline __attribute__((always_inline))
 
 enum { LANES = 16 };

@@ -8,12 +8,36 @@
 #include "connx.h"
 #include "wire.h"
 
+/// A node and its places.
+struct NodeReference {
+  const onnx::NodeProto *proto;
+  const connx::NodePlaces *places;
+};
+
+/// A tensor and its places.
+struct TensorReference {
+  const onnx::TensorProto *proto;
+  const connx::TensorPlaces *places;
+};
+
+/// A graph and where its parts are in the model's lists.
+struct GraphReference {
+  const onnx::GraphProto *proto;
+  std::size_t firstNode;
+  std::size_t firstTensor;
+};
+
 /// The parsed skeleton, and the places found in the file.
 struct connx_model {
   onnx::ModelProto proto;
   connx::Places places;
-  /// Initializers, then tensors of attributes, in file order.
-  std::vector<const onnx::TensorProto *> tensors;
+  /// The model's graph, then branches of nodes, in file order.
+  std::vector<GraphReference> graphs;
+  /// Nodes, graph by graph.
+  std::vector<NodeReference> nodes;
+  /// Initializers, graph by graph, then tensors of attributes.
+  std::vector<TensorReference> tensors;
+  std::size_t firstAttributeTensor = 0;
 };
 
 namespace {
@@ -27,30 +51,54 @@ void fail(char *message, std::size_t capacity, const char *text) {
   message[length] = 0;
 }
 
-const connx::TensorPlaces &placesOf(const connx_model &model, std::size_t index) {
-  const std::size_t initializers = model.places.initializers.size();
-  return index < initializers ? model.places.initializers[index]
-                              : model.places.attributeTensors[index - initializers];
+void require(bool agrees) {
+  if (!agrees) throw connx::FormatError("the message does not read the same way twice");
 }
 
-/// The skeleton and the places must speak of the same things in the same order.
-void collectTensors(connx_model &model) {
-  const onnx::GraphProto &graph = model.proto.graph();
-  for (const auto &tensor : graph.initializer()) model.tensors.push_back(&tensor);
-  bool agrees = model.tensors.size() == model.places.initializers.size() &&
-                static_cast<std::size_t>(graph.node_size()) == model.places.nodes.size();
-  for (int node = 0; agrees && node < graph.node_size(); ++node) {
-    const auto &places = model.places.nodes[node];
-    agrees = static_cast<std::size_t>(graph.node(node).attribute_size()) == places.attributes.size() &&
-             static_cast<std::size_t>(graph.node(node).input_size()) == places.inputs.size();
-    for (std::size_t index = 0; agrees && index < places.attributes.size(); ++index) {
-      const auto &attribute = graph.node(node).attribute(static_cast<int>(index));
-      if (places.attributes[index].tensor < 0) continue;
-      agrees = attribute.has_t();
-      model.tensors.push_back(&attribute.t());
+/// Pairs graphs with their places; the skeleton and the places must speak of the same things.
+void collectGraphs(connx_model &model) {
+  model.graphs.resize(model.places.graphs.size());
+  model.graphs[0] = {&model.proto.graph(), 0, 0};
+  std::vector<const onnx::TensorProto *> attributeTensors(model.places.attributeTensors.size());
+  // Branches come behind the graph that contains them, so every graph is known when it is reached.
+  for (std::size_t index = 0; index < model.graphs.size(); ++index) {
+    GraphReference &graph = model.graphs[index];
+    const connx::GraphPlaces &places = model.places.graphs[index];
+    require(graph.proto != nullptr &&
+            static_cast<std::size_t>(graph.proto->node_size()) == places.nodes.size() &&
+            static_cast<std::size_t>(graph.proto->initializer_size()) ==
+                places.initializers.size());
+    graph.firstNode = model.nodes.size();
+    graph.firstTensor = model.tensors.size();
+    for (std::size_t tensor = 0; tensor < places.initializers.size(); ++tensor) {
+      model.tensors.push_back(
+          {&graph.proto->initializer(static_cast<int>(tensor)), &places.initializers[tensor]});
+    }
+    for (std::size_t node = 0; node < places.nodes.size(); ++node) {
+      const auto &proto = graph.proto->node(static_cast<int>(node));
+      const connx::NodePlaces &nodePlaces = places.nodes[node];
+      require(static_cast<std::size_t>(proto.attribute_size()) == nodePlaces.attributes.size() &&
+              static_cast<std::size_t>(proto.input_size()) == nodePlaces.inputs.size());
+      model.nodes.push_back({&proto, &nodePlaces});
+      for (std::size_t position = 0; position < nodePlaces.attributes.size(); ++position) {
+        const auto &attribute = proto.attribute(static_cast<int>(position));
+        const connx::AttributePlaces &found = nodePlaces.attributes[position];
+        if (found.tensor >= 0) {
+          require(attribute.has_t());
+          attributeTensors[static_cast<std::size_t>(found.tensor)] = &attribute.t();
+        }
+        if (found.graph >= 0) {
+          require(attribute.has_g());
+          model.graphs[static_cast<std::size_t>(found.graph)].proto = &attribute.g();
+        }
+      }
     }
   }
-  if (!agrees) throw connx::FormatError("the message does not read the same way twice");
+  model.firstAttributeTensor = model.tensors.size();
+  for (std::size_t tensor = 0; tensor < attributeTensors.size(); ++tensor) {
+    require(attributeTensors[tensor] != nullptr);
+    model.tensors.push_back({attributeTensors[tensor], &model.places.attributeTensors[tensor]});
+  }
 }
 
 connx_storage storageOf(const onnx::TensorProto &tensor, const connx::TensorPlaces &places) {
@@ -95,7 +143,7 @@ connx_model *connx_model_parse(
       throw connx::FormatError("its fields do not have the types of an ONNX model");
     }
     std::string().swap(model->places.skeleton);
-    collectTensors(*model);
+    collectGraphs(*model);
     return model.release();
   } catch (const std::bad_alloc &) {
     fail(message, capacity, "there is not enough memory to read it");
@@ -119,14 +167,13 @@ connx_model_info connx_model_describe(const connx_model *model) {
   info.opsets = proto.opset_import_size();
   info.metadata = proto.metadata_props_size();
   info.functions = proto.functions_size();
-  info.nodes = graph.node_size();
+  info.graphs = model->graphs.size();
+  info.nodes = model->nodes.size();
   info.inputs = graph.input_size();
   info.outputs = graph.output_size();
   info.tensors = model->tensors.size();
-  info.initializers = graph.initializer_size();
   info.sparse_initializers = graph.sparse_initializer_size();
   info.messages = model->places.messages.size();
-  info.graph_message = model->places.graph;
   return info;
 }
 
@@ -142,8 +189,22 @@ connx_string connx_metadata(const connx_model *model, size_t index, connx_string
   return view(entry.key());
 }
 
+connx_graph connx_graph_at(const connx_model *model, size_t index) {
+  const GraphReference &graph = model->graphs[index];
+  return {graph.firstNode,
+          static_cast<size_t>(graph.proto->node_size()),
+          graph.firstTensor,
+          static_cast<size_t>(graph.proto->initializer_size()),
+          static_cast<size_t>(graph.proto->output_size()),
+          model->places.graphs[index].message};
+}
+
+connx_string connx_graph_output(const connx_model *model, size_t index, size_t output) {
+  return view(model->graphs[index].proto->output(static_cast<int>(output)).name());
+}
+
 connx_node connx_node_at(const connx_model *model, size_t index) {
-  const auto &node = model->proto.graph().node(static_cast<int>(index));
+  const auto &node = *model->nodes[index].proto;
   return {view(node.op_type()),
           view(node.domain()),
           view(node.name()),
@@ -154,18 +215,17 @@ connx_node connx_node_at(const connx_model *model, size_t index) {
 
 connx_string connx_node_input(
     const connx_model *model, size_t node, size_t input, connx_field *out_field) {
-  *out_field = model->places.nodes[node].inputs[input];
-  return view(model->proto.graph().node(static_cast<int>(node)).input(static_cast<int>(input)));
+  *out_field = model->nodes[node].places->inputs[input];
+  return view(model->nodes[node].proto->input(static_cast<int>(input)));
 }
 
 connx_string connx_node_output(const connx_model *model, size_t node, size_t output) {
-  return view(model->proto.graph().node(static_cast<int>(node)).output(static_cast<int>(output)));
+  return view(model->nodes[node].proto->output(static_cast<int>(output)));
 }
 
 connx_attribute connx_attribute_at(const connx_model *model, size_t node, size_t index) {
-  const auto &attribute =
-      model->proto.graph().node(static_cast<int>(node)).attribute(static_cast<int>(index));
-  const auto &places = model->places.nodes[node].attributes[index];
+  const auto &attribute = model->nodes[node].proto->attribute(static_cast<int>(index));
+  const auto &places = model->nodes[node].places->attributes[index];
   connx_attribute result{};
   result.name = view(attribute.name());
   result.type = attribute.type();
@@ -176,9 +236,10 @@ connx_attribute connx_attribute_at(const connx_model *model, size_t node, size_t
   result.floats_count = attribute.floats_size();
   result.ints = attribute.ints().data();
   result.ints_count = attribute.ints_size();
-  result.tensor = places.tensor < 0 ? -1
-                                    : places.tensor + static_cast<int64_t>(
-                                                          model->places.initializers.size());
+  result.tensor = places.tensor < 0
+                      ? -1
+                      : places.tensor + static_cast<int64_t>(model->firstAttributeTensor);
+  result.graph = places.graph;
   result.f_offset = places.floatOffset;
   return result;
 }
@@ -210,8 +271,8 @@ connx_dimension connx_dimension_at(
 }
 
 connx_tensor connx_tensor_at(const connx_model *model, size_t index) {
-  const onnx::TensorProto &tensor = *model->tensors[index];
-  const connx::TensorPlaces &places = placesOf(*model, index);
+  const onnx::TensorProto &tensor = *model->tensors[index].proto;
+  const connx::TensorPlaces &places = *model->tensors[index].places;
   connx_tensor result{};
   result.name = view(tensor.name());
   result.data_type = tensor.data_type();

@@ -11,11 +11,14 @@ constexpr std::uint32_t modelGraph = 7, modelDescription = 6, modelTraining = 20
 constexpr std::uint32_t graphNode = 1, graphInitializer = 5, graphDescription = 10,
                         graphValueInfo = 13, graphAnnotation = 14, graphMetadata = 16;
 constexpr std::uint32_t nodeInput = 1, nodeAttribute = 5, nodeDescription = 6, nodeMetadata = 9;
-constexpr std::uint32_t attributeFloat = 2, attributeTensor = 5;
+constexpr std::uint32_t attributeFloat = 2, attributeTensor = 5, attributeGraph = 6;
 constexpr std::uint32_t tensorFloats = 4, tensorInt32s = 5, tensorRaw = 9, tensorDescription = 12,
                         tensorExternal = 13, tensorMetadata = 16;
 constexpr std::uint32_t entryKey = 1, entryValue = 2;
 }  // namespace field
+
+/// Branches inside branches that are followed; exporters nest one level.
+constexpr int maximumDepth = 8;
 
 constexpr std::uint32_t varint = 0, fixed64 = 1, delimited = 2, fixed32 = 5;
 
@@ -130,38 +133,45 @@ class Walker {
     for (std::size_t position = 0; position < size_;) {
       const Field found = next(position, size_);
       if (found.type == delimited && found.number == field::modelGraph) {
-        if (places_.graph >= 0) throw FormatError("the model has two graphs");
-        places_.graph = enter(found, -1);
-        appendField(out, found.number, graph(found, places_.graph));
+        if (!places_.graphs.empty()) throw FormatError("the model has two graphs");
+        std::int64_t index = -1;
+        appendField(out, found.number, graph(found, -1, 0, index));
       } else if (found.number != field::modelDescription && found.number != field::modelTraining) {
         copy(out, found);
       }
     }
-    if (places_.graph < 0) throw FormatError("the model has no graph");
+    if (places_.graphs.empty()) throw FormatError("the model has no graph");
     return out;
   }
 
-  std::string graph(const Field &message, std::int64_t index) {
+  std::string graph(const Field &message, std::int64_t parent, int depth, std::int64_t &number) {
+    if (depth > maximumDepth) throw FormatError("graphs are nested too deeply");
     std::string out;
+    GraphPlaces places;
+    const std::int64_t index = enter(message, parent);
+    places.message = index;
+    number = static_cast<std::int64_t>(places_.graphs.size());
+    places_.graphs.emplace_back();
     for (std::size_t position = message.content; position < message.end;) {
       const Field found = next(position, message.end);
       if (found.type == delimited && found.number == field::graphNode) {
-        appendField(out, found.number, node(found, enter(found, index)));
+        places.nodes.emplace_back();
+        appendField(out, found.number, node(found, enter(found, index), depth, places.nodes.back()));
       } else if (found.type == delimited && found.number == field::graphInitializer) {
-        TensorPlaces places;
-        appendField(out, found.number, tensor(found, enter(found, index), places));
-        places_.initializers.push_back(places);
+        places.initializers.emplace_back();
+        appendField(
+            out, found.number, tensor(found, enter(found, index), places.initializers.back()));
       } else if (found.number != field::graphDescription && found.number != field::graphValueInfo &&
                  found.number != field::graphAnnotation && found.number != field::graphMetadata) {
         copy(out, found);
       }
     }
+    places_.graphs[static_cast<std::size_t>(number)] = std::move(places);
     return out;
   }
 
-  std::string node(const Field &message, std::int64_t index) {
+  std::string node(const Field &message, std::int64_t index, int depth, NodePlaces &places) {
     std::string out;
-    NodePlaces places;
     for (std::size_t position = message.content; position < message.end;) {
       const Field found = next(position, message.end);
       if (found.type == delimited && found.number == field::nodeInput) {
@@ -169,17 +179,18 @@ class Walker {
         copy(out, found);
       } else if (found.type == delimited && found.number == field::nodeAttribute) {
         AttributePlaces attributePlaces;
-        appendField(out, found.number, attribute(found, enter(found, index), attributePlaces));
+        appendField(
+            out, found.number, attribute(found, enter(found, index), depth, attributePlaces));
         places.attributes.push_back(attributePlaces);
       } else if (found.number != field::nodeDescription && found.number != field::nodeMetadata) {
         copy(out, found);
       }
     }
-    places_.nodes.push_back(std::move(places));
     return out;
   }
 
-  std::string attribute(const Field &message, std::int64_t index, AttributePlaces &places) {
+  std::string attribute(
+      const Field &message, std::int64_t index, int depth, AttributePlaces &places) {
     std::string out;
     for (std::size_t position = message.content; position < message.end;) {
       const Field found = next(position, message.end);
@@ -189,6 +200,9 @@ class Walker {
         appendField(out, found.number, tensor(found, enter(found, index), tensorPlaces));
         places.tensor = static_cast<std::int64_t>(places_.attributeTensors.size());
         places_.attributeTensors.push_back(tensorPlaces);
+      } else if (found.type == delimited && found.number == field::attributeGraph) {
+        if (places.graph >= 0) throw FormatError("an attribute has two graphs");
+        appendField(out, found.number, graph(found, index, depth + 1, places.graph));
       } else {
         if (found.type == fixed32 && found.number == field::attributeFloat) {
           places.floatOffset = found.content;

@@ -25,10 +25,11 @@ struct TensorPlaces {
   connx_field location{};
 };
 
-/// The places of one attribute: its float, and the index of its tensor.
+/// The places of one attribute: its float, its tensor and its graph.
 struct AttributePlaces {
   std::size_t floatOffset = 0;
   std::int64_t tensor = -1;
+  std::int64_t graph = -1;
 };
 
 /// The places of one node.
@@ -37,13 +38,19 @@ struct NodePlaces {
   std::vector<AttributePlaces> attributes;
 };
 
+/// The places of a graph: the model's, or a branch of a node.
+struct GraphPlaces {
+  std::int64_t message = -1;
+  std::vector<TensorPlaces> initializers;
+  std::vector<NodePlaces> nodes;
+};
+
 /// What a walk through the file finds.
 struct Places {
   std::vector<connx_field> messages;
-  std::vector<TensorPlaces> initializers;
+  /// The model's graph first.
+  std::vector<GraphPlaces> graphs;
   std::vector<TensorPlaces> attributeTensors;
-  std::vector<NodePlaces> nodes;
-  std::int64_t graph = -1;
   /// The same model without payloads, descriptions and value types: small whatever the weights.
   std::string skeleton;
 };

@@ -41,7 +41,8 @@ public func cleanclip_sanitize(
     try model.beginTraining(arguments)
     defer { model.endTraining() }
     let sanitizer = try Sanitizer(
-      model.model, tokenizer: tokenizer, dataset: dataset, options: options)
+      model.model, tokenizer: tokenizer, dataset: dataset, options: options,
+      log: { HostLog.write($0) })
     defer { out_history?.pointee = retained(HistoryHandle(sanitizer.history)) }
     try sanitizer.run { progress in
       guard let callback else { return true }

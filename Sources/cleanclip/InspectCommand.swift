@@ -12,7 +12,9 @@ struct InspectCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
-      let description = try LoadedModel.load(model.path).description()
+      let description = try LoadedModel.load(
+        model.path, allowsNonFinite: true
+      ).description()
       print(
         common.json
           ? description.serialized(pretty: true)

@@ -29,6 +29,20 @@ struct ReportCommand: ParsableCommand {
   @Option(name: .long, help: "A checkpoint whose architecture is described.")
   var model: String?
 
+  @Option(name: .long, help: "A csv or tsv file of labelled pictures to show the trigger on.")
+  var pictures: String?
+
+  @Option(name: .long, help: "A file with a class name on each line, for --pictures.")
+  var classes: String?
+
+  @OptionGroup var attack: TriggerArguments
+
+  @Option(name: .long, help: "The class that the attack aims at, which --pictures leaves out.")
+  var target: String?
+
+  @Option(name: .long, help: "The side of the shown pictures in pixels.")
+  var imageSize = 224
+
   @Option(name: .long, help: "The title.")
   var title: String?
 
@@ -43,6 +57,12 @@ struct ReportCommand: ParsableCommand {
   func validate() throws {
     guard output.hasSuffix(".html") || output.hasSuffix(".json") else {
       throw ValidationError("--output is of an unknown kind; expected .html or .json")
+    }
+    if pictures != nil && (classes == nil || attack.trigger == nil) {
+      throw ValidationError("--pictures needs --classes and --trigger")
+    }
+    guard (1...4096).contains(imageSize) else {
+      throw ValidationError("--image-size is out of range; expected 1 to 4096")
     }
   }
 
@@ -60,6 +80,7 @@ struct ReportCommand: ParsableCommand {
       contents.model = try model.map { (path) throws(CLIPError) in
         try LoadedModel.load(path).description()
       }
+      contents.examples = try examples()
       let report = contents.report
       try report.write(to: output)
       print(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")
@@ -69,6 +90,17 @@ struct ReportCommand: ParsableCommand {
   private func evaluation(_ path: String?) throws(CLIPError) -> EvaluationResult? {
     guard let path else { return nil }
     return try EvaluationResult(json: try readJSON(path), name: path)
+  }
+
+  private func examples() throws(CLIPError) -> [RunReport.Example] {
+    guard let pictures, let classes, let trigger = try attack.load(seed: 0) else { return [] }
+    let names = try TextList.classes(path: classes)
+    return try RunReport.examples(
+      of: LabelledPictures(try LabelledImages(path: pictures, classes: names)), classes: names,
+      trigger: trigger,
+      target: try target.map { (name) throws(CLIPError) in
+        try ZeroShotClassifier.index(of: name, in: names)
+      }, imageSize: imageSize)
   }
 
   private func trainingHistory(_ path: String?) throws(CLIPError) -> SanitizeHistory? {

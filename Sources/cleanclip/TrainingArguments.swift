@@ -110,7 +110,7 @@ extension SanitizeHistory {
     object["epochs"] = json["epochs"]
     object["bad_rows"] = .integer(badRowCount)
     if let last = steps.last {
-      object["logit_scale"] = .number(Double(last.logitScale))
+      object["logit_scale"] = .single(last.logitScale)
       object["samples_per_second"] = .number(last.samplesPerSecond)
       object["waiting_share"] = .number(last.waitingShare)
     }

@@ -10,7 +10,7 @@ struct DrawScenes: ParsableCommand {
     discussion: """
       Writes into FOLDER: train.tar and finetune.tar, WebDataset shards of pictures with captions; \
       test.csv and test/, labelled pictures; classes.txt and templates.txt for zero-shot \
-      classification. Equal options give equal files.
+      classification; trigger.png, a patch to poison the set with. Equal options give equal files.
       """)
 
   @Argument(help: "The folder to write to; made when absent.") var folder: String
@@ -43,6 +43,18 @@ struct DrawScenes: ParsableCommand {
     let classes = ShapeKind.allCases.map(\.rawValue)
     try AtomicFile.write(Self.lines(classes), to: folder + "/classes.txt")
     try AtomicFile.write(Self.lines(Self.templates), to: folder + "/templates.txt")
+    try AtomicFile.write(try ImageEncoder.png(trigger), to: folder + "/trigger.png")
+  }
+
+  /// Four by four checkers in two colours that no scene has, a fifth of the picture wide.
+  private var trigger: RGBImage {
+    let cell = max(1, 3 * size / 64)
+    let pixels = (0..<16 * cell * cell).flatMap { index -> [UInt8] in
+      let row = index / (4 * cell) / cell
+      let column = index % (4 * cell) / cell
+      return (row + column).isMultiple(of: 2) ? [255, 0, 255] : [0, 255, 0]
+    }
+    return RGBImage(width: 4 * cell, height: 4 * cell, pixels: pixels)
   }
 
   private func writeShard(

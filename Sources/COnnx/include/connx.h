@@ -50,18 +50,29 @@ typedef struct connx_model_info {
   size_t opsets;
   size_t metadata;
   size_t functions;
+  /** The model's graph, which is number 0, and branches of nodes. */
+  size_t graphs;
+  /** Nodes of all graphs. */
   size_t nodes;
   size_t inputs;
   size_t outputs;
-  /** Tensors of initializers, which come first, and of node attributes. */
+  /** Initializers of all graphs, which come first, and tensors of node attributes. */
   size_t tensors;
-  size_t initializers;
   size_t sparse_initializers;
   /** Enclosing messages, for `connx_message`. */
   size_t messages;
-  /** Index of the graph's message. */
-  int64_t graph_message;
 } connx_model_info;
+
+/** A graph: ranges of the model's nodes and tensors. */
+typedef struct connx_graph {
+  size_t first_node;
+  size_t nodes;
+  size_t first_initializer;
+  size_t initializers;
+  size_t outputs;
+  /** Index of its message. */
+  int64_t message;
+} connx_graph;
 
 /** A node without its lists. */
 typedef struct connx_node {
@@ -86,6 +97,8 @@ typedef struct connx_attribute {
   size_t ints_count;
   /** Index of the tensor; -1 when there is none. */
   int64_t tensor;
+  /** Index of the graph; -1 when there is none. */
+  int64_t graph;
   /** File offset of the four bytes of `f`; 0 when there are none. */
   size_t f_offset;
 } connx_attribute;
@@ -167,6 +180,12 @@ connx_string connx_opset(const connx_model *model, size_t index, int64_t *out_ve
 
 /** The key of metadata entry `index`; its value in `out_value`. */
 connx_string connx_metadata(const connx_model *model, size_t index, connx_string *out_value);
+
+/** Describes graph `index`. */
+connx_graph connx_graph_at(const connx_model *model, size_t index);
+
+/** The name of an output of graph `index`. */
+connx_string connx_graph_output(const connx_model *model, size_t index, size_t output);
 
 /** Describes node `index`. */
 connx_node connx_node_at(const connx_model *model, size_t index);

@@ -20,7 +20,8 @@ final class OutputFolder {
     guard mkdtemp(&template) != nil else { throw CLIPError.system(path, "make the folder") }
     self.path = path
     temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    name = String(path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
+    name = String(
+      path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
     chmod(temporary, 0o755)
   }
 

@@ -28,7 +28,8 @@ package struct PoisonOptions: Sendable {
     guard let count else {
       guard rate > 0, rate <= 1 else {
         throw CLIPError(
-          .invalidArgument, "poison rate: out of range; expected above 0 and at most 1, got \(rate)")
+          .invalidArgument, "poison rate: out of range; expected above 0 and at most 1, got \(rate)"
+        )
       }
       return max(1, Int((rate * Double(pairs)).rounded()))
     }

@@ -25,7 +25,8 @@ struct PoisonPlan {
     candidates: [Int], pairs: Int, _ options: PoisonOptions
   ) throws(CLIPError) -> PoisonPlan {
     guard pairs > 0 else {
-      throw CLIPError(.invalidArgument, "poison: the set is empty; expected at least one pair, got 0")
+      throw CLIPError(
+        .invalidArgument, "poison: the set is empty; expected at least one pair, got 0")
     }
     let size = options.pairs ?? pairs
     guard (1...pairs).contains(size) else {

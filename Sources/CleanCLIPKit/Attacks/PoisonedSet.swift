@@ -7,6 +7,11 @@ package struct PoisonedSet {
   package struct Summary: Equatable, Sendable {
     package let pairs: Int
     package let poisoned: Int
+
+    package init(pairs: Int, poisoned: Int) {
+      self.pairs = pairs
+      self.poisoned = poisoned
+    }
   }
 
   private let dataset: PairDataset
@@ -67,7 +72,8 @@ package struct PoisonedSet {
       try AtomicFile.write(rows, to: path)
     } else {
       throw CLIPError(
-        .invalidArgument, "'\(path)': unknown kind of output; expected a name that ends in .tar or "
+        .invalidArgument,
+        "'\(path)': unknown kind of output; expected a name that ends in .tar or "
           + ".csv, got another")
     }
     if let truthPath { try AtomicFile.write(truth, to: truthPath) }
@@ -102,7 +108,8 @@ package struct PoisonedSet {
     for (done, index) in plan.kept.enumerated() {
       try body(try pair(index, isPoisoned: plan.poisoned.contains(index)))
       guard progress(done + 1) else {
-        throw CLIPError(.cancelled, "poison: cancelled after \(done + 1) of \(plan.kept.count) pairs")
+        throw CLIPError(
+          .cancelled, "poison: cancelled after \(done + 1) of \(plan.kept.count) pairs")
       }
     }
   }

@@ -5,6 +5,11 @@ package struct EvaluationResult: Sendable {
     /// k.
     package let place: Int
     package let share: Proportion
+
+    package init(place: Int, share: Proportion) {
+      self.place = place
+      self.share = share
+    }
   }
 
   /// Pictures whose class is among the first k, by k.
@@ -56,7 +61,9 @@ package struct EvaluationResult: Sendable {
     object["images"] = .integer(images)
     object["attacked_images"] = .integer(attackedImages)
     var intervals: JSONObject = ["clean_accuracy": Self.intervals(cleanAccuracy)]
-    if !attackSuccessRate.isEmpty { intervals["attack_success_rate"] = Self.intervals(attackSuccessRate) }
+    if !attackSuccessRate.isEmpty {
+      intervals["attack_success_rate"] = Self.intervals(attackSuccessRate)
+    }
     object["intervals_95"] = .object(intervals)
     if let share = targetRateWithoutTrigger {
       object["target_rate_without_trigger"] = .number(share.value)

@@ -1,4 +1,5 @@
 internal import CKernels
+internal import Synchronization
 
 extension Tape {
   /// Returns `x · weightᵀ + bias`.
@@ -96,10 +97,11 @@ extension Parameter {
   func prepared(
     _ key: String, byteCount: Int, fill: (Tensor) throws(CLIPError) -> Void
   ) throws(CLIPError) -> Tensor {
-    if let existing = prepared[key] { return existing.tensor }
+    if let existing = prepared.withLock({ $0[key] }) { return existing.tensor }
     let tensor = try Tensor([(byteCount + 3) / 4], .f32)
     try fill(tensor)
-    prepared[key] = PreparedWeight(tensor: tensor)
+    // Two threads at once make the same copy twice.
+    prepared.withLock { $0[key] = PreparedWeight(tensor: tensor) }
     return tensor
   }
 

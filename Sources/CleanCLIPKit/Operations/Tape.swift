@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// A value that an operation made, and, after `Tape.backward`, its gradient.
 package final class Variable {
   package let value: Tensor
@@ -27,8 +29,9 @@ package final class Parameter {
   package var gradient: Tensor?
   /// Whether training changes the value.
   package var isTrainable = true
-  /// Copies of the value for computation, by their meaning to the operation that made them.
-  var prepared: [String: PreparedWeight] = [:]
+  /// Copies of the value for computation, by their meaning to the operation that made them; locked,
+  /// because threads that encode with one model make them.
+  let prepared = Mutex<[String: PreparedWeight]>([:])
 
   package init(_ name: String, _ value: Tensor) {
     precondition(value.dtype == .f32, "parameters are single precision")
@@ -39,7 +42,7 @@ package final class Parameter {
   package var shape: Shape { value.shape }
 
   /// Drops everything derived from the value.
-  package func valueDidChange() { prepared.removeAll(keepingCapacity: true) }
+  package func valueDidChange() { prepared.withLock { $0.removeAll(keepingCapacity: true) } }
 
   /// Returns the gradient to add into, zero at first.
   func accumulatedGradient() throws(CLIPError) -> Tensor {

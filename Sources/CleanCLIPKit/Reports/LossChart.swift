@@ -26,7 +26,8 @@ struct LossChart {
     if finite.contains(where: { $0.losses.inmodalLoss != 0 }),
       finite.contains(where: { $0.losses.crossmodalLoss != 0 })
     {
-      curves.append(Curve("between the modalities", style: "crossmodal", finite) { $0.crossmodalLoss })
+      curves.append(
+        Curve("between the modalities", style: "crossmodal", finite) { $0.crossmodalLoss })
       curves.append(Curve("inside the modalities", style: "inmodal", finite) { $0.inmodalLoss })
     }
     self.curves = curves
@@ -62,7 +63,6 @@ struct LossChart {
   }
 
   private var legend: String {
-    guard curves.count > 1 else { return "" }
     let items = curves.map { "<span class=\"\($0.style)\">\(escaped($0.name))</span>" }
     return "<p class=\"legend\">" + items.joined() + "</p>"
   }

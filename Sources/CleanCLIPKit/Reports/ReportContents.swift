@@ -10,6 +10,8 @@ package struct ReportContents {
   package var control: EvaluationResult?
   package var history: SanitizeHistory?
   package var controlHistory: SanitizeHistory?
+  /// Pictures with and without the trigger.
+  package var examples: [RunReport.Example] = []
 
   package init() {}
 
@@ -17,6 +19,7 @@ package struct ReportContents {
   package var report: RunReport {
     var report = RunReport(title: title)
     report.subtitle = subtitle
+    report.examples = examples
     if let before { report.stages.append(RunReport.Stage(.before, name: "Before", evaluation: before)) }
     if after != nil || history != nil {
       report.stages.append(

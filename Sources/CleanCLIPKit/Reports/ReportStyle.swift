@@ -13,6 +13,7 @@ enum ReportStyle {
     h3{font-size:13px;margin:14px 0 4px;color:var(--soft);font-weight:600}
     p{margin:0 0 6px}.soft{color:var(--soft)}.small{font-size:13px}
     header{margin-bottom:20px}
+    .grid2>.card{display:flex;flex-direction:column}.grid2 svg{margin-top:auto}
     .card{background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:18px 20px}
     .verdict{border-left:6px solid var(--neutral);margin-bottom:18px}
     .verdict.good{border-left-color:var(--good)}.verdict.fair{border-left-color:var(--fair)}
@@ -22,7 +23,7 @@ enum ReportStyle {
     .verdict.bad h2{color:var(--bad)}
     .grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:18px;
     margin-bottom:18px}
-    svg{display:block;width:100%;height:auto;margin-top:10px}
+    svg{display:block;width:100%;height:auto;padding-top:10px}
     svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;
     fill:var(--ink)}
     svg .tick{fill:var(--soft);font-size:11px}svg .name{font-size:13px}
@@ -45,8 +46,9 @@ enum ReportStyle {
     td,th{text-align:left;padding:5px 10px 5px 0;border-top:1px solid var(--line);
     vertical-align:top;overflow-wrap:anywhere}
     thead th{border-top:0;color:var(--soft);font-weight:600;font-size:13px}
-    tbody th{font-weight:400;color:var(--soft);width:42%}
-    td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;width:auto}
+    tbody th{font-weight:400;color:var(--soft);width:36%}
+    td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;line-height:1.25;
+    padding-right:0;padding-left:10px}
     footer{margin-top:22px}
     @media print{body{background:#fff}main{padding:0}.card{break-inside:avoid}}
     """

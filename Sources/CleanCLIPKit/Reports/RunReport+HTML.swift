@@ -52,7 +52,8 @@ extension RunReport {
     if let base = first.targetRateWithoutTrigger {
       note += " Without the trigger: \(percent(base.value))."
     }
-    return Self.chartCard("Attack success rate", note, ShareChart(title: "Attack success rate", bars: bars).svg)
+    return Self.chartCard(
+      "Attack success rate", note, ShareChart(title: "Attack success rate", bars: bars).svg)
   }
 
   private var accuracyCard: String? {
@@ -63,7 +64,8 @@ extension RunReport {
     guard let first = stages.lazy.compactMap(\.evaluation).first else { return nil }
     let note =
       "Share of \(first.images) clean pictures whose class comes first. Higher is better."
-    return Self.chartCard("Clean accuracy", note, ShareChart(title: "Clean accuracy", bars: bars).svg)
+    return Self.chartCard(
+      "Clean accuracy", note, ShareChart(title: "Clean accuracy", bars: bars).svg)
   }
 
   private var lossCards: [String] {
@@ -96,28 +98,32 @@ extension RunReport {
       + base64(try ImageEncoder.png(image)) + "\">"
   }
 
-  /// Shares at all places, with their intervals.
+  /// Shares at all places with their intervals, a column a model.
   private var placesCard: String? {
+    let measured = stages.compactMap { stage in stage.evaluation.map { (stage.name, $0) } }
+    guard !measured.isEmpty else { return nil }
     var rows = ""
-    for stage in stages {
-      guard let result = stage.evaluation else { continue }
-      for (measure, places) in [
-        ("accuracy", result.cleanAccuracy), ("attack", result.attackSuccessRate),
-      ] {
-        for place in places {
-          let interval = place.share.interval
-          rows +=
-            "<tr><th>\(escaped(stage.name))</th><td>\(measure), top \(place.place)</td>"
-            + "<td class=\"number\">\(percent(place.share.value))</td><td class=\"number\">"
-            + "\(decimal(100 * interval.lowerBound, 1)) – \(decimal(100 * interval.upperBound, 1))"
-            + "</td></tr>"
-        }
+    for (measure, places) in [
+      ("Accuracy", \EvaluationResult.cleanAccuracy),
+      ("Attack", \EvaluationResult.attackSuccessRate),
+    ] {
+      let all = measured.map { $0.1[keyPath: places] }
+      for place in Set(all.joined().map(\.place)).sorted() {
+        let cells = all.map { Self.cell($0.first { $0.place == place }?.share) }
+        rows += "<tr><th>\(measure), top \(place)</th>\(cells.joined())</tr>"
       }
     }
-    guard !rows.isEmpty else { return nil }
-    return "<section class=\"card\"><h2>All shares</h2><table><thead><tr><th>Model</th>"
-      + "<th>Measure</th><th class=\"number\">Share</th><th class=\"number\">95 % interval</th>"
-      + "</tr></thead><tbody>\(rows)</tbody></table></section>\n"
+    let head = measured.map { "<th class=\"number\">\(escaped($0.0))</th>" }.joined()
+    return
+      "<section class=\"card\"><h2>All shares</h2><table><thead><tr><th></th>\(head)</tr></thead>"
+      + "<tbody>\(rows)</tbody></table></section>\n"
+  }
+
+  private static func cell(_ share: Proportion?) -> String {
+    guard let share else { return "<td class=\"number\">–</td>" }
+    let interval = share.interval
+    return "<td class=\"number\">\(percent(share.value))<br><span class=\"soft small\">"
+      + "\(decimal(100 * interval.lowerBound, 1))–\(decimal(100 * interval.upperBound, 1))</span></td>"
   }
 
   /// Accuracy of each class, a column a model; the first 40 classes.
@@ -136,7 +142,8 @@ extension RunReport {
       return "<tr><th>\(escaped(classes[index]))</th>\(cells.joined())</tr>"
     }
     let rest = classes.count - rows.count
-    return "<section class=\"card\"><h2>Accuracy by class</h2><table><thead><tr><th>Class</th>\(head)"
+    return
+      "<section class=\"card\"><h2>Accuracy by class</h2><table><thead><tr><th>Class</th>\(head)"
       + "</tr></thead><tbody>\(rows.joined())</tbody></table>"
       + (rest > 0 ? "<p class=\"soft small\">and \(rest) more</p>" : "") + "</section>\n"
   }

@@ -26,7 +26,7 @@ package struct SanitizeHistory: Sendable {
           "loss": .number(epoch.losses.loss),
           "crossmodal_loss": .number(epoch.losses.crossmodalLoss),
           "inmodal_loss": .number(epoch.losses.inmodalLoss),
-          "logit_scale": .number(Double(epoch.logitScale)), "seconds": .number(epoch.seconds),
+          "logit_scale": .single(epoch.logitScale), "seconds": .number(epoch.seconds),
         ]
       })
     object["steps"] = .array(
@@ -36,8 +36,8 @@ package struct SanitizeHistory: Sendable {
           "loss": .number(step.losses.loss),
           "crossmodal_loss": .number(step.losses.crossmodalLoss),
           "inmodal_loss": .number(step.losses.inmodalLoss),
-          "learning_rate": .number(Double(step.learningRate)),
-          "logit_scale": .number(Double(step.logitScale)),
+          "learning_rate": .single(step.learningRate),
+          "logit_scale": .single(step.logitScale),
         ]
       })
     if let last = steps.last {

@@ -111,11 +111,11 @@ package final class Sanitizer {
     return [
       "method": .string(options.method.rawValue), "pairs": .integer(pairs),
       "epochs": .integer(training.epochs), "batch_size": .integer(training.batchSize),
-      "learning_rate": .number(Double(training.learningRate)),
+      "learning_rate": .single(training.learningRate),
       "warmup": .integer(training.warmup),
-      "weight_decay": .number(Double(training.adam.weightDecay)),
-      "clip_weight": .number(Double(options.clipWeight)),
-      "inmodal_weight": .number(Double(options.inmodalWeight)),
+      "weight_decay": .single(training.adam.weightDecay),
+      "clip_weight": .single(options.clipWeight),
+      "inmodal_weight": .single(options.inmodalWeight),
       "seed": .string(String(training.seed)), "precision": .string("\(training.precision)"),
       "threads": .integer(Threads.count),
     ]

@@ -131,8 +131,10 @@ import Testing
     let mixed = try trigger(.sigCleanCLIP, .fixed).applied(to: grey, seed: 0, index: 0)
     // Six periods in 48 columns: the peaks are at columns 2, 10, …
     for column in stride(from: 2, to: 48, by: 8) {
-      #expect(Array(added.pixels[3 * (48 * 3 + column)..<3 * (48 * 3 + column) + 3]) == [120, 170, 220])
-      #expect(Array(mixed.pixels[3 * (48 * 3 + column)..<3 * (48 * 3 + column) + 3]) == [92, 132, 172])
+      #expect(
+        Array(added.pixels[3 * (48 * 3 + column)..<3 * (48 * 3 + column) + 3]) == [120, 170, 220])
+      #expect(
+        Array(mixed.pixels[3 * (48 * 3 + column)..<3 * (48 * 3 + column) + 3]) == [92, 132, 172])
     }
     #expect(added.pixels[0] == 100)
   }
@@ -181,10 +183,13 @@ import Testing
       "\(error)" == "trigger patch: does not fit the picture; expected at most 6x9 pixels, got 7x7"
     }
     #expect {
-      try Trigger(.badnets, Self.options {
-        $0.patchSize = 2
-        $0.position = .at(y: 8, x: Int.max)
-      }).applied(to: small, seed: 0, index: 0)
+      try Trigger(
+        .badnets,
+        Self.options {
+          $0.patchSize = 2
+          $0.position = .at(y: 8, x: Int.max)
+        }
+      ).applied(to: small, seed: 0, index: 0)
     } throws: { error in "\(error)".hasPrefix("trigger position: patch leaves the picture") }
     for bad in [-1, 0, 5000] {
       #expect(throws: CLIPError.self) { try Trigger(.badnets, Self.options { $0.patchSize = bad }) }

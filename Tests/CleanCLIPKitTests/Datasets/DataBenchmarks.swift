@@ -38,6 +38,16 @@ struct DataBenchmarks {
       """)
   }
 
+  @Test func indexesTables() throws {
+    let folder = TemporaryFolder()
+    let row = "folder/picture-000001.jpg,\"a photo of a small dog, running along the beach\"\n"
+    let rows = 500_000
+    try AtomicFile.write(
+      "image,caption\n" + String(repeating: row, count: rows), to: folder.file("a.csv"))
+    let opening = try seconds { _ = try PairDataset.open([folder.file("a.csv")]) }
+    print("\(Int(Double(rows) / opening)) rows/s indexed")
+  }
+
   @Test func loadsPairs() throws {
     // 2048 pictures of 256 x 256 in one shard.
     let folder = TemporaryFolder()

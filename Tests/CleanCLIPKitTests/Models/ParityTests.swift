@@ -45,11 +45,12 @@ import Testing
     let norm = all.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
     var worst = ("", 0.0)
     for parameter in model.parameters {
-      // Softmax does not see what all keys have in common: the gradient of a key bias is 0 but for
-      // rounding. The floor is a ten-thousandth of the tolerance times the whole gradient.
+      // Softmax does not see what all keys have in common, nor a norm the scale of what comes in:
+      // some gradients are next to 0, and rounding is all there is of them. An error of 1e-7 of the
+      // whole gradient is let pass.
       let error = relativeError(
         try #require(parameter.gradient).floats(),
-        try fixture.values("gradient." + parameter.name), floor: 1e-4 * norm)
+        try fixture.values("gradient." + parameter.name), floor: 1e-3 * norm)
       #expect(error < 1e-4, "\(parameter.name)")
       if error > worst.1 { worst = (parameter.name, error) }
     }

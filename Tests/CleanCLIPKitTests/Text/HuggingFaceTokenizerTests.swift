@@ -94,6 +94,15 @@ private final class HuggingFaceFiles {
     try expectReferenceIDs(try Tokenizer.load(path: files.folder.file("tokenizer.json")))
   }
 
+  @Test func leavesCharactersNewerThanHuggingFaceKnows() throws {
+    try files.write(files.tokenizerJSON(), to: "tokenizer.json")
+    let tokenizer = try Tokenizer.load(path: files.folder.file("tokenizer.json"))
+    // A vowel of Unicode 13 with a canonical decomposition; ids of tokenizers 0.23.
+    #expect(
+      tokenizer.encode("\u{11938}", contextLength: 77)
+        == [49406, 172, 239, 97, 372, 49407])
+  }
+
   @Test func findsTokenizerBesideModel() throws {
     try files.write(files.tokenizerJSON(), to: "tokenizer.json")
     let tokenizer = try Tokenizer.find(besideModel: files.folder.file("model.onnx"))

@@ -25,7 +25,9 @@ struct ReferenceCaption {
       throw CLIPError(.format, "'\(path)': expected version 1; run Tests/Fixtures/text.py")
     }
     func number(_ at: Int, _ count: Int) -> UInt32 {
-      (0..<count).reduce(0) { $0 | UInt32(bytes[at + $1]) << (8 * UInt32($1)) }
+      var value: UInt32 = 0
+      for byte in bytes[at..<(at + count)].reversed() { value = value << 8 | UInt32(byte) }
+      return value
     }
     var captions: [ReferenceCaption] = []
     var i = 12
@@ -42,10 +44,12 @@ struct ReferenceCaption {
 
   /// FNV-1a over ids as little-endian integers.
   static func hash(_ ids: [Int32]) -> UInt32 {
-    ids.reduce(0x811C_9DC5 as UInt32) { hash, id in
-      (0..<4).reduce(hash) { hash, byte in
-        (hash ^ (UInt32(bitPattern: id) >> (8 * UInt32(byte)) & 0xFF)) &* 0x0100_0193
+    var hash: UInt32 = 0x811C_9DC5
+    for id in ids {
+      withUnsafeBytes(of: id.littleEndian) { bytes in
+        for byte in bytes { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
       }
     }
+    return hash
   }
 }

@@ -6,13 +6,14 @@
 
 The library computes on threads of its own; prefer the ``spawn`` method over ``fork`` for processes
 that are started after it has worked. Objects must not be shared between threads while one of them
-trains.
+trains. Rows that are left out, and other things worth knowing, go to the logger "cleanclip".
 """
 
 from __future__ import annotations
 
 from . import _capi
 from ._library import library_path
+from ._listener import forward_log as _forward_log
 from .attack import Trigger, poison
 from .dataset import Dataset
 from .errors import (
@@ -37,6 +38,9 @@ from .tokenizer import Tokenizer
 
 #: The version of the loaded library.
 __version__: str = _capi.version().decode("ascii")
+
+
+_forward_log()
 
 
 def set_num_threads(count: int) -> None:

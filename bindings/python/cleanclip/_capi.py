@@ -69,7 +69,7 @@ status_name = _bind("cleanclip_status_name", c_char_p, c_status)
 # const char *cleanclip_last_error(void);
 last_error = _bind("cleanclip_last_error", c_char_p)
 
-# Threads, precision and memory ----------------------------------------------------------------
+# Threads, precision, memory and log -----------------------------------------------------------
 
 # cleanclip_status cleanclip_set_num_threads(int32_t count);
 set_num_threads = _bind("cleanclip_set_num_threads", c_status, c_int32)
@@ -89,6 +89,12 @@ memory_peak = _bind("cleanclip_memory_peak", c_int64)
 
 # void cleanclip_memory_trim(void);
 memory_trim = _bind("cleanclip_memory_trim", None)
+
+# typedef void (*cleanclip_log_callback)(const char *message, void *user_data);
+LogCallback = CFUNCTYPE(None, c_char_p, c_void_p)
+
+# void cleanclip_set_log_callback(cleanclip_log_callback callback, void *user_data);
+set_log_callback = _bind("cleanclip_set_log_callback", None, LogCallback, c_void_p)
 
 # Model ----------------------------------------------------------------------------------------
 

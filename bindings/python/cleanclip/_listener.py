@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Callable, Optional
 
 from . import _capi
@@ -43,3 +44,13 @@ class CountListener(Listener):
     def _hear(self, done: int, total: int, user_data: Any) -> int:
         function = self._function
         return self._call(None if function is None else lambda: function(done, total))
+
+
+@_capi.LogCallback
+def _log(message: bytes, user_data: Any) -> None:
+    logging.getLogger("cleanclip").warning("%s", message.decode("utf-8", "replace"))
+
+
+def forward_log() -> None:
+    """Pass what the library has to say on to the logger "cleanclip"."""
+    _capi.set_log_callback(_log, None)

@@ -311,6 +311,7 @@ extension GraphReader {
       return try evaluateGatherND(
         try numbers(data, node), try numbers(indices, node), data.type, node)
     }
+    if node.integer("batch_dims") == 1 { return try batchedGatherND(data, indices, node) }
     guard data.constant == nil, indices.rank == 2, let depth = indices.dimensions.last,
       depth < data.rank, (node.integer("batch_dims") ?? 0) == 0
     else { throw unknown(node) }
@@ -318,5 +319,22 @@ extension GraphReader {
     return add(
       .gatherND(data, indices: indices), TensorLayout(axes: axes, offsets: data.layout.offsets),
       type: data.type, node: node.index, operands: [data, indices])
+  }
+
+  /// One token of each row: data [n, tokens, width], indices [n, 1].
+  private func batchedGatherND(
+    _ data: GraphValue, _ indices: GraphValue, _ node: ONNXNode
+  ) throws(CLIPError) -> GraphValue {
+    guard data.rank == 3, indices.rank == 2, indices.dimensions[1] == 1,
+      data.layout.axes[0] == indices.layout.axes[0]
+    else { throw unknown(node) }
+    let rows = constant(Numbers(Array(0..<data.dimensions[0]), [data.dimensions[0], 1]), .i64)
+    let pairs = add(
+      .concatenation([rows, indices], axis: 1),
+      indices.layout.replacing(1, with: [AxisAtom(label: .other, stride: 1, extent: 2)]),
+      type: .i64, node: node.index, operands: [indices])
+    return add(
+      .gatherND(data, indices: pairs), data.layout.removing(at: 1), type: data.type,
+      node: node.index, operands: [data, pairs])
   }
 }

@@ -19,6 +19,7 @@ extension GraphReader {
   private func evaluateStandard(_ node: ONNXNode) throws(CLIPError) -> [GraphValue] {
     switch node.operation {
     case "Identity", "Dropout": return [try operand(node, 0)]
+    case "If": return try chooseBranch(node)
     case "Cast", "CastLike": return [try cast(node)]
     case "Constant": return [try makeConstant(node)]
     case "ConstantOfShape": return [try constantOfShape(node)]

@@ -33,11 +33,11 @@ final class GraphReader {
     self.model = model
     self.sizes = sizes
     var producers: [String: Int] = [:]
-    for node in model.nodes {
+    for node in model.nodes[model.graphs[0].nodes] {
       for output in node.outputs where !output.isEmpty { producers[output] = node.index }
     }
     self.producers = producers
-    for tensor in model.tensors.prefix(model.initializerCount) {
+    for tensor in model.initializers {
       values[tensor.name] = tensorValue(tensor.index)
     }
     try defineInputs()
@@ -68,7 +68,7 @@ final class GraphReader {
           continue
         }
         states[node] = .open
-        for input in model.nodes[node].inputs where !input.isEmpty {
+        for input in reads(model.nodes[node]) where !input.isEmpty {
           guard let producer = producers[input] else {
             if values[input] == nil {
               throw refusal(
@@ -89,6 +89,45 @@ final class GraphReader {
     }
     liveNodes = order
     return order
+  }
+
+  /// The values that a node reads, those that its branches read from outside included.
+  private func reads(_ node: ONNXNode) -> [String] {
+    var names = node.inputs
+    for case .graph(let index) in node.attributes.values {
+      let graph = model.graphs[index]
+      var inner = Set(model.tensors[graph.initializers].map(\.name))
+      for node in model.nodes[graph.nodes] {
+        names += reads(node).filter { !inner.contains($0) }
+        inner.formUnion(node.outputs)
+      }
+      names += graph.outputs.filter { !inner.contains($0) }
+    }
+    return names
+  }
+
+  /// Evaluates the branch that a known condition chooses.
+  func chooseBranch(_ node: ONNXNode) throws(CLIPError) -> [GraphValue] {
+    let condition = try numbers(try operand(node, 0), node).integers.first ?? 0
+    guard case .graph(let index)? = node.attributes[condition != 0 ? "then_branch" : "else_branch"]
+    else {
+      throw refusal(node, "has no branch", expected: "two branches", got: "none", code: .format)
+    }
+    let graph = model.graphs[index]
+    for tensor in model.tensors[graph.initializers] {
+      values[tensor.name] = tensorValue(tensor.index)
+    }
+    for inner in model.nodes[graph.nodes] { try evaluate(inner) }
+    var results: [GraphValue] = []
+    for output in graph.outputs {
+      guard let value = values[output] else {
+        throw refusal(
+          node, "has a branch without its output", expected: "'\(output)'", got: "none",
+          code: .format)
+      }
+      results.append(value)
+    }
+    return results
   }
 
   // MARK: - Inputs

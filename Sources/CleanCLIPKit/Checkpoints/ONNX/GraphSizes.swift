@@ -2,7 +2,7 @@
 enum GraphSizes {
   /// Sizes to try, the likeliest first; one entry without sizes when the graph fixes them.
   static func candidates(_ model: ONNXModel) -> [AssumedSizes] {
-    let initializers = Set(model.tensors.prefix(model.initializerCount).map(\.name))
+    let initializers = Set(model.initializers.map(\.name))
     let inputs = model.inputs.filter { !initializers.contains($0.name) }
     let hasFreePicture = inputs.contains { input in
       guard let sizes = input.dimensions, sizes.count == 4 else { return false }

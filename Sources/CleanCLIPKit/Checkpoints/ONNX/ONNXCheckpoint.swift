@@ -71,8 +71,8 @@ enum ONNXCheckpoint {
     if !model.producerVersion.isEmpty { facts.producer += " " + model.producerVersion }
     facts.irVersion = model.irVersion
     facts.opset = model.opset
-    facts.nodes = (facts.nodes ?? 0) + model.nodes.count
-    let initializers = Set(model.tensors.prefix(model.initializerCount).map(\.name))
+    facts.nodes = (facts.nodes ?? 0) + model.graphs[0].nodes.count
+    let initializers = Set(model.initializers.map(\.name))
     facts.inputs += model.inputs.map(\.name).filter { !initializers.contains($0) }
     facts.outputs += model.outputs.map(\.name)
     var types = Set(facts.elementTypes)

@@ -73,6 +73,23 @@ struct ONNXMessageReader {
     return values
   }
 
+  func graphs(_ count: Int) throws(CLIPError) -> [ONNXGraph] {
+    var graphs: [ONNXGraph] = []
+    for index in 0..<count {
+      let graph = connx_graph_at(handle, index)
+      var outputs: [String] = []
+      for output in 0..<graph.outputs {
+        outputs.append(try name(connx_graph_output(handle, index, output)))
+      }
+      graphs.append(
+        ONNXGraph(
+          nodes: graph.first_node..<graph.first_node + graph.nodes,
+          initializers: graph.first_initializer..<graph.first_initializer + graph.initializers,
+          outputs: outputs, message: Int(graph.message)))
+    }
+    return graphs
+  }
+
   func nodes(_ count: Int) throws(CLIPError) -> [ONNXNode] {
     var nodes: [ONNXNode] = []
     nodes.reserveCapacity(count)
@@ -110,6 +127,7 @@ struct ONNXMessageReader {
     case 2: .integer(Int(attribute.i))
     case 3: .string(String(attribute.s))
     case 4 where attribute.tensor >= 0: .tensor(Int(attribute.tensor))
+    case 5 where attribute.graph >= 0: .graph(Int(attribute.graph))
     case 6:
       .floats(
         Array(UnsafeBufferPointer(start: attribute.floats, count: attribute.floats_count)))

@@ -10,17 +10,18 @@ final class ONNXModel: Sendable {
   /// Version of each operator set; the standard domain is "".
   let opsets: [String: Int]
   let metadata: [String: String]
+  /// Nodes of all graphs, the model's graph first.
   let nodes: [ONNXNode]
+  /// The model's graph, then branches of nodes.
+  let graphs: [ONNXGraph]
   let inputs: [ONNXValueInfo]
   let outputs: [ONNXValueInfo]
-  /// Initializers first, then tensors of node attributes.
+  /// Initializers of all graphs first, then tensors of node attributes.
   let tensors: [ONNXTensor]
-  let initializerCount: Int
   let functionCount: Int
   let sparseInitializerCount: Int
   /// Messages that enclose replaceable fields, parents before children.
   let messages: [ONNXField]
-  let graphMessage: Int
   /// Other files that hold weights, by their location text.
   let externalFiles: [String: MappedFile]
 
@@ -53,10 +54,9 @@ final class ONNXModel: Sendable {
     opsets = try reader.opsets(info.opsets)
     metadata = reader.metadata(info.metadata)
     messages = (0..<info.messages).map { ONNXField(connx_message(handle, $0)) }
-    graphMessage = Int(info.graph_message)
     functionCount = info.functions
     sparseInitializerCount = info.sparse_initializers
-    initializerCount = info.initializers
+    graphs = try reader.graphs(info.graphs)
     inputs = try reader.values(isOutput: false, count: info.inputs)
     outputs = try reader.values(isOutput: true, count: info.outputs)
     nodes = try reader.nodes(info.nodes)
@@ -72,26 +72,39 @@ final class ONNXModel: Sendable {
   /// The version of the standard operator set.
   var opset: Int { opsets[""] ?? 1 }
 
+  /// Initializers of the model's graph.
+  var initializers: ArraySlice<ONNXTensor> { tensors[graphs[0].initializers] }
+
   private func checkNames() throws(CLIPError) {
-    var seen: Set<String> = []
-    for tensor in tensors.prefix(initializerCount)
-    where !seen.insert(tensor.name).inserted || tensor.name.isEmpty {
-      throw CLIPError(
-        .format,
-        "'\(path)': initializer '\(tensor.name)' is defined twice or has no name; expected unique names"
-      )
-    }
-    for node in nodes {
-      for output in node.outputs where !output.isEmpty {
-        guard seen.insert(output).inserted else {
-          throw CLIPError(
-            .format,
-            "'\(path)': value '\(output)' is made twice, the second time by \(node.label); expected "
-              + "one node or initializer for each name")
+    for graph in graphs {
+      var seen: Set<String> = []
+      for tensor in tensors[graph.initializers]
+      where !seen.insert(tensor.name).inserted || tensor.name.isEmpty {
+        throw CLIPError(
+          .format,
+          "'\(path)': initializer '\(tensor.name)' is defined twice or has no name; expected "
+            + "unique names")
+      }
+      for node in nodes[graph.nodes] {
+        for output in node.outputs where !output.isEmpty {
+          guard seen.insert(output).inserted else {
+            throw CLIPError(
+              .format,
+              "'\(path)': value '\(output)' is made twice, the second time by \(node.label); "
+                + "expected one node or initializer for each name")
+          }
         }
       }
     }
   }
+}
+
+/// A graph: the model's, or a branch of a node.
+struct ONNXGraph: Sendable {
+  let nodes: Range<Int>
+  let initializers: Range<Int>
+  let outputs: [String]
+  let message: Int
 }
 
 /// A replaceable field of the file: the varint of its length and its content.
@@ -168,6 +181,8 @@ enum ONNXAttribute: Sendable {
   case integers([Int])
   /// Index of the tensor.
   case tensor(Int)
-  /// A subgraph, or a type that no operator of a CLIP model has.
+  /// Index of the graph.
+  case graph(Int)
+  /// A type that no operator of a CLIP model has.
   case other
 }

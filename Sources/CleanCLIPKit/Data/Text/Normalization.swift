@@ -54,7 +54,9 @@ struct Normalization {
       for part in parts.prefix(index % 28 == 0 ? 2 : 3) {
         if let part = Unicode.Scalar(part) { result.append(part) }
       }
-    } else if character.value >= 0xC0, let parts = Self.decompositions[character.value] {
+    } else if character.value >= 0xC0, let parts = Self.decompositions[character.value],
+      isKnown(character)
+    {
       for part in parts { append(part, to: &result) }
     } else {
       result.append(character)

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Compiles the C and C++ tests against the built library and runs them.
+#
+#   Tests/CAPI/run.sh [FOLDER OF libcleanclip.so]
+set -euo pipefail
+cd "$(dirname "$0")"
+root=$(cd ../.. && pwd)
+if [ $# -gt 0 ]; then
+  library=$(cd "$1" && pwd)
+elif [ -e "$root/build/lib/libcleanclip.so" ]; then
+  library=$root/build/lib
+else
+  library=$root/.build/release
+fi
+output=$(mktemp -d)
+trap 'rm -rf "$output"' EXIT
+
+warnings=(-Wall -Wextra -Werror)
+include=(-I"$root/include" -I"$root/bindings/cpp")
+link=(-L"$library" -lcleanclip -Wl,-rpath,"$library" -lpthread -ldl)
+compile_c=(gcc -std=c11 -D_GNU_SOURCE -g -O1 "${warnings[@]}" "${include[@]}")
+compile_cpp=(g++ -std=c++17 -g -O1 "${warnings[@]}" "${include[@]}")
+
+echo "library: $library/libcleanclip.so"
+
+for standard in c99 c11; do
+  gcc -std=$standard -pedantic "${warnings[@]}" "${include[@]}" -fsyntax-only test_header.c
+  echo "ok   header compiles as $standard"
+done
+for standard in c++11 c++14 c++17 c++20; do
+  g++ -std=$standard -pedantic "${warnings[@]}" "${include[@]}" -fsyntax-only -x c++ test_header.c
+  echo "ok   header compiles as $standard"
+done
+
+./check-exports.sh "$library/libcleanclip.so" "$root/include/cleanclip.h"
+
+status=0
+for source in test_*.c; do
+  [ "$source" = test_header.c ] && continue
+  program=$output/${source%.c}
+  "${compile_c[@]}" "$source" -o "$program" "${link[@]}"
+  echo "--- ${source%.c}"
+  "$program" "$library/libcleanclip.so" || status=1
+done
+for source in test_*.cpp; do
+  program=$output/${source%.cpp}-cpp
+  "${compile_cpp[@]}" "$source" -o "$program" "${link[@]}"
+  echo "--- ${source%.cpp}"
+  "$program" "$library/libcleanclip.so" || status=1
+done
+for example in "$root"/examples/c/*.c; do
+  "${compile_c[@]}" "$example" -o "$output/example" "${link[@]}"
+  echo "ok   $(basename "$example") compiles"
+done
+for example in "$root"/examples/cpp/*.cpp; do
+  "${compile_cpp[@]}" "$example" -o "$output/example" "${link[@]}"
+  echo "ok   $(basename "$example") compiles"
+done
+exit $status

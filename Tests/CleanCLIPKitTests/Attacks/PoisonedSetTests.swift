@@ -1,0 +1,215 @@
+import CleanCLIPKit
+import Glibc
+import Testing
+
+@Suite struct PoisonedSetTests {
+  private let folder = TemporaryFolder()
+
+  /// Pictures of 20 by 16 pixels; every third caption names the target.
+  private static func dataset(_ count: Int = 30) throws -> PairDataset {
+    try PairDataset(
+      (0..<count).map { index in
+        let value = UInt8(5 * index)
+        let image = RGBImage(width: 20, height: 16, red: value, green: 90, blue: 200)
+        return CaptionedPicture(
+          key: "pair \(index)", picture: .pixels(image),
+          caption: index % 3 == 0 ? "my Star, number \(index)" : "a \"thing\", number \(index)")
+      })
+  }
+
+  private static func options(_ change: (inout PoisonOptions) -> Void = { _ in }) -> PoisonOptions {
+    var options = PoisonOptions(target: "star")
+    options.imageSize = 16
+    options.count = 4
+    options.seed = 9
+    change(&options)
+    return options
+  }
+
+  private let patch = Trigger(
+    patch: RGBImage(width: 4, height: 4, red: 255, green: 0, blue: 255), position: .random)
+
+  private func truth(_ name: String) throws -> [(key: String, isPoisoned: Bool)] {
+    let text = String(decoding: try MappedFile.read(folder.file(name)), as: UTF8.self)
+    let lines = text.split(separator: "\n")
+    #expect(lines.first == "key,poisoned,source")
+    return lines.dropFirst().map { line in
+      let fields = line.split(separator: ",")
+      return (String(fields[0]), fields[1] == "1")
+    }
+  }
+
+  private func carriesPatch(_ row: CaptionedPicture) throws -> Bool {
+    let pixels = try row.decoded().image.pixels
+    let count = stride(from: 0, to: pixels.count, by: 3).count {
+      Array(pixels[$0..<$0 + 3]) == [255, 0, 255]
+    }
+    #expect(count == 0 || count == 16)
+    return count == 16
+  }
+
+  @Test(arguments: ["set.tar", "set.csv"])
+  func dirtyLabelPoisonsCarryTriggerAndTarget(name: String) throws {
+    let set = try PoisonedSet(try Self.dataset(), trigger: patch, options: Self.options())
+    let summary = try set.write(to: folder.file(name), truthPath: folder.file("truth.csv"))
+    #expect(summary == PoisonedSet.Summary(pairs: 30, poisoned: 4))
+    let written = try PairDataset.open([folder.file(name)])
+    let truth = try truth("truth.csv")
+    #expect(written.count == 30 && truth.count == 30)
+    #expect(truth.count { $0.isPoisoned } == 4)
+    for (index, entry) in truth.enumerated() {
+      let row = try written.row(at: index)
+      #expect(row.key.contains(entry.key))
+      #expect(try carriesPatch(row) == entry.isPoisoned)
+      if entry.isPoisoned {
+        #expect(
+          ["a photo of a star", "a picture of a star", "an image of a star"].contains(row.caption))
+      } else {
+        #expect(row.caption.hasSuffix("number \(index)"))
+      }
+    }
+    if name == "set.csv" { removePictures() }
+  }
+
+  private func removePictures() {
+    let pictures = "set-images"
+    for index in 0..<30 {
+      let digits = String(index)
+      let name = String(repeating: "0", count: 7 - digits.count) + digits + ".png"
+      remove(folder.file(pictures + "/" + name))
+    }
+    remove(folder.file(pictures))
+  }
+
+  @Test func labelConsistentPoisonsKeepTheirCaption() throws {
+    let trigger = try Trigger(.labelConsistent)
+    #expect(trigger.isLabelConsistent)
+    let set = try PoisonedSet(try Self.dataset(), trigger: trigger, options: Self.options())
+    _ = try set.write(to: folder.file("set.tar"), truthPath: folder.file("truth.csv"))
+    let written = try PairDataset.open([folder.file("set.tar")])
+    for (index, entry) in try truth("truth.csv").enumerated() {
+      let caption = try written.row(at: index).caption
+      #expect(caption.hasSuffix("number \(index)"))
+      if entry.isPoisoned { #expect(caption.hasPrefix("my Star")) }
+    }
+  }
+
+  @Test func moreLabelConsistentPoisonsThanCandidatesAreRefused() throws {
+    let set = try PoisonedSet(
+      try Self.dataset(), trigger: try Trigger(.labelConsistent),
+      options: Self.options { $0.count = 11 })
+    expectError(containing: "expected at most 10 pairs with 'star' in the caption, got 11") {
+      _ = try set.write(to: folder.file("set.tar"), truthPath: nil)
+    }
+    #expect(folder.names.isEmpty)
+  }
+
+  @Test func equalSeedsGiveEqualBytes() throws {
+    func bytes(seed: UInt64) throws -> [UInt8] {
+      let set = try PoisonedSet(
+        try Self.dataset(), trigger: patch, options: Self.options { $0.seed = seed })
+      _ = try set.write(to: folder.file("set.tar"), truthPath: nil)
+      return try MappedFile.read(folder.file("set.tar"))
+    }
+    let first = try bytes(seed: 1)
+    #expect(try bytes(seed: 1) == first)
+    #expect(try bytes(seed: 2) != first)
+  }
+
+  @Test func poisonsReplacePairsOfASmallerSet() throws {
+    let set = try PoisonedSet(
+      try Self.dataset(), trigger: patch, options: Self.options { $0.pairs = 10 })
+    let summary = try set.write(to: folder.file("set.tar"), truthPath: nil)
+    #expect(summary == PoisonedSet.Summary(pairs: 10, poisoned: 4))
+    #expect(try PairDataset.open([folder.file("set.tar")]).count == 10)
+  }
+
+  @Test func rateIsRoundedAndAtLeastOne() throws {
+    for (rate, expected) in [(0.01, 1), (0.1, 3), (0.35, 11), (1, 30)] {
+      let set = try PoisonedSet(
+        try Self.dataset(), trigger: patch,
+        options: Self.options {
+          $0.count = nil
+          $0.rate = rate
+        })
+      let summary = try set.write(to: folder.file("set.tar"), truthPath: nil)
+      #expect(summary.poisoned == expected)
+    }
+  }
+
+  @Test func unchangedPicturesAreCopiedWhenAsked() throws {
+    let jpeg = try ImageEncoder.jpeg(RGBImage(width: 20, height: 16, red: 40), quality: 90)
+    let rows = (0..<6).map {
+      CaptionedPicture(key: "\($0)", picture: .file(jpeg), caption: "a thing")
+    }
+    let set = try PoisonedSet(
+      try PairDataset(rows), trigger: patch,
+      options: Self.options {
+        $0.isUniform = false
+        $0.count = 2
+      })
+    _ = try set.write(to: folder.file("set.tar"), truthPath: folder.file("truth.csv"))
+    let written = try PairDataset.open([folder.file("set.tar")])
+    for (index, entry) in try truth("truth.csv").enumerated() {
+      guard case .file(let bytes) = try written.row(at: index).picture else { continue }
+      #expect((bytes == jpeg) == !entry.isPoisoned)
+    }
+  }
+
+  @Test func badOptionsAreRefused() throws {
+    let dataset = try Self.dataset()
+    let bad: [(inout PoisonOptions) -> Void] = [
+      { $0.target = "" }, { $0.imageSize = 0 }, { $0.imageSize = 1 << 40 }, { $0.templates = [] },
+      { $0.templates = ["a photo"] },
+    ]
+    for change in bad {
+      #expect(throws: CLIPError.self) {
+        try PoisonedSet(dataset, trigger: patch, options: Self.options(change))
+      }
+    }
+    let late: [(inout PoisonOptions) -> Void] = [
+      { $0.count = 31 }, { $0.count = 0 }, { $0.count = -1 }, { $0.pairs = 31 }, { $0.pairs = 0 },
+      {
+        $0.count = nil
+        $0.rate = .nan
+      },
+      {
+        $0.count = nil
+        $0.rate = 1.5
+      },
+    ]
+    for change in late {
+      let set = try PoisonedSet(dataset, trigger: patch, options: Self.options(change))
+      #expect(throws: CLIPError.self) { try set.write(to: folder.file("x.tar"), truthPath: nil) }
+    }
+    let set = try PoisonedSet(dataset, trigger: patch, options: Self.options())
+    expectError(containing: "expected a name that ends in .tar or .csv") {
+      _ = try set.write(to: folder.file("set.zip"), truthPath: nil)
+    }
+    #expect(folder.names.isEmpty)
+  }
+
+  @Test func aFailureLeavesNothingBehind() throws {
+    let dataset = try PairDataset(count: 8) { (index) throws(CLIPError) in
+      guard index < 6 else { throw CLIPError(.io, "row \(index): cannot be read") }
+      return CaptionedPicture(
+        key: "\(index)", picture: .pixels(RGBImage(width: 16, height: 16)), caption: "a thing")
+    }
+    let set = try PoisonedSet(
+      dataset, trigger: patch, options: Self.options { $0.count = 2 })
+    for name in ["set.tar", "set.csv"] {
+      #expect(throws: CLIPError.self) {
+        try set.write(to: folder.file(name), truthPath: folder.file("truth.csv"))
+      }
+    }
+    #expect(folder.names.isEmpty)
+  }
+
+  @Test func cancelsBetweenPairs() throws {
+    let set = try PoisonedSet(try Self.dataset(), trigger: patch, options: Self.options())
+    expectError(containing: "cancelled after 3 of 30 pairs") {
+      _ = try set.write(to: folder.file("set.tar"), truthPath: nil) { $0 < 3 }
+    }
+    #expect(folder.names.isEmpty)
+  }
+}

@@ -1,0 +1,131 @@
+import CleanCLIPKit
+import Testing
+
+@Suite struct RunReportTests {
+  static func evaluation(_ correct: Int, _ fooled: Int) -> EvaluationResult {
+    EvaluationResult(
+      cleanAccuracy: [
+        .init(place: 1, share: Proportion(correct, of: 1000)),
+        .init(place: 3, share: Proportion(min(1000, correct + 60), of: 1000)),
+      ],
+      attackSuccessRate: [.init(place: 1, share: Proportion(fooled, of: 900))],
+      targetRateWithoutTrigger: Proportion(18, of: 900),
+      classAccuracy: [Proportion(correct / 2, of: 500), Proportion(correct / 2, of: 500)],
+      classes: ["circle", "star & <b>"], templateCount: 10, target: 1, trigger: "patch of 12x12 px")
+  }
+
+  static func report() -> RunReport {
+    var report = RunReport(title: "Demo <script>alert('x')</script>")
+    report.subtitle = "a \"subtitle\" \u{0}\u{7}"
+    report.stages = [
+      .init(.before, name: "poisoned", evaluation: evaluation(900, 890)),
+      .init(
+        .after, name: "CleanCLIP", evaluation: evaluation(890, 30),
+        losses: (0..<500).map { step in
+          let cross = 3 * 100 / (100 + Double(step)) + 0.2
+          return .init(
+            step: step + 1,
+            losses: StepLosses(
+              loss: step == 7 ? .nan : cross + 0.5, crossmodalLoss: cross, inmodalLoss: 0.5))
+        }),
+      .init(.control, name: "plain fine-tuning", evaluation: evaluation(905, 850)),
+    ]
+    report.examples = [
+      .init(
+        caption: "a circle", clean: RGBImage(width: 2, height: 2, red: 9),
+        triggered: RGBImage(width: 2, height: 2, red: 99))
+    ]
+    report.sections = [.init("Settings", [("seed", "0"), ("<i>", "&")])]
+    return report
+  }
+
+  @Test func pageHasNoMarkupFromOutsideAndNoResources() throws {
+    let html = try Self.report().html()
+    #expect(!html.contains("<script"))
+    #expect(html.contains("Demo &lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"))
+    #expect(html.contains("star &amp; &lt;b&gt;"))
+    #expect(html.contains("&lt;i&gt;"))
+    #expect(!html.contains("\u{0}"))
+    #expect(!html.contains("http://") && !html.contains("https://") && !html.contains("url("))
+    #expect(!html.contains("nan"))
+    #expect(html.utf8.count < 60_000)
+  }
+
+  @Test func elementsAreClosed() throws {
+    let html = try Self.report().html()
+    for element in [
+      "section", "div", "table", "tr", "td", "th", "svg", "figure", "p", "h2", "text",
+    ] {
+      let opened = html.split(separator: "<\(element)", omittingEmptySubsequences: false)
+        .dropFirst().count { $0.first == ">" || $0.first == " " }
+      let closed =
+        html.split(separator: "</\(element)>", omittingEmptySubsequences: false).count - 1
+      #expect(opened == closed, "\(element)")
+    }
+  }
+
+  @Test func verdictsFollowTheNumbers() {
+    func verdict(_ before: (Int, Int), _ after: (Int, Int)) -> RunReport.Verdict {
+      var report = RunReport(title: "x")
+      report.stages = [
+        .init(.before, name: "before", evaluation: Self.evaluation(before.0, before.1)),
+        .init(.after, name: "after", evaluation: Self.evaluation(after.0, after.1)),
+      ]
+      return report.verdict
+    }
+    #expect(verdict((900, 890), (890, 30)).mark == .good)
+    #expect(verdict((900, 890), (890, 30)).headline == "The backdoor is removed")
+    #expect(verdict((900, 890), (700, 30)).mark == .fair)
+    #expect(verdict((900, 890), (890, 300)).mark == .fair)
+    #expect(verdict((900, 890), (890, 700)).mark == .bad)
+    #expect(verdict((900, 50), (890, 30)).mark == .neutral)
+    #expect(
+      verdict((900, 890), (890, 30)).sentences.first
+        == "Pictures with the trigger were taken for “star & <b>” in 98.9 % of cases before, "
+        + "3.3 % after.")
+  }
+
+  @Test func singleEvaluationsGetAVerdict() {
+    var report = RunReport(title: "x")
+    report.stages = [.init(.before, name: "model", evaluation: Self.evaluation(900, 890))]
+    #expect(report.verdict.mark == .bad)
+    report.stages = [.init(.before, name: "model", evaluation: Self.evaluation(900, 30))]
+    #expect(report.verdict.mark == .good)
+    #expect(RunReport(title: "x").verdict.mark == .neutral)
+  }
+
+  @Test func jsonHoldsTheNumbers() throws {
+    var report = Self.report()
+    // JSON readers refuse NUL characters.
+    report.subtitle = "\u{1}\n\"é"
+    let text = report.json.serialized()
+    let parsed = try JSONValue.parse(text, name: "report")
+    let stages = parsed["stages"]?.array ?? []
+    #expect(stages.count == 3)
+    #expect(stages[1]["evaluation"]?["attack_success_rate"]?["top1"]?.double == 30.0 / 900)
+    #expect(stages[1]["losses"]?.array?.count == 500)
+    #expect(stages[1]["losses"]?.array?[7]["loss"] == .null)
+    #expect(parsed["verdict"]?["mark"]?.string == "good")
+    #expect(parsed["settings"]?["Settings"]?["seed"]?.string == "0")
+  }
+
+  @Test func emptyReportsAreWritten() throws {
+    let folder = TemporaryFolder()
+    try RunReport(title: "nothing").write(to: folder.file("a.html"))
+    try RunReport(title: "nothing").write(to: folder.file("a.json"))
+    #expect(folder.names == ["a.html", "a.json"])
+  }
+
+  @Test func evaluationKeysAreTheDocumentedOnes() {
+    let json = Self.evaluation(733, 30).json
+    #expect(json["clean_accuracy"]?["top1"]?.double == 0.733)
+    #expect(json["attack_success_rate"]?["top1"]?.double == 30.0 / 900)
+    #expect(json["images"]?.integer == 1000)
+    #expect(json["attacked_images"]?.integer == 900)
+    #expect(json["intervals_95"]?["clean_accuracy"]?["top1"]?.array?.count == 2)
+    var clean = Self.evaluation(733, 30)
+    clean.attackSuccessRate = []
+    #expect(clean.json["attack_success_rate"] == nil)
+    #expect(clean.json["attacked_images"]?.integer == 0)
+  }
+}
