@@ -19,7 +19,8 @@ struct CheckDataCommand: ParsableCommand {
   var trusted: String?
 
   @Option(
-    name: .long, help: "Features of the pictures by MODEL, not normalised, as a NumPy array [n, E].")
+    name: .long, help: "Features of the pictures by MODEL, not normalised, as a NumPy array [n, E]."
+  )
   var features: String?
 
   @Option(name: .long, help: "Write a csv file with the scores of every pair.")

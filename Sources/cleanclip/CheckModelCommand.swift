@@ -28,7 +28,8 @@ struct CheckModelCommand: ParsableCommand {
   var cleanReferences: [String] = []
 
   @Option(
-    name: .long, parsing: .upToNextOption, help: "What to search: patch, additive, warp; by default all.")
+    name: .long, parsing: .upToNextOption,
+    help: "What to search: patch, additive, warp; by default all.")
   var kinds: [String] = []
 
   @Option(name: .long, help: "Pictures used at most.")

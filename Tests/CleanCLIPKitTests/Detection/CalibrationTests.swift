@@ -58,7 +58,8 @@ import Testing
 
   @Test func mixtureFindsTwoGroups() throws {
     var random = RandomNumbers(seed: 5)
-    let values = (0..<60).map { _ in 0.1 + 0.02 * random.normal() }
+    let values =
+      (0..<60).map { _ in 0.1 + 0.02 * random.normal() }
       + (0..<940).map { _ in 0.4 + 0.05 * random.normal() }
     let mixture = try GaussianMixture(values)
     #expect(abs(mixture.low.mean - 0.1) < 0.01)

@@ -32,7 +32,9 @@ import Testing
       imageFeatures: toy.features, trustedCosines: nil, keys: toy.keys, captions: toy.captions)
     let head = Set(result.ranking.prefix(toy.poisons))
     #expect(head.count { $0 % 76 == 0 } >= 7)
-    #expect(result.concentration.words.first?.text == "a" || result.concentration.words.contains { $0.text == "truck" })
+    #expect(
+      result.concentration.words.first?.text == "a"
+        || result.concentration.words.contains { $0.text == "truck" })
     #expect(result.verdict == .backdoored)
     #expect(abs(result.estimatedPoisons - toy.poisons) <= 2)
     #expect(result.removed >= toy.poisons)

@@ -51,7 +51,8 @@ import Testing
 
   @Test func duplicatesFarFromTheOriginAreAtDistanceZero() throws {
     let points = try Tensor([1000.1, -2000.2, 1000.1, -2000.2, 0, 0].map(Float.init), [3, 2])
-    let found = try NearestNeighbours.find(queries: points, references: points, k: 1, selves: [0, 1, 2])
+    let found = try NearestNeighbours.find(
+      queries: points, references: points, k: 1, selves: [0, 1, 2])
     #expect(found.distances[0] == 0)
     #expect(found.distances[1] == 0)
   }

@@ -4,7 +4,8 @@ import Testing
 @Suite struct InputCheckTests {
   private func clean(_ count: Int, seed: UInt64) throws -> Tensor {
     var random = RandomNumbers(seed: seed)
-    return try Tensor((0..<count * 8).map { 2 * ($0 % 8 == 0 ? 2 : 0) + random.normal() }, [count, 8])
+    return try Tensor(
+      (0..<count * 8).map { 2 * ($0 % 8 == 0 ? 2 : 0) + random.normal() }, [count, 8])
   }
 
   @Test func keepsThePromisedRateAndFindsStrangers() throws {

@@ -125,7 +125,8 @@ import Testing
       try check.run(captions: Array(captions.prefix(5)), vocabulary: nil) { _, _ in true }
     }
     #expect(throws: CLIPError.self) {
-      try check.run(captions: captions.map { [$0[0], -1, 5, 299] }, vocabulary: nil) { _, _ in true }
+      try check.run(captions: captions.map { [$0[0], -1, 5, 299] }, vocabulary: nil) { _, _ in true
+      }
     }
   }
 }

@@ -28,7 +28,8 @@ package struct DatasetCheck {
   ) throws(CLIPError) -> DatasetCheckResult {
     try options.validate()
     try check(
-      imageFeatures, count: keys.count, others: [
+      imageFeatures, count: keys.count,
+      others: [
         ("cosines", trustedCosines?.count), ("captions", captions?.count),
         ("patch counts", patchPairs?.count),
       ])
@@ -41,7 +42,9 @@ package struct DatasetCheck {
 
     var scores = [Float](repeating: 0, count: keys.count)
     if let density { Self.add(Ranking.standardized(density.combined), to: &scores) }
-    if let trustedCosines { Self.add(Ranking.standardized(trustedCosines.map { -$0 }), to: &scores) }
+    if let trustedCosines {
+      Self.add(Ranking.standardized(trustedCosines.map { -$0 }), to: &scores)
+    }
     if let patchPairs { Self.add(PatchConcentration.scores(patchPairs), to: &scores) }
     let ranking = Ranking.descending(scores)
     let captionCounts = Self.counts(captions ?? [])
@@ -53,7 +56,8 @@ package struct DatasetCheck {
         captionPairs: captions.map { captionCounts[$0[i], default: 0] } ?? 0,
         patchPairs: patchPairs?[i])
     }
-    let concentration = CaptionConcentration(captions: captions ?? [], order: captions == nil ? [] : ranking)
+    let concentration = CaptionConcentration(
+      captions: captions ?? [], order: captions == nil ? [] : ranking)
     let clusters = density.map { DenseCluster.find($0, captions: captions) } ?? []
     let isConstant = imageFeatures.map(FeatureMatrix.isConstant) ?? false
     return conclusion(

@@ -22,9 +22,11 @@ enum DatasetCheckExplanation {
       sentences.append("All features are equal, so no pair can be told from another.")
     } else if verdict == .clean {
       sentences.append(
-        "The most conspicuous of the \(pairs) pairs have nothing in common beyond what chance gives.")
+        "The most conspicuous of the \(pairs) pairs have nothing in common beyond what chance gives."
+      )
       sentences.append(
-        "Poison whose captions match its pictures, or that the model did not learn, is not covered.")
+        "Poison whose captions match its pictures, or that the model did not learn, is not covered."
+      )
     }
     for cluster in clusters {
       let word = cluster.word.isEmpty ? "" : ", most often captioned with '\(cluster.word)'"

@@ -95,7 +95,8 @@ package struct DatasetFeatures {
   }
 
   private static func cosines(
-    _ pairs: [(image: RGBImage, caption: String)], _ trusted: (model: CLIPModel, tokenizer: Tokenizer),
+    _ pairs: [(image: RGBImage, caption: String)],
+    _ trusted: (model: CLIPModel, tokenizer: Tokenizer),
     _ precision: DType
   ) throws(CLIPError) -> [Float] {
     let images = try embed(pairs.map(\.image), trusted.model, true, precision)

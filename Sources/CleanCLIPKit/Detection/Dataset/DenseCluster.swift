@@ -36,7 +36,8 @@ package struct DenseCluster: Equatable, Sendable {
       }
     }
     for caption in captions {
-      for word in Set(CaptionConcentration.words(of: caption.lowercased())) where counts[word] != nil {
+      for word in Set(CaptionConcentration.words(of: caption.lowercased()))
+      where counts[word] != nil {
         everywhere[word, default: 0] += 1
       }
     }

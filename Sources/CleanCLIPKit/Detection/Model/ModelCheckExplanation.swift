@@ -30,7 +30,8 @@ enum ModelCheckExplanation {
     }
     if picturesWereDrawn {
       sentences.append(
-        "No pictures were given, so the check used drawn ones; real pictures make it more reliable.")
+        "No pictures were given, so the check used drawn ones; real pictures make it more reliable."
+      )
     }
     return sentences.joined(separator: " ")
   }

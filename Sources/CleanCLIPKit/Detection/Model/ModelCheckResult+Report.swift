@@ -70,7 +70,9 @@ extension ModelCheckResult {
         try DetectionPage.pictures(
           "Pictures as they are and with the recovered trigger",
           "The smallest \(strongest.kind.rawValue) that makes all pictures look alike to the model.",
-          examples.flatMap { [(image: $0.clean, caption: "as it is"), ($0.triggered, "triggered")] }
+          examples.flatMap {
+            [(image: $0.clean, caption: "as it is"), ($0.triggered, "triggered")]
+          }
         ))
     }
     let triggers = findings.compactMap { finding in

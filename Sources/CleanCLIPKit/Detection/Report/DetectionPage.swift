@@ -76,7 +76,8 @@ struct DetectionPage {
         "<figure><img alt=\"\" src=\"data:image/png;base64,\(data)\">"
         + "<figcaption>\(escaped(picture.caption))</figcaption></figure>"
     }
-    return "<section class=\"card\"><h2>\(escaped(title))</h2><p class=\"soft\">\(escaped(note))</p>"
+    return
+      "<section class=\"card\"><h2>\(escaped(title))</h2><p class=\"soft\">\(escaped(note))</p>"
       + "<div class=\"pictures\">\(figures)</div></section>"
   }
 }

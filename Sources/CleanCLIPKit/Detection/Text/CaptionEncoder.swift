@@ -31,7 +31,9 @@ struct CaptionEncoder {
     for caption in captions {
       var caption = caption
       if token != nil {
-        if caption.count >= text.configuration.contextLength { caption.remove(at: caption.count - 2) }
+        if caption.count >= text.configuration.contextLength {
+          caption.remove(at: caption.count - 2)
+        }
         inserted.append(ids.count + 1)
         caption.insert(0, at: 1)
       }

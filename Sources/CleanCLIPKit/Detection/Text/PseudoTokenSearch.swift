@@ -40,7 +40,8 @@ struct PseudoTokenSearch {
     var lastGain = 0
     for step in 0..<options.steps {
       // The token keeps the length that the pressure allows; only its direction is free.
-      let length = max(1e-12, (0..<width).reduce(0) { $0 + values.f32[$1] * values.f32[$1] }.squareRoot())
+      let length = max(
+        1e-12, (0..<width).reduce(0) { $0 + values.f32[$1] * values.f32[$1] }.squareRoot())
       let scale = bound.value * unit / length
       let token = (0..<width).map { values.f32[$0] * scale }
       let batch = (0..<min(options.batchSize, captions.count)).map { _ in
