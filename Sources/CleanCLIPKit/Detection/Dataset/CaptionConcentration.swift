@@ -14,6 +14,9 @@ package struct CaptionConcentration: Equatable, Sendable {
     package let excess: Double
     /// log10 of the chance of such a concentration, corrected for the entries and heads tried.
     package let logChance: Double
+
+    /// The share of the head's pairs that have it.
+    package var shareOfHead: Double { Double(pairsInHead) / Double(max(1, head)) }
   }
 
   /// Words, most concentrated first; at most ten, all with a chance below 1 %.

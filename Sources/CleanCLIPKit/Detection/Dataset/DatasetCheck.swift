@@ -101,7 +101,8 @@ package struct DatasetCheck {
   /// How many pairs are poisoned, and the verdict.
   ///
   /// Poison is meant to teach a target, so the captions at the head of the ranking share its name:
-  /// the excess of the most concentrated word is the estimate. Without such a word, and with a
+  /// the excess of the most concentrated word is the estimate. Words of sound data gather at the head
+  /// too, since some kinds of picture are rarer than others, but do not rule it. Without such a word, and with a
   /// trusted model, it is the weight of a mismatching component that is set apart from the other by
   /// two standard deviations.
   private func conclusion(
@@ -110,13 +111,13 @@ package struct DatasetCheck {
   ) -> DatasetCheckResult {
     var estimate = 0
     var verdict = Verdict.clean
-    let strongest = concentration.words.first
+    let strongest = concentration.words.first { $0.shareOfHead >= 0.3 }
     if isConstant {
       verdict = .cannotTell
-    } else if let strongest, strongest.logChance < -6, strongest.excess >= 3 {
+    } else if let strongest, strongest.shareOfHead >= 0.5 {
       estimate = Int(strongest.excess.rounded())
-      verdict = .backdoored
-    } else if strongest != nil || !clusters.isEmpty {
+      verdict = strongest.logChance < -6 ? .backdoored : .suspicious
+    } else if !clusters.isEmpty || (strongest?.shareOfHead ?? 0) >= 0.3 {
       estimate = Int((strongest?.excess ?? 0).rounded())
       verdict = .suspicious
     } else if let mixture, mixture.low.weight < 0.3,

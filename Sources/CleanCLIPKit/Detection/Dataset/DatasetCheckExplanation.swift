@@ -5,7 +5,7 @@ enum DatasetCheckExplanation {
     clusters: [DenseCluster]
   ) -> String {
     var sentences: [String] = []
-    if let word = concentration.words.first, estimate > 0 {
+    if estimate > 0, let word = concentration.words.first(where: { $0.shareOfHead >= 0.3 }) {
       sentences.append(
         "Of the \(word.head) most conspicuous of \(pairs) pairs, \(word.pairsInHead) have '\(word.text)' "
           + "in their caption, about \(Int(word.excess.rounded())) more than chance gives.")

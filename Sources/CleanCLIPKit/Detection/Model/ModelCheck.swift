@@ -66,10 +66,7 @@ package struct ModelCheck {
 
   static func verdict(_ findings: [TriggerFinding], pValue: Double) -> Verdict {
     guard findings.contains(where: { $0.search.trigger != nil }) else { return .cannotTell }
-    let isConfirmed = findings.contains {
-      $0.verdict != .clean && $0.pValue == findings.map(\.pValue).min()
-    }
-    return isConfirmed ? Verdict(pValue: pValue) : .clean
+    return Verdict(pValue: pValue)
   }
 
   private func selected(_ images: Tensor, size: Int) throws(CLIPError) -> Tensor {
@@ -115,6 +112,10 @@ package struct ModelCheck {
     let clean = try encode(heldBack)
     var triggered: Tensor?
     if let trigger = main.trigger { triggered = try encode(try trigger.applied(to: heldBack)) }
+    let before = Self.meanPairwiseCosine(clean)
+    let after = triggered.map(Self.meanPairwiseCosine) ?? 0
+    // A trigger that fails on held-back pictures is fitted to those of the search.
+    let isConfirmed = main.trigger != nil && after > before + 0.5 * (1 - before)
     let scale = min(100, expf(model.logitScale.value.f32[0]))
     func readout(_ vocabulary: TextVocabulary?) throws(CLIPError) -> TargetReadout? {
       guard let vocabulary, let triggered else { return nil }
@@ -123,9 +124,8 @@ package struct ModelCheck {
     }
     return TriggerFinding(
       kind: kind, search: main, reference: reference,
-      pValue: main.trigger == nil ? 1 : reference.pValue(of: main.size),
-      cleanCollapse: Self.meanPairwiseCosine(clean),
-      heldBackCollapse: triggered.map(Self.meanPairwiseCosine) ?? 0,
+      pValue: isConfirmed ? reference.pValue(of: main.size) : 1, cleanCollapse: before,
+      heldBackCollapse: after,
       classes: try readout(classes), nouns: try readout(nouns))
   }
 

@@ -28,6 +28,7 @@ package struct TriggerFinding: Sendable {
   package let kind: TriggerKind
   package let search: TriggerSearchResult
   package let reference: SizeReference
+  /// 1 when there is no trigger, or none that also works on held-back pictures.
   package let pValue: Double
   /// Mean pairwise cosine of held-back pictures, as they are and with the trigger.
   package let cleanCollapse: Float
@@ -38,12 +39,7 @@ package struct TriggerFinding: Sendable {
   package let nouns: TargetReadout?
 
   /// The verdict of this space alone.
-  package var verdict: Verdict {
-    guard search.trigger != nil else { return .clean }
-    // A trigger that fails on held-back pictures is fitted to those of the search.
-    guard heldBackCollapse > cleanCollapse + 0.5 * (1 - cleanCollapse) else { return .clean }
-    return Verdict(pValue: pValue)
-  }
+  package var verdict: Verdict { Verdict(pValue: pValue) }
 }
 
 /// The verdict on an image tower, with its evidence.
