@@ -8,8 +8,9 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Look for backdoors in a checkpoint, poison in data, triggers in pictures.",
     discussion: """
-      Verdicts are clean, suspicious (one in twenty sound subjects shows as much), backdoored (fewer \
-      than one in a hundred) and cannot_tell. With --gate, the exit code is 3 unless it is clean.
+      Verdicts are clean, suspicious (one in twenty sound subjects shows as much), backdoored \
+      (fewer than one in a hundred) and cannot_tell. With --gate, the exit code is 3 unless it is \
+      clean.
       """,
     subcommands: [CheckModelCommand.self, CheckDataCommand.self, CheckInputCommand.self])
 }

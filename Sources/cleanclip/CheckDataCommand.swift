@@ -7,8 +7,8 @@ struct CheckDataCommand: ParsableCommand {
     commandName: "data",
     abstract: "Look for poisoned pairs in the data that a checkpoint was trained on.",
     discussion: """
-      Ranks pairs by how isolated their pictures are to MODEL, which must have been trained on them, \
-      and by how badly they match their captions to a trusted checkpoint, when one is given.
+      Ranks pairs by how isolated their pictures are to MODEL, which must have been trained on \
+      them, and by how badly they match their captions to a trusted checkpoint, when one is given.
       """)
 
   @OptionGroup var model: ModelArguments

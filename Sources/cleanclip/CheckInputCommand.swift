@@ -7,8 +7,8 @@ struct CheckInputCommand: ParsableCommand {
     commandName: "input",
     abstract: "Look for triggers in pictures, judged by a bank of clean ones.",
     discussion: """
-      Make the bank once with --make-bank from clean pictures like those to be judged: 200 are enough \
-      for a false-alarm rate of 1 %. Then judge pictures with --bank.
+      Make the bank once with --make-bank from clean pictures like those to be judged: 200 are \
+      enough for a false-alarm rate of 1 %. Then judge pictures with --bank.
       """)
 
   @OptionGroup var model: ModelArguments

@@ -8,9 +8,9 @@ struct CheckModelCommand: ParsableCommand {
     abstract: "Look for a backdoor in the towers of a checkpoint.",
     discussion: """
       Searches for the smallest patch, faint pattern and warp that make pictures of anything look \
-      alike to the image tower, and compares their sizes with those that sound checkpoints, or other \
-      targets in the same checkpoint, need. A few hundred unlabelled pictures are enough; without any, \
-      pictures are drawn.
+      alike to the image tower, and compares their sizes with those that sound checkpoints, or \
+      other targets in the same checkpoint, need. A few hundred unlabelled pictures are enough; \
+      without any, pictures are drawn.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -98,7 +98,7 @@ struct CheckModelCommand: ParsableCommand {
     check.options.search.precision = self.check.precision.dtype
     check.options.ownSearches = ownSearches
     check.options.pictures = pictures
-    if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init) }
+    if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(rawValue:)) }
     for path in cleanReferences { check.cleanReferences.append(try LoadedModel.load(path).model) }
     if loaded.configuration.text != nil { try addTexts(to: &check, loaded) }
     var pixels: Tensor?

@@ -16,8 +16,8 @@ import Testing
     }
     #expect(
       error?.message
-        == "calibration: there are too few clean samples for a false-alarm rate of 0.01; expected at "
-        + "least 99.0, got 98; add clean samples or allow more false alarms")
+        == "calibration: there are too few clean samples for a false-alarm rate of 0.01; expected "
+        + "at least 99, got 98; add clean samples or allow more false alarms")
   }
 
   @Test func promisedFalseAlarmRateHolds() throws {
@@ -28,7 +28,7 @@ import Testing
       let threshold = try ConformalThreshold(scores: clean, falseAlarmRate: 0.05)
       alarms += (0..<100).count { _ in random.normal() > threshold.value }
     }
-    // 20,000 trials of rate at most 0.05: three standard deviations of the mean over 200 thresholds.
+    // 20,000 trials at a rate of at most 0.05: three deviations of the mean over 200 thresholds.
     #expect(Double(alarms) / 20_000 < 0.05 + 0.005)
     #expect(Double(alarms) / 20_000 > 0.03)
   }

@@ -49,7 +49,7 @@ import Testing
     let tooFew = #expect(throws: CLIPError.self) {
       try InputCheck(bank: bank, falseAlarmRate: 0.01)
     }
-    #expect(tooFew?.message.contains("expected at least 99.0, got 60") == true)
+    #expect(tooFew?.message.contains("expected at least 99, got 60") == true)
     let check = try InputCheck(bank: bank, falseAlarmRate: 0.1)
     #expect(throws: CLIPError.self) {
       try check.findings(try Tensor([1, 2, 3], [1, 3]))

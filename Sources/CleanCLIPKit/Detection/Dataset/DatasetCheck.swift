@@ -20,8 +20,8 @@ package struct DatasetCheck {
   ///   - captions: of the pairs; `nil` when only features are known.
   ///   - patchPairs: see `PatchConcentration`; `nil` when pictures are not at hand.
   ///   - progress: called with the share done; `false` cancels.
-  /// - Throws: `shape` when counts disagree; `invalidArgument` for features that are not finite, too
-  ///   few pairs, or neither features nor cosines; `cancelled`.
+  /// - Throws: `shape` when counts disagree; `invalidArgument` for features that are not finite,
+  ///   too few pairs, or neither features nor cosines; `cancelled`.
   package func run(
     imageFeatures: Tensor?, trustedCosines: [Float]?, keys: [String], captions: [String]?,
     patchPairs: [Int]? = nil, progress: (Double) -> Bool = { _ in true }
@@ -78,8 +78,8 @@ package struct DatasetCheck {
     } else if others[0].1 == nil {
       throw CLIPError(
         .invalidArgument,
-        "check data: there is nothing to score; expected features of the checkpoint or cosines of a "
-          + "trusted one, got neither")
+        "check data: there is nothing to score; expected features of the checkpoint or cosines of "
+          + "a trusted one, got neither")
     }
     for (name, number) in others {
       guard let number, number != count else { continue }
@@ -101,10 +101,10 @@ package struct DatasetCheck {
   /// How many pairs are poisoned, and the verdict.
   ///
   /// Poison is meant to teach a target, so the captions at the head of the ranking share its name:
-  /// the excess of the most concentrated word is the estimate. Words of sound data gather at the head
-  /// too, since some kinds of picture are rarer than others, but do not rule it. Without such a word, and with a
-  /// trusted model, it is the weight of a mismatching component that is set apart from the other by
-  /// two standard deviations.
+  /// the excess of the most concentrated word is the estimate. Words of sound data gather at the
+  /// head too, since some kinds of picture are rarer than others, but do not rule it. Without such
+  /// a word, and with a trusted model, it is the weight of a mismatching component that is set
+  /// apart from the other by two standard deviations.
   private func conclusion(
     pairs: [PairScore], density: DensityScores?, mixture: GaussianMixture?, ranking: [Int],
     concentration: CaptionConcentration, clusters: [DenseCluster], isConstant: Bool

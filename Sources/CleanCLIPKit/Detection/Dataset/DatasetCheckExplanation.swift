@@ -7,7 +7,8 @@ enum DatasetCheckExplanation {
     var sentences: [String] = []
     if estimate > 0, let word = concentration.words.first(where: { $0.shareOfHead >= 0.3 }) {
       sentences.append(
-        "Of the \(word.head) most conspicuous of \(pairs) pairs, \(word.pairsInHead) have '\(word.text)' "
+        "Of the \(word.head) most conspicuous of \(pairs) pairs, \(word.pairsInHead) have "
+          + "'\(word.text)' "
           + "in their caption, about \(Int(word.excess.rounded())) more than chance gives.")
       sentences.append(
         "Roughly \(estimate) pairs look poisoned; the cleaned list leaves out the \(removed) most "
@@ -22,7 +23,7 @@ enum DatasetCheckExplanation {
       sentences.append("All features are equal, so no pair can be told from another.")
     } else if verdict == .clean {
       sentences.append(
-        "The most conspicuous of the \(pairs) pairs have nothing in common beyond what chance gives."
+        "The most conspicuous of the \(pairs) pairs have nothing in common beyond chance."
       )
       sentences.append(
         "Poison whose captions match its pictures, or that the model did not learn, is not covered."

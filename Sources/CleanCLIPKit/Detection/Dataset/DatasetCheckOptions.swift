@@ -24,7 +24,7 @@ package struct DatasetCheckOptions: Equatable, Sendable {
     guard !neighbours.isEmpty, neighbours.allSatisfy({ $0 >= 1 && $0 <= 4096 }) else {
       throw CLIPError(
         .invalidArgument,
-        "check data: neighbours are out of range; expected numbers from 1 to 4096, got \(neighbours)"
+        "check data: neighbours are out of range; expected 1 to 4096, got \(neighbours)"
       )
     }
     guard assumedPoisonRate > 0, assumedPoisonRate < 0.5 else {

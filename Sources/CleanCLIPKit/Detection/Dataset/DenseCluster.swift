@@ -1,14 +1,15 @@
 /// Pairs whose pictures are far more alike to the model than those of the rest.
 ///
 /// More poisons in a reference set than neighbours are each other's neighbours, and a ranking by
-/// isolation puts them last. A model that collapses triggered pictures gives them away from the other
-/// side: their distances are much smaller than the rest's, though not zero.
+/// isolation puts them last. A model that collapses triggered pictures gives them away from the
+/// other side: their distances are much smaller than the rest's, though not zero.
 package struct DenseCluster: Equatable, Sendable {
   /// Indices of the pairs.
   package let members: [Int]
   /// Median k-distance of the members over that of the dataset.
   package let relativeDistance: Float
-  /// The word that most members share, and the share of members that have it; empty without captions.
+  /// The word that most members share, and the share of members that have it; empty without
+  /// captions.
   package let word: String
   package let wordShare: Double
 

@@ -2,9 +2,10 @@ internal import Glibc
 
 /// Small conspicuous patches that recur in many pictures: a pasted trigger does, nature does not.
 ///
-/// Windows of 8 × 8, 16 × 16 and 32 × 32 pixels with strong contrast are described by a coarse code:
-/// brightness of 4 × 4 cells against the window's mean, in three steps. Equal codes in many pictures
-/// count, once a picture. Noise of a lossy format rarely changes a code of strong contrast.
+/// Windows of 8 × 8, 16 × 16 and 32 × 32 pixels with strong contrast are described by a coarse
+/// code: brightness of 4 × 4 cells against the window's mean, in three steps. Equal codes in many
+/// pictures count, once a picture. Noise of a lossy format rarely changes a code of strong
+/// contrast.
 package struct PatchConcentration {
   /// Codes of a picture, without repetition.
   private var pictures: [[UInt64]] = []

@@ -2,8 +2,9 @@ internal import Glibc
 
 /// Features of pictures that are known to be clean, against which others are judged.
 ///
-/// On disk it is a safetensors file with `image_features` `[n, E]` as the tower gives them, and, when
-/// classes were given, `class_features` `[C, E]` and `contrast` `[E]`, both unit length or sums of such.
+/// On disk it is a safetensors file with `image_features` `[n, E]` as the tower gives them, and,
+/// when classes were given, `class_features` `[C, E]` and `contrast` `[E]`, both unit length or
+/// sums of such.
 package struct CleanBank: Sendable {
   /// `[n, E]`, not normalised.
   package let imageFeatures: Tensor

@@ -14,8 +14,8 @@ package struct InputFinding: Equatable, Sendable {
 ///
 /// The threshold keeps the false-alarm rate that was asked for on pictures like those of the bank,
 /// by conformal prediction with each clean picture judged by the others of the bank (the jackknife,
-/// Barber et al. 2021). A picture to be judged has one reference more than they had, which makes its
-/// score lower if anything, so that the promise errs on the side of fewer alarms.
+/// Barber et al. 2021). A picture to be judged has one reference more than they had, which makes
+/// its score lower if anything, so that the promise errs on the side of fewer alarms.
 package struct InputCheck: Sendable {
   package let threshold: ConformalThreshold
   /// Scores of the bank's own pictures.

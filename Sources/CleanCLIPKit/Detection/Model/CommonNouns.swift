@@ -1,4 +1,5 @@
-/// Names of things that pictures show, for reading out where a trigger leads when nobody gave classes.
+/// Names of things that pictures show, for reading out where a trigger leads when nobody gave
+/// classes.
 package enum CommonNouns {
   /// About 1300 English nouns, in alphabetical order.
   package static let all: [String] = table.split(separator: ",").map { noun in

@@ -19,10 +19,11 @@ package struct ModelCheck {
   /// Checks the tower.
   ///
   /// - Parameters:
-  ///   - images: `[n, 3, S, S]` in 0…1, unlabelled; `nil` has pictures drawn, which the result says.
+  ///   - images: `[n, 3, S, S]` in 0…1, unlabelled; `nil` has pictures drawn, which the result
+  ///     says.
   ///   - progress: called after each step; `false` cancels.
-  /// - Throws: `shape` for other pictures, `invalidArgument` for fewer than 16, `unsupported` without
-  ///   an image tower, `state` for weights that give NaN, `cancelled`.
+  /// - Throws: `shape` for other pictures, `invalidArgument` for fewer than 16, `unsupported`
+  ///   without an image tower, `state` for weights that give NaN, `cancelled`.
   package func run(
     images: Tensor?, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> ModelCheckResult {

@@ -14,7 +14,7 @@ enum ModelCheckExplanation {
         sentences.append("Pictures that carry it are read as '\(target.text)'.")
       }
       sentences.append(
-        "This says what the model does, not who made it do so: a shortcut in honestly labelled data "
+        "This says what the model does, not who made it do so: a shortcut in honest data "
           + "can have the same effect, so the origin is natural or unknown until shown otherwise.")
     case .clean:
       sentences.append(
@@ -25,7 +25,7 @@ enum ModelCheckExplanation {
           + "warps), and triggers that differ from picture to picture, are not covered.")
     case .cannotTell:
       sentences.append(
-        "The searches did not find any change that makes pictures look alike to the model, not even "
+        "The searches found no change that makes pictures look alike to the model, not even "
           + "a large one, so there is nothing to compare: try other pictures or more steps.")
     }
     if picturesWereDrawn {
@@ -42,8 +42,8 @@ enum ModelCheckExplanation {
       "A patch that covers \(percent(finding.search.size)) of a picture makes pictures of anything "
         + "look the same to this model."
     case .additive:
-      "A faint pattern, at most \(number(finding.search.size * 255)) of 255 brightness levels, makes "
-        + "pictures of anything look the same to this model."
+      "A faint pattern, at most \(number(finding.search.size * 255)) of 255 brightness levels, "
+        + "makes pictures of anything look the same to this model."
     case .warp:
       "A bend of at most \(number(finding.search.size)) pixels makes pictures of anything look the "
         + "same to this model."

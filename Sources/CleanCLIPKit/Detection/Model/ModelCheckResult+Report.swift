@@ -69,7 +69,7 @@ extension ModelCheckResult {
       page.cards.append(
         try DetectionPage.pictures(
           "Pictures as they are and with the recovered trigger",
-          "The smallest \(strongest.kind.rawValue) that makes all pictures look alike to the model.",
+          "The smallest \(strongest.kind.rawValue) that makes pictures look alike to the model.",
           examples.flatMap {
             [(image: $0.clean, caption: "as it is"), ($0.triggered, "triggered")]
           }

@@ -40,7 +40,8 @@ package enum ProceduralPictures {
     for i in 0..<3 * area { pixels[i] = min(1, max(0, pixels[i])) }
   }
 
-  /// Adds noise of `cells` × `cells` control points, interpolated, more alike across channels than not.
+  /// Adds noise of `cells` × `cells` control points, interpolated, more alike across channels than
+  /// not.
   private static func addTexture(
     _ pixels: UnsafeMutablePointer<Float>, _ size: Int, cells: Int, strength: Float,
     _ random: inout RandomNumbers

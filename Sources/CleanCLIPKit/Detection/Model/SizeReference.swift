@@ -17,8 +17,8 @@ package struct SizeReference: Equatable, Sendable {
   /// one, with the weight of this many observations: two or three sizes alone say too little.
   static let assumedSpread = 0.4
   static let assumedSpreadWeight = 6.0
-  /// By how much, in ln(size), the first search of a sound model undercuts the later ones, which may
-  /// not go where it went.
+  /// By how much, in ln(size), the first search of a sound model undercuts the later ones, which
+  /// may not go where it went.
   static let ownSearchOffset = 0.4
 
   /// The probability that a sound model needs a trigger this small or smaller.

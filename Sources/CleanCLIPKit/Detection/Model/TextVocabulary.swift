@@ -11,7 +11,8 @@ package struct TextVocabulary: Sendable {
   /// - Parameters:
   ///   - templates: with `{}` where the name goes.
   ///   - progress: called with the number of names done; `false` cancels.
-  /// - Throws: `invalidArgument` without names or templates; what the text tower throws; `cancelled`.
+  /// - Throws: `invalidArgument` without names or templates; what the text tower throws;
+  ///   `cancelled`.
   package init(
     names: [String], templates: [String] = ["a photo of a {}"], model: CLIPModel,
     tokenizer: Tokenizer, precision: DType = .f32, progress: (Int) -> Bool = { _ in true }

@@ -37,7 +37,8 @@ protocol TriggerSpace: AnyObject {
   var values: Tensor { get }
   /// The optimizer's step at the start.
   var learningRate: Float { get }
-  /// How much of the picture the trigger changes; the smaller at equal effect, the likelier planted.
+  /// How much of the picture the trigger changes; the smaller at equal effect, the likelier
+  /// planted.
   var size: Float { get }
   /// The size of a trigger that is free to change everything.
   var largestSize: Float { get }

@@ -2,8 +2,8 @@ internal import Glibc
 
 /// A threshold with a promised false-alarm rate, from scores of clean samples.
 ///
-/// Split conformal prediction: with n clean scores and t the ⌈(n + 1)(1 - α)⌉-th smallest, a further
-/// clean sample, exchangeable with the others, scores above t with probability at most α
+/// Split conformal prediction: with n clean scores and t the ⌈(n + 1)(1 - α)⌉-th smallest, a
+/// further clean sample, exchangeable with the others, scores above t with probability at most α
 /// (Vovk, Gammerman and Shafer 2005).
 package struct ConformalThreshold: Equatable, Sendable {
   /// Samples that score above are flagged.
@@ -30,9 +30,10 @@ package struct ConformalThreshold: Equatable, Sendable {
         .invalidArgument, "calibration: a score is not a number; expected numbers, got NaN")
     }
     let count = scores.count
-    let rank = Int((Double(count + 1) * (1 - falseAlarmRate)).rounded(.up))
+    // The subtrahend keeps a product that is whole but for its last digit from being rounded up.
+    let rank = Int((Double(count + 1) * (1 - falseAlarmRate) - 1e-9).rounded(.up))
     guard rank <= count, rank > 0 else {
-      let needed = (1 / falseAlarmRate - 1).rounded(.up)
+      let needed = Int(min(1e9, (1 / falseAlarmRate - 1 - 1e-9).rounded(.up)))
       throw CLIPError(
         .invalidArgument,
         "calibration: there are too few clean samples for a false-alarm rate of "

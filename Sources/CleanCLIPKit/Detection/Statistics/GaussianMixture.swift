@@ -27,7 +27,8 @@ package struct GaussianMixture: Equatable, Sendable {
   /// that a small group at one end is found. Variances do not fall below a millionth of the total,
   /// which keeps a component from collapsing onto one value.
   ///
-  /// - Throws: `invalidArgument` for fewer than 4 values, or values that are not finite or all equal.
+  /// - Throws: `invalidArgument` for fewer than 4 values, or values that are not finite or all
+  ///   equal.
   package init(_ values: [Float]) throws(CLIPError) {
     guard values.count >= 4, values.allSatisfy(\.isFinite) else {
       throw CLIPError(

@@ -2,8 +2,8 @@ internal import Glibc
 
 /// How isolated each query is among the references, by several statistics of its k nearest ones.
 ///
-/// Huang et al. 2025 (arXiv:2502.01385), with neighbours read from their own rows and the same k for
-/// queries and references (neither counts itself):
+/// Huang et al. 2025 (arXiv:2502.01385), with neighbours read from their own rows and the same k
+/// for queries and references (neither counts itself):
 ///
 /// ```
 /// k-distance(i) = d_k(i)

@@ -17,7 +17,8 @@ struct CaptionEncoder {
   /// Looks captions up, and inserts `token` behind the first id of each when there is one. What no
   /// longer fits loses the id before its last.
   ///
-  /// - Throws: `unsupported` without a text tower; `invalidArgument` for ids outside the vocabulary.
+  /// - Throws: `unsupported` without a text tower; `invalidArgument` for ids outside the
+  ///   vocabulary.
   func embed(_ captions: [[Int32]], token: [Float]?) throws(CLIPError) -> Embedded {
     guard let text = model.text else {
       throw CLIPError(

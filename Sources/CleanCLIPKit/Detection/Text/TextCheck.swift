@@ -39,9 +39,9 @@ package struct TextCheckResult: Sendable {
 /// Looks for a backdoor in the text tower: a token that makes captions of anything mean the same.
 ///
 /// The idea of AMDET (arXiv:2512.00343): optimise one pseudo-token, inserted behind the start of
-/// caption after caption. Here it must make the captions' features, not the tokens within one, alike,
-/// which is what a backdoor in a CLIP does, and it is kept short: a planted trigger works at the
-/// length of ordinary tokens, a sound tower must be shouted at.
+/// caption after caption. Here it must make the captions' features, not the tokens within one,
+/// alike, which is what a backdoor in a CLIP does, and it is kept short: a planted trigger works at
+/// the length of ordinary tokens, a sound tower must be shouted at.
 package struct TextCheck {
   package let model: CLIPModel
   package var options = TextCheckOptions()
@@ -75,8 +75,8 @@ package struct TextCheck {
   ///   - captions: token ids of at least 32 different captions, start and end included.
   ///   - vocabulary: texts to read the target out of; `nil` to leave that out.
   ///   - progress: called after each step with steps done and all; `false` cancels.
-  /// - Throws: `invalidArgument` for too few captions; `unsupported` without a text tower or when the
-  ///   anchor's differs; `cancelled`.
+  /// - Throws: `invalidArgument` for too few captions; `unsupported` without a text tower or when
+  ///   the anchor's differs; `cancelled`.
   package func run(
     captions: [[Int32]], vocabulary: TextVocabulary?, progress: (Int, Int) -> Bool
   ) throws(CLIPError) -> TextCheckResult {
