@@ -2,12 +2,14 @@
 #include <stdlib.h>
 
 #include "parallel.h"
-#include "vector.h"
+#include "transpose.h"
 
 // One task is one head of one sequence. Its rows are widened into single-precision workspace; scores
 // are made for a block of query rows at a time and never stored as a whole.
 
 enum { QUERY_BLOCK = 32 };
+
+CK_INLINE int64_t size_of(ck_dtype type) { return type == CK_F32 ? 4 : 2; }
 
 CK_INLINE int64_t padded(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
@@ -122,7 +124,8 @@ CK_INLINE task make_task(const arguments *w, int64_t index, int32_t thread) {
   return t;
 }
 
-// Widens rows of a head into [rows, columns], times a factor.
+// Widens rows of a head into [rows, columns], times a factor. The same rows of the next head are
+// fetched ahead: rows are pages apart, where the processor does not do so by itself.
 CK_INLINE void read_rows(
     ck_dtype type, const void *source, int64_t stride, int64_t offset, int64_t rows, int64_t width,
     int64_t columns, float factor, float *target) {
@@ -131,6 +134,10 @@ CK_INLINE void read_rows(
       int64_t lanes = width - d < LANES ? width - d : LANES;
       vfloat x = load_some(type, source, offset + i * stride + d, lanes);
       store_f32(target + i * columns + d, x * splat(factor));
+    }
+    const char *next = (const char *)source + (offset + i * stride + width) * size_of(type);
+    for (int64_t byte = 0; byte < width * size_of(type); byte += 64) {
+      __builtin_prefetch(next + byte, 0, 2);
     }
   }
 }
@@ -147,12 +154,20 @@ CK_INLINE void write_rows(
   }
 }
 
-// [rows, columns] to [columns, padded rows].
+// [rows, columns] to [columns, padded rows]; columns are whole vectors.
 CK_INLINE void transpose(
     const float *source, int64_t rows, int64_t columns, int64_t padded_rows, float *target) {
-  for (int64_t d = 0; d < columns; d++) {
-    for (int64_t i = 0; i < rows; i++) target[d * padded_rows + i] = source[i * columns + d];
-    for (int64_t i = rows; i < padded_rows; i++) target[d * padded_rows + i] = 0;
+  for (int64_t i = 0; i < padded_rows; i += LANES) {
+    for (int64_t d = 0; d < columns; d += LANES) {
+      vuint tile[LANES];
+      CK_UNROLL
+      for (int l = 0; l < LANES; l++) {
+        tile[l] = i + l < rows ? (vuint)load_f32(source + (i + l) * columns + d) : (vuint){0};
+      }
+      transpose16(tile);
+      CK_UNROLL
+      for (int l = 0; l < LANES; l++) store_f32(target + (d + l) * padded_rows + i, (vfloat)tile[l]);
+    }
   }
 }
 
@@ -161,8 +176,9 @@ CK_INLINE int64_t visible_keys(const ck_attention *s, const task *t, int64_t row
   return s->causal ? row + 1 + t->key_rows - t->query_rows : t->key_rows;
 }
 
-// Turns scores into probabilities in place, zero beyond the visible keys; returns ln Σ e^score.
-CK_INLINE float softmax(float *scores, int64_t visible, int64_t extent) {
+// Turns scores into e^(score - maximum) in place, zero beyond the visible keys. Returns ln Σ e^score
+// and the reciprocal of the sum. A NaN may be lost in the maximum, but not in the sum.
+CK_INLINE float exponentials(float *scores, int64_t visible, int64_t extent, float *reciprocal) {
   for (int64_t j = visible; j < extent; j++) scores[j] = -INFINITY;
   vfloat best = splat(-INFINITY);
   for (int64_t j = 0; j < extent; j += LANES) best = vmax(load_f32(scores + j), best);
@@ -174,8 +190,7 @@ CK_INLINE float softmax(float *scores, int64_t visible, int64_t extent) {
     store_f32(scores + j, p);
   }
   float sum = sum_lanes(total);
-  vfloat inverse = splat(1 / sum);
-  for (int64_t j = 0; j < extent; j += LANES) store_f32(scores + j, load_f32(scores + j) * inverse);
+  *reciprocal = 1 / sum;
   return maximum + logf(sum);
 }
 
@@ -198,11 +213,14 @@ CK_INLINE void forward_task(const arguments *w, int64_t index, int32_t thread, c
     product(rows, extent, t.width, t.q + row * t.columns, t.columns, 1, t.transposed_k, t.keys,
             t.scores, t.keys, 0);
     for (int64_t i = 0; i < rows; i++) {
-      log_sums[row + i] = softmax(t.scores + i * t.keys, visible_keys(s, &t, row + i), extent);
+      log_sums[row + i] = exponentials(
+          t.scores + i * t.keys, visible_keys(s, &t, row + i), extent, t.delta + i);
     }
     product(rows, t.columns, seen, t.scores, t.keys, 1, t.v, t.columns, t.dout, t.columns, 0);
-    write_rows(type, t.dout, rows, t.width, t.columns, 1, w->out, s->output_stride,
-               (t.first_query + row) * s->output_stride + column);
+    for (int64_t i = 0; i < rows; i++) {
+      write_rows(type, t.dout + i * t.columns, 1, t.width, t.columns, t.delta[i], w->out,
+                 s->output_stride, (t.first_query + row + i) * s->output_stride + column);
+    }
   }
 }
 

@@ -95,7 +95,8 @@ class Cache {
   }
 
  private:
-  static constexpr size_t capacity = 2048;
+  // About 0.1 MB of machine code each; captions add a few for every new number of tokens.
+  static constexpr size_t capacity = 512;
   std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<const Plan>> plans_;
 };

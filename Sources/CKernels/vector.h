@@ -110,25 +110,30 @@ CK_INLINE void store_some(ck_dtype type, void *p, int64_t index, int64_t lanes, 
   }
 }
 
+// The lanes moved down by half, a quarter, an eighth and a sixteenth of the vector.
+#define CK_FOLD(x, operation)                                                                      \
+  x = operation(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, \
+                                           -1, -1, -1));                                           \
+  x = operation(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1, -1,   \
+                                           -1, -1, -1));                                           \
+  x = operation(x, __builtin_shufflevector(x, x, 2, 3, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, \
+                                           -1, -1, -1));                                           \
+  x = operation(x, __builtin_shufflevector(x, x, 1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,    \
+                                           -1, -1, -1, -1));
+
+CK_INLINE vfloat vadd(vfloat a, vfloat b) { return a + b; }
+
+// The larger of each lane; b where either is NaN.
+CK_INLINE vfloat vmax(vfloat a, vfloat b) { return choose((vint)(a > b), a, b); }
+
 CK_INLINE float sum_lanes(vfloat x) {
-  float lanes[LANES];
-  memcpy(lanes, &x, sizeof x);
-  for (int width = LANES / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; i++) lanes[i] += lanes[i + width];
-  }
-  return lanes[0];
+  CK_FOLD(x, vadd)
+  return x[0];
 }
 
-CK_INLINE vfloat vmax(vfloat a, vfloat b) { return choose((vint)(a > b) | (vint)(a != a), a, b); }
-
 CK_INLINE float max_lanes(vfloat x) {
-  float lanes[LANES];
-  memcpy(lanes, &x, sizeof x);
-  float best = lanes[0];
-  for (int i = 1; i < LANES; i++) {
-    if (lanes[i] > best || lanes[i] != lanes[i]) best = lanes[i];
-  }
-  return best;
+  CK_FOLD(x, vmax)
+  return x[0];
 }
 
 CK_INLINE vfloat vsqrt(vfloat x) { return __builtin_elementwise_sqrt(x); }

@@ -71,7 +71,8 @@ struct Arguments {
   ) throws(CLIPError) -> Int {
     guard range.contains(value) else {
       throw invalid(
-        "\(name) is out of range; expected \(range.lowerBound) to \(range.upperBound), got \(value)")
+        "\(name) is out of range; expected \(range.lowerBound) to \(range.upperBound), got \(value)"
+      )
     }
     return Int(value)
   }

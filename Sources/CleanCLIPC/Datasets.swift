@@ -77,7 +77,8 @@ private struct HostPairs: @unchecked Sendable {
     }
     guard let image = pair.image, pair.image_byte_count > 0 else {
       throw CLIPError(
-        .format, "'\(name)': no picture; expected bytes or pixels, got \(pair.image_byte_count) bytes")
+        .format,
+        "'\(name)': no picture; expected bytes or pixels, got \(pair.image_byte_count) bytes")
     }
     var caption = ""
     if let text = pair.caption {

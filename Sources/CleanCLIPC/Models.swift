@@ -64,7 +64,7 @@ public func cleanclip_model_describe(
   guarded("cleanclip_model_describe") { (arguments) throws(CLIPError) in
     let model = try arguments.handle(model, "model", as: ModelHandle.self)
     try arguments.write(
-      model.loaded.description().serialized(), to: out_text, capacity: out_capacity,
+      try model.loaded.description().serialized(), to: out_text, capacity: out_capacity,
       length: out_length)
   }
 }

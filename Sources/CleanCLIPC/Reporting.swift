@@ -25,7 +25,7 @@ public func cleanclip_report_write(
       contents.title = title
     }
     contents.subtitle = try arguments.optionalString(given.subtitle, "options->subtitle") ?? ""
-    contents.model = borrowed(given.model, as: ModelHandle.self)?.loaded.description()
+    contents.model = try borrowed(given.model, as: ModelHandle.self)?.loaded.description()
     contents.before = borrowed(given.before, as: EvaluationHandle.self)?.result
     contents.after = borrowed(given.after, as: EvaluationHandle.self)?.result
     contents.control = borrowed(given.control, as: EvaluationHandle.self)?.result

@@ -44,7 +44,8 @@ struct BenchCommand: ParsableCommand {
       ("--caption-tokens", captionTokens, 2...77),
     ] where !range.contains(value) {
       throw ValidationError(
-        "\(name) is out of range; expected \(range.lowerBound) to \(range.upperBound), got \(value)")
+        "\(name) is out of range; expected \(range.lowerBound) to \(range.upperBound), got \(value)"
+      )
     }
   }
 
@@ -65,7 +66,9 @@ struct BenchCommand: ParsableCommand {
         result["pairs_per_s"] = .number(Double(pairs) / seconds)
         result["peak_gb"] = .number(Self.peakGigabytes)
       }
-      if work != .text { result["images_per_s"] = .number(Double(2 * pairs) / (try bench.images())) }
+      if work != .text {
+        result["images_per_s"] = .number(Double(2 * pairs) / (try bench.images()))
+      }
       if work != .image { result["texts_per_s"] = .number(Double(2 * pairs) / (try bench.texts())) }
       if work != .step { result["peak_gb"] = .number(Self.peakGigabytes) }
       print(

@@ -14,7 +14,8 @@ struct TriggerArguments: ParsableArguments {
   @Flag(help: "New noise for each picture, or one pattern for all.")
   var variation = VariationFlag.fresh
 
-  @Option(name: .long, help: "Side of a drawn patch in pixels; by default a fourteenth, at least 8.")
+  @Option(
+    name: .long, help: "Side of a drawn patch in pixels; by default a fourteenth, at least 8.")
   var patchSize: Int?
 
   @Option(

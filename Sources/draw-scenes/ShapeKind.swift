@@ -4,12 +4,6 @@ internal import Glibc
 enum ShapeKind: String, CaseIterable {
   case circle, oval, ring, crescent, semicircle, triangle, square, diamond, pentagon, hexagon, star,
     cross, arrow, heart
-
-  /// The word with its article: "a circle", "an oval".
-  var withArticle: String {
-    let vowel = "aeio".contains(rawValue.first ?? " ")
-    return (vowel ? "an " : "a ") + rawValue
-  }
 }
 
 /// The region of a shape of radius 1 around the origin, as a signed distance.

@@ -17,7 +17,7 @@ trap 'rm -rf "$output"' EXIT
 
 warnings=(-Wall -Wextra -Werror)
 include=(-I"$root/include" -I"$root/bindings/cpp")
-link=(-L"$library" -lcleanclip -Wl,-rpath,"$library" -lpthread -ldl)
+link=(-L"$library" -lcleanclip -Wl,-rpath,"$library" -lpthread -ldl -lm)
 compile_c=(gcc -std=c11 -D_GNU_SOURCE -g -O1 "${warnings[@]}" "${include[@]}")
 compile_cpp=(g++ -std=c++17 -g -O1 "${warnings[@]}" "${include[@]}")
 

@@ -36,6 +36,21 @@ package final class CLIPModel {
         configuration.tensorSpecifications, tensors: tensors, allowsNonFinite: allowsNonFinite))
   }
 
+  /// Makes a model of tensors that nobody else uses, without a copy: a checkpoint just read.
+  ///
+  /// - Throws: as the form that copies.
+  package convenience init(
+    _ configuration: CLIPConfiguration, adopting tensors: [String: Tensor],
+    allowsNonFinite: Bool = false
+  ) throws(CLIPError) {
+    try configuration.validate()
+    self.init(
+      configuration,
+      try ParameterTable(
+        configuration.tensorSpecifications, tensors: tensors, allowsNonFinite: allowsNonFinite,
+        copies: false))
+  }
+
   /// Makes an untrained model.
   ///
   /// - Throws: `unsupported` when the configuration cannot be; `outOfMemory`.
@@ -83,8 +98,7 @@ package final class CLIPModel {
         "model: it has no image tower; expected visual weights, got a text-only checkpoint")
     }
     let size = vision.imageSize
-    guard pixels.shape.rank == 4, pixels.shape.dimensions.dropFirst().elementsEqual([3, size, size])
-    else {
+    guard pixels.shape.rank == 4, pixels.shape.dimensions.dropFirst() == [3, size, size] else {
       throw CLIPError(
         .shape,
         "encode image: pixels do not fit the model; expected [batch, 3, \(size), \(size)], "

@@ -7,19 +7,22 @@ struct ParameterTable {
   private var parameterIndex: [String: Int] = [:]
   private var statistics: [String: Tensor] = [:]
 
-  /// Copies the tensors of a checkpoint.
+  /// Takes the tensors of a checkpoint.
   ///
+  /// - Parameter copies: whether the caller keeps its tensors; else the table owns them.
   /// - Throws: `format` with every missing, unexpected and mismatched name at once, or naming the
   ///   tensors with NaN or infinite values unless those are allowed.
   init(
-    _ specifications: [TensorSpecification], tensors: [String: Tensor], allowsNonFinite: Bool
+    _ specifications: [TensorSpecification], tensors: [String: Tensor], allowsNonFinite: Bool,
+    copies: Bool = true
   ) throws(CLIPError) {
     try Self.check(specifications, against: tensors, allowsNonFinite: allowsNonFinite)
     for specification in specifications {
       guard let tensor = tensors[specification.name] else { continue }
-      // A copy in any case: training must not write into the caller's memory.
+      // Training must not write into the caller's memory.
       let value =
-        tensor.dtype == .f32 ? try tensor.copy() : try Tensor(tensor.floats(), specification.shape)
+        tensor.dtype != .f32
+        ? try Tensor(tensor.floats(), specification.shape) : copies ? try tensor.copy() : tensor
       add(specification, value)
     }
   }

@@ -4,16 +4,16 @@ extension Tensor {
     switch dtype {
     case .i32: return true
     case .f32:
+      // All exponent bits set carry into the sign. Integer sums and ors vectorise.
       let elements = bytes.assumingMemoryBound(to: UInt32.self)
-      // All exponent bits set. The maximum is an integer reduction, which vectorises.
-      var highest: UInt32 = 0
-      for i in 0..<count { highest = max(highest, elements[i] & 0x7fff_ffff) }
-      return highest < 0x7f80_0000
+      var carries: UInt32 = 0
+      for i in 0..<count { carries |= (elements[i] & 0x7f80_0000) &+ 0x0080_0000 }
+      return carries & 0x8000_0000 == 0
     case .bf16:
       let elements = bf16
-      var highest: UInt16 = 0
-      for i in 0..<count { highest = max(highest, elements[i] & 0x7fff) }
-      return highest < 0x7f80
+      var carries: UInt16 = 0
+      for i in 0..<count { carries |= (elements[i] & 0x7f80) &+ 0x0080 }
+      return carries & 0x8000 == 0
     }
   }
 }

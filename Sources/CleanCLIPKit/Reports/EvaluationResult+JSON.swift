@@ -30,7 +30,9 @@ extension EvaluationResult {
     if let perClass = json["class_accuracy"]?.object {
       classes = perClass.keys
       // The counts of the classes are not kept: a thousandth is as fine as a report shows.
-      classAccuracy = perClass.compactMap { $0.value.double.flatMap { Self.proportion($0, of: 1000) } }
+      classAccuracy = perClass.compactMap {
+        $0.value.double.flatMap { Self.proportion($0, of: 1000) }
+      }
     }
     target = json["target"]?.string.flatMap { classes.firstIndex(of: $0) }
     trigger = json["trigger"]?.string

@@ -20,7 +20,9 @@ package struct ReportContents {
     var report = RunReport(title: title)
     report.subtitle = subtitle
     report.examples = examples
-    if let before { report.stages.append(RunReport.Stage(.before, name: "Before", evaluation: before)) }
+    if let before {
+      report.stages.append(RunReport.Stage(.before, name: "Before", evaluation: before))
+    }
     if after != nil || history != nil {
       report.stages.append(
         RunReport.Stage(
@@ -36,7 +38,9 @@ package struct ReportContents {
     if let model = model?.object {
       report.sections.append(RunReport.Section("Model", Self.rows(model)))
     }
-    if let history { report.sections.append(RunReport.Section("Settings", Self.rows(history.settings))) }
+    if let history {
+      report.sections.append(RunReport.Section("Settings", Self.rows(history.settings)))
+    }
     return report
   }
 

@@ -14,7 +14,8 @@ extension SanitizeHistory {
     for (index, step) in steps.enumerated() {
       guard let number = step["step"]?.integer, let loss = step["loss"]?.double else {
         throw CLIPError(
-          .format, "'\(name)': step \(index) is not one; expected step and loss, got "
+          .format,
+          "'\(name)': step \(index) is not one; expected step and loss, got "
             + step.serialized())
       }
       let losses = StepLosses(

@@ -83,7 +83,11 @@ package final class Sanitizer {
           clipWeight: options.clipWeight, inmodalWeight: options.inmodalWeight))
     case .supervised:
       let classes: Int
-      if let count = options.classCount { classes = count } else { classes = try countClasses(dataset) }
+      if let count = options.classCount {
+        classes = count
+      } else {
+        classes = try countClasses(dataset)
+      }
       return try SupervisedRecipe(model, classes: classes, seed: options.training.seed)
     }
   }

@@ -6,7 +6,8 @@ struct Fingerprint {
     let bytes = UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount)
     let words = bytes.count / 8
     for index in 0..<words {
-      hash = (hash ^ bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
+      hash =
+        (hash ^ bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
         &* 0x100_0000_01b3
       // The product alone never carries high bits downwards.
       hash ^= hash >> 32

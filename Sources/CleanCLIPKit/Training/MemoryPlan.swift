@@ -1,33 +1,29 @@
 /// How many pairs fit into a number of bytes, measured before the first step.
-struct MemoryPlan: Equatable {
+package struct MemoryPlan: Equatable {
   /// Bytes that do not depend on the chunk: weights, gradients, moments, the batch.
-  let fixedBytes: Int
+  package let fixedBytes: Int
   /// Bytes of activations and gradients for each pair of a chunk.
-  let bytesPerPair: Int
-  let chunkSize: Int
+  package let bytesPerPair: Int
+  /// Pairs, at least 1.
+  package let chunkSize: Int
 
-  var plannedBytes: Int { fixedBytes + chunkSize * bytesPerPair }
+  /// The most bytes that tensors will take.
+  package var plannedBytes: Int { fixedBytes + chunkSize * bytesPerPair }
 
-  /// Runs one and two pairs of the batch through the recipe and extrapolates to the budget.
+  init(fixedBytes: Int, bytesPerPair: Int, chunkSize: Int) {
+    self.fixedBytes = fixedBytes
+    self.bytesPerPair = bytesPerPair
+    self.chunkSize = chunkSize
+  }
+
+  /// Extrapolates from the peaks of one and of two pairs to the largest chunk within the budget.
   ///
-  /// Gradients are left behind for the caller to clear; running statistics are put back.
-  ///
-  /// - Throws: `invalidArgument` when not even one pair fits; what the recipe throws.
-  static func measure(
-    _ recipe: any Recipe, _ batch: TrainingBatch, precision: DType, budget: Int
-  ) throws(CLIPError) -> MemoryPlan {
-    let snapshot = try BatchNormSnapshot(recipe.model)
-    var peaks: [Int] = []
-    // The first run makes what later ones find: gradients, weights in other layouts.
-    for count in [1, 1, 2] {
-      let part = try batch.pairs(0..<min(count, batch.count))
-      MemoryPool.shared.resetPeak()
-      _ = try recipe.accumulateGradients(part, precision: precision, chunkSize: nil)
-      peaks.append(MemoryPool.shared.statistics.peakBytes)
-    }
-    snapshot.restore()
-    let bytesPerPair = max(1, peaks[2] - peaks[1])
-    let fixedBytes = max(0, peaks[1] - bytesPerPair)
+  /// - Throws: `invalidArgument` when not even one pair fits.
+  package init(
+    peakOfOne: Int, peakOfTwo: Int, batch: Int, budget: Int
+  ) throws(CLIPError) {
+    bytesPerPair = max(1, peakOfTwo - peakOfOne)
+    fixedBytes = max(0, peakOfOne - bytesPerPair)
     guard fixedBytes + bytesPerPair <= budget else {
       throw CLIPError(
         .invalidArgument,
@@ -37,8 +33,28 @@ struct MemoryPlan: Equatable {
     let fitting = (budget - fixedBytes) / bytesPerPair
     // Loading threads allocate meanwhile; a power of two hides small differences between runs.
     let rounded = 1 << (Int.bitWidth - 1 - fitting.leadingZeroBitCount)
-    return MemoryPlan(
-      fixedBytes: fixedBytes, bytesPerPair: bytesPerPair,
-      chunkSize: fitting >= batch.count ? batch.count : rounded)
+    chunkSize = fitting >= batch ? batch : rounded
+  }
+
+  /// Runs one and two pairs of the batch through the recipe.
+  ///
+  /// Gradients are left behind for the caller to clear; running statistics are put back.
+  ///
+  /// - Throws: `invalidArgument` when not even one pair fits; what the recipe throws.
+  static func measure(
+    _ recipe: any Recipe, _ batch: TrainingBatch, precision: DType, budget: Int
+  ) throws(CLIPError) -> MemoryPlan {
+    let snapshot = try BatchNormSnapshot(recipe.model)
+    defer { snapshot.restore() }
+    var peaks: [Int] = []
+    // The first run makes what later ones find: gradients, weights in other layouts.
+    for count in [1, 1, 2] {
+      let part = try batch.pairs(0..<min(count, batch.count))
+      MemoryPool.shared.resetPeak()
+      _ = try recipe.accumulateGradients(part, precision: precision, chunkSize: nil)
+      peaks.append(MemoryPool.shared.statistics.peakBytes)
+    }
+    return try MemoryPlan(
+      peakOfOne: peaks[1], peakOfTwo: peaks[2], batch: batch.count, budget: budget)
   }
 }

@@ -52,7 +52,8 @@ package final class Trainer {
     let (steps, overflow) = source.batchesPerEpoch.multipliedReportingOverflow(by: options.epochs)
     guard !overflow, steps < 1 << 52 else {
       throw CLIPError(
-        .invalidArgument, "options: epochs is out of range; expected fewer steps, "
+        .invalidArgument,
+        "options: epochs is out of range; expected fewer steps, "
           + "got \(options.epochs) epochs of \(source.batchesPerEpoch)")
     }
     self.recipe = recipe
@@ -66,8 +67,10 @@ package final class Trainer {
     if options.resume, let directory = options.stateDirectory,
       TrainingState.exists(in: directory)
     {
+      let end = TrainingState.Position(
+        epoch: options.epochs, batch: source.batchesPerEpoch, step: steps)
       (position, history) = try TrainingState.load(
-        into: savedTensors, identity: identity, from: directory)
+        into: savedTensors, identity: identity, end: end, from: directory)
       optimizer.resume(afterSteps: position.step)
       for parameter in recipe.parameters { parameter.valueDidChange() }
     }
@@ -153,11 +156,12 @@ package final class Trainer {
         recipe, batch, precision: options.precision, budget: budget)
       optimizer.clearGradients()
     }
+    let chunkSize = options.chunkSize ?? position.plan?.chunkSize
     let snapshot = try BatchNormSnapshot(recipe.model)
     let losses: StepLosses
     do throws(CLIPError) {
       losses = try recipe.accumulateGradients(
-        batch, precision: options.precision, chunkSize: options.chunkSize ?? position.plan?.chunkSize)
+        batch, precision: options.precision, chunkSize: chunkSize)
     } catch {
       snapshot.restore()
       throw error

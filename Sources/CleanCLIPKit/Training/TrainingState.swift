@@ -60,10 +60,12 @@ struct TrainingState {
 
   /// Reads a state into `tensors`.
   ///
+  /// - Parameters:
+  ///   - end: the position after the last step of the last epoch, which none exceeds.
   /// - Throws: `state` when it is of another run, naming what differs; `format` when it is no state;
   ///   `tensors` are unchanged then.
   static func load(
-    into tensors: [(name: String, tensor: Tensor)], identity: [String: String],
+    into tensors: [(name: String, tensor: Tensor)], identity: [String: String], end: Position,
     from directory: String
   ) throws(CLIPError) -> (position: Position, history: TrainingHistory) {
     let path = path(in: directory)
@@ -96,6 +98,9 @@ struct TrainingState {
       loaded.append(value)
     }
     let position = try Self.position(file)
+    guard position.epoch <= end.epoch, position.batch <= end.batch, position.step <= end.step else {
+      throw damaged(file)
+    }
     let history = try Self.history(file, steps: position.step)
     for (target, value) in zip(tensors, loaded) {
       memcpy(target.tensor.bytes, value.bytes, value.byteCount)
@@ -110,7 +115,8 @@ struct TrainingState {
   private static func position(_ file: SafeTensorsFile) throws(CLIPError) -> Position {
     guard let epoch = count(file, "position.epoch"), let batch = count(file, "position.batch"),
       let step = count(file, "position.step"),
-      let sums = numbers(file, "position.sums", 3), let seconds = numbers(file, "position.seconds", 1)
+      let sums = numbers(file, "position.sums", 3),
+      let seconds = numbers(file, "position.seconds", 1)
     else { throw damaged(file) }
     var position = Position(
       epoch: epoch, batch: batch, step: step,
@@ -118,7 +124,8 @@ struct TrainingState {
       seconds: seconds[0])
     if file.metadata["position.plan"] != nil {
       guard let values = numbers(file, "position.plan", 3)?.compactMap({ Int(exactly: $0) }),
-        values.count == 3, values.allSatisfy({ (0..<1 << 52).contains($0) }), values[2] > 0
+        values.count == 3, values.allSatisfy({ (0..<1 << 41).contains($0) }),
+        (1...1 << 20).contains(values[2])
       else { throw damaged(file) }
       position.plan = MemoryPlan(
         fixedBytes: values[0], bytesPerPair: values[1], chunkSize: values[2])

@@ -40,6 +40,18 @@ import Testing
     #expect(model.bits == before)
   }
 
+  @Test func finitenessIsExact() throws {
+    let largest = Float.greatestFiniteMagnitude
+    #expect(try Tensor([0, -0.0, largest, -largest, 1e-45], [5]).isFinite)
+    for value in [Float.nan, .infinity, -.infinity, -.nan, .signalingNaN] {
+      let tensor = try Tensor([1, value, 2], [3])
+      #expect(!tensor.isFinite)
+      #expect(try !tensor.converted(to: .bf16).isFinite)
+    }
+    #expect(try Tensor([1, -2, 1e38] as [Float], [3]).converted(to: .bf16).isFinite)
+    #expect(try Tensor([Int32.max, -1], [2]).isFinite)
+  }
+
   @Test func weightsThatAreNotFiniteAreNamedUnlessAllowed() throws {
     let model = try TinyRun.model()
     let tensors = try Self.tensors(model)
@@ -62,12 +74,13 @@ import Testing
     let model = try TinyRun.model()
     let other = try CLIPModel(model.configuration, randomSeed: 8)
     let batch = try TinyRun.batch([0, 1, 2])
-    for precision in [DType.f32, .bf16] {
+    let precisions: [DType] = CPUFeatures.computesBF16 ? [.f32, .bf16] : [.f32]
+    for precision in precisions {
       _ = try model.encodeImages(batch.pixels, normalize: true, precision: precision)
       _ = try model.encodeTexts(batch.tokens, normalize: true, precision: precision)
     }
     try model.load(try Self.tensors(other))
-    for precision in [DType.f32, .bf16] {
+    for precision in precisions {
       #expect(
         try model.encodeImages(batch.pixels, normalize: true, precision: precision).floats()
           == other.encodeImages(batch.pixels, normalize: true, precision: precision).floats())
@@ -97,6 +110,25 @@ import Testing
     #expect(none.shape == [0, 6])
     let silent = try model.encodeTexts(TokenBatch([]), normalize: true, precision: .f32)
     #expect(silent.shape == [0, 6])
+  }
+
+  @Test func singleTensorsAreSet() throws {
+    let model = try TinyRun.model()
+    let batch = try TinyRun.batch([0])
+    let before = try model.encodeImages(batch.pixels, normalize: false, precision: .f32).floats()
+    let values = model.stateDict().first { $0.name == "visual.proj" }?.tensor.floats() ?? []
+    try values.map { 2 * $0 }.withUnsafeBufferPointer { (values) throws in
+      try model.setTensor("visual.proj", values)
+      for name in ["visual.proj ", "ln_final.bias"] {
+        #expect(throws: CLIPError.self) { try model.setTensor(name, values) }
+      }
+    }
+    let after = try model.encodeImages(batch.pixels, normalize: false, precision: .f32).floats()
+    #expect(relativeError(after, before.map { 2 * $0 }) < 1e-5)
+    let error = #expect(throws: CLIPError.self) {
+      try [Float.nan].withUnsafeBufferPointer { try model.setTensor("logit_scale", $0) }
+    }
+    #expect(error?.message.contains("'logit_scale'") ?? false)
   }
 
   @Test func pixelsAndCaptionsThatDoNotFitAreRefused() throws {

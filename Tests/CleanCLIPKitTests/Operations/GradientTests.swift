@@ -7,7 +7,8 @@ import Testing
 /// vector fails.
 @Suite(.serialized) struct GradientTests {
   enum Operation: String, CaseIterable, CustomTestStringConvertible {
-    case linear, linearWithoutBias, squareLinear, project, add, addReLU, quickGELU, gelu, geluTanh, relu
+    case linear, linearWithoutBias, squareLinear, project, add, addReLU, quickGELU, gelu, geluTanh,
+      relu
     case layerNorm, attention, causalAttention, wideAttention, poolingAttention
     case convolution, stridedConvolution, pointwiseConvolution
     case batchNormTraining, batchNormInference, batchNormReLU
@@ -17,7 +18,8 @@ import Testing
 
     func make() throws -> Differentiable {
       switch self {
-      case .linear, .linearWithoutBias, .squareLinear, .project, .layerNorm, .normalize: try makeRows()
+      case .linear, .linearWithoutBias, .squareLinear, .project, .layerNorm, .normalize:
+        try makeRows()
       case .add, .addReLU, .quickGELU, .gelu, .geluTanh, .relu: try makeElementwise()
       case .attention, .causalAttention, .wideAttention, .poolingAttention: try makeAttention()
       case .convolution, .stridedConvolution, .pointwiseConvolution, .batchNormTraining,

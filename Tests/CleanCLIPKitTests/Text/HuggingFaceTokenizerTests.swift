@@ -7,9 +7,16 @@ private final class HuggingFaceFiles {
   let vocabulary: String
   let merges: [String]
 
+  /// Texts that all tests share, for they take a moment to make.
+  private static let texts = Result { try makeTexts() }
+
   init() throws {
+    (vocabulary, merges) = try Self.texts.get()
+  }
+
+  private static func makeTexts() throws -> (vocabulary: String, merges: [String]) {
     let text = try CompressedFile.read(ReferenceCaption.vocabulary, limit: 1 << 24)
-    merges = String(decoding: text, as: UTF8.self).split(separator: "\n").dropFirst()
+    let merges = String(decoding: text, as: UTF8.self).split(separator: "\n").dropFirst()
       .prefix(48894).map(String.init)
     let printable = [0x21...0x7E, 0xA1...0xAC, 0xAE...0xFF].flatMap { $0.map { UInt32($0) } }
     let others = (0..<256 - printable.count).map { UInt32($0) + 0x100 }
@@ -19,7 +26,7 @@ private final class HuggingFaceFiles {
       + ["<|startoftext|>", "<|endoftext|>"]
     var object = JSONObject()
     for (id, symbol) in symbols.enumerated() { object[symbol] = .integer(id) }
-    vocabulary = JSONValue.object(object).serialized()
+    return (JSONValue.object(object).serialized(), merges)
   }
 
   func write(_ text: String, to name: String) throws {

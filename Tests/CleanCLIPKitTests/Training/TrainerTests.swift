@@ -162,6 +162,34 @@ import Testing
     #expect(model.bits == before)
   }
 
+  /// Each number of a good state replaced by one that cannot be.
+  @Test(arguments: [
+    ("position.epoch", "-1"), ("position.epoch", "2"), ("position.step", "9007199254740991"),
+    ("position.batch", "99"), ("position.batch", "1.5"), ("position.sums", "1 2"),
+    ("position.sums", "1 nan 2"), ("position.seconds", ""), ("history.epochs", "1000000000"),
+    ("history.0", "1 2 3"), ("history.0", "1e300 1 1 1 1 1"),
+    ("position.plan", "1 1 9007199254740991"), ("position.plan", "1e30 1 1"),
+  ])
+  func aStateWithNumbersThatCannotBeIsRefused(change: (key: String, value: String)) throws {
+    let folder = TemporaryFolder()
+    var options = TinyRun.options(epochs: 1)
+    options.stateDirectory = folder.path
+    options.resume = true
+    _ = try Self.run(try TinyRun.model(), TinyRun.source(), options)
+    let path = folder.file("training-state.safetensors")
+    let file = try SafeTensors.read(path)
+    var metadata = file.metadata
+    metadata[change.key] = change.value
+    let tensors = try file.tensors().map { ($0.key, $0.value) }
+    try SafeTensors.write(tensors, metadata: metadata, to: path)
+    let model = try TinyRun.model()
+    let before = model.bits
+    let error = #expect(throws: CLIPError.self) {
+      try Self.run(model, TinyRun.source(), options)
+    }
+    #expect(error?.code == .format && model.bits == before)
+  }
+
   /// Pixels that are NaN from the fifth step on.
   @Test(arguments: [false, true])
   func aLossThatIsNotFiniteStopsWithTheLastGoodWeights(resNet: Bool) throws {

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Callable, Optional
+import signal
+import threading
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Optional
 
 from . import _capi
 from .errors import check
@@ -17,17 +20,42 @@ class Listener:
 
     def __init__(self) -> None:
         self.error: Optional[BaseException] = None
+        self._interrupted = False
 
     def _call(self, function: Optional[Callable[[], Any]]) -> int:
-        # Also without a function: this is where Python notices Ctrl-C.
+        if self._interrupted:
+            return 1
         try:
             return 1 if function is not None and function() is False else 0
         except BaseException as error:
             self.error = error
             return 1
 
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Let Ctrl-C cancel the call inside; ``check`` raises ``KeyboardInterrupt`` after it.
+
+        Python's own handler raises between any two instructions of the callback, also where
+        nothing can catch it. Handlers of the program are left alone.
+        """
+        own = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if not own or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def interrupt(number: int, frame: Any) -> None:
+            self._interrupted = True
+
+        signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def check(self, status: int) -> None:
         """Raise what the function raised, or what the library reports."""
+        if self._interrupted:
+            raise KeyboardInterrupt
         if self.error is not None:
             raise self.error
         check(status)

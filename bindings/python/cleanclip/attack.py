@@ -148,17 +148,19 @@ def poison(
     options.is_uniform = 1 if uniform else 0
     options.seed = seed & (2**64 - 1)
     pattern = trigger if isinstance(trigger, Trigger) else Trigger(trigger, seed=seed)
+    dataset = open_dataset(data)  # kept, so that it lives through the call
     listener = CountListener(progress)
     poisoned = ctypes.c_int64()
-    status = _capi.dataset_poison(
-        open_dataset(data)._pointer(),
-        pattern._pointer(),
-        ctypes.byref(options),
-        path_bytes(output, "output"),
-        None if truth is None else path_bytes(truth, "truth"),
-        listener.callback,
-        None,
-        ctypes.byref(poisoned),
-    )
+    with listener.listening():
+        status = _capi.dataset_poison(
+            dataset._pointer(),
+            pattern._pointer(),
+            ctypes.byref(options),
+            path_bytes(output, "output"),
+            None if truth is None else path_bytes(truth, "truth"),
+            listener.callback,
+            None,
+            ctypes.byref(poisoned),
+        )
     listener.check(status)
     return poisoned.value

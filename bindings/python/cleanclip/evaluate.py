@@ -111,14 +111,15 @@ def evaluate(
     options.seed = seed & (2**64 - 1)
     listener = CountListener(progress)
     handle = ctypes.c_void_p()
-    status = _capi.evaluate(
-        model._pointer(),
-        (tokenizer or model.tokenizer)._pointer(),
-        ctypes.byref(options),
-        listener.callback,
-        None,
-        ctypes.byref(handle),
-    )
+    with listener.listening():
+        status = _capi.evaluate(
+            model._pointer(),
+            (tokenizer or model.tokenizer)._pointer(),
+            ctypes.byref(options),
+            listener.callback,
+            None,
+            ctypes.byref(handle),
+        )
     listener.check(status)
     if handle.value is None:
         raise RuntimeError("cleanclip: evaluation succeeded without a result")

@@ -200,15 +200,16 @@ def sanitize(
     listener = _ProgressListener(function)
     dataset = open_dataset(data)
     handle = ctypes.c_void_p()
-    status = _capi.sanitize(
-        model._pointer(),
-        words,
-        dataset._pointer(),
-        ctypes.byref(options),
-        listener.callback,
-        None,
-        ctypes.byref(handle),
-    )
+    with listener.listening():
+        status = _capi.sanitize(
+            model._pointer(),
+            words,
+            dataset._pointer(),
+            ctypes.byref(options),
+            listener.callback,
+            None,
+            ctypes.byref(handle),
+        )
     history = History(handle.value) if handle.value is not None else None
     try:
         listener.check(status)

@@ -171,8 +171,8 @@ extension GraphReader {
     if node.integer("transB") == 1 { b = b.with(Self.swappingLast(b.layout)) }
     let result = try product(a, b, node)
     guard let alpha = node.float("alpha"), alpha != 1 else { return result }
-    let factor = constant(
-      Numbers([Double(alpha)], []), a.type, derivation: ("alpha of \(node.label)", []))
+    var factor = constant(Numbers([Double(alpha)], []), a.type, derivation: ("alpha", []))
+    factor.path = [InputSite(node: node.index, input: -1)]
     return try binary(.multiply, result, factor, node)
   }
 

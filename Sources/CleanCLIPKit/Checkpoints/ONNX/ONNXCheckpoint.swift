@@ -86,5 +86,23 @@ enum ONNXCheckpoint {
       }
     }
     facts.elementTypes = types.sorted()
+    describeOrigins(part, in: &facts)
+  }
+
+  /// Counts tensors that several weights share, and names weights without a tensor to write to.
+  private static func describeOrigins(_ part: ONNXImport, in facts: inout CheckpointFacts) {
+    var ends: [Int: Set<[InputSite]>] = [:]
+    for parameter in part.match.parameters {
+      for piece in parameter.pieces {
+        guard let index = piece.value.constant else { continue }
+        let source = part.reader.constants[index]
+        if case .tensor(let tensor) = source.content {
+          ends[tensor, default: []].insert(piece.value.path)
+        } else if source.derivation?.operation != "alpha" {
+          facts.fixedParameters[parameter.name] = "computed by the exporter from other values"
+        }
+      }
+    }
+    facts.sharedTensors += ends.values.filter { $0.count > 1 }.count
   }
 }

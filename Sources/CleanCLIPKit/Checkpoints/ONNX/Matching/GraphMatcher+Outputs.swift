@@ -77,10 +77,22 @@ extension GraphMatcher {
       parameter.copies = Array(scales.dropFirst())
       parameters.append(parameter)
     }
+    parameters = parameters.map(resolvingConcatenations)
     return CLIPMatch(
       configuration: CLIPConfiguration(
         embedDim: embedDim, vision: vision?.configuration, text: text?.configuration),
       parameters: parameters, outputs: outputs)
+  }
+
+  /// Gives pieces of joined constants the tensors that they come from, where those can be told.
+  private func resolvingConcatenations(_ parameter: MatchedParameter) -> MatchedParameter {
+    MatchedParameter(
+      parameter.name, shape: parameter.shape,
+      pieces: parameter.pieces.map { piece in
+        ParameterPiece(
+          rows: piece.rows, value: reader.resolvingConcatenation(piece.value) ?? piece.value,
+          transform: piece.transform)
+      }, copies: parameter.copies)
   }
 
   /// The first tower among the values; others must be tensors inside it.

@@ -32,10 +32,13 @@ struct MatchedParameter: Sendable {
     ]
   }
 
-  init(_ name: String, shape: [Int], pieces: [ParameterPiece]) {
+  init(
+    _ name: String, shape: [Int], pieces: [ParameterPiece], copies: [ParameterPiece] = []
+  ) {
     self.name = name
     self.shape = shape
     self.pieces = pieces
+    self.copies = copies
   }
 
   /// A parameter made of constants one below the other.

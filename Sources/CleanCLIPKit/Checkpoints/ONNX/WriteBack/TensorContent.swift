@@ -1,0 +1,111 @@
+/// New elements of a tensor of the file: the old ones with pieces of parameters written over them.
+struct TensorContent {
+  /// A piece with its new values in the parameter's order.
+  struct Change {
+    let parameter: String
+    let piece: ParameterPiece
+    let values: UnsafeBufferPointer<Float>
+  }
+
+  private let model: ONNXModel
+  private let tensor: ONNXTensor
+  private let type: ElementType
+  private let changes: [Change]
+
+  /// - Throws: `unsupported` for a tensor whose form cannot be rewritten.
+  init(_ model: ONNXModel, _ tensor: ONNXTensor, _ changes: [Change]) throws(CLIPError) {
+    self.model = model
+    self.tensor = tensor
+    self.changes = changes
+    let isWritable: Bool =
+      switch tensor.payload {
+      case .raw, .floats, .external: true
+      case .numbers(_, let field): field?.isPresent ?? false
+      case .none, .doubles, .unreadable: false
+      }
+    guard let type = tensor.type, type.isFloat, isWritable else {
+      throw CLIPError(
+        .unsupported,
+        "'\(model.path)': tensor '\(tensor.name)' cannot be rewritten; expected raw_data, packed "
+          + "float_data or int32_data, or an external file; save the model again with onnx.save")
+    }
+    self.type = type
+  }
+
+  /// The elements as consecutive little-endian bytes of the tensor's type.
+  ///
+  /// - Throws: `unsupported` when a value is too large for the type.
+  func bytes() throws(CLIPError) -> [UInt8] {
+    var bytes: [UInt8]
+    if case .numbers(let patterns, _) = tensor.payload {
+      bytes = patterns.flatMap {
+        [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)]
+      }
+    } else {
+      bytes = model.bytes(of: tensor).map { Array($0) } ?? []
+    }
+    for change in changes {
+      let copy = StridedCopy(change.piece.value.layout)
+      let isExponential = change.piece.transform == .exponential
+      let bad = bytes.withUnsafeMutableBytes { target in
+        copy.write(change.values, isExponential: isExponential, type, into: target)
+      }
+      guard bad == nil else {
+        throw CLIPError(
+          .unsupported,
+          "'\(model.path)': weight '\(change.parameter)' does not fit tensor '\(tensor.name)'; "
+            + "expected values of \(type.rawValue.lowercased()), got "
+            + "\(bad.map { change.values[$0] } ?? .nan); save the model as safetensors")
+      }
+    }
+    return bytes
+  }
+
+  /// The elements in the form of the tensor's field in the file.
+  func fieldBytes() throws(CLIPError) -> [UInt8] {
+    let bytes = try bytes()
+    guard case .numbers = tensor.payload else { return bytes }
+    return stride(from: 0, to: bytes.count, by: 2).flatMap {
+      ProtobufMessage.varint(UInt64(bytes[$0]) | UInt64(bytes[$0 + 1]) << 8)
+    }
+  }
+
+  /// Bytes of the field, where they do not depend on the values.
+  var fixedByteCount: Int? {
+    if case .numbers = tensor.payload { nil } else { type.byteCount(of: tensor.count) }
+  }
+}
+
+extension StridedCopy {
+  /// Writes values in the layout's order, rounded to nearest even; returns the position of the
+  /// first value that is too large for the type.
+  func write(
+    _ values: UnsafeBufferPointer<Float>, isExponential: Bool, _ type: ElementType,
+    into bytes: UnsafeMutableRawBufferPointer
+  ) -> Int? {
+    var bad: Int?
+    forEachRun { position, index, stride, length in
+      for i in 0..<length {
+        let given = values[position + i]
+        let value = isExponential ? ONNXImport.exponential(given) : given
+        let place = index + i * stride
+        switch type {
+        case .f32:
+          bytes.storeBytes(of: value, toByteOffset: place * 4, as: Float.self)
+        case .f16:
+          let half = ElementType.half(value)
+          if half & 0x7C00 == 0x7C00, bad == nil { bad = position + i }
+          bytes.storeBytes(of: half, toByteOffset: place * 2, as: UInt16.self)
+        case .bf16:
+          let brain = ElementType.bfloat16(value)
+          if brain & 0x7F80 == 0x7F80, bad == nil { bad = position + i }
+          bytes.storeBytes(of: brain, toByteOffset: place * 2, as: UInt16.self)
+        default:
+          bytes.storeBytes(of: Double(value), toByteOffset: place * 8, as: Double.self)
+        }
+        if !value.isFinite, bad == nil { bad = position + i }
+      }
+    }
+    return bad
+  }
+}

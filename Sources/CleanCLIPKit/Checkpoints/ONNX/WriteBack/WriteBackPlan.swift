@@ -1,0 +1,286 @@
+internal import Glibc
+
+/// What changes in a file when a model's weights are written back into its graph.
+///
+/// Only payloads of weights change. Tensors that an exporter merged because they were equal, and
+/// that are not any more, get initializers of their own, and their readers new names to read.
+final class WriteBackPlan {
+  private let origin: ONNXImport
+  private let uses: TensorUses
+  private var model: ONNXModel { origin.model }
+  /// Keeps the memory of the new values alive.
+  private let tensors: [String: Tensor]
+  /// New elements of tensors of the file.
+  private var contents: [Int: TensorContent] = [:]
+  /// New initializers and the places that read them.
+  private var added: [(name: String, tensor: Int, content: TensorContent, sites: [InputSite])] = []
+  /// New values of float attributes, by their place in the file.
+  private var attributes: [(offset: Int, value: Float)] = []
+
+  /// Compares new weights with the file's.
+  ///
+  /// - Parameter tensors: under OpenCLIP's names, single precision; names that the file does not
+  ///   have are left out.
+  /// - Throws: `unsupported` when a changed weight has no tensor of its own in the graph;
+  ///   `format` for NaN and infinite weights; `shape`.
+  init(_ origin: ONNXImport, _ tensors: [String: Tensor]) throws(CLIPError) {
+    self.origin = origin
+    self.tensors = tensors
+    uses = TensorUses(origin)
+    var changes: [Int: [TensorContent.Change]] = [:]
+    for parameter in origin.match.parameters {
+      guard let tensor = tensors[parameter.name] else { continue }
+      try check(tensor, parameter)
+      let rowLength = parameter.shape.dropFirst().reduce(1, *)
+      for piece in parameter.pieces + parameter.copies {
+        let values = UnsafeBufferPointer(
+          start: tensor.f32 + piece.rows.lowerBound * rowLength,
+          count: piece.rows.count * rowLength)
+        guard try isChanged(piece, values, parameter) else { continue }
+        let change = TensorContent.Change(
+          parameter: parameter.name, piece: piece, values: values)
+        if let index = try tensorIndex(change) { changes[index, default: []].append(change) }
+      }
+    }
+    for (index, changes) in changes.sorted(by: { $0.key < $1.key }) {
+      try plan(model.tensors[index], changes)
+    }
+    for tensor in model.tensors { model.release(tensor) }
+  }
+
+  private func check(_ tensor: Tensor, _ parameter: MatchedParameter) throws(CLIPError) {
+    guard tensor.dtype == .f32, tensor.count == parameter.shape.reduce(1, *) else {
+      throw CLIPError(
+        .shape,
+        "'\(model.path)': weight '\(parameter.name)' has shape \(tensor.shape); expected "
+          + "\(parameter.shape) in single precision")
+    }
+    let values = UnsafeBufferPointer(start: tensor.f32, count: tensor.count)
+    guard values.allSatisfy(\.isFinite) else {
+      throw CLIPError(
+        .format,
+        "'\(model.path)': weight '\(parameter.name)' is not a number; expected finite values")
+    }
+  }
+
+  private func isChanged(
+    _ piece: ParameterPiece, _ values: UnsafeBufferPointer<Float>, _ parameter: MatchedParameter
+  ) throws(CLIPError) -> Bool {
+    let old = try Tensor(Shape([values.count]))
+    let buffer = UnsafeMutableBufferPointer(start: old.f32, count: values.count)
+    try origin.read(piece, into: buffer, name: parameter.name)
+    guard let new = values.baseAddress else { return false }
+    return memcmp(old.bytes, new, values.count * 4) != 0
+  }
+
+  /// The tensor of the file that a change belongs to; `nil` for an attribute.
+  private func tensorIndex(_ change: TensorContent.Change) throws(CLIPError) -> Int? {
+    if let index = change.piece.value.constant {
+      let source = origin.reader.constants[index]
+      if case .tensor(let tensor) = source.content { return tensor }
+      if source.derivation?.operation == "alpha", let site = change.piece.value.path.first,
+        case .float(_, let offset)? = model.nodes[site.node].attributes["alpha"], offset > 0
+      {
+        let value = ONNXImport.exponential(change.values[0])
+        guard value.isFinite else {
+          throw CLIPError(
+            .unsupported, "'\(model.path)': temperature \(change.values[0]) is too large")
+        }
+        attributes.append((offset, value))
+        return nil
+      }
+    }
+    throw CLIPError(
+      .unsupported,
+      "'\(model.path)': weight '\(change.parameter)' was computed when the file was made and has "
+        + "no tensor of its own; expected one to write to; save the model as safetensors or to a "
+        + "new graph")
+  }
+
+  // MARK: - Shared tensors
+
+  private func plan(
+    _ tensor: ONNXTensor, _ changes: [TensorContent.Change]
+  ) throws(CLIPError) {
+    let uses = uses.uses(of: tensor)
+    let ends = uses.flatMap(\.ends)
+    guard ends.count > 1 else {
+      contents[tensor.index] = try TensorContent(model, tensor, changes)
+      return
+    }
+    var byEnd: [[InputSite]: [TensorContent.Change]] = [:]
+    for change in changes { byEnd[change.piece.value.path, default: []].append(change) }
+    var bytes: [[InputSite]: [UInt8]] = [:]
+    for (path, changes) in byEnd {
+      bytes[path] = try TensorContent(model, tensor, changes).bytes()
+    }
+    // Outputs of the graph can only read the tensor itself; else whatever did not change stays.
+    let base =
+      ends.first { $0.site == nil } ?? ends.first { byEnd[$0.path] == nil } ?? ends[0]
+    if let changes = byEnd[base.path] {
+      contents[tensor.index] = try TensorContent(model, tensor, changes)
+    }
+    try settle(uses, tensor, base: bytes[base.path], bytes, byEnd)
+  }
+
+  /// Gives readers whose elements differ from the tensor's new ones a tensor of their own.
+  private func settle(
+    _ uses: [TensorUses.Use], _ tensor: ONNXTensor, base: [UInt8]?,
+    _ bytes: [[InputSite]: [UInt8]], _ byEnd: [[InputSite]: [TensorContent.Change]]
+  ) throws(CLIPError) {
+    for use in uses {
+      let wanted = use.ends.map { bytes[$0.path] }
+      if wanted.allSatisfy({ $0 == base }) { continue }
+      if let site = use.site, let first = use.ends.first, let changes = byEnd[first.path],
+        wanted.allSatisfy({ $0 == bytes[first.path] })
+      {
+        let name = uniqueName(tensor.name)
+        let content = try TensorContent(model, tensor, changes)
+        added.append((name, tensor.index, content, [site]))
+        continue
+      }
+      guard let site = use.site, model.nodes[site.node].operation == "Identity" else {
+        let names = Set(use.ends.flatMap { byEnd[$0.path] ?? [] }.map(\.parameter)).sorted()
+        throw CLIPError(
+          .unsupported,
+          "'\(model.path)': weights \(names) share tensor '\(tensor.name)' behind one node and "
+            + "differ; expected one value for all of them; save the model as safetensors or to a "
+            + "new graph")
+      }
+      try settle(use.further, tensor, base: base, bytes, byEnd)
+    }
+  }
+
+  private lazy var names: Set<String> = {
+    var names = Set(model.tensors.map(\.name))
+    for node in model.nodes { names.formUnion(node.outputs) }
+    names.formUnion(model.inputs.map(\.name))
+    return names
+  }()
+
+  private func uniqueName(_ base: String) -> String {
+    var number = 1
+    while !names.insert("\(base).own_\(number)").inserted { number += 1 }
+    return "\(base).own_\(number)"
+  }
+
+  /// Whether a weight was merged with others and gets a tensor of its own.
+  var addedCount: Int { added.count }
+
+  // MARK: - Writing
+
+  /// Writes the graph with the new weights; external data goes to `path` + `.data`.
+  ///
+  /// - Throws: `io`; `unsupported` for values that the element type cannot hold.
+  func write(to path: String) throws(CLIPError) {
+    var edits = FileEdits(model)
+    let locations = try writeExternalFiles(beside: path)
+    for tensor in model.tensors {
+      if case .external(let external) = tensor.payload,
+        let location = locations[external.location], location != external.location
+      {
+        edits.replace(external.locationField, Array(location.utf8))
+      }
+      guard let content = contents[tensor.index] else { continue }
+      let field: ONNXField
+      switch tensor.payload {
+      case .raw(let found), .floats(let found): field = found
+      case .numbers(_, let found?): field = found
+      default: continue
+      }
+      if let count = content.fixedByteCount {
+        edits.replace(field, count: count) { (file) throws(CLIPError) in
+          try file.append(try content.fieldBytes())
+        }
+      } else {
+        edits.replace(field, try content.fieldBytes())
+      }
+    }
+    for (offset, value) in attributes {
+      edits.overwrite(
+        at: offset, withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) })
+    }
+    try addInitializers(&edits)
+    try edits.write(to: path)
+  }
+
+  private func addInitializers(_ edits: inout FileEdits) throws(CLIPError) {
+    let graph = model.graphs[0].message
+    for (name, index, content, sites) in added {
+      let tensor = model.tensors[index]
+      var message = ProtobufMessage()
+      message.add(1, tensor.dimensions)
+      message.add(2, tensor.dataType)
+      message.add(8, name)
+      message.add(9, try content.bytes())
+      edits.append(to: graph, 5, message.bytes)
+      if model.irVersion < 4 {
+        edits.append(to: graph, 11, Self.inputDescription(name, tensor).bytes)
+      }
+      for site in sites {
+        edits.replace(model.nodes[site.node].inputFields[site.input], Array(name.utf8))
+      }
+    }
+  }
+
+  /// Early versions of the format list initializers among the graph's inputs.
+  private static func inputDescription(_ name: String, _ tensor: ONNXTensor) -> ProtobufMessage {
+    var shape = ProtobufMessage()
+    for dimension in tensor.dimensions {
+      var message = ProtobufMessage()
+      message.add(1, dimension)
+      shape.add(1, message)
+    }
+    var type = ProtobufMessage()
+    type.add(1, tensor.dataType)
+    type.add(2, shape)
+    var kind = ProtobufMessage()
+    kind.add(1, type)
+    var value = ProtobufMessage()
+    value.add(1, name)
+    value.add(2, kind)
+    return value
+  }
+
+  /// Writes the files of external data with the new elements; returns their new locations.
+  private func writeExternalFiles(beside path: String) throws(CLIPError) -> [String: String] {
+    let base = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    var locations: [String: String] = [:]
+    for (number, location) in model.externalFiles.keys.sorted().enumerated() {
+      let name = number == 0 ? base + ".data" : "\(base).\(number).data"
+      locations[location] = name
+      try writeExternalFile(location, to: folder + name)
+    }
+    return locations
+  }
+
+  private func writeExternalFile(_ location: String, to path: String) throws(CLIPError) {
+    guard let source = model.externalFiles[location] else { return }
+    var ranges: [(range: Range<Int>, content: TensorContent?)] = []
+    for tensor in model.tensors {
+      guard case .external(let external) = tensor.payload, external.location == location else {
+        continue
+      }
+      ranges.append((external.offset..<external.offset + external.length, contents[tensor.index]))
+    }
+    ranges.sort { $0.range.lowerBound < $1.range.lowerBound }
+    for (first, second) in zip(ranges, ranges.dropFirst())
+    where first.range.overlaps(second.range) && (first.content != nil || second.content != nil) {
+      throw CLIPError(
+        .unsupported,
+        "'\(source.path)': tensors share bytes; expected each weight's own, got offset "
+          + "\(second.range.lowerBound) twice; save the model again with onnx.save")
+    }
+    try AtomicFile.write(path) { (file) throws(CLIPError) in
+      var position = 0
+      for (range, content) in ranges {
+        guard let content else { continue }
+        try file.append(UnsafeRawBufferPointer(rebasing: source.bytes[position..<range.lowerBound]))
+        try file.append(try content.bytes())
+        position = range.upperBound
+      }
+      try file.append(UnsafeRawBufferPointer(rebasing: source.bytes[position...]))
+    }
+  }
+}

@@ -1,0 +1,332 @@
+/* The job: a data set of the host's, training with progress, cancelling, resuming, evaluation. */
+#include "support.h"
+
+#include <math.h>
+
+static cleanclip_sanitize_options short_options(void) {
+  cleanclip_sanitize_options options;
+  cleanclip_sanitize_options_init(&options, sizeof options);
+  options.epochs = 2;
+  options.batch_size = 8;
+  options.warmup_steps = 2;
+  options.learning_rate = 1e-3f;
+  options.precision = CLEANCLIP_PRECISION_F32;
+  return options;
+}
+
+static int32_t count_steps(const cleanclip_progress *progress, void *user_data) {
+  int64_t *last = (int64_t *)user_data;
+  CHECK(progress->struct_size == sizeof *progress);
+  CHECK(progress->step == *last + 1);
+  CHECK(progress->loss == progress->loss);
+  *last = progress->step;
+  return 0;
+}
+
+static int32_t cancel_at_3(const cleanclip_progress *progress, void *user_data) {
+  (void)user_data;
+  return progress->step == 3 ? 17 : 0;
+}
+
+static void test_defaults_are_the_papers(void) {
+  cleanclip_sanitize_options options;
+  cleanclip_sanitize_options_init(&options, sizeof options);
+  CHECK(options.struct_size == sizeof options);
+  CHECK(options.epochs == 10 && options.batch_size == 64 && options.warmup_steps == 50);
+  CHECK(options.learning_rate == 1e-5f && options.weight_decay == 0.1f);
+  CHECK(options.clip_weight == 1 && options.inmodal_weight == 1);
+  CHECK(options.seed == 0 && options.resume == 0 && options.memory_budget == 0);
+  CHECK(options.method == NULL && options.state_directory == NULL);
+  CHECK(options.precision == CLEANCLIP_PRECISION_AUTO);
+}
+
+static void test_training_changes_the_model_and_tells_how(void) {
+  cleanclip_model *model = tiny_model(1);
+  cleanclip_tokenizer *tokenizer = tiny_tokenizer();
+  pair_source source;
+  cleanclip_dataset *dataset = tiny_dataset(&source, 32);
+  const cleanclip_sanitize_options options = short_options();
+  cleanclip_history *history = NULL;
+  cleanclip_progress progress;
+  int64_t steps = 0;
+  size_t length = 0;
+  float before[32], after[32];
+
+  CHECK(cleanclip_dataset_count(dataset) == 32);
+  CHECK_OK(cleanclip_model_read_parameter(model, "visual.ln_post.bias", before, 32));
+  CHECK_OK(cleanclip_sanitize(model, tokenizer, dataset, &options, count_steps, &steps, &history));
+  CHECK(steps == 8);
+  CHECK(source.calls >= 64);
+  CHECK_OK(cleanclip_model_read_parameter(model, "visual.ln_post.bias", after, 32));
+  CHECK(memcmp(before, after, sizeof before) != 0);
+  CHECK(cleanclip_history_count(history) == 8);
+  cleanclip_progress_init(&progress, sizeof progress);
+  CHECK_OK(cleanclip_history_step(history, 7, &progress));
+  CHECK(progress.step == 8 && progress.steps == 8 && progress.epoch == 2 && progress.epochs == 2);
+  CHECK(fabs(progress.loss - progress.crossmodal_loss - progress.inmodal_loss) < 1e-4);
+  CHECK(progress.logit_scale >= 1 && progress.logit_scale <= 100.01);
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_history_step(history, 8, &progress));
+  CHECK_OK(cleanclip_history_json(history, NULL, 0, &length));
+  CHECK(length > 500);
+
+  /* The history outlives everything that it was made with. */
+  cleanclip_dataset_free(dataset);
+  cleanclip_tokenizer_free(tokenizer);
+  cleanclip_model_free(model);
+  CHECK_OK(cleanclip_history_step(history, 0, &progress));
+  cleanclip_history_free(history);
+}
+
+/* Trains from the same start; returns a number that depends on all of the weights' history. */
+static float train(const char *state, int32_t resume, cleanclip_progress_callback callback,
+                   cleanclip_status expected) {
+  cleanclip_model *model = tiny_model(1);
+  cleanclip_tokenizer *tokenizer = tiny_tokenizer();
+  pair_source source;
+  cleanclip_dataset *dataset = tiny_dataset(&source, 32);
+  cleanclip_sanitize_options options = short_options();
+  cleanclip_history *history = NULL;
+  float bias[32];
+  options.state_directory = state;
+  options.resume = resume;
+  CHECK_STATUS(expected,
+               cleanclip_sanitize(model, tokenizer, dataset, &options, callback, NULL, &history));
+  CHECK(history != NULL);
+  if (expected == CLEANCLIP_CANCELLED) CHECK(cleanclip_history_count(history) == 3);
+  CHECK_OK(cleanclip_model_read_parameter(model, "visual.ln_post.bias", bias, 32));
+  cleanclip_history_free(history);
+  cleanclip_dataset_free(dataset);
+  cleanclip_tokenizer_free(tokenizer);
+  cleanclip_model_free(model);
+  return bias[5];
+}
+
+static void test_cancelled_runs_resume_to_the_same_bits(void) {
+  const float whole = train(NULL, 0, NULL, CLEANCLIP_OK);
+  const char *state = scratch("state");
+  const float part = train(state, 0, cancel_at_3, CLEANCLIP_CANCELLED);
+  const float resumed = train(state, 1, NULL, CLEANCLIP_OK);
+  CHECK(part != whole);
+  CHECK(resumed == whole);
+}
+
+static void test_broken_rows_are_counted_and_named(void) {
+  cleanclip_model *model = tiny_model(1);
+  cleanclip_tokenizer *tokenizer = tiny_tokenizer();
+  pair_source source;
+  cleanclip_dataset *dataset = tiny_dataset(&source, 32);
+  const cleanclip_sanitize_options options = short_options();
+  cleanclip_history *history = NULL;
+  char text[65536];
+  source.broken_index = 11;
+  CHECK_OK(cleanclip_sanitize(model, tokenizer, dataset, &options, NULL, NULL, &history));
+  CHECK_OK(cleanclip_history_json(history, text, sizeof text, NULL));
+  CHECK(strstr(text, "\"bad_rows\": 1") != NULL || strstr(text, "\"bad_rows\":1") != NULL);
+  cleanclip_history_free(history);
+  cleanclip_dataset_free(dataset);
+  cleanclip_tokenizer_free(tokenizer);
+  cleanclip_model_free(model);
+}
+
+static void test_options_are_checked(void) {
+  cleanclip_model *model = tiny_model(1);
+  cleanclip_tokenizer *tokenizer = tiny_tokenizer();
+  pair_source source;
+  cleanclip_dataset *dataset = tiny_dataset(&source, 32);
+  cleanclip_sanitize_options options;
+#define REFUSED(member, value)                                                            \
+  do {                                                                                    \
+    options = short_options();                                                            \
+    options.member = value;                                                               \
+    CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,                                              \
+                 cleanclip_sanitize(model, tokenizer, dataset, &options, NULL, NULL, NULL)); \
+  } while (0)
+  REFUSED(method, "magic");
+  REFUSED(epochs, 0);
+  REFUSED(epochs, -1);
+  REFUSED(epochs, INT64_MAX);
+  REFUSED(batch_size, 1);
+  REFUSED(batch_size, 33); /* more than there are pairs */
+  REFUSED(batch_size, INT64_MIN);
+  REFUSED(warmup_steps, -1);
+  REFUSED(memory_budget, -1);
+  REFUSED(learning_rate, 0);
+  REFUSED(learning_rate, -1);
+  REFUSED(learning_rate, NAN);
+  REFUSED(learning_rate, INFINITY);
+  REFUSED(weight_decay, NAN);
+  REFUSED(clip_weight, -1);
+  REFUSED(inmodal_weight, NAN);
+  REFUSED(precision, -1);
+  REFUSED(resume, 1); /* without a state directory */
+#undef REFUSED
+  cleanclip_dataset_free(dataset);
+  cleanclip_tokenizer_free(tokenizer);
+  cleanclip_model_free(model);
+}
+
+static void test_supervised_training_needs_no_words(void) {
+  cleanclip_model *model = tiny_model(1);
+  pair_source source;
+  cleanclip_dataset *dataset = tiny_dataset(&source, 32);
+  cleanclip_sanitize_options options = short_options();
+  options.method = "supervised";
+  options.head_path = scratch("head.safetensors");
+  CHECK_OK(cleanclip_sanitize(model, NULL, dataset, &options, NULL, NULL, NULL));
+  CHECK(access(options.head_path, R_OK) == 0);
+  cleanclip_dataset_free(dataset);
+  cleanclip_model_free(model);
+}
+
+static int32_t train_again(const cleanclip_progress *progress, void *user_data) {
+  void **things = (void **)user_data;
+  (void)progress;
+  CHECK_STATUS(CLEANCLIP_STATE,
+               cleanclip_sanitize((cleanclip_model *)things[0], (cleanclip_tokenizer *)things[1],
+                                  (cleanclip_dataset *)things[2], NULL, NULL, NULL, NULL));
+  return 1;
+}
+
+static void test_a_model_in_training_is_not_trained_again(void) {
+  void *things[3];
+  pair_source source;
+  const cleanclip_sanitize_options options = short_options();
+  things[0] = tiny_model(1);
+  things[1] = tiny_tokenizer();
+  things[2] = tiny_dataset(&source, 32);
+  CHECK_STATUS(CLEANCLIP_CANCELLED,
+               cleanclip_sanitize((cleanclip_model *)things[0], (cleanclip_tokenizer *)things[1],
+                                  (cleanclip_dataset *)things[2], &options, train_again, things,
+                                  NULL));
+  cleanclip_dataset_free((cleanclip_dataset *)things[2]);
+  cleanclip_tokenizer_free((cleanclip_tokenizer *)things[1]);
+  cleanclip_model_free((cleanclip_model *)things[0]);
+}
+
+static int32_t count_pairs(int64_t done, int64_t total, void *user_data) {
+  CHECK(total == 32 && done >= 1 && done <= 32);
+  ++*(int64_t *)user_data;
+  return 0;
+}
+
+static int32_t stop_at_once(int64_t done, int64_t total, void *user_data) {
+  (void)done;
+  (void)total;
+  (void)user_data;
+  return 1;
+}
+
+static void test_poisoned_sets_evaluate_and_report(void) {
+  cleanclip_model *model = tiny_model(1);
+  cleanclip_tokenizer *tokenizer = tiny_tokenizer();
+  pair_source source;
+  cleanclip_dataset *dataset = tiny_dataset(&source, 32), *poisoned_set = NULL;
+  cleanclip_trigger_options trigger_options;
+  cleanclip_trigger *trigger = NULL;
+  cleanclip_poison_options options;
+  cleanclip_evaluate_options evaluate;
+  cleanclip_evaluation *evaluation = NULL;
+  cleanclip_scores scores;
+  cleanclip_report_options report;
+  const char *classes[4] = {"red", "green", "blue", "black"};
+  const char *sources[1];
+  char csv[4096];
+  int64_t poisoned = 0, heard = 0;
+  int i;
+  size_t used;
+
+  cleanclip_trigger_options_init(&trigger_options, sizeof trigger_options);
+  trigger_options.is_fixed = 1;
+  trigger_options.patch_size = 6;
+  CHECK_OK(cleanclip_trigger_load("badnets", &trigger_options, &trigger));
+
+  cleanclip_poison_options_init(&options, sizeof options);
+  options.target = "blue";
+  options.count = 5;
+  options.image_size = TINY_IMAGE_SIZE;
+  CHECK_STATUS(CLEANCLIP_CANCELLED,
+               cleanclip_dataset_poison(dataset, trigger, &options, scratch("poisoned.tar"), NULL,
+                                        stop_at_once, NULL, &poisoned));
+  CHECK(access(scratch("poisoned.tar"), F_OK) != 0);
+  CHECK_OK(cleanclip_dataset_poison(dataset, trigger, &options, scratch("poisoned.csv"),
+                                    scratch("truth.csv"), count_pairs, &heard, &poisoned));
+  CHECK(poisoned == 5 && heard == 32);
+  sources[0] = scratch("poisoned.csv");
+  CHECK_OK(cleanclip_dataset_open(sources, 1, NULL, &poisoned_set));
+  CHECK(cleanclip_dataset_count(poisoned_set) == 32);
+  cleanclip_dataset_free(poisoned_set);
+
+  /* The pictures of the poisoned set, with labels. */
+  used = (size_t)snprintf(csv, sizeof csv, "image,label\n");
+  for (i = 0; i < 32; ++i) {
+    used += (size_t)snprintf(csv + used, sizeof csv - used, "poisoned-images/%07d.png,%d\n", i, i % 4);
+  }
+  write_file(scratch("test.csv"), csv);
+  cleanclip_evaluate_options_init(&evaluate, sizeof evaluate);
+  evaluate.data = scratch("test.csv");
+  evaluate.classes = classes;
+  evaluate.class_count = 4;
+  evaluate.trigger = trigger;
+  evaluate.target = "blue";
+  CHECK_STATUS(CLEANCLIP_CANCELLED,
+               cleanclip_evaluate(model, tokenizer, &evaluate, stop_at_once, NULL, &evaluation));
+  CHECK(evaluation == NULL);
+  CHECK_OK(cleanclip_evaluate(model, tokenizer, &evaluate, NULL, NULL, &evaluation));
+  cleanclip_scores_init(&scores, sizeof scores);
+  CHECK_OK(cleanclip_evaluation_scores(evaluation, &scores));
+  CHECK(scores.images == 32 && scores.attacked_images == 24 && scores.skipped_images == 0);
+  CHECK(scores.clean_accuracy[CLEANCLIP_TOP1].value >= 0);
+  CHECK(scores.clean_accuracy[CLEANCLIP_TOP1].low <= scores.clean_accuracy[CLEANCLIP_TOP1].value);
+  CHECK(scores.clean_accuracy[CLEANCLIP_TOP1].high >= scores.clean_accuracy[CLEANCLIP_TOP1].value);
+  CHECK(scores.clean_accuracy[CLEANCLIP_TOP10].value == 1);
+
+  cleanclip_report_options_init(&report, sizeof report);
+  report.model = model;
+  report.before = evaluation;
+  CHECK_OK(cleanclip_report_write(&report, scratch("report.html")));
+  CHECK_OK(cleanclip_report_write(&report, scratch("report.json")));
+  evaluate.target = "purple";
+  cleanclip_evaluation_free(evaluation);
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_evaluate(model, tokenizer, &evaluate, NULL, NULL, &evaluation));
+  cleanclip_trigger_free(trigger);
+  cleanclip_dataset_free(dataset);
+  cleanclip_tokenizer_free(tokenizer);
+  cleanclip_model_free(model);
+}
+
+static void test_triggers_repeat_by_seed(void) {
+  cleanclip_trigger_options options;
+  cleanclip_trigger *trigger = NULL;
+  static const char *const names[] = {"badnets", "blended", "sig", "wanet", "label-consistent"};
+  size_t n;
+  cleanclip_trigger_options_init(&options, sizeof options);
+  options.seed = 9;
+  for (n = 0; n < sizeof names / sizeof *names; ++n) {
+    static uint8_t a[2 * 40 * 40 * 3], b[2 * 40 * 40 * 3], clean[2 * 40 * 40 * 3];
+    size_t i;
+    for (i = 0; i < sizeof a; ++i) a[i] = b[i] = clean[i] = (uint8_t)(i * 7 % 251);
+    CHECK_OK(cleanclip_trigger_load(names[n], &options, &trigger));
+    CHECK_OK(cleanclip_trigger_apply(trigger, a, 2, 0, 40, 40));
+    /* One at a time gives the same. */
+    CHECK_OK(cleanclip_trigger_apply(trigger, b, 1, 0, 40, 40));
+    CHECK_OK(cleanclip_trigger_apply(trigger, b + sizeof b / 2, 1, 1, 40, 40));
+    CHECK(memcmp(a, b, sizeof a) == 0);
+    CHECK(memcmp(a, clean, sizeof a) != 0);
+    cleanclip_trigger_free(trigger);
+  }
+}
+
+int main(void) {
+  RUN(test_defaults_are_the_papers);
+  RUN(test_training_changes_the_model_and_tells_how);
+  RUN(test_cancelled_runs_resume_to_the_same_bits);
+  RUN(test_broken_rows_are_counted_and_named);
+  RUN(test_options_are_checked);
+  RUN(test_supervised_training_needs_no_words);
+  RUN(test_a_model_in_training_is_not_trained_again);
+  RUN(test_poisoned_sets_evaluate_and_report);
+  RUN(test_triggers_repeat_by_seed);
+  remove_scratch();
+  return finish();
+}

@@ -1,0 +1,45 @@
+import CleanCLIPKit
+import Testing
+
+/// The CIFAR-10 pairs beside the checkpoints.
+@Suite(.enabled(if: Shared.url("data/cifar10/test.csv") != nil, "shared data is not there"))
+struct SharedDatasetTests {
+  private func path(_ name: String) throws -> String {
+    try #require(Shared.url("data/cifar10/test.csv")).replacing("test.csv", with: name)
+  }
+
+  @Test func readsShardsOfPairs() throws {
+    let dataset = try PairDataset.open([try path("finetune-*.tar")])
+    #expect(dataset.count == 10_000)
+    #expect(dataset.skipped.count == 0)
+    for index in stride(from: 0, to: dataset.count, by: 997) {
+      let row = try dataset.row(at: index)
+      let image = try row.decoded().image
+      #expect(image.width == 32 && image.height == 32)
+      #expect(row.caption.contains(" "))
+    }
+  }
+
+  @Test func makesAnEpochOfBatches() throws {
+    let dataset = try PairDataset.open([try path("finetune-00000.tar")])
+    let loader = try PairLoader(
+      dataset, tokenizer: try Tokenizer.load(path: ReferenceCaption.vocabulary),
+      preprocessor: ImagePreprocessor(
+        imageSize: 64, mean: [0.48, 0.46, 0.41], standardDeviation: [0.27, 0.26, 0.28]),
+      augmenter: TextAugmenter(synonyms: nil), contextLength: 77,
+      options: PairLoaderOptions(batchSize: 128))
+    let stream = try loader.open(epoch: 0)
+    var keys: Set<String> = []
+    while let batch = try stream.next() { keys.formUnion(batch.keys) }
+    #expect(keys.count == loader.batchesPerEpoch * 128)
+    #expect(loader.badRowCount == 0)
+  }
+
+  @Test func readsLabelledImages() throws {
+    let classes = try TextList.classes(path: try path("classes.txt"))
+    #expect(try TextList.templates(path: try path("templates.txt")).count == 10)
+    let images = try LabelledImages(path: try path("test.csv"), classes: classes)
+    #expect(images.count == 2000)
+    #expect(try images.picture(at: 1999).image.image.width == 32)
+  }
+}

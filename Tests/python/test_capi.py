@@ -1,0 +1,91 @@
+"""The module that mirrors the header, against the header."""
+
+import ctypes
+import re
+import subprocess
+import shutil
+
+import pytest
+from conftest import ROOT
+
+from cleanclip import _capi
+
+HEADER = (ROOT / "include/cleanclip.h").read_text()
+SOURCE = (ROOT / "bindings/python/cleanclip/_capi.py").read_text()
+STRUCTS = {
+    "cleanclip_parameter_info": _capi.ParameterInfo,
+    "cleanclip_encode_options": _capi.EncodeOptions,
+    "cleanclip_dataset_options": _capi.DatasetOptions,
+    "cleanclip_pair": _capi.Pair,
+    "cleanclip_sanitize_options": _capi.SanitizeOptions,
+    "cleanclip_progress": _capi.Progress,
+    "cleanclip_trigger_options": _capi.TriggerOptions,
+    "cleanclip_poison_options": _capi.PoisonOptions,
+    "cleanclip_evaluate_options": _capi.EvaluateOptions,
+    "cleanclip_share": _capi.Share,
+    "cleanclip_scores": _capi.Scores,
+    "cleanclip_report_options": _capi.ReportOptions,
+}
+
+
+def declarations():
+    """The declarations of the header, comments and macros taken out."""
+    text = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.S)
+    return re.findall(r"^CLEANCLIP_API\s+(.*?);", text, flags=re.S | re.M)
+
+
+def squeezed(text):
+    return re.sub(r"\s+", " ", text).replace("( ", "(").strip()
+
+
+def test_every_function_is_bound_in_order():
+    expected = [re.search(r"(cleanclip_\w+)\(", text).group(1) for text in declarations()]
+    bound = re.findall(r'_bind\(\s*"(cleanclip_\w+)"', SOURCE)
+    assert bound == expected
+
+
+def test_every_declaration_is_quoted():
+    comments = squeezed(re.sub(r"^# ?", "", "\n".join(
+        line for line in SOURCE.splitlines() if line.startswith("#")), flags=re.M))
+    for declaration in declarations():
+        assert squeezed(declaration) + ";" in comments
+
+
+def test_number_of_arguments():
+    for declaration in declarations():
+        name, arguments = re.match(r".*?cleanclip_(\w+)\((.*)\)", squeezed(declaration)).groups()
+        count = 0 if arguments == "void" else arguments.count(",") + 1
+        assert len(getattr(_capi, name).argtypes) == count, name
+
+
+def test_constants():
+    values = dict(re.findall(r"CLEANCLIP_(\w+) = (\d+)", HEADER))
+    assert len(values) >= 18
+    for name, value in values.items():
+        assert getattr(_capi, name) == int(value), name
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+def test_structs_are_laid_out_as_in_c(tmp_path):
+    lines = ["#include <cleanclip.h>", "#include <stdio.h>", "int main(void) {"]
+    for name, structure in STRUCTS.items():
+        lines.append(f'printf("{name} size %zu\\n", sizeof({name}));')
+        for field, _ in structure._fields_:
+            lines.append(f'printf("{name} {field} %zu\\n", offsetof({name}, {field}));')
+    lines += ["return 0;", "}"]
+    source = tmp_path / "layout.c"
+    source.write_text("\n".join(lines))
+    subprocess.run(
+        ["gcc", "-I", str(ROOT / "include"), str(source), "-o", str(tmp_path / "layout")], check=True
+    )
+    output = subprocess.run([str(tmp_path / "layout")], check=True, capture_output=True, text=True)
+    for line in output.stdout.splitlines():
+        name, field, number = line.split()
+        structure = STRUCTS[name]
+        mine = ctypes.sizeof(structure) if field == "size" else getattr(structure, field).offset
+        assert mine == int(number), line
+    # And no member of the header is missing here.
+    text = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.S)
+    for name, body in re.findall(r"typedef struct (\w+) \{(.*?)\}", text, flags=re.S):
+        members = re.findall(r"(\w+)(?:\[\d\])?;", body)
+        assert members == [field for field, _ in STRUCTS[name]._fields_], name

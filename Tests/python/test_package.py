@@ -1,0 +1,104 @@
+"""The package itself: where the library is looked for, types, interrupts."""
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT, TINY
+
+import cleanclip
+
+BINDINGS = str(ROOT / "bindings/python")
+
+
+def python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": BINDINGS, **environment})
+
+
+def test_version_is_that_of_the_header():
+    text = (ROOT / "include/cleanclip.h").read_text()
+    header = re.search(r'CLEANCLIP_VERSION_STRING "(.*)"', text).group(1)
+    project = (ROOT / "bindings/python/pyproject.toml").read_text()
+    assert cleanclip.__version__ == header
+    assert f'version = "{header}"' in project
+
+
+def test_named_library_is_used():
+    result = python("import cleanclip; print(cleanclip.library_path)",
+                    CLEANCLIP_LIBRARY=os.path.abspath(cleanclip.library_path))
+    assert result.stdout.strip() == os.path.abspath(cleanclip.library_path)
+
+
+def test_missing_library_lists_the_places():
+    result = python("import cleanclip", CLEANCLIP_LIBRARY="/no/such/libcleanclip.so")
+    assert result.returncode != 0
+    assert "/no/such/libcleanclip.so (CLEANCLIP_LIBRARY): no such file" in result.stderr
+
+
+def test_other_libraries_are_refused():
+    result = python("import cleanclip", CLEANCLIP_LIBRARY="libc.so.6")
+    assert result.returncode != 0
+
+
+def test_number_of_threads():
+    initial = cleanclip.num_threads()
+    cleanclip.set_num_threads(1)
+    assert cleanclip.num_threads() == 1
+    cleanclip.set_num_threads(0)
+    assert cleanclip.num_threads() == initial
+    with pytest.raises(cleanclip.InvalidArgumentError, match="expected 0 to 1024"):
+        cleanclip.set_num_threads(-1)
+
+
+def test_errors_derive_from_what_python_has():
+    for mine, natural in [
+        (cleanclip.InvalidArgumentError, ValueError),
+        (cleanclip.ShapeError, ValueError),
+        (cleanclip.FormatError, ValueError),
+        (cleanclip.NotFoundError, FileNotFoundError),
+        (cleanclip.FileError, OSError),
+        (cleanclip.UnsupportedError, NotImplementedError),
+        (cleanclip.StateError, RuntimeError),
+        (cleanclip.MemoryExhaustedError, MemoryError),
+    ]:
+        error = mine(1, "text")
+        assert isinstance(error, natural) and isinstance(error, cleanclip.CleanCLIPError)
+        assert (error.code, error.message, str(error)) == (1, "text", "text")
+
+
+def test_ctrl_c_ends_training(tmp_path):
+    code = f"""
+import numpy as np, cleanclip
+open({str(tmp_path / 'words.txt')!r}, "w").write("#version\\nr e\\n")
+model = cleanclip.create({TINY!r}, tokenizer={str(tmp_path / 'words.txt')!r})
+image = np.zeros((32, 32, 3), np.uint8)
+print("ready", flush=True)
+try:
+    cleanclip.sanitize(model, [(image, "a red box")] * 16, epochs=100000, batch_size=8)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": BINDINGS})
+    assert process.stdout.readline().strip() == "ready"
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert output.strip() == "interrupted"
+
+
+def test_types(tmp_path):
+    if importlib.util.find_spec("mypy") is None:
+        pytest.skip("mypy is not installed")
+    result = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "-p", "cleanclip"],
+        cwd=BINDINGS, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout

@@ -1,0 +1,161 @@
+"""Data sets, triggers, training, evaluation, reports."""
+
+import json
+import logging
+import math
+
+import numpy as np
+import pytest
+from conftest import COLOURS, picture
+
+import cleanclip
+
+SHORT = dict(epochs=2, batch_size=8, warmup=2, learning_rate=1e-3, precision="f32")
+
+
+@pytest.fixture
+def folder(pairs, tmp_path):
+    """A csv file with labels, made of a set whose single poison is ignored."""
+    cleanclip.poison(pairs, "sig", tmp_path / "set.csv", target="red", count=1, image_size=32)
+    rows = [f"set-images/{i:07}.png,{i % 4}" for i in range(32)]
+    (tmp_path / "test.csv").write_text("image,label\n" + "\n".join(rows) + "\n")
+    (tmp_path / "classes.txt").write_text("\n".join(COLOURS) + "\n")
+    (tmp_path / "templates.txt").write_text("a {} box\na picture of a {} box\n")
+    return tmp_path
+
+
+def test_datasets_of_pairs_and_files(pairs, folder):
+    assert len(cleanclip.Dataset.from_pairs(pairs)) == 32
+    assert len(cleanclip.Dataset(folder / "set.csv")) == 32
+    assert len(cleanclip.Dataset([folder / "set.csv", folder / "set.csv"])) == 64
+    with pytest.raises(FileNotFoundError, match="no column 'picture'"):
+        cleanclip.Dataset(folder / "set.csv", image_column="picture")
+    with pytest.raises(FileNotFoundError):
+        cleanclip.Dataset("no/such/*.tar")
+
+
+def test_sanitize_updates_the_model_and_returns_the_history(model, pairs):
+    before = model.state_dict()
+    heard = []
+    history = cleanclip.sanitize(model, pairs, **SHORT, progress=heard.append)
+    assert len(heard) == len(history) == 8
+    assert [step.step for step in history.steps] == list(range(1, 9))
+    assert all(math.isfinite(loss) for loss in history.losses)
+    assert not np.array_equal(before["visual.conv1.weight"], model.state_dict()["visual.conv1.weight"])
+    told = history.as_dict()
+    assert told["settings"]["epochs"] == 2 and len(told["epochs"]) == 2
+
+
+def test_the_same_seed_gives_the_same_weights(model, pairs, folder):
+    other = model.copy()
+    cleanclip.sanitize(model, pairs, **SHORT, seed=5)
+    cleanclip.sanitize(other, pairs, **SHORT, seed=5)
+    for name, values in model.state_dict().items():
+        np.testing.assert_array_equal(values, other.state_dict()[name], err_msg=name)
+
+
+def test_sanitize_can_be_cancelled_and_resumed(model, pairs, tmp_path):
+    whole, part = model.copy(), model.copy()
+    cleanclip.sanitize(whole, pairs, **SHORT)
+    with pytest.raises(cleanclip.CancelledError) as caught:
+        cleanclip.sanitize(
+            part, pairs, **SHORT, state=tmp_path / "state", progress=lambda p: p.step < 3)
+    assert len(caught.value.history) == 3
+    cleanclip.sanitize(model, pairs, **SHORT, state=tmp_path / "state", resume=True)
+    for name, values in whole.state_dict().items():
+        np.testing.assert_array_equal(values, model.state_dict()[name], err_msg=name)
+
+
+def test_what_progress_raises_comes_out(model, pairs):
+    def fail(progress):
+        raise KeyboardInterrupt("mine")
+
+    with pytest.raises(KeyboardInterrupt, match="mine"):
+        cleanclip.sanitize(model, pairs, **SHORT, progress=fail)
+
+
+def test_bad_rows_are_logged_and_skipped(model, pairs, caplog):
+    pairs[7] = (b"this is no picture", "a red box", 0)
+    with caplog.at_level(logging.WARNING, logger="cleanclip"):
+        history = cleanclip.sanitize(model, pairs, **SHORT)
+    assert history.as_dict()["bad_rows"] == 1
+    assert any("pair 7" in record.message for record in caplog.records)
+
+
+def test_sanitize_checks_its_options(model, pairs):
+    for options, text in [
+        (dict(method="magic"), "method"),
+        (dict(epochs=0), "epochs"),
+        (dict(batch_size=33), "batch_size"),
+        (dict(learning_rate=float("nan")), "learning_rate"),
+        (dict(inmodal_weight=-1.0), "inmodal_weight"),
+    ]:
+        with pytest.raises(cleanclip.InvalidArgumentError, match=text):
+            cleanclip.sanitize(model, pairs, **{**SHORT, **options})
+
+
+def test_supervised(model, pairs, tmp_path):
+    head = tmp_path / "head.safetensors"
+    cleanclip.sanitize(model, pairs, method="supervised", **SHORT, head=head)
+    assert head.stat().st_size > 16 * 4 * 4
+
+
+def test_evaluate(model, folder):
+    names = list(COLOURS)
+    from_files = cleanclip.evaluate(
+        model, folder / "test.csv", folder / "classes.txt", folder / "templates.txt",
+        trigger="badnets", target="blue")
+    from_lists = cleanclip.evaluate(
+        model, folder / "test.csv", names, ["a {} box", "a picture of a {} box"],
+        trigger=cleanclip.Trigger("badnets"), target=2)
+    assert from_files == from_lists
+    assert set(from_files) >= {"clean_accuracy", "attack_success_rate", "images", "attacked_images"}
+    assert (from_files["images"], from_files["attacked_images"]) == (32, 24)
+    clean = cleanclip.evaluate(model, folder / "test.csv", names)
+    assert "attack_success_rate" not in clean
+    assert clean["clean_accuracy"]["top1"] <= clean["clean_accuracy"]["top3"]
+    with pytest.raises(ValueError, match="target is required"):
+        cleanclip.evaluate(model, folder / "test.csv", names, trigger="badnets")
+    with pytest.raises(cleanclip.CancelledError):
+        cleanclip.evaluate(model, folder / "test.csv", names, progress=lambda done, total: False)
+
+
+def test_triggers(model):
+    images = np.stack([picture(i, (40, 44))[0] for i in range(3)])
+    trigger = cleanclip.Trigger("badnets", patch_size=8, position="5,7", seed=1)
+    triggered = trigger.apply(images)
+    changed = (triggered != images).any(axis=(0, 3))
+    assert changed[5:13, 7:15].any() and changed.sum() <= 64
+    np.testing.assert_array_equal(trigger.apply(images[2], first_index=2), triggered[2])
+    with pytest.raises(ValueError, match="expected uint8"):
+        trigger.apply(images.astype(np.float32))
+    with pytest.raises(cleanclip.ShapeError):
+        cleanclip.Trigger("badnets", patch_size=64).apply(images)
+
+
+def test_poison_writes_a_set_and_the_truth(pairs, tmp_path):
+    poisoned = cleanclip.poison(
+        pairs, "badnets", tmp_path / "set.tar", target="blue", rate=0.25, image_size=32,
+        truth=tmp_path / "truth.csv", templates=["a very {} thing"])
+    assert poisoned == 8
+    lines = (tmp_path / "truth.csv").read_text().splitlines()
+    assert lines[0].split(",")[:2] == ["key", "poisoned"]
+    assert sum(line.split(",")[1] == "1" for line in lines[1:]) == 8
+    assert len(cleanclip.Dataset(tmp_path / "set.tar")) == 32
+    with pytest.raises(cleanclip.InvalidArgumentError):
+        cleanclip.poison(pairs, "badnets", tmp_path / "set.zip", target="blue")
+
+
+def test_reports(model, pairs, folder):
+    before = cleanclip.evaluate(model, folder / "test.csv", list(COLOURS), trigger="badnets",
+                                target="blue")
+    history = cleanclip.sanitize(model, pairs, **SHORT)
+    after = cleanclip.evaluate(model, folder / "test.csv", list(COLOURS), trigger="badnets",
+                               target="blue")
+    cleanclip.write_report(
+        folder / "report.html", title="Trial", model=model, before=before, after=after,
+        history=history)
+    page = (folder / "report.html").read_text()
+    assert "Trial" in page and page.rstrip().endswith("</html>")
+    cleanclip.write_report(folder / "report.json", before=before)
+    assert json.loads((folder / "report.json").read_text())["stages"]
