@@ -261,8 +261,9 @@ CLEANCLIP_API cleanclip_status cleanclip_model_copy(const cleanclip_model *model
  * @param[in] path The form follows the name: `.safetensors` holds OpenCLIP's names; `.onnx` is the
  *   very graph that the model was loaded from with new weights, or a fresh graph when the model
  *   did not come from ONNX. A model of two files is saved to "VISUAL.onnx,TEXTUAL.onnx".
- * @return CLEANCLIP_INVALID_ARGUMENT: unknown ending; CLEANCLIP_IO: cannot write, disk full;
- *   CLEANCLIP_UNSUPPORTED: the weights cannot be expressed in the graph, the text says which.
+ * @return CLEANCLIP_IO: cannot write, disk full; CLEANCLIP_UNSUPPORTED: another ending, or weights
+ *   that the graph cannot hold, the text says which; CLEANCLIP_INVALID_ARGUMENT: one path for a
+ *   model of two files, a NULL.
  */
 CLEANCLIP_API cleanclip_status cleanclip_model_save(const cleanclip_model *model,
                                                     const char *path);

@@ -4,4 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export ASAN_OPTIONS=detect_leaks=0
 swift test --sanitize=address --scratch-path .build/address \
-  --filter 'Checkpoints|Files|Images|Text|Datasets|Operations'
+  --filter 'HostileONNX|ONNXImport|SafeTensors|JSON|NumPy|AtomicFile|HostileImage|ImageDecoder'

@@ -105,14 +105,3 @@ extern "C" ck_status ck_pack_matrix(
         matrix(rows, columns, transposed, type), source, ck::layout_of(format), target, false);
   });
 }
-
-extern "C" ck_status ck_sgemm(
-    int32_t transposes_a, int32_t transposes_b, int64_t rows, int64_t columns, int64_t depth,
-    float alpha, const float *a, const float *b, float beta, float *c) {
-  return ck::guarded([&] {
-    dnnl_status_t status = dnnl_sgemm(
-        transposes_a ? 'T' : 'N', transposes_b ? 'T' : 'N', rows, columns, depth, alpha, a,
-        transposes_a ? rows : depth, b, transposes_b ? depth : columns, beta, c, columns);
-    if (status != dnnl_success) throw dnnl::error(status, "could not multiply");
-  });
-}

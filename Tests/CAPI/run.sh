@@ -12,6 +12,8 @@ elif [ -e "$root/build/lib/libcleanclip.so" ]; then
 else
   library=$root/.build/release
 fi
+# Threads that wait should leave the processor to those that compute.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 output=$(mktemp -d)
 trap 'rm -rf "$output"' EXIT
 

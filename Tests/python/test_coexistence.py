@@ -29,13 +29,6 @@ torch.nn.functional.conv2d(torch.randn(2, 3, 32, 32), torch.randn(8, 3, 3, 3))
 import onnxruntime
 assert onnxruntime.get_available_providers()
 """,
-    "onnx": """
-import onnx
-onnx.helper.make_tensor("x", onnx.TensorProto.FLOAT, [1], [1.0])
-""",
-    "cv2": """
-import cv2
-""",
 }
 
 AGAIN = """
@@ -68,12 +61,6 @@ def test_imported_before(name):
 def test_imported_after(name):
     needs(name)
     run(WORK + OTHERS[name] + AGAIN)
-
-
-def test_torch_and_onnxruntime_around():
-    needs("torch")
-    needs("onnxruntime")
-    run(OTHERS["torch"] + WORK + OTHERS["onnxruntime"] + AGAIN)
 
 
 def test_onnxruntime_computes_what_the_library_computes(shared, tmp_path):
@@ -114,7 +101,7 @@ def test_torch_modules_are_accepted(model):
         def state_dict(self, *arguments, **options):
             return dict(tensors, attn_mask=torch.zeros(3, 3))
 
-    loaded = cleanclip.load(Module(), tokenizer=model.tokenizer)
+    loaded = cleanclip.load(Module(), tokenizer=model.tokenizer, architecture=TINY)
     np.testing.assert_array_equal(loaded.state_dict()["ln_final.bias"], tensors["ln_final.bias"])
     tensors["ln_final.bias"] = torch.ones(24, dtype=torch.float64)
     model.load_state_dict(Module())

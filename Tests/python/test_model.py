@@ -127,7 +127,7 @@ def test_load_state_dict_is_strict(model):
         model.load_state_dict(tensors)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "model.onnx"])
+@pytest.mark.parametrize("name", ["clip.safetensors", "clip.onnx"])
 def test_save_and_load(model, tmp_path, name):
     path = tmp_path / name
     image = np.stack([picture(1)[0]])
@@ -142,8 +142,11 @@ def test_save_and_load(model, tmp_path, name):
 
 
 def test_load_takes_a_state_dict(model, tmp_path):
-    loaded = cleanclip.load(model.state_dict(), tokenizer=model.tokenizer)
+    loaded = cleanclip.load(model.state_dict(), tokenizer=model.tokenizer, architecture=TINY)
     assert loaded.embed_dim == model.embed_dim
+    np.testing.assert_array_equal(loaded.encode_text("red"), model.encode_text("red"))
+    with pytest.raises(ValueError, match="expected architecture="):
+        cleanclip.load(model.state_dict())
     assert loaded.state_dict().keys() == model.state_dict().keys()
 
 

@@ -46,7 +46,7 @@ def test_sanitize_updates_the_model_and_returns_the_history(model, pairs):
     assert told["settings"]["epochs"] == 2 and len(told["epochs"]) == 2
 
 
-def test_the_same_seed_gives_the_same_weights(model, pairs, folder):
+def test_the_same_seed_gives_the_same_weights(model, pairs):
     other = model.copy()
     cleanclip.sanitize(model, pairs, **SHORT, seed=5)
     cleanclip.sanitize(other, pairs, **SHORT, seed=5)

@@ -18,8 +18,8 @@ evaluate() {
 }
 # Both treatments start from the same file and see the same pictures in the same order.
 finetune() {
-  cleanclip sanitize "$out/poisoned.onnx" --data "$data/finetune.tar" --epochs 4 --batch-size 64 \
-    --learning-rate 1e-4 --warmup 50 "$@" > /dev/null
+  cleanclip sanitize "$out/poisoned.onnx" --data "$data/finetune.tar" --epochs 12 --batch-size 64 \
+    --learning-rate 5e-4 --warmup 50 "$@" > /dev/null
 }
 
 mkdir -p "$out"

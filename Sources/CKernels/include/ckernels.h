@@ -55,11 +55,6 @@ typedef struct ck_matmul {
   int32_t packed_b;
 } ck_matmul;
 
-/// c = alpha op(a) op(b) + beta c in single precision; c [rows, columns].
-ck_status ck_sgemm(
-    int32_t transposes_a, int32_t transposes_b, int64_t rows, int64_t columns, int64_t depth,
-    float alpha, const float *a, const float *b, float beta, float *c);
-
 /// A layout of a weight that oneDNN asked for.
 typedef struct ck_format {
   int32_t id;

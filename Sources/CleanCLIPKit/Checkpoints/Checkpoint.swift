@@ -28,15 +28,16 @@ package struct CheckpointFacts: Sendable, Equatable {
   package var nodes: Int?
   package var inputs: [String] = []
   package var outputs: [String] = []
+  /// What each output of a graph is.
+  package var outputKinds: [String: String] = [:]
   /// Element types of the weights in the file.
   package var elementTypes: [String] = []
-  /// Bytes of all files.
-  package var byteCount = 0
-  package var parameterCount = 0
   /// Weights that share one tensor of the graph and get tensors of their own when they differ.
   package var sharedTensors = 0
   /// Weights that cannot be written back when they change, with the reason.
   package var fixedParameters: [String: String] = [:]
+  /// Whether the file has a temperature; else the model has CLIP's initial one.
+  package var hasTemperature = true
   /// Remarks: what is missing, assumed or folded.
   package var notes: [String] = []
 }
@@ -56,6 +57,9 @@ package enum CheckpointReader {
     let parts = specification.split(separator: ",").map(String.init)
     if !MappedFile.exists(specification), parts.count == 2 {
       return try ONNXCheckpoint.load(parts, allowsNonFinite: allowsNonFinite)
+    }
+    if specification.hasSuffix(".safetensors") {
+      return try SafeTensorsCheckpoint.load(specification, allowsNonFinite: allowsNonFinite)
     }
     return try ONNXCheckpoint.load([specification], allowsNonFinite: allowsNonFinite)
   }

@@ -46,10 +46,14 @@ struct CheckpointDescription {
   ) throws(CLIPError) {
     var files: [JSONValue] = []
     for path in facts.files {
-      let file = try MappedFile(path)
+      // A file may be gone, or a temporary one: the model does not need it any more.
+      guard MappedFile.exists(path) else {
+        files.append(["path": .string(path)])
+        continue
+      }
+      let (count, hash) = try SHA256.hash(ofFile: path)
       files.append([
-        "path": .string(path), "bytes": .integer(file.bytes.count),
-        "sha256": .string(SHA256.hexadecimal(of: file.bytes)),
+        "path": .string(path), "bytes": .integer(count), "sha256": .string(hash),
       ])
     }
     object["format"] = .string(facts.format)
@@ -60,7 +64,11 @@ struct CheckpointDescription {
     if let opset = facts.opset { object["opset"] = .integer(opset) }
     if let nodes = facts.nodes { object["nodes"] = .integer(nodes) }
     if !facts.inputs.isEmpty { object["inputs"] = .array(facts.inputs.map { .string($0) }) }
-    if !facts.outputs.isEmpty { object["outputs"] = .array(facts.outputs.map { .string($0) }) }
+    if !facts.outputs.isEmpty {
+      var outputs = JSONObject()
+      for name in facts.outputs { outputs[name] = .string(facts.outputKinds[name] ?? "unused") }
+      object["outputs"] = .object(outputs)
+    }
   }
 
   private func count(_ condition: (String) -> Bool) -> Int {

@@ -4,12 +4,14 @@ enum CheckpointTarget {
   case graphs([(origin: ONNXImport, path: String)])
   /// A new graph.
   case freshGraph(String, FreshGraph.Convention)
-  case safetensors(String)
+  case safetensors(String, TensorNames)
 
   /// - Throws: `unsupported` for an unknown ending, `invalidArgument` for the wrong number of paths.
   init(_ path: String, source: CheckpointSource?) throws(CLIPError) {
     if path.hasSuffix(".safetensors") {
-      self = .safetensors(path)
+      // The name that the transformers library looks for.
+      let isHuggingFace = path == "model.safetensors" || path.hasSuffix("/model.safetensors")
+      self = .safetensors(path, isHuggingFace ? .huggingFace : .openCLIP)
       return
     }
     guard path.hasSuffix(".onnx") else {
@@ -36,8 +38,16 @@ enum CheckpointTarget {
   var paths: [String] {
     switch self {
     case .graphs(let parts): parts.map(\.path)
-    case .freshGraph(let path, _), .safetensors(let path): [path]
+    case .freshGraph(let path, _), .safetensors(let path, _): [path]
     }
+  }
+
+  /// Checks, as far as it can be told before training, that changed weights can be written.
+  ///
+  /// - Throws: `unsupported`, naming the weight that has no tensor to be written to.
+  func check() throws(CLIPError) {
+    guard case .graphs(let parts) = self else { return }
+    for part in parts { try WriteBackPlan.check(part.origin) }
   }
 
   func write(
@@ -51,11 +61,8 @@ enum CheckpointTarget {
       for (plan, path) in plans { try plan.write(to: path) }
     case .freshGraph(let path, let convention):
       try FreshGraph.write(configuration, tensors: tensors, to: path, convention: convention)
-    case .safetensors(let path):
-      let ordered = configuration.tensorSpecifications.compactMap { specification in
-        tensors[specification.name].map { (name: specification.name, tensor: $0) }
-      }
-      try SafeTensors.write(ordered, metadata: ["format": "pt"], to: path)
+    case .safetensors(let path, let names):
+      try SafeTensorsCheckpoint.write(configuration, tensors, to: path, names: names)
     }
   }
 }

@@ -47,9 +47,12 @@ package struct LoadedModel {
 
   /// Checks that a model can be saved under a path, before the work of a run is spent.
   ///
-  /// - Throws: `unsupported` for an unknown ending; `io` for a folder that cannot be written to.
+  /// - Throws: `unsupported` for an unknown ending, or weights that the graph cannot take; `io` for
+  ///   a folder that cannot be written to.
   package func checkSaving(to path: String) throws(CLIPError) {
-    for path in try CheckpointTarget(path, source: source).paths {
+    let target = try CheckpointTarget(path, source: source)
+    try target.check()
+    for path in target.paths {
       try CLIPError.checkPath(path)
       let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
       guard access(folder, W_OK) == 0 else {
@@ -65,6 +68,25 @@ package struct LoadedModel {
   /// - Throws: `unsupported` for an unknown ending, or weights that the graph cannot hold; `io`.
   package func save(to path: String) throws(CLIPError) {
     try CheckpointTarget(path, source: source).write(model.configuration, stateDict)
+  }
+
+  /// Saves the model as a new graph (`*.onnx`) or as safetensors, with the names that are asked for.
+  ///
+  /// - Throws: `unsupported` for an unknown ending and for a ResNet under Hugging Face's names in
+  ///   safetensors; `io`.
+  package func export(to path: String, names: TensorNames) throws(CLIPError) {
+    let target: CheckpointTarget
+    if path.hasSuffix(".onnx") {
+      target = .freshGraph(path, names == .openCLIP ? .openCLIP : .huggingFace)
+    } else if path.hasSuffix(".safetensors") {
+      target = .safetensors(path, names)
+    } else {
+      throw CLIPError(
+        .unsupported,
+        "'\(path)': unknown kind of checkpoint; expected a name that ends with .onnx or "
+          + ".safetensors")
+    }
+    try target.write(model.configuration, stateDict)
   }
 
   /// Describes the model and its file: what `cleanclip inspect` prints.

@@ -1,32 +1,71 @@
+internal import Glibc
+
 /// The hash that `sha256sum` prints (FIPS 180-4).
-enum SHA256 {
-  /// Returns the hash as 64 hexadecimal digits.
-  static func hexadecimal(of bytes: UnsafeRawBufferPointer) -> String {
-    var state: [UInt32] = [
-      0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a,
-      0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
-    ]
-    var schedule = [UInt32](repeating: 0, count: 64)
-    let whole = bytes.count / 64 * 64
-    for start in stride(from: 0, to: whole, by: 64) {
-      absorb(UnsafeRawBufferPointer(rebasing: bytes[start..<start + 64]), &state, &schedule)
+package struct SHA256 {
+  private var state: [UInt32] = [
+    0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a,
+    0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
+  ]
+  private var schedule = [UInt32](repeating: 0, count: 64)
+
+  /// Reads a file block by block and returns its size and its hash as 64 hexadecimal digits.
+  ///
+  /// - Throws: `notFound` or `io`.
+  static func hash(ofFile path: String) throws(CLIPError) -> (count: Int, hash: String) {
+    try CLIPError.checkPath(path)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw CLIPError.system(path, "open the file") }
+    defer { close(descriptor) }
+    var hash = SHA256()
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    var rest = 0
+    var total = 0
+    while true {
+      let count = read(descriptor, &buffer[rest], buffer.count - rest)
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw CLIPError.system(path, "read the file")
+      }
+      if count == 0 { break }
+      total += count
+      // Whole blocks are hashed, what is left moves to the front.
+      let filled = rest + count
+      hash.absorb(buffer, count: filled / 64 * 64)
+      rest = filled % 64
+      for index in 0..<rest { buffer[index] = buffer[filled - rest + index] }
     }
-    var tail = Array(bytes[whole...]) + [0x80]
+    return (total, hash.finish(Array(buffer[..<rest]), total: total))
+  }
+
+  /// Returns the hash of bytes.
+  package static func hash(of bytes: [UInt8]) -> String {
+    var hash = SHA256()
+    hash.absorb(bytes, count: bytes.count / 64 * 64)
+    return hash.finish(Array(bytes[(bytes.count / 64 * 64)...]), total: bytes.count)
+  }
+
+  private mutating func finish(_ rest: [UInt8], total: Int) -> String {
+    var tail = rest + [0x80]
     while tail.count % 64 != 56 { tail.append(0) }
-    let bits = UInt64(bytes.count) * 8
+    let bits = UInt64(total) * 8
     for shift in stride(from: 56, through: 0, by: -8) {
       tail.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
     }
-    tail.withUnsafeBytes { tail in
-      for start in stride(from: 0, to: tail.count, by: 64) {
-        absorb(UnsafeRawBufferPointer(rebasing: tail[start..<start + 64]), &state, &schedule)
-      }
-    }
+    absorb(tail, count: tail.count)
     let digits = Array("0123456789abcdef")
     return String(
       state.flatMap { word in
         stride(from: 28, through: 0, by: -4).map { digits[Int(word >> UInt32($0) & 15)] }
       })
+  }
+
+  private mutating func absorb(_ bytes: [UInt8], count: Int) {
+    bytes.withUnsafeBytes { bytes in
+      for start in stride(from: 0, to: count, by: 64) {
+        Self.absorb(
+          UnsafeRawBufferPointer(rebasing: bytes[start..<start + 64]), &state, &schedule)
+      }
+    }
   }
 
   private static func absorb(

@@ -54,8 +54,9 @@ package final class SafeTensorsFile: Sendable {
       throw CLIPError(
         .notFound, "'\(path)': has no tensor '\(name)'; expected it, got \(entries.count) others")
     }
-    return try entry.type.tensor(
-      from: bytes(of: entry), shape: entry.shape, name: "\(path)': '\(name)")
+    let bytes = bytes(of: entry)
+    defer { file.release(bytes) }
+    return try entry.type.tensor(from: bytes, shape: entry.shape, name: "\(path)': '\(name)")
   }
 
   /// Returns copies of all tensors, converted as `tensor(_:)` does.

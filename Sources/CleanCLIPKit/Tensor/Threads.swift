@@ -1,13 +1,11 @@
 internal import CKernels
-internal import COpenBLAS
 
 /// The threads of the engine: one OpenMP pool that oneDNN and the engine's kernels share.
+/// OpenBLAS's threads follow it, see `LinearAlgebra`.
 package enum Threads {
   /// Sets the number of computing threads of the process; at least 1.
   package static func set(_ count: Int) {
-    let bounded = Int32(clamping: max(1, count))
-    ck_set_threads(bounded)
-    openblas_set_num_threads(bounded)
+    ck_set_threads(Int32(clamping: max(1, count)))
   }
 
   /// The number of computing threads; by default, the processors that are online.

@@ -50,3 +50,16 @@ import Testing
     #expect(throws: CLIPError.self) { try NumPyFile.read(path) }
   }
 }
+
+@Suite struct SHA256Tests {
+  @Test(arguments: [
+    ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+    (
+      String(repeating: "0123456789", count: 20),
+      "295cbb667c2d2380418d4c7576c666c4f1690de2a2433f0e301bd5923377f8ed"
+    ),
+  ]) func hashesAsSHA256Sum(_ example: (text: String, hash: String)) {
+    #expect(SHA256.hash(of: Array(example.text.utf8)) == example.hash)
+  }
+}

@@ -24,11 +24,12 @@ from ._handle import (
     text_array,
     text_bytes,
 )
-from ._torch import numpy_state_dict, write_safetensors
+from ._torch import architecture_metadata, numpy_state_dict, write_safetensors
 from .errors import CleanCLIPError, check
 from .tokenizer import Tokenizer
 
 ModelSource = Union[Path, Tuple[Path, Path], Mapping[str, Any], Any]
+Architecture = Union[str, Mapping[str, Any]]
 
 
 class Model(Handle):
@@ -369,34 +370,53 @@ def _specification(path: Union[Path, Tuple[Path, Path]]) -> bytes:
     return path_bytes(path, "path")
 
 
-def load(source: ModelSource, tokenizer: Union[Tokenizer, Path, None] = None) -> Model:
+def load(
+    source: ModelSource,
+    tokenizer: Union[Tokenizer, Path, None] = None,
+    architecture: Optional[Architecture] = None,
+) -> Model:
     """Load a CLIP model.
 
     Parameters
     ----------
     source
         An ONNX or safetensors file; ("visual.onnx", "textual.onnx"); a PyTorch module of OpenCLIP
-        or its state dictionary (tensors or arrays).
+        or transformers; or a state dictionary with OpenCLIP's names (tensors or arrays).
     tokenizer
         A tokenizer or a vocabulary file; by default the one beside the model, then the installed
         one, looked for when it is needed.
+    architecture
+        For a state dictionary, what the weights do not tell (heads, activation): a name or an
+        OpenCLIP model configuration, such as ``open_clip.get_model_config("RN50")``.
     """
+    if not isinstance(source, (str, os.PathLike, tuple, list)):
+        if architecture is None:
+            metadata = architecture_metadata(source)
+            if metadata is None:
+                raise ValueError(
+                    "load: a state dictionary does not tell heads and activation; expected "
+                    "architecture=, a name or an OpenCLIP model configuration"
+                )
+            with tempfile.TemporaryDirectory(prefix="cleanclip-") as folder:
+                path = os.path.join(folder, "weights.safetensors")
+                write_safetensors(path, source, metadata)
+                return load(path, tokenizer)
+        model = create(architecture, tokenizer=tokenizer)
+        model.load_state_dict(source)
+        return model
+    if architecture is not None:
+        raise ValueError("load: architecture is for state dictionaries; files tell their own")
     given = tokenizer
     if given is not None and not isinstance(given, Tokenizer):
         given = Tokenizer(given)
-    if isinstance(source, (str, os.PathLike, tuple, list)):
-        specification = _specification(source)
-        model = Model(created(_capi.model_load, specification), given)
-        model._path = os.fsdecode(specification)
-        return model
-    with tempfile.TemporaryDirectory(prefix="cleanclip-") as folder:
-        path = os.path.join(folder, "model.safetensors")
-        write_safetensors(path, source)
-        return Model(created(_capi.model_load, path_bytes(path, "source")), given)
+    specification = _specification(source)
+    model = Model(created(_capi.model_load, specification), given)
+    model._path = os.fsdecode(specification)
+    return model
 
 
 def create(
-    architecture: Union[str, Mapping[str, Any]],
+    architecture: Architecture,
     seed: int = 0,
     tokenizer: Union[Tokenizer, Path, None] = None,
 ) -> Model:

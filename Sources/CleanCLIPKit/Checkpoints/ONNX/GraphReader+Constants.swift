@@ -1,6 +1,10 @@
 extension GraphReader {
   /// The most elements that the reader computes with; weights are never computed with.
   static let maximumEvaluatedCount = 1 << 24
+  /// The most elements that it computes with altogether, so that no file keeps it busy for long.
+  static let maximumEvaluatedTotal = 1 << 29
+  /// The most axes of a tensor.
+  static let maximumRank = 32
 
   /// Reads the numbers of a constant under its layout.
   ///
@@ -16,6 +20,13 @@ extension GraphReader {
       throw refusal(
         node, "computes with a large constant",
         expected: "at most \(Self.maximumEvaluatedCount) elements", got: "\(value.count)",
+        remedy: "export the model with constant folding")
+    }
+    evaluatedTotal += value.count
+    guard evaluatedTotal <= Self.maximumEvaluatedTotal else {
+      throw refusal(
+        node, "is one computation with constants too many",
+        expected: "at most \(Self.maximumEvaluatedTotal) elements altogether", got: "more",
         remedy: "export the model with constant folding")
     }
     let dimensions = value.dimensions

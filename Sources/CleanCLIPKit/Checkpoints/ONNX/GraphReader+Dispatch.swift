@@ -13,7 +13,14 @@ extension GraphReader {
           ? "the file was optimised for one machine: give the model before optimisation"
           : "export the model with standard operators only")
     }
-    for (name, value) in zip(node.outputs, results) where !name.isEmpty { values[name] = value }
+    for (name, value) in zip(node.outputs, results) where !name.isEmpty {
+      guard value.count < 1 << 48 else {
+        throw refusal(
+          node, "makes an impossibly large tensor", expected: "fewer than 2^48 elements",
+          got: "shape \(value.dimensions)", code: .format)
+      }
+      values[name] = value
+    }
   }
 
   private func evaluateStandard(_ node: ONNXNode) throws(CLIPError) -> [GraphValue] {
@@ -66,6 +73,8 @@ extension GraphReader {
     case "Conv": return [try convolution(node)]
     case "BatchNormalization": return [try batchNormalization(node)]
     case "LayerNormalization": return [try layerNormalization(node)]
+    case "SimplifiedLayerNormalization", "RMSNormalization":
+      return [try rootMeanSquareNormalization(node)]
     case "AveragePool": return [try averagePool(node)]
     case "GlobalAveragePool":
       let value = try operand(node, 0)
@@ -90,6 +99,7 @@ extension GraphReader {
     case "FusedGemm": return [try fusedActivation(try gemm(node), node)]
     case "FusedConv": return [try fusedConvolution(node)]
     case "LayerNormalization": return [try layerNormalization(node)]
+    case "SimplifiedLayerNormalization": return [try rootMeanSquareNormalization(node)]
     case "SkipLayerNormalization": return try skipLayerNormalization(node)
     case "Attention": return [try packedAttention(node)]
     case "MultiHeadAttention": return [try multiHeadAttention(node)]

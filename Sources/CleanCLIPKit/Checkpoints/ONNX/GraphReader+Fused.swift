@@ -98,7 +98,7 @@ extension GraphReader {
     let bias = optionalOperand(node, 5)
     guard optionalOperand(node, 4) == nil, bias.map({ uniform($0) == 0 }) ?? true,
       packed.rank == 3, sizes.count == 3, sizes.allSatisfy({ $0 == sizes[0] }),
-      sizes[0] > 0, sizes.reduce(0, +) == width
+      sizes[0] > 0, sizes[0] <= width, 3 * sizes[0] == width
     else {
       throw refusal(
         node, "keeps a state, or has parts of different widths", expected: "plain self-attention",
@@ -164,9 +164,9 @@ extension GraphReader {
   func fusedProduct(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
     var a = try operand(node, 0)
     var b = try operand(node, 1)
-    guard a.rank >= 2, b.rank >= 2, (node.integer("transBatchA") ?? 0) == 0,
-      (node.integer("transBatchB") ?? 0) == 0
-    else { throw unknown(node) }
+    guard a.rank >= 2, b.rank >= 2 else { throw unknown(node) }
+    if node.integer("transBatchA") == 1 { a = a.with(Self.movingFirstBehindBatch(a.layout)) }
+    if node.integer("transBatchB") == 1 { b = b.with(Self.movingFirstBehindBatch(b.layout)) }
     if node.integer("transA") == 1 { a = a.with(Self.swappingLast(a.layout)) }
     if node.integer("transB") == 1 { b = b.with(Self.swappingLast(b.layout)) }
     let result = try product(a, b, node)
@@ -180,6 +180,26 @@ extension GraphReader {
     var order = Array(0..<layout.rank)
     order.swapAt(layout.rank - 1, layout.rank - 2)
     return layout.transposed(order)
+  }
+
+  /// [rows, batch …, columns] as [batch …, rows, columns].
+  private static func movingFirstBehindBatch(_ layout: TensorLayout) -> TensorLayout {
+    layout.transposed(Array(1..<layout.rank - 1) + [0, layout.rank - 1])
+  }
+
+  /// x / sqrt(mean(x²) + ε) · γ, written in its parts: ONNX Runtime finds it inside a layer
+  /// normalisation that was exported in parts.
+  func rootMeanSquareNormalization(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    let x = try operand(node, 0)
+    let axis = try axis(node.integer("axis") ?? -1, rank: x.rank, node)
+    guard axis == x.rank - 1, x.constant == nil else { throw unknown(node) }
+    let two = constant(Numbers([2.0], []), x.type)
+    let epsilon = constant(Numbers([Double(node.float("epsilon") ?? 1e-5)], []), x.type)
+    let squares = try binary(.power, x, two, node)
+    let mean = reduction(.mean, squares, axes: [axis], keeps: true, node)
+    let root = unary(.sqrt, try binary(.add, mean, epsilon, node), node)
+    return try binary(
+      .multiply, try binary(.divide, x, root, node), try operand(node, 1), node)
   }
 
   func fusedActivation(

@@ -126,6 +126,9 @@ extension GraphReader {
     else { throw unknown(node) }
     let rows = indices.integers
     let inner = data.dimensions[depth...].reduce(1, *)
+    guard
+      (ElementType.elementCount([rows.count / depth, inner]) ?? .max) <= Self.maximumEvaluatedCount
+    else { throw unknown(node) }
     var order: [Int] = []
     for row in stride(from: 0, to: rows.count, by: depth) {
       var position = 0
@@ -141,7 +144,6 @@ extension GraphReader {
       }
       order += (0..<inner).map { position * inner + $0 }
     }
-    guard order.count <= Self.maximumEvaluatedCount else { throw unknown(node) }
     let dimensions = indices.dimensions.dropLast() + data.dimensions[depth...]
     switch data.values {
     case .integers(let values):

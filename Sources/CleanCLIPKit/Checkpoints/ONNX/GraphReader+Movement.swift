@@ -67,7 +67,9 @@ extension GraphReader {
   func reshape(
     _ value: GraphValue, to dimensions: [Int], _ node: ONNXNode
   ) throws(CLIPError) -> GraphValue {
-    guard ElementType.elementCount(dimensions) == value.count else {
+    guard dimensions.count <= Self.maximumRank,
+      ElementType.elementCount(dimensions) == value.count
+    else {
       throw refusal(
         node, "changes the number of elements",
         expected: "\(value.count) of shape "
@@ -94,6 +96,7 @@ extension GraphReader {
     let given = node.integer("axis") ?? 1
     let axis = given == rank ? rank : try axis(given, rank: rank, node)
     let dimensions = value.dimensions
+    // Products of sizes that were checked as a whole do not overflow.
     return try reshape(
       value, to: [dimensions[..<axis].reduce(1, *), dimensions[axis...].reduce(1, *)], node)
   }
@@ -137,7 +140,7 @@ extension GraphReader {
     let rank = value.rank + given.count
     var axes: [Int] = []
     for entry in given { axes.append(try axis(entry, rank: rank, node)) }
-    guard Set(axes).count == axes.count else {
+    guard Set(axes).count == axes.count, rank <= Self.maximumRank else {
       throw refusal(node, "names an axis twice", expected: "axes", got: "\(axes)", code: .format)
     }
     var layout = value.layout
@@ -177,6 +180,7 @@ extension GraphReader {
     let first = min(max(start < 0 ? start &+ size : start, 0), size)
     let last = min(max(end < 0 ? end &+ size : end, 0), size)
     guard step > 0 else {
+      guard size <= Self.maximumEvaluatedCount else { throw unknown(node) }
       return try pick(
         value, axis: axis,
         stride(
@@ -185,7 +189,7 @@ extension GraphReader {
         ).map { $0 },
         node)
     }
-    let count = max(0, (last - first + step - 1) / step)
+    let count = last > first ? (last - first - 1) / step + 1 : 0
     guard count > 0 else {
       var dimensions = value.dimensions
       dimensions[axis] = 0
@@ -197,6 +201,7 @@ extension GraphReader {
     if let layout = value.layout.sliced(axis: axis, start: first, count: count, step: step) {
       return value.with(layout)
     }
+    guard count <= Self.maximumEvaluatedCount else { throw unknown(node) }
     return try pick(value, axis: axis, (0..<count).map { first + $0 * step }, node)
   }
 
@@ -243,6 +248,8 @@ extension GraphReader {
     let inner = dimensions[(axis + 1)...].reduce(1, *)
     let outer = dimensions[..<axis].reduce(1, *)
     dimensions[axis] = places.count
+    guard let count = ElementType.elementCount(dimensions), count <= Self.maximumEvaluatedCount
+    else { throw unknown(node) }
     let order = (0..<outer).flatMap { row in
       places.flatMap { place in (0..<inner).map { (row * size + place) * inner + $0 } }
     }
@@ -260,7 +267,7 @@ extension GraphReader {
     let size = value.dimensions[axis]
     var lengths = try integers(node, attribute: "split", operand: 1) ?? []
     if lengths.isEmpty {
-      let parts = max(1, node.integer("num_outputs") ?? node.outputs.count)
+      let parts = min(max(1, node.integer("num_outputs") ?? node.outputs.count), 1 << 16)
       let length = (size + parts - 1) / parts
       lengths = (0..<min(parts, size)).map { min(length, max(0, size - $0 * length)) }
     }
@@ -386,11 +393,14 @@ extension GraphReader {
         }
     }
     var dimensions = first.dimensions
-    dimensions[axis] = operands.reduce(0) { $0 + ($1.rank == first.rank ? $1.dimensions[axis] : 0) }
-    guard fits, let count = ElementType.elementCount(dimensions) else {
+    // Sizes are below 2^48 each, so that a sum of fewer than 2^14 does not overflow.
+    if fits, operands.count < 1 << 14 {
+      dimensions[axis] = operands.reduce(0) { $0 + $1.dimensions[axis] }
+    }
+    guard fits, operands.count < 1 << 14, let count = ElementType.elementCount(dimensions) else {
       throw refusal(
         node, "joins operands that do not fit", expected: "equal sizes but at axis \(axis)",
-        got: operands.map { "\($0.dimensions)" }.joined(separator: ", "), code: .format)
+        got: operands.prefix(8).map { "\($0.dimensions)" }.joined(separator: ", "), code: .format)
     }
     if operands.count == 1 { return first }
     if operands.allSatisfy({ $0.constant != nil }) {
@@ -399,9 +409,12 @@ extension GraphReader {
         for operand in operands { pieces.append(try numbers(operand, node)) }
         return constant(Self.concatenate(pieces, axis: axis), first.type)
       }
+      let nesting = 1 + (operands.compactMap(\.constant).map { constants[$0].nesting }.max() ?? 0)
+      guard nesting <= 8 else { throw unknown(node) }
       return add(
         ConstantSource(
-          content: .concatenation(operands, axis: axis), dimensions: dimensions, derivation: nil),
+          content: .concatenation(operands, axis: axis), dimensions: dimensions, derivation: nil,
+          nesting: nesting),
         type: first.type)
     }
     return computedConcatenation(operands, axis: axis, dimensions, node)

@@ -22,6 +22,8 @@ final class GraphReader {
   private let producers: [String: Int]
   /// Nodes that some output depends on.
   private(set) var liveNodes: [Int] = []
+  /// Elements of constants that were computed with.
+  var evaluatedTotal = 0
   var imageInput: String?
   var tokensInput: String?
 
@@ -216,23 +218,23 @@ final class GraphReader {
 
   /// Whether a value reaches the indices of a `Gather` from a float table.
   private func looksUpTable(_ name: String) -> Bool {
-    var names: Set<String> = [name]
     let passing: Set<String> = ["Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten"]
-    // Nodes may come in any order: repeat until no name is added.
-    var grows = true
-    while grows {
-      grows = false
-      for node in model.nodes where node.domain.isEmpty {
-        guard let first = node.inputs.first else { continue }
-        if node.operation == "Gather", node.inputs.count == 2, names.contains(node.inputs[1]),
-          isTable(first, depth: 0)
-        {
-          return true
-        }
-        if passing.contains(node.operation), names.contains(first), let output = node.outputs.first,
-          names.insert(output).inserted
-        {
-          grows = true
+    var readers: [String: [ONNXNode]] = [:]
+    for node in model.nodes where node.domain.isEmpty {
+      if node.operation == "Gather", node.inputs.count == 2 {
+        readers[node.inputs[1], default: []].append(node)
+      } else if passing.contains(node.operation), let first = node.inputs.first {
+        readers[first, default: []].append(node)
+      }
+    }
+    var seen: Set<String> = [name]
+    var open = [name]
+    while let current = open.popLast() {
+      for node in readers[current] ?? [] {
+        if node.operation == "Gather" {
+          if isTable(node.inputs[0], depth: 0) { return true }
+        } else if let output = node.outputs.first, seen.insert(output).inserted {
+          open.append(output)
         }
       }
     }

@@ -106,6 +106,8 @@ struct ConstantSource: Sendable {
   let dimensions: [Int]
   /// The operator and operands that computed the numbers, where they are worth knowing.
   var derivation: (operation: String, operands: [GraphValue])?
+  /// How deep constants behind each other consist of others.
+  var nesting = 0
 }
 
 /// Elementwise functions of two tensors.

@@ -22,15 +22,17 @@ enum ONNXCheckpoint {
       describe(part, in: &facts)
     }
     if tensors["logit_scale"] == nil {
+      facts.hasTemperature = false
       tensors["logit_scale"] = try Tensor([defaultLogitScale], [])
-      facts.notes.append("no temperature in the graph: assuming CLIP's initial value, 1/0.07")
+      facts.notes.append(
+        "no temperature in the graph: assuming CLIP's initial value, 1/0.07; it is not written back"
+      )
     }
     if case .resNet(let vision)? = configuration.vision, vision.batchNorm == .folded {
       facts.notes.append(
         "batch normalisation was folded into the convolutions by the exporter; they are trained as "
           + "convolutions with a bias")
     }
-    facts.parameterCount = tensors.values.reduce(0) { $0 + $1.count }
     return Checkpoint(
       configuration: configuration, tensors: tensors, facts: facts, source: .onnx(imports))
   }
@@ -62,11 +64,7 @@ enum ONNXCheckpoint {
   private static func describe(_ part: ONNXImport, in facts: inout CheckpointFacts) {
     let model = part.model
     facts.files.append(model.path)
-    facts.byteCount += model.file.bytes.count
-    for (_, file) in model.externalFiles.sorted(by: { $0.key < $1.key }) {
-      facts.files.append(file.path)
-      facts.byteCount += file.bytes.count
-    }
+    facts.files += model.externalFiles.values.map(\.path).sorted()
     facts.producer = model.producer
     if !model.producerVersion.isEmpty { facts.producer += " " + model.producerVersion }
     facts.irVersion = model.irVersion
@@ -75,6 +73,7 @@ enum ONNXCheckpoint {
     let initializers = Set(model.initializers.map(\.name))
     facts.inputs += model.inputs.map(\.name).filter { !initializers.contains($0) }
     facts.outputs += model.outputs.map(\.name)
+    for (name, kind) in part.match.outputs { facts.outputKinds[name] = kind.words }
     var types = Set(facts.elementTypes)
     for parameter in part.match.parameters {
       for piece in parameter.pieces {
@@ -99,7 +98,8 @@ enum ONNXCheckpoint {
         if case .tensor(let tensor) = source.content {
           ends[tensor, default: []].insert(piece.value.path)
         } else if source.derivation?.operation != "alpha" {
-          facts.fixedParameters[parameter.name] = "computed by the exporter from other values"
+          facts.fixedParameters[parameter.name] =
+            "computed or left out by the exporter"
         }
       }
     }

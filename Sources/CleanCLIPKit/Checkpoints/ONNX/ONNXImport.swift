@@ -42,6 +42,7 @@ final class ONNXImport {
   ///
   /// - Parameter allowsNonFinite: whether NaN and infinities are returned instead of refused.
   func tensors(allowsNonFinite: Bool = false) throws(CLIPError) -> [String: Tensor] {
+    try checkSize()
     var tensors: [String: Tensor] = [:]
     for parameter in match.parameters {
       let tensor = try self.tensor(parameter)
@@ -58,6 +59,27 @@ final class ONNXImport {
     }
     for tensor in model.tensors { model.release(tensor) }
     return tensors
+  }
+
+  /// Checks that the weights are not many times what the file holds: constants can be broadcast, and
+  /// one tensor can be read by any number of layers.
+  private func checkSize() throws(CLIPError) {
+    let stored = model.tensors.reduce(1 << 22) { sum, tensor in
+      // Only readable tensors have been compared with the file's size.
+      if case .unreadable = tensor.payload { sum } else { sum + tensor.count }
+    }
+    var needed = 0
+    for parameter in match.parameters {
+      let count = ElementType.elementCount(parameter.shape) ?? .max
+      let (sum, overflow) = needed.addingReportingOverflow(count)
+      guard !overflow, sum / 4 <= stored else {
+        throw CLIPError(
+          .format,
+          "'\(model.path)': layers need more weights than the file has; expected at most "
+            + "\(stored) elements four times over, got more at '\(parameter.name)'")
+      }
+      needed = sum
+    }
   }
 
   /// Copies one parameter as single precision.

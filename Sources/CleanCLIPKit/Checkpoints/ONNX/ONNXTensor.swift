@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// A tensor of an ONNX file whose elements are still in the file.
 struct ONNXTensor: Sendable {
   /// Where the elements are.
@@ -106,17 +104,8 @@ extension ONNXModel {
     }
   }
 
-  /// Gives memory pages of a large payload back after it was copied, so that reading a checkpoint
-  /// holds one copy of its weights and not two.
+  /// Gives memory pages of a large payload back after it was copied.
   func release(_ tensor: ONNXTensor) {
-    guard let bytes = bytes(of: tensor), bytes.count >= 1 << 20, let base = bytes.baseAddress else {
-      return
-    }
-    let page = 4096
-    let start = (Int(bitPattern: base) + page - 1) / page * page
-    let end = (Int(bitPattern: base) + bytes.count) / page * page
-    if end > start, let address = UnsafeMutableRawPointer(bitPattern: start) {
-      madvise(address, end - start, MADV_DONTNEED)
-    }
+    if let bytes = bytes(of: tensor) { file.release(bytes) }
   }
 }

@@ -118,13 +118,14 @@ final class BatchBuilder: @unchecked Sendable {
     let preprocessor = loader.preprocessor
     let stride = pixels.shape.dimensions.dropFirst().reduce(1, *)
     let output = pixels.f32
-    preprocessor.write(
-      preprocessor.resizedAndCropped(decoded.image), into: output + place * stride)
+    let picture = preprocessor.resizedAndCropped(decoded.image)
+    preprocessor.write(picture, into: output + place * stride)
     if loader.options.augments {
+      // At the model's size, so that what a rotation or a sharpening does to a picture does not
+      // depend on the resolution of its file.
       var random = loader.random(.picture, epoch: epoch, item: row)
-      let augmented = AutoAugment.apply(decoded.image, using: &random)
       preprocessor.write(
-        preprocessor.resizedAndCropped(augmented), into: output + (rows.count + place) * stride)
+        AutoAugment.apply(picture, using: &random), into: output + (rows.count + place) * stride)
     }
     slots[place] = slot
   }

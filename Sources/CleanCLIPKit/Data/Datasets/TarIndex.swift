@@ -55,7 +55,8 @@ struct TarIndex {
           "'\(path)': tar ends early; expected the \(size) bytes of the entry at \(position), "
             + "got a file of \(byteCount); download it again")
       }
-      guard archive_entry_filetype(entry) == mode_t(S_IFREG), archive_entry_hardlink(entry) == nil
+      guard archive_entry_filetype(entry) == mode_t(Glibc.S_IFREG),
+        archive_entry_hardlink(entry) == nil
       else { continue }
       guard let name = name(of: entry) else {
         skipped.add("'\(path)': the entry at \(position) has a name that is not text")

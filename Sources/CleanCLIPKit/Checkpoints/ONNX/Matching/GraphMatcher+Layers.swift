@@ -104,6 +104,13 @@ extension GraphMatcher {
       input: result, weight: weight.with(layout), bias: biases.first, scale: scale)
   }
 
+  /// The bias of a layer; zeros where an optimizer removed them, which then have no tensor.
+  func bias(of linear: LinearMatch) -> GraphValue {
+    if let bias = linear.bias { return bias }
+    let count = linear.weight.dimensions[1]
+    return reader.constant(Numbers([Double](repeating: 0, count: count), [count]), .f32)
+  }
+
   /// Recognises a layer normalisation, as one operator or in its parts.
   func matchNorm(_ value: GraphValue, _ role: String) throws(CLIPError) -> NormMatch {
     if let norm = try optionalNorm(value) { return norm }

@@ -14,6 +14,18 @@ enum OutputKind: Equatable, Sendable {
   case logitScale
   /// A tensor inside a tower.
   case hidden
+
+  /// The kind in words.
+  var words: String {
+    switch self {
+    case .imageFeatures(let normalized):
+      normalized ? "image features, unit length" : "image features"
+    case .textFeatures(let normalized): normalized ? "text features, unit length" : "text features"
+    case .logits: "logits"
+    case .logitScale: "scale of the logits"
+    case .hidden: "tensor inside a tower"
+    }
+  }
 }
 
 extension GraphMatcher {

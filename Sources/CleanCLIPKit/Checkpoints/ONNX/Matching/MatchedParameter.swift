@@ -69,10 +69,7 @@ struct TowerMatch {
     throws(CLIPError)
   {
     add(name + ".weight", linear.transposedWeight)
-    guard let bias = linear.bias else {
-      throw matcher.mismatch(linear.input, expected: "a bias in the layer behind it ('\(name)')")
-    }
-    add(name + ".bias", bias)
+    add(name + ".bias", matcher.bias(of: linear))
   }
 
   mutating func add(_ name: String, _ norm: NormMatch) {
@@ -90,13 +87,9 @@ struct TowerMatch {
       let parts = [block.attention.query, block.attention.key, block.attention.value]
       parameters.append(
         MatchedParameter(name + "attn.in_proj_weight", stacking: parts.map(\.transposedWeight)))
-      let biases = parts.compactMap(\.bias)
-      guard biases.count == 3 else {
-        throw matcher.mismatch(
-          block.attention.query.input, expected: "biases of queries, keys and values",
-          got: "\(biases.count) of 3")
-      }
-      parameters.append(MatchedParameter(name + "attn.in_proj_bias", stacking: biases))
+      parameters.append(
+        MatchedParameter(
+          name + "attn.in_proj_bias", stacking: parts.map { matcher.bias(of: $0) }))
       try add(name + "attn.out_proj", block.output, at: matcher)
       add(name + "ln_2", block.ln2)
       try add(name + "mlp.c_fc", block.fc, at: matcher)

@@ -10,6 +10,8 @@ struct FileEdits {
     let write: (inout AtomicFile) throws(CLIPError) -> Void
   }
 
+  private static let pieceSize = 16 << 20
+
   private let model: ONNXModel
   private var edits: [Edit] = []
 
@@ -92,7 +94,15 @@ struct FileEdits {
   }
 
   private func copy(_ range: Range<Int>, into file: inout AtomicFile) throws(CLIPError) {
-    try file.append(UnsafeRawBufferPointer(rebasing: model.file.bytes[range]))
+    // In pieces, so that the copied pages do not pile up.
+    var start = range.lowerBound
+    while start < range.upperBound {
+      let end = min(start + Self.pieceSize, range.upperBound)
+      let piece = UnsafeRawBufferPointer(rebasing: model.file.bytes[start..<end])
+      try file.append(piece)
+      model.file.release(piece)
+      start = end
+    }
   }
 
   /// New lengths of all messages whose content grows or shrinks, from the inside outwards.

@@ -41,10 +41,19 @@ struct TensorUses {
         if case .tensor(tensor.index)? = node.attributes["value"] { names += node.outputs }
       }
     }
-    return names.flatMap { uses(of: $0, path: [], depth: 0) }
+    guard let root = names.first.flatMap({ origin.reader.values[$0]?.constant }) else { return [] }
+    var budget = Self.maximumUses
+    var result: [Use] = []
+    for name in names { result += uses(of: name, root: root, path: [], depth: 0, &budget) }
+    return result
   }
 
-  private func uses(of name: String, path: [InputSite], depth: Int) -> [Use] {
+  /// The most ways through the graph that are followed for one tensor.
+  private static let maximumUses = 1 << 14
+
+  private func uses(
+    of name: String, root: Int, path: [InputSite], depth: Int, _ budget: inout Int
+  ) -> [Use] {
     var result: [Use] = []
     if outputs.contains(name) { result.append(Use(site: nil, path: path, further: [])) }
     for site in readers[name] ?? [] {
@@ -52,24 +61,38 @@ struct TensorUses {
       // Sizes do not change with the values.
       if ["Shape", "Size"].contains(node.operation) { continue }
       let way = path + [site]
-      let passed = depth < 64 ? node.outputs.filter { holds(name, $0) } : []
-      result.append(
-        Use(
-          site: site, path: way,
-          further: passed.flatMap { uses(of: $0, path: way, depth: depth + 1) }))
+      let made = node.outputs.filter { !$0.isEmpty }
+      budget -= 1
+      let passed = depth < 64 && budget > 0 ? made.filter { holds(root, $0) } : []
+      // A node may take other parts out of constants behind each other.
+      if passed.isEmpty, made.allSatisfy(isMoved) { continue }
+      var further: [Use] = []
+      for output in passed {
+        further += uses(of: output, root: root, path: way, depth: depth + 1, &budget)
+      }
+      result.append(Use(site: site, path: way, further: further))
     }
     return result
   }
 
-  /// Whether a node's output consists of elements of the constant that it reads.
-  private func holds(_ input: String, _ output: String) -> Bool {
-    guard let source = origin.reader.values[input]?.constant,
-      let target = origin.reader.values[output]?.constant
-    else { return false }
-    if source == target { return true }
-    if case .concatenation(let parts, _) = origin.reader.constants[target].content {
-      return parts.contains { $0.constant == source }
+  /// Whether a node's output has elements of the constant `root`.
+  private func holds(_ root: Int, _ output: String) -> Bool {
+    guard let target = origin.reader.values[output]?.constant else { return false }
+    return contains(target, root)
+  }
+
+  /// Whether a node's output consists of elements of the file.
+  private func isMoved(_ output: String) -> Bool {
+    guard let constant = origin.reader.values[output]?.constant else { return false }
+    if case .numbers = origin.reader.constants[constant].content { return false }
+    return true
+  }
+
+  private func contains(_ constant: Int, _ root: Int) -> Bool {
+    if constant == root { return true }
+    guard case .concatenation(let parts, _) = origin.reader.constants[constant].content else {
+      return false
     }
-    return false
+    return parts.contains { part in part.constant.map { contains($0, root) } ?? false }
   }
 }

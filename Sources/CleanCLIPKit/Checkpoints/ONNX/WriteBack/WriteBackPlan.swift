@@ -66,11 +66,12 @@ final class WriteBackPlan {
   private func isChanged(
     _ piece: ParameterPiece, _ values: UnsafeBufferPointer<Float>, _ parameter: MatchedParameter
   ) throws(CLIPError) -> Bool {
-    let old = try Tensor(Shape([values.count]))
-    let buffer = UnsafeMutableBufferPointer(start: old.f32, count: values.count)
+    // Not from the pool, which would keep a block of every size.
+    let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: values.count)
+    defer { buffer.deallocate() }
     try origin.read(piece, into: buffer, name: parameter.name)
-    guard let new = values.baseAddress else { return false }
-    return memcmp(old.bytes, new, values.count * 4) != 0
+    guard let new = values.baseAddress, let old = buffer.baseAddress else { return false }
+    return memcmp(old, new, values.count * 4) != 0
   }
 
   /// The tensor of the file that a change belongs to; `nil` for an attribute.
@@ -102,52 +103,53 @@ final class WriteBackPlan {
   private func plan(
     _ tensor: ONNXTensor, _ changes: [TensorContent.Change]
   ) throws(CLIPError) {
+    let whole = try TensorContent(model, tensor, changes)
     let uses = uses.uses(of: tensor)
     let ends = uses.flatMap(\.ends)
+    let places = Set(ends.map(\.path))
+    if let lost = changes.first(where: { !places.contains($0.piece.value.path) }) {
+      throw CLIPError(
+        .unsupported,
+        "'\(model.path)': weight '\(lost.parameter)' reaches its layer in a way that cannot be "
+          + "followed back; expected moves of data only; save the model to a new graph")
+    }
     guard ends.count > 1 else {
-      contents[tensor.index] = try TensorContent(model, tensor, changes)
+      contents[tensor.index] = whole
       return
     }
-    var byEnd: [[InputSite]: [TensorContent.Change]] = [:]
-    for change in changes { byEnd[change.piece.value.path, default: []].append(change) }
-    var bytes: [[InputSite]: [UInt8]] = [:]
-    for (path, changes) in byEnd {
-      bytes[path] = try TensorContent(model, tensor, changes).bytes()
+    let shared = try SharedTensor(origin, tensor, ends, changes)
+    if shared.satisfies(ends, try whole.bytes()) {
+      contents[tensor.index] = whole
+      return
     }
     // Outputs of the graph can only read the tensor itself; else whatever did not change stays.
     let base =
-      ends.first { $0.site == nil } ?? ends.first { byEnd[$0.path] == nil } ?? ends[0]
-    if let changes = byEnd[base.path] {
-      contents[tensor.index] = try TensorContent(model, tensor, changes)
-    }
-    try settle(uses, tensor, base: bytes[base.path], bytes, byEnd)
+      uses.first { $0.site == nil } ?? uses.first { shared.changes(of: [$0]).isEmpty } ?? uses[0]
+    let kept = shared.changes(of: [base])
+    let content = try TensorContent(model, tensor, kept)
+    if !kept.isEmpty { contents[tensor.index] = content }
+    try settle(uses, shared, base: try content.bytes())
   }
 
   /// Gives readers whose elements differ from the tensor's new ones a tensor of their own.
   private func settle(
-    _ uses: [TensorUses.Use], _ tensor: ONNXTensor, base: [UInt8]?,
-    _ bytes: [[InputSite]: [UInt8]], _ byEnd: [[InputSite]: [TensorContent.Change]]
+    _ uses: [TensorUses.Use], _ shared: SharedTensor, base: [UInt8]
   ) throws(CLIPError) {
-    for use in uses {
-      let wanted = use.ends.map { bytes[$0.path] }
-      if wanted.allSatisfy({ $0 == base }) { continue }
-      if let site = use.site, let first = use.ends.first, let changes = byEnd[first.path],
-        wanted.allSatisfy({ $0 == bytes[first.path] })
-      {
-        let name = uniqueName(tensor.name)
-        let content = try TensorContent(model, tensor, changes)
-        added.append((name, tensor.index, content, [site]))
+    for use in uses where !shared.satisfies(use.ends, base) {
+      let changes = shared.changes(of: [use])
+      let content = try TensorContent(model, shared.tensor, changes)
+      if let site = use.site, shared.satisfies(use.ends, try content.bytes()) {
+        added.append((uniqueName(shared.tensor.name), shared.tensor.index, content, [site]))
         continue
       }
       guard let site = use.site, model.nodes[site.node].operation == "Identity" else {
-        let names = Set(use.ends.flatMap { byEnd[$0.path] ?? [] }.map(\.parameter)).sorted()
         throw CLIPError(
           .unsupported,
-          "'\(model.path)': weights \(names) share tensor '\(tensor.name)' behind one node and "
-            + "differ; expected one value for all of them; save the model as safetensors or to a "
-            + "new graph")
+          "'\(model.path)': weights \(Set(changes.map(\.parameter)).sorted()) share tensor "
+            + "'\(shared.tensor.name)' behind one node and differ; expected one value for all of "
+            + "them; save the model as safetensors or to a new graph")
       }
-      try settle(use.further, tensor, base: base, bytes, byEnd)
+      try settle(use.further, shared, base: base)
     }
   }
 
@@ -163,9 +165,6 @@ final class WriteBackPlan {
     while !names.insert("\(base).own_\(number)").inserted { number += 1 }
     return "\(base).own_\(number)"
   }
-
-  /// Whether a weight was merged with others and gets a tensor of its own.
-  var addedCount: Int { added.count }
 
   // MARK: - Writing
 
@@ -276,11 +275,19 @@ final class WriteBackPlan {
       var position = 0
       for (range, content) in ranges {
         guard let content else { continue }
-        try file.append(UnsafeRawBufferPointer(rebasing: source.bytes[position..<range.lowerBound]))
+        try Self.copy(source, position..<range.lowerBound, into: &file)
         try file.append(try content.bytes())
         position = range.upperBound
       }
-      try file.append(UnsafeRawBufferPointer(rebasing: source.bytes[position...]))
+      try Self.copy(source, position..<source.bytes.count, into: &file)
     }
+  }
+
+  private static func copy(
+    _ source: MappedFile, _ range: Range<Int>, into file: inout AtomicFile
+  ) throws(CLIPError) {
+    let bytes = UnsafeRawBufferPointer(rebasing: source.bytes[range])
+    try file.append(bytes)
+    source.release(bytes)
   }
 }

@@ -1,7 +1,7 @@
 import CleanCLIPKit
 import Testing
 
-@Suite struct SharedModelTests {
+@Suite struct ConcurrentEncodingTests {
   /// The model is only read, but the copies of its weights are made by whoever comes first.
   private struct Shared: @unchecked Sendable {
     // Sendable: encoding with one model in several threads is what the test is about.

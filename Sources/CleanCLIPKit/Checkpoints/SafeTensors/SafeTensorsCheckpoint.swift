@@ -1,0 +1,137 @@
+/// The names and layouts of tensors in a safetensors checkpoint.
+package enum TensorNames: String, Sendable {
+  /// OpenCLIP's, with `open_clip_config.json`.
+  case openCLIP = "openclip"
+  /// Hugging Face's `CLIPModel`, with `config.json`.
+  case huggingFace = "huggingface"
+}
+
+/// Checkpoints in safetensors files.
+enum SafeTensorsCheckpoint {
+  private static let metadataKey = "open_clip_config"
+  private static let huggingFaceKey = "config"
+
+  /// Loads a file with OpenCLIP's or Hugging Face's names; its configuration comes from its
+  /// metadata, or from `open_clip_config.json` or `config.json` beside it.
+  static func load(_ path: String, allowsNonFinite: Bool) throws(CLIPError) -> Checkpoint {
+    let file = try SafeTensors.read(path)
+    let names = plainNames(file.entries.map(\.name))
+    let isHuggingFace = HuggingFaceNames.areUsed(in: names)
+    let configuration = try configuration(of: file, isHuggingFace: isHuggingFace)
+    var tensors: [String: Tensor] = [:]
+    var types: Set<String> = []
+    for (entry, name) in zip(file.entries, names) where !isIgnored(name, entry) {
+      guard entry.type.isFloat else {
+        throw CLIPError(
+          .unsupported,
+          "'\(path)': tensor '\(entry.name)' is not a weight; expected f32, f16, bf16 or f64, got "
+            + entry.type.rawValue)
+      }
+      tensors[name] = try file.tensor(entry.name)
+      types.insert(entry.type.rawValue.lowercased())
+    }
+    if isHuggingFace { tensors = try HuggingFaceNames.translated(tensors, configuration) }
+    if let scale = tensors["logit_scale"], scale.count == 1 {
+      tensors["logit_scale"] = scale.reshaped([])
+    }
+    var facts = CheckpointFacts()
+    facts.format = isHuggingFace ? "safetensors, Hugging Face names" : "safetensors, OpenCLIP names"
+    facts.files = [path]
+    facts.elementTypes = types.sorted()
+    if tensors["logit_scale"] == nil, configuration.vision == nil || configuration.text == nil {
+      tensors["logit_scale"] = try Tensor([ONNXCheckpoint.defaultLogitScale], [])
+      facts.hasTemperature = false
+      facts.notes.append("no temperature in the file: assuming CLIP's initial value, 1/0.07")
+    }
+    facts.producer = file.metadata["producer"] ?? ""
+    return Checkpoint(
+      configuration: configuration, tensors: tensors, facts: facts, source: .safetensors)
+  }
+
+  /// Names without "module." of parallel training, where every name has it, and without "text." of
+  /// OpenCLIP's models with a text tower of their own.
+  private static func plainNames(_ names: [String]) -> [String] {
+    var names = names
+    if !names.isEmpty, names.allSatisfy({ $0.hasPrefix("module.") }) {
+      names = names.map { String($0.dropFirst("module.".count)) }
+    }
+    guard names.contains("text.token_embedding.weight") else { return names }
+    return names.map { $0.hasPrefix("text.") ? String($0.dropFirst("text.".count)) : $0 }
+  }
+
+  /// Entries of state dictionaries that are no weights.
+  private static func isIgnored(_ name: String, _ entry: SafeTensorsEntry) -> Bool {
+    name.hasSuffix("num_batches_tracked") || name.hasSuffix("position_ids")
+      || name.hasSuffix("attn_mask")
+      || ["input_resolution", "context_length", "vocab_size"].contains(name)
+  }
+
+  private static func configuration(
+    of file: SafeTensorsFile, isHuggingFace: Bool
+  ) throws(CLIPError) -> CLIPConfiguration {
+    let path = file.path
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    if let text = file.metadata[metadataKey] {
+      return try CLIPConfiguration.reading(
+        openCLIP: try JSONValue.parse(text, name: path), name: path)
+    }
+    if isHuggingFace, let text = file.metadata[huggingFaceKey] {
+      return try CLIPConfiguration.reading(
+        huggingFace: try JSONValue.parse(text, name: path), name: path)
+    }
+    let name = isHuggingFace ? "config.json" : "open_clip_config.json"
+    guard MappedFile.exists(folder + name) else {
+      throw CLIPError(
+        .notFound,
+        "'\(path)': has no configuration; expected '\(name)' beside it or '\(metadataKey)' in its "
+          + "metadata; copy the model's \(name) there")
+    }
+    let bytes = try MappedFile(folder + name)
+    let json = try JSONValue.parse(
+      bytes.bytes, name: folder + name, limits: JSONLimits(byteCount: 1 << 20))
+    return isHuggingFace
+      ? try CLIPConfiguration.reading(huggingFace: json, name: folder + name)
+      : try CLIPConfiguration.reading(openCLIP: json, name: folder + name)
+  }
+
+  /// Writes a checkpoint. A file called `open_clip_model.safetensors` or `model.safetensors` gets
+  /// the configuration beside it that its users' libraries look for.
+  ///
+  /// - Throws: `unsupported` for a ResNet under Hugging Face's names; `io`.
+  static func write(
+    _ configuration: CLIPConfiguration, _ tensors: [String: Tensor], to path: String,
+    names: TensorNames
+  ) throws(CLIPError) {
+    let split = path.lastIndex(of: "/")
+    let folder = split.map { String(path[...$0]) } ?? ""
+    let base = split.map { String(path[path.index(after: $0)...]) } ?? path
+    var metadata = ["format": "pt", "producer": "cleanclip"]
+    switch names {
+    case .openCLIP:
+      metadata[metadataKey] = configuration.openCLIPJSON.serialized()
+      let ordered = configuration.tensorSpecifications.compactMap { specification in
+        tensors[specification.name].map { (name: specification.name, tensor: $0) }
+      }
+      if base == "open_clip_model.safetensors" {
+        try AtomicFile.write(
+          configuration.openCLIPJSON.serialized(pretty: true) + "\n",
+          to: folder + "open_clip_config.json")
+      }
+      try SafeTensors.write(ordered, metadata: metadata, to: path)
+    case .huggingFace:
+      guard let json = configuration.huggingFaceJSON else {
+        throw CLIPError(
+          .unsupported,
+          "'\(path)': Hugging Face has no CLIP with a ResNet; expected a Vision Transformer; save "
+            + "it with OpenCLIP's names")
+      }
+      // Hugging Face's file has no words for some models: its reader must find the same model.
+      metadata[metadataKey] = configuration.openCLIPJSON.serialized()
+      let ordered = try HuggingFaceNames.exported(tensors, configuration)
+      if base == "model.safetensors" {
+        try AtomicFile.write(json.serialized(pretty: true) + "\n", to: folder + "config.json")
+      }
+      try SafeTensors.write(ordered, metadata: metadata, to: path)
+    }
+  }
+}

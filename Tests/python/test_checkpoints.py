@@ -1,0 +1,240 @@
+"""Checkpoints against the libraries that people use them with: ONNX Runtime, OpenCLIP, transformers."""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+import cleanclip
+from conftest import ROOT
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+onnxruntime.set_default_logger_severity(3)
+
+FIXTURES = ROOT / "Tests/Fixtures/checkpoints"
+# Half precision rounds in every layer.
+LOOSE = {"tr_fp16_converter_rn": 5e-3, "tr_fp16_export_vit_ts17": 5e-3}
+# ONNX Runtime has no bfloat16 on the CPU.
+NOT_RUN = {"tr_bf16_visual_dynamo18"}
+
+
+def zoo_forms():
+    folder = pathlib.Path(os.environ.get("CLEANCLIP_SHARED", ROOT.parent / "shared")) / "onnx-zoo"
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except OSError:
+        return []
+    return [
+        pytest.param(folder / entry["file"], id=entry["name"])
+        for entry in manifest["models"]
+        if entry["expect"] == "import" and entry["name"] not in NOT_RUN
+    ]
+
+
+def fixtures():
+    return [pytest.param(FIXTURES / name, id=name) for name in ("vit.onnx", "vit-merged.onnx")]
+
+
+def unit(features):
+    return features / np.linalg.norm(features, axis=-1, keepdims=True)
+
+
+def inputs(session, seed=5):
+    """Random inputs of a graph, captions ending at different places."""
+    rng = np.random.default_rng(seed)
+    feed = {}
+    length, table = None, None
+    for value in session.get_inputs():
+        batch = value.shape[0] if isinstance(value.shape[0], int) else 3
+        kind = np.float16 if value.type == "tensor(float16)" else np.float32
+        if len(value.shape) == 4:
+            size = value.shape[2] if isinstance(value.shape[2], int) else None
+            feed[value.name] = (batch, size, kind)
+        else:
+            length = value.shape[1] if isinstance(value.shape[1], int) else None
+            feed[value.name] = (batch, length, np.int32 if "int32" in value.type else np.int64)
+    return rng, feed
+
+
+def run(path, model):
+    """The graph's outputs, and the library's features of the same inputs."""
+    options = onnxruntime.SessionOptions()
+    # Higher levels end the process on half-precision graphs with some processors.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    rng, shapes = inputs(session)
+    feed = {}
+    pixels = ids = None
+    for name, (batch, size, kind) in shapes.items():
+        if np.issubdtype(kind, np.floating):
+            size = size or model.image_size
+            pixels = rng.standard_normal((batch, 3, size, size)).astype(kind)
+            feed[name] = pixels
+        elif "mask" in name:
+            feed[name] = np.ones((batch, size or model.context_length), kind)
+        else:
+            length = size or model.context_length
+            ids = rng.integers(1, model.vocab_size - 2, (batch, length)).astype(kind)
+            for row in range(batch):
+                end = 2 + row % (length - 2)
+                ids[row, end] = model.vocab_size - 1
+                ids[row, end + 1 :] = 0
+            feed[name] = ids
+    outputs = dict(zip([value.name for value in session.get_outputs()], session.run(None, feed)))
+    expected = {}
+    if pixels is not None:
+        expected["image"] = model.encode_image(pixels.astype(np.float32), preprocess=False)
+    if ids is not None:
+        expected["text"] = model.encode_text(ids.astype(np.int64))
+    return outputs, expected
+
+
+def largest_difference(path, model):
+    outputs, expected = run(path, model)
+    difference, compared = 0.0, 0
+    for name, value in outputs.items():
+        value = np.asarray(value, np.float32)
+        assert np.isfinite(value).all()
+        if name in ("logits_per_image", "logits_per_text"):
+            logits = model.logit_scale * expected["image"] @ expected["text"].T
+            logits = logits if name == "logits_per_image" else logits.T
+            difference = max(difference, np.abs(value - logits).max() / np.abs(logits).max())
+        elif name == "logit_scale":
+            difference = max(difference, abs(float(value.reshape(())) / model.logit_scale - 1))
+        else:
+            tower = "image" if "image" in name or name == "output" else "text"
+            if tower not in expected or value.shape != expected[tower].shape:
+                continue
+            difference = max(difference, np.abs(unit(value) - expected[tower]).max())
+        compared += 1
+    assert compared > 0
+    return difference
+
+
+def change(model, seed=1):
+    rng = np.random.default_rng(seed)
+    state = model.state_dict()
+    for name, value in state.items():
+        noise = rng.standard_normal(value.shape).astype(np.float32)
+        if name.endswith("running_var"):
+            state[name] = value * (1 + 0.1 * np.abs(noise))
+        else:
+            state[name] = np.asarray(value + 0.02 * noise + 0.05 * value * noise, np.float32)
+    model.load_state_dict(state)
+
+
+def skeleton(path):
+    """The model without payloads of weights and without where they lie."""
+    model = onnx.load(str(path), load_external_data=False)
+    tensors = list(model.graph.initializer)
+    for node in model.graph.node:
+        tensors += [attribute.t for attribute in node.attribute if attribute.HasField("t")]
+    for tensor in tensors:
+        for field in ("raw_data", "float_data", "int32_data", "external_data"):
+            tensor.ClearField(field)
+    return model
+
+
+@pytest.mark.parametrize("path", fixtures() + zoo_forms())
+def test_onnxruntime_computes_what_the_library_computes(path):
+    model = cleanclip.load(path)
+    assert largest_difference(path, model) <= LOOSE.get(path.stem, 2e-5)
+
+
+@pytest.mark.parametrize("path", fixtures() + zoo_forms())
+def test_changed_weights_change_the_same_graph(path, tmp_path):
+    model = cleanclip.load(path)
+    shared = model.describe()["shared_tensors"]
+    change(model)
+    target = tmp_path / path.name
+    model.save(target)
+    assert largest_difference(target, model) <= LOOSE.get(path.stem, 2e-5)
+    before, after = skeleton(path), skeleton(target)
+    if shared == 0:
+        assert before.SerializeToString() == after.SerializeToString()
+    else:
+        assert len(before.graph.node) == len(after.graph.node)
+        assert before.graph.output == after.graph.output
+
+
+@pytest.mark.parametrize("path", fixtures() + zoo_forms())
+def test_a_fresh_graph_computes_the_same(path, tmp_path):
+    model = cleanclip.load(path)
+    if not (model.image_size and model.context_length):
+        pytest.skip("one tower")
+    model.save(tmp_path / "copy.safetensors")
+    again = cleanclip.load(tmp_path / "copy.safetensors")
+    again.save(tmp_path / "fresh.onnx")
+    onnx.checker.check_model(str(tmp_path / "fresh.onnx"))
+    assert largest_difference(tmp_path / "fresh.onnx", again) <= 2e-5
+
+
+def test_external_data_is_rewritten_beside_the_new_file(tmp_path):
+    source = tmp_path / "source.onnx"
+    model = onnx.load(str(FIXTURES / "vit.onnx"))
+    onnx.save_model(
+        model, str(source), save_as_external_data=True, all_tensors_to_one_file=True,
+        location="weights.bin", size_threshold=64)
+    loaded = cleanclip.load(source)
+    change(loaded)
+    (tmp_path / "out").mkdir()
+    loaded.save(tmp_path / "out/clean.onnx")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "clean.onnx", "clean.onnx.data"]
+    (tmp_path / "weights.bin").unlink()
+    assert largest_difference(tmp_path / "out/clean.onnx", loaded) <= 2e-5
+
+
+def test_two_files_are_written_back_to_two_files(shared, tmp_path):
+    zoo = shared / "onnx-zoo"
+    paths = (
+        zoo / "openclip_visual_quick_ts14_nofold.onnx",
+        zoo / "openclip_textual_quick_ts14_nofold.onnx",
+    )
+    model = cleanclip.load(paths)
+    change(model)
+    targets = (tmp_path / "visual.onnx", tmp_path / "textual.onnx")
+    model.save(targets)
+    for target in targets:
+        assert largest_difference(target, model) <= 2e-5
+    with pytest.raises(cleanclip.CleanCLIPError):
+        model.save(tmp_path / "one.onnx")
+
+
+def test_transformers_computes_the_same_from_our_safetensors(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    model = cleanclip.load(FIXTURES / "vit.onnx")
+    model.save(tmp_path / "model.safetensors")
+    theirs = transformers.CLIPModel.from_pretrained(tmp_path).eval()
+    rng = np.random.default_rng(2)
+    pixels = rng.standard_normal((2, 3, 16, 16)).astype(np.float32)
+    ids = np.array([[38, 5, 39, 0, 0, 0], [38, 7, 8, 9, 2, 39]])
+    with torch.no_grad():
+        output = theirs(input_ids=torch.tensor(ids), pixel_values=torch.tensor(pixels))
+    mine = model.encode_image(pixels, preprocess=False)
+    assert np.abs(unit(output.image_embeds.numpy()) - mine).max() < 1e-5
+    assert np.abs(unit(output.text_embeds.numpy()) - model.encode_text(ids)).max() < 1e-5
+    again = cleanclip.load(theirs)
+    assert np.abs(again.encode_text(ids) - model.encode_text(ids)).max() < 1e-6
+
+
+def test_open_clip_computes_the_same_from_our_safetensors(tmp_path):
+    open_clip = pytest.importorskip("open_clip", exc_type=ImportError)
+    torch = pytest.importorskip("torch")
+    model = cleanclip.load(FIXTURES / "vit.onnx")
+    model.save(tmp_path / "open_clip_model.safetensors")
+    theirs = open_clip.create_model(f"local-dir:{tmp_path}").eval()
+    rng = np.random.default_rng(2)
+    pixels = rng.standard_normal((2, 3, 16, 16)).astype(np.float32)
+    ids = np.array([[38, 5, 39, 0, 0, 0], [38, 7, 8, 9, 2, 39]])
+    with torch.no_grad():
+        images = theirs.encode_image(torch.tensor(pixels), normalize=True).numpy()
+        texts = theirs.encode_text(torch.tensor(ids), normalize=True).numpy()
+    assert np.abs(images - model.encode_image(pixels, preprocess=False)).max() < 1e-5
+    assert np.abs(texts - model.encode_text(ids)).max() < 1e-5
+    again = cleanclip.load(theirs)
+    assert np.abs(again.encode_text(ids) - texts).max() < 1e-5
