@@ -27,7 +27,7 @@ final class AdditiveSpace: TriggerSpace {
     (0..<values.count).map { bound.value * tanhf(values.f32[$0]) }
   }
 
-  private static func add(_ pattern: [Float], images: Tensor, into output: Tensor) {
+  static func add(_ pattern: [Float], images: Tensor, into output: Tensor) {
     pattern.withUnsafeBufferPointer { pattern in
       for row in 0..<images.shape[0] {
         let source = images.f32 + row * pattern.count
@@ -65,19 +65,7 @@ final class AdditiveSpace: TriggerSpace {
 
   func press(collapsed: Bool, into gradient: Tensor) { bound.record(collapsed: collapsed) }
 
-  func snapshot() throws(CLIPError) -> FoundTrigger {
-    let pattern = pattern()
-    let area = side * side
-    var picture = RGBImage(width: side, height: side)
-    for i in 0..<area {
-      for channel in 0..<3 {
-        let value = 0.5 + 0.5 * pattern[channel * area + i] / bound.value
-        picture.pixels[3 * i + channel] = UInt8(min(255, max(0, value * 255 + 0.5)))
-      }
-    }
-    return FoundTrigger(
-      kind: kind, size: size,
-      applyBody: { images, output in Self.add(pattern, images: images, into: output) },
-      picture: picture, mask: [])
+  func snapshot() -> FoundTrigger {
+    FoundTrigger(kind: kind, size: size, side: side, numbers: pattern())
   }
 }

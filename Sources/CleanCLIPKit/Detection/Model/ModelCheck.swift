@@ -21,9 +21,11 @@ package struct ModelCheck {
   /// - Parameters:
   ///   - images: `[n, 3, S, S]` in 0…1, unlabelled; `nil` has pictures drawn, which the result
   ///     says.
-  ///   - progress: called after each step; `false` cancels.
+  ///   - progress: called after each step; `false` cancels. With a state directory, what was
+  ///     finished is kept.
   /// - Throws: `shape` for other pictures, `invalidArgument` for fewer than 16, `unsupported`
-  ///   without an image tower, `state` for weights that give NaN, `cancelled`.
+  ///   without an image tower, `state` for weights that give NaN or the state of another check,
+  ///   `cancelled`.
   package func run(
     images: Tensor?, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> ModelCheckResult {
@@ -40,14 +42,13 @@ package struct ModelCheck {
     let searched = pictures.slice(0..<pictures.shape[0] - held)
     let heldBack = pictures.slice(pictures.shape[0] - held..<pictures.shape[0])
 
-    let runs = options.kinds.count * (1 + referenceSearches)
-    var counter = ModelCheckProgress(
-      phase: "", search: 0, searches: runs, step: 0, steps: options.search.steps)
+    var searches = try CheckSearches(
+      images: searched, options: options, models: [model] + cleanReferences,
+      count: options.kinds.count * (1 + referenceSearches))
     var findings: [TriggerFinding] = []
     for kind in options.kinds {
       findings.append(
-        try check(
-          kind, searched: searched, heldBack: heldBack, counter: &counter, progress: progress))
+        try finding(kind, heldBack: heldBack, &searches, progress: progress))
     }
     let examples = try self.examples(heldBack, findings)
     let smallest = findings.map(\.pValue).min() ?? 1
@@ -101,15 +102,12 @@ package struct ModelCheck {
     return result
   }
 
-  private func check(
-    _ kind: TriggerKind, searched: Tensor, heldBack: Tensor, counter: inout ModelCheckProgress,
+  private func finding(
+    _ kind: TriggerKind, heldBack: Tensor, _ searches: inout CheckSearches,
     progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> TriggerFinding {
-    let main = try search(
-      kind, in: model, images: searched, forbidden: [], number: 0, phase: "\(kind.rawValue)",
-      counter: &counter, progress: progress)
-    let reference = try self.reference(
-      kind, first: main, images: searched, counter: &counter, progress: progress)
+    let main = try searches.run(.main, kind, in: model, forbidden: [], progress: progress)
+    let reference = try self.reference(kind, first: main, &searches, progress: progress)
     let clean = try encode(heldBack)
     var triggered: Tensor?
     if let trigger = main.trigger { triggered = try encode(try trigger.applied(to: heldBack)) }
@@ -131,85 +129,37 @@ package struct ModelCheck {
   }
 
   private func reference(
-    _ kind: TriggerKind, first: TriggerSearchResult, images: Tensor,
-    counter: inout ModelCheckProgress, progress: (ModelCheckProgress) -> Bool
+    _ kind: TriggerKind, first: TriggerSearchResult, _ searches: inout CheckSearches,
+    progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> SizeReference {
     var sizes: [Float] = []
     if !cleanReferences.isEmpty {
       for (index, reference) in cleanReferences.enumerated() {
-        let result = try search(
-          kind, in: reference, images: images, forbidden: [], number: 0,
-          phase: "\(kind.rawValue), clean reference \(index + 1)", counter: &counter,
-          progress: progress)
-        sizes.append(result.size)
+        sizes.append(
+          try searches.run(
+            .cleanReference(index + 1), kind, in: reference, forbidden: [], progress: progress
+          ).size)
       }
       return SizeReference(source: .cleanCheckpoints, sizes: sizes)
     }
     var forbidden = first.trigger == nil ? [] : [first.direction]
     for number in 1...max(2, options.ownSearches) {
-      let result = try search(
-        kind, in: model, images: images, forbidden: forbidden, number: number,
-        phase: "\(kind.rawValue), reference \(number)", counter: &counter, progress: progress)
+      let result = try searches.run(
+        .own(number), kind, in: model, forbidden: forbidden, progress: progress)
       sizes.append(result.size)
       if result.trigger != nil { forbidden.append(result.direction) }
     }
     return SizeReference(source: .ownSearches, sizes: sizes)
   }
 
-  private func search(
-    _ kind: TriggerKind, in model: CLIPModel, images: Tensor, forbidden: [[Float]], number: Int,
-    phase: String, counter: inout ModelCheckProgress, progress: (ModelCheckProgress) -> Bool
-  ) throws(CLIPError) -> TriggerSearchResult {
-    counter.phase = phase
-    var state = counter
-    var random = RandomNumbers(
-      seed: options.search.seed, UInt64(TriggerKind.allCases.firstIndex(of: kind) ?? 0),
-      UInt64(number))
-    let side = images.shape[2]
-    let space: any TriggerSpace =
-      switch kind {
-      case .patch: try PatchSpace(imageSize: side, random: &random)
-      case .additive: try AdditiveSpace(imageSize: side, random: &random)
-      case .warp: try WarpSpace(imageSize: side, random: &random)
-      }
-    let result = try model.withFrozenParameters { () throws(CLIPError) in
-      let features = try Self.encode(images, model, options.search.precision)
-      return try TriggerSearch(
-        model: model, images: images, cleanMean: Self.mean(features), options: options.search
-      ).run(space, forbidden: forbidden, random: &random) { step in
-        state.step = step
-        return progress(state)
-      }
-    }
-    counter.search += 1
-    return result
-  }
-
   private func encode(_ images: Tensor) throws(CLIPError) -> Tensor {
-    try Self.encode(images, model, options.search.precision)
-  }
-
-  private static func encode(
-    _ images: Tensor, _ model: CLIPModel, _ precision: DType
-  ) throws(CLIPError) -> Tensor {
-    try model.encodeImages(
-      try PixelScale(model.configuration).normalized(images), normalize: true,
-      precision: precision)
-  }
-
-  static func mean(_ features: Tensor) -> [Float] {
-    let width = features.shape[1]
-    var sum = [Float](repeating: 0, count: width)
-    for row in 0..<features.shape[0] {
-      for column in 0..<width { sum[column] += features.f32[row * width + column] }
-    }
-    return sum.map { $0 / Float(max(1, features.shape[0])) }
+    try model.unitFeatures(ofPixels: images, precision: options.search.precision)
   }
 
   /// The mean cosine of two different rows, all of unit length.
   static func meanPairwiseCosine(_ features: Tensor) -> Float {
     let count = Float(features.shape[0])
-    let squared = mean(features).reduce(0) { $0 + $1 * $1 } * count * count
+    let squared = FeatureMatrix.mean(features).reduce(0) { $0 + $1 * $1 } * count * count
     return (squared - count) / max(1, count * (count - 1))
   }
 
@@ -229,6 +179,12 @@ package struct ModelCheck {
 }
 
 extension CLIPModel {
+  /// Returns unit-length features `[n, E]` of pictures `[n, 3, S, S]` in 0…1.
+  func unitFeatures(ofPixels images: Tensor, precision: DType) throws(CLIPError) -> Tensor {
+    try encodeImages(
+      try PixelScale(configuration).normalized(images), normalize: true, precision: precision)
+  }
+
   /// Runs `body` while no parameter wants a gradient, so that only the input's is computed.
   func withFrozenParameters<Result>(
     _ body: () throws(CLIPError) -> Result

@@ -8,6 +8,10 @@ package struct ModelCheckOptions: Equatable, Sendable {
   package var ownSearches = 3
   /// Pictures that are used at most; a quarter is held back to measure what was found.
   package var pictures = 256
+  /// Where finished searches are kept; `nil` keeps none.
+  package var stateDirectory: String?
+  /// Whether to go on from the state that is there.
+  package var resume = false
 
   package init() {}
 }

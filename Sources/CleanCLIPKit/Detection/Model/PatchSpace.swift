@@ -34,7 +34,7 @@ final class PatchSpace: TriggerSpace {
     return sum / Float(area)
   }
 
-  private static func blend(
+  static func blend(
     _ numbers: [Float], area: Int, images: Tensor, into output: Tensor
   ) {
     numbers.withUnsafeBufferPointer { numbers in
@@ -84,21 +84,7 @@ final class PatchSpace: TriggerSpace {
     penalty.record(collapsed: collapsed)
   }
 
-  func snapshot() throws(CLIPError) -> FoundTrigger {
-    let numbers = squashed()
-    let area = area
-    var picture = RGBImage(width: side, height: side)
-    for i in 0..<area {
-      for channel in 0..<3 {
-        let value = 0.5 + numbers[i] * (numbers[(channel + 1) * area + i] - 0.5)
-        picture.pixels[3 * i + channel] = UInt8(min(255, max(0, value * 255 + 0.5)))
-      }
-    }
-    return FoundTrigger(
-      kind: kind, size: size,
-      applyBody: { images, output in
-        Self.blend(numbers, area: area, images: images, into: output)
-      },
-      picture: picture, mask: Array(numbers.prefix(area)))
+  func snapshot() -> FoundTrigger {
+    FoundTrigger(kind: kind, size: size, side: side, numbers: squashed())
   }
 }

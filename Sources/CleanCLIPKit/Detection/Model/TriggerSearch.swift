@@ -76,7 +76,7 @@ struct TriggerSearch {
       if succeeded, space.size < (best?.size ?? .infinity) {
         if space.size < 0.98 * (best?.size ?? .infinity) { lastGain = step }
         best = TriggerSearchResult(
-          kind: space.kind, trigger: try space.snapshot(), size: space.size,
+          kind: space.kind, trigger: space.snapshot(), size: space.size,
           collapse: loss.collapse, direction: loss.direction, steps: step + 1)
       }
       let gradient = try Tensor.zeros(space.values.shape)

@@ -16,6 +16,15 @@ package enum TriggerKind: String, CaseIterable, Sendable {
     }
   }
 
+  /// Numbers that a trigger has for each pixel.
+  var planes: Int {
+    switch self {
+    case .patch: 4
+    case .additive: 3
+    case .warp: 2
+    }
+  }
+
   /// Mean pairwise cosine from which triggered pictures count as collapsed.
   ///
   /// A patch can be made as clear as needed; a bounded or smooth change leaves more of the picture.
@@ -51,28 +60,7 @@ protocol TriggerSpace: AnyObject {
   /// adds the gradient of the pressure.
   func press(collapsed: Bool, into gradient: Tensor)
   /// Copies the trigger as it is.
-  func snapshot() throws(CLIPError) -> FoundTrigger
-}
-
-/// A trigger that the search found.
-package struct FoundTrigger: Sendable {
-  package let kind: TriggerKind
-  /// As `TriggerKind.sizeMeaning` says.
-  package let size: Float
-  /// Writes pictures with the trigger; pictures and output `[B, 3, S, S]` in 0…1.
-  let applyBody: @Sendable (_ images: Tensor, _ output: Tensor) -> Void
-  /// The trigger as a picture: the patch on grey, the pattern amplified around grey, or the
-  /// displacement as hue and strength.
-  package let picture: RGBImage
-  /// What the mask covers, in 0…1 `[S·S]`; empty for other kinds.
-  package let mask: [Float]
-
-  /// Returns pictures with the trigger.
-  package func applied(to images: Tensor) throws(CLIPError) -> Tensor {
-    let output = try Tensor(images.shape)
-    applyBody(images, output)
-    return output
-  }
+  func snapshot() -> FoundTrigger
 }
 
 /// How hard the size of a trigger is pressed down: the weight of a penalty, or a bound.

@@ -83,7 +83,7 @@ final class WarpSpace: TriggerSpace {
     }
   }
 
-  private static func warp(_ field: [Float], side: Int, images: Tensor, into output: Tensor) {
+  static func warp(_ field: [Float], side: Int, images: Tensor, into output: Tensor) {
     let planes = images.shape[0] * 3
     let area = side * side
     visit(field, side) { pixel, corner, right, down, wx, wy, _, _ in
@@ -151,24 +151,7 @@ final class WarpSpace: TriggerSpace {
 
   func press(collapsed: Bool, into gradient: Tensor) { bound.record(collapsed: collapsed) }
 
-  func snapshot() throws(CLIPError) -> FoundTrigger {
-    let field = field()
-    let side = side
-    let area = side * side
-    var picture = RGBImage(width: side, height: side)
-    for i in 0..<area {
-      let dx = field[i] / bound.value
-      let dy = field[area + i] / bound.value
-      let channels = [0.5 + 0.5 * dx, 0.5 + 0.5 * dy, 0.5]
-      for channel in 0..<3 {
-        picture.pixels[3 * i + channel] = UInt8(min(255, max(0, channels[channel] * 255 + 0.5)))
-      }
-    }
-    return FoundTrigger(
-      kind: kind, size: size,
-      applyBody: { images, output in
-        Self.warp(field, side: side, images: images, into: output)
-      },
-      picture: picture, mask: [])
+  func snapshot() -> FoundTrigger {
+    FoundTrigger(kind: kind, size: size, side: side, numbers: field())
   }
 }

@@ -43,4 +43,14 @@ package enum FeatureMatrix {
     }
     return result
   }
+
+  /// The mean row `[E]`; zeros without rows.
+  static func mean(_ features: Tensor) -> [Float] {
+    let width = features.shape[1]
+    var sum = [Float](repeating: 0, count: width)
+    for row in 0..<features.shape[0] {
+      for column in 0..<width { sum[column] += features.f32[row * width + column] }
+    }
+    return sum.map { $0 / Float(max(1, features.shape[0])) }
+  }
 }

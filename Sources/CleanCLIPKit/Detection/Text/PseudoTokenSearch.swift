@@ -28,7 +28,7 @@ struct PseudoTokenSearch {
   ) throws(CLIPError) -> PseudoToken? {
     let encoder = CaptionEncoder(model: model, precision: options.precision)
     let unit = max(1e-12, encoder.medianTokenLength)
-    let cleanMean = ModelCheck.mean(try encoder.features(captions, token: nil))
+    let cleanMean = FeatureMatrix.mean(try encoder.features(captions, token: nil))
     guard let width = model.configuration.text?.transformer.width else { return nil }
     var random = RandomNumbers(seed: options.seed, 0x746F_6B65, UInt64(number))
     let values = try Tensor([width])
