@@ -101,7 +101,7 @@ import Testing
   }
 
   @Test func equidistantNeighboursHaveTheLargestDimension() throws {
-    let points = try Tensor([1, 0, 0, 0, 1, 0, 0, 0, 1], [3, 3])
+    let points = try Tensor([1, 0, 0, 0, 1, 0, 0, 0, 1] as [Float], [3, 3])
     let found = try NearestNeighbours.find(
       queries: points, references: points, k: 2, selves: [0, 1, 2])
     #expect(LocalDensity(queries: found, references: found).lid == [1000, 1000, 1000])

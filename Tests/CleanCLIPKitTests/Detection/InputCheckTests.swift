@@ -22,7 +22,7 @@ import Testing
 
   @Test func bankSurvivesItsFile() throws {
     let texts = CleanBank.ClassTexts(
-      features: try Tensor([1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], [2, 8]),
+      features: try Tensor([1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0] as [Float], [2, 8]),
       contrast: [1, 2, 3, 4, 5, 6, 7, 8])
     let bank = try CleanBank(imageFeatures: try clean(60, seed: 5), texts: texts)
     let folder = TemporaryFolder()
@@ -52,7 +52,7 @@ import Testing
     #expect(tooFew?.message.contains("expected at least 99, got 60") == true)
     let check = try InputCheck(bank: bank, falseAlarmRate: 0.1)
     #expect(throws: CLIPError.self) {
-      try check.findings(try Tensor([1, 2, 3], [1, 3]))
+      try check.findings(try Tensor([1, 2, 3] as [Float], [1, 3]))
     }
     #expect(throws: CLIPError.self) {
       try check.findings(try Tensor([1, 2, 3, .nan, 5, 6, 7, 8], [1, 8]))

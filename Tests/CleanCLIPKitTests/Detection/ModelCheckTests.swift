@@ -71,9 +71,11 @@ import Testing
     let model = try tinyModel()
     var check = ModelCheck(model)
     check.options = shortOptions()
-    let error = #expect(throws: CLIPError.self) { try check.run(images: nil) { $0.step < 3 } }
+    let error = #expect(throws: CLIPError.self) {
+      try check.run(images: nil) { state in state.step < 3 }
+    }
     #expect(error?.code == .cancelled)
-    #expect(model.parameters.allSatisfy(\.isTrainable))
+    #expect(model.parameters.allSatisfy { $0.isTrainable })
     #expect(model.parameters.allSatisfy { $0.gradient == nil })
   }
 

@@ -21,6 +21,11 @@ package struct SizeReference: Equatable, Sendable {
   /// may not go where it went.
   static let ownSearchOffset = 0.4
 
+  package init(source: Source, sizes: [Float]) {
+    self.source = source
+    self.sizes = sizes
+  }
+
   /// The probability that a sound model needs a trigger this small or smaller.
   ///
   /// Student's t prediction for one more ln(size), lower tail, with the spread shrunk towards the
