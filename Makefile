@@ -4,7 +4,7 @@ SWIFT_BUILD = swift build -c release
 DATA ?= $(wildcard ../shared)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-swift test-c test-python test-address lint demo bench bench-cifar \
+.PHONY: help setup build test test-swift test-c test-python test-address lint demo bench bench-cifar zoo \
 	install uninstall clean
 
 help: ## Show this list
@@ -48,6 +48,9 @@ bench-cifar: build ## Sanitize the poisoned CIFAR-10 checkpoints: make bench-cif
 bench: build ## Time cleanclip beside PyTorch on this machine (long)
 	@scripts/setup.sh --bench
 	.venv-bench/bin/python benchmarks/compare.py --rows $(ROWS)
+
+zoo: build ## Measure the model check on clean and backdoored CLIPs (hours): make zoo DATA=../shared
+	python3 benchmarks/zoo.py $(if $(DATA),--data "$(DATA)")
 
 install: build ## Install library, header, tools and vocabulary below PREFIX
 	@scripts/stage.sh "$(DESTDIR)$(PREFIX)" --strip

@@ -244,6 +244,20 @@ void ck_average_pool_backward(
     ck_dtype type, const void *dy, int64_t batch, int64_t height, int64_t width, int64_t channels,
     int64_t kernel, void *dx);
 
+// Nearest neighbours.
+
+/// Keeps, for each row, the k columns with the smallest squares[column] - 2 products[row, column].
+///
+/// distances and indices [rows, k] hold the best so far in ascending order, infinity and -1 at first;
+/// indices count from `first`. The reference `excluded[row]` is passed over; -1 excludes none.
+void ck_select_nearest(
+    const float *products, const float *squares, const int32_t *excluded, int64_t rows,
+    int64_t columns, int64_t first, int64_t k, float *distances, int32_t *indices);
+/// Replaces distances [rows, k] by Euclidean ones, computed from differences, and sorts by them.
+void ck_measure_nearest(
+    const float *queries, const float *references, int64_t rows, int64_t width, int64_t k,
+    float *distances, int32_t *indices);
+
 // Optimizer.
 
 /// One step of AdamW (Loshchilov and Hutter 2019), decoupled weight decay, PyTorch's bias correction.
