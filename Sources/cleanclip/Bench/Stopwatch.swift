@@ -8,7 +8,8 @@ struct Stopwatch {
 
   /// Returns the median seconds of `body`.
   func median(_ body: () throws(CLIPError) -> Void) throws(CLIPError) -> Double {
-    try median(preparing: { () throws(CLIPError) in }, { (_: Void) throws(CLIPError) in try body() })
+    try median(
+      preparing: { () throws(CLIPError) in }, { (_: Void) throws(CLIPError) in try body() })
   }
 
   /// Returns the median seconds of `body`, without those of `prepare` before each.
