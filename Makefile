@@ -53,7 +53,7 @@ zoo: build ## Measure the model check on clean and backdoored CLIPs (hours): mak
 	python3 benchmarks/zoo.py $(if $(DATA),--data "$(DATA)")
 
 install: build ## Install library, header, tools and vocabulary below PREFIX
-	@scripts/stage.sh "$(DESTDIR)$(PREFIX)" --strip
+	@DESTDIR="$(DESTDIR)" scripts/stage.sh "$(DESTDIR)$(PREFIX)" --install
 
 uninstall: ## Remove what install put below PREFIX
 	@scripts/stage.sh "$(DESTDIR)$(PREFIX)" --remove
