@@ -1035,12 +1035,16 @@ typedef struct cleanclip_check_model_options {
   int64_t template_count;                    /**< as many as this; 0: "a photo of a {}". */
   const cleanclip_model *const *references;  /**< Sound checkpoints of the same architecture, */
   int64_t reference_count;                   /**< as many as this; 0: the model's own searches. */
+  const char *state_directory;               /**< Where finished searches are kept; NULL: nowhere. */
   int64_t pictures;                          /**< Pictures used at most; 0: 256. */
   int64_t steps;                             /**< Steps of a search at most; 0: 300. */
   int64_t batch_size;                        /**< Pictures of a step; 0: 24. */
   uint64_t seed;                             /**< Default 0. */
   int32_t precision;                         /**< A cleanclip_precision. */
   int32_t reads_nouns;                       /**< Whether common nouns are read out; default 1. */
+  int32_t checks_text;                       /**< Whether the text tower is checked too, which needs
+                                                  the tokenizer; default 0. */
+  int32_t resume;                            /**< 1: go on from the state in `state_directory`. */
 } cleanclip_check_model_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -1048,14 +1052,17 @@ CLEANCLIP_API void cleanclip_check_model_options_init(cleanclip_check_model_opti
                                                       size_t struct_size);
 
 /**
- * Looks for a backdoor in the image tower by inverting triggers.
+ * Looks for a backdoor in the image tower, and in the text tower on request, by inverting triggers.
  *
- * The model is used exclusively while this runs, though it is not changed.
+ * The model is used exclusively while this runs, though it is not changed. With a `state_directory`,
+ * a cancelled or killed check goes on after the last finished search with `resume` and gives, bit by
+ * bit, what it would have given.
  *
  * @param[in] options NULL: the defaults.
  * @param[in] callback Told of steps; non-zero cancels; may be NULL.
  * @param[out] out_check Free with cleanclip_check_free().
- * @return CLEANCLIP_INVALID_ARGUMENT, CLEANCLIP_STATE: weights that give NaN, CLEANCLIP_CANCELLED.
+ * @return CLEANCLIP_INVALID_ARGUMENT; CLEANCLIP_STATE: weights that give NaN, or the state of another
+ *   check; CLEANCLIP_CANCELLED.
  */
 CLEANCLIP_API cleanclip_status cleanclip_check_model(cleanclip_model *model,
                                                      const cleanclip_check_model_options *options,
@@ -1151,6 +1158,24 @@ typedef struct cleanclip_bank cleanclip_bank;
  */
 CLEANCLIP_API cleanclip_status cleanclip_bank_create(const float *image_features, int64_t count,
                                                      int64_t embed_dim, cleanclip_bank **out_bank);
+
+/**
+ * Adds class texts to a bank, which give pictures two more signals: the product with a direction
+ * between matching and distracted descriptions of the classes (BDetCLIP), and the part of the
+ * feature outside the span of the texts.
+ *
+ * @param[in] model The one that the bank's features are of.
+ * @param[in] classes Class names,
+ * @param[in] class_count as many as this, at least 1.
+ * @param[in] templates Prompts with "{}",
+ * @param[in] template_count as many as this; 0: "a photo of a {}".
+ * @return CLEANCLIP_INVALID_ARGUMENT; CLEANCLIP_SHAPE: the model does not fit the bank;
+ *   CLEANCLIP_UNSUPPORTED: it has no text tower.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_bank_add_classes(
+    cleanclip_bank *bank, const cleanclip_model *model, const cleanclip_tokenizer *tokenizer,
+    const char *const *classes, int64_t class_count, const char *const *templates,
+    int64_t template_count);
 
 /** Reads a bank. @return CLEANCLIP_NOT_FOUND, CLEANCLIP_FORMAT. */
 CLEANCLIP_API cleanclip_status cleanclip_bank_load(const char *path, cleanclip_bank **out_bank);

@@ -1,6 +1,5 @@
 public import CCleanCLIP
 internal import CleanCLIPKit
-internal import Synchronization
 
 /// What a `cleanclip_check` points to.
 final class CheckHandle {
@@ -83,9 +82,19 @@ public func cleanclip_check_model(
         images, count: check.options.pictures,
         imageSize: try FeatureEncoder(handle.model).imageSize(), seed: given.seed)
     }
-    let result = try check.run(images: pixels) { state in
-      let done = Int64(state.search * state.steps + state.step)
-      return callback.map { $0(done, Int64(state.searches * state.steps), user_data) == 0 } ?? true
+    func told(_ done: Int, _ all: Int) -> Bool {
+      callback.map { $0(Int64(done), Int64(all), user_data) == 0 } ?? true
+    }
+    var result = try check.run(images: pixels) { state in
+      told(state.search * state.steps + state.step, state.searches * state.steps)
+    }
+    if given.checks_text != 0 {
+      let tokenizer = try arguments.handle(
+        given.tokenizer, "options->tokenizer", as: Tokenizer.self)
+      let text = textCheck(check)
+      result.textTower = try text.run(
+        captions: try text.plainCaptions(tokenizer: tokenizer), vocabulary: check.nouns,
+        progress: told)
     }
     out.pointee = retained(CheckHandle(.model(result)))
   }
@@ -109,6 +118,9 @@ private func modelCheck(
     check.options.search.batchSize = try arguments.number(
       given.batch_size, in: 2...65_536, "options->batch_size")
   }
+  check.options.stateDirectory = try arguments.optionalString(
+    given.state_directory, "options->state_directory")
+  check.options.resume = given.resume != 0
   for index
     in 0..<(try arguments.number(
       given.reference_count, in: 0...1000, "options->reference_count"))
@@ -131,6 +143,14 @@ private func modelCheck(
   if given.reads_nouns != 0 {
     check.nouns = try TextVocabulary(names: CommonNouns.all, model: model, tokenizer: tokenizer)
   }
+  return check
+}
+
+private func textCheck(_ images: ModelCheck) -> TextCheck {
+  var check = TextCheck(images.model)
+  check.options.seed = images.options.search.seed
+  check.options.precision = images.options.search.precision
+  check.anchor = images.cleanReferences.first
   return check
 }
 
@@ -176,18 +196,6 @@ public func cleanclip_check_data(
     ) { _ in callback.map { $0(total, total, user_data) == 0 } ?? true }
     out.pointee = retained(CheckHandle(.data(result, dataset, rows: features.rows)))
   }
-}
-
-private func copied(
-  _ pointer: UnsafePointer<Float>, count: Int64, embedDim: Int64, _ name: StaticString,
-  _ arguments: Arguments
-) throws(CLIPError) -> Tensor {
-  let rows = try arguments.number(count, in: 0...0x7fff_ffff, "count")
-  let columns = try arguments.number(embedDim, in: 1...65_536, name)
-  let elements = try arguments.elements(rows, columns, of: "image_features")
-  let tensor = try Tensor([rows, columns])
-  tensor.f32.update(from: pointer, count: elements)
-  return tensor
 }
 
 @c @implementation
@@ -258,79 +266,5 @@ public func cleanclip_check_write(
     throw arguments.invalid(
       "path has another ending; expected .html, .json, or for a dataset .csv or .txt, got '\(path)'"
     )
-  }
-}
-
-@c @implementation
-public func cleanclip_bank_create(
-  _ image_features: UnsafePointer<Float>?, _ count: Int64, _ embed_dim: Int64,
-  _ out_bank: UnsafeMutablePointer<OpaquePointer?>?
-) -> cleanclip_status {
-  out_bank?.pointee = nil
-  return guarded("cleanclip_bank_create") { (arguments) throws(CLIPError) in
-    let pointer = try arguments.required(image_features, "image_features")
-    let out = try arguments.required(out_bank, "out_bank")
-    let features = try copied(pointer, count: count, embedDim: embed_dim, "embed_dim", arguments)
-    out.pointee = retained(BankHandle(try CleanBank(imageFeatures: features, texts: nil)))
-  }
-}
-
-/// What a `cleanclip_bank` points to.
-final class BankHandle: Sendable {
-  let bank: CleanBank
-  // Measuring the bank against itself costs more than judging a picture, and does not change.
-  private let latest = Mutex<(rate: Double, check: InputCheck)?>(nil)
-
-  init(_ bank: CleanBank) { self.bank = bank }
-
-  /// The check with this false-alarm rate.
-  func check(falseAlarmRate: Double) throws(CLIPError) -> InputCheck {
-    if let latest = latest.withLock({ $0 }), latest.rate == falseAlarmRate { return latest.check }
-    let check = try InputCheck(bank: bank, falseAlarmRate: falseAlarmRate)
-    latest.withLock { $0 = (falseAlarmRate, check) }
-    return check
-  }
-}
-
-@c @implementation
-public func cleanclip_bank_load(
-  _ path: UnsafePointer<CChar>?, _ out_bank: UnsafeMutablePointer<OpaquePointer?>?
-) -> cleanclip_status {
-  out_bank?.pointee = nil
-  return guarded("cleanclip_bank_load") { (arguments) throws(CLIPError) in
-    let path = try arguments.path(path, "path")
-    let out = try arguments.required(out_bank, "out_bank")
-    out.pointee = retained(BankHandle(try CleanBank.load(path)))
-  }
-}
-
-@c @implementation
-public func cleanclip_bank_save(
-  _ bank: OpaquePointer?, _ path: UnsafePointer<CChar>?
-) -> cleanclip_status {
-  guarded("cleanclip_bank_save") { (arguments) throws(CLIPError) in
-    let handle = try arguments.handle(bank, "bank", as: BankHandle.self)
-    try handle.bank.save(to: try arguments.path(path, "path"))
-  }
-}
-
-@c @implementation
-public func cleanclip_bank_free(_ bank: OpaquePointer?) { release(bank, as: BankHandle.self) }
-
-@c @implementation
-public func cleanclip_check_inputs(
-  _ bank: OpaquePointer?, _ image_features: UnsafePointer<Float>?, _ count: Int64,
-  _ embed_dim: Int64, _ false_alarm_rate: Double, _ out_scores: UnsafeMutablePointer<Float>?,
-  _ out_flags: UnsafeMutablePointer<Int32>?
-) -> cleanclip_status {
-  guarded("cleanclip_check_inputs") { (arguments) throws(CLIPError) in
-    let handle = try arguments.handle(bank, "bank", as: BankHandle.self)
-    let pointer = try arguments.required(image_features, "image_features")
-    let features = try copied(pointer, count: count, embedDim: embed_dim, "embed_dim", arguments)
-    let check = try handle.check(falseAlarmRate: false_alarm_rate)
-    for (index, finding) in try check.findings(features).enumerated() {
-      if let out_scores { out_scores[index] = finding.score }
-      if let out_flags { out_flags[index] = finding.isFlagged ? 1 : 0 }
-    }
   }
 }

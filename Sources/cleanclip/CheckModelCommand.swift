@@ -53,11 +53,18 @@ struct CheckModelCommand: ParsableCommand {
   @Option(name: .long, help: "Write the recovered triggers as PNG files with this prefix.")
   var triggers: String?
 
+  @Option(name: .long, help: "A folder for finished searches, which --resume goes on from.")
+  var state: String?
+
+  @Flag(name: .long, help: "Go on from the state in --state, if there is one.")
+  var resume = false
+
   @OptionGroup var check: CheckOptions
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    if resume && state == nil { throw ValidationError("--resume needs --state") }
     for kind in kinds where TriggerKind(rawValue: kind) == nil {
       throw ValidationError("--kinds has '\(kind)'; expected patch, additive or warp")
     }
@@ -76,21 +83,21 @@ struct CheckModelCommand: ParsableCommand {
     try cleanclip_tool.run { () throws(CLIPError) in
       Interruption.listen()
       let loaded = try model.load().model
-      let result = try checkImages(loaded)
-      let textResult = text ? try checkText(loaded) : nil
+      let checker = try imageCheck(loaded)
+      var result = try checkImages(checker)
+      if text { result.textTower = try checkText(checker) }
       verdict = result.verdict
-      if let textResult, verdict == .clean { verdict = textResult.verdict }
       if let path = check.report {
         try AtomicFile.write(
           try result.html(model: model.model, version: CleanCLIPCommand.version), to: path)
       }
       if let triggers { try write(result, prefix: triggers) }
-      print(result, textResult)
+      print(result)
     }
     try check.exit(verdict)
   }
 
-  private func checkImages(_ loaded: CLIPModel) throws(CLIPError) -> ModelCheckResult {
+  private func imageCheck(_ loaded: CLIPModel) throws(CLIPError) -> ModelCheck {
     var check = ModelCheck(loaded)
     check.options.search.steps = steps
     check.options.search.batchSize = batchSize
@@ -98,20 +105,32 @@ struct CheckModelCommand: ParsableCommand {
     check.options.search.precision = self.check.precision.dtype
     check.options.ownSearches = ownSearches
     check.options.pictures = pictures
+    check.options.stateDirectory = state
+    check.options.resume = resume
     if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(rawValue:)) }
     for path in cleanReferences { check.cleanReferences.append(try LoadedModel.load(path).model) }
     if loaded.configuration.text != nil { try addTexts(to: &check, loaded) }
+    return check
+  }
+
+  private func checkImages(_ check: ModelCheck) throws(CLIPError) -> ModelCheckResult {
     var pixels: Tensor?
     if !images.isEmpty {
       pixels = try PictureSample.read(
         try PairDataset.open(images), count: pictures,
-        imageSize: try FeatureEncoder(loaded).imageSize(), seed: self.check.seed)
+        imageSize: try FeatureEncoder(check.model).imageSize(), seed: self.check.seed)
     }
     var line = ProgressLine("check model", isQuiet: common.quiet)
-    return try check.run(images: pixels) { state in
-      line.update(
-        state.search * state.steps + state.step, of: state.searches * state.steps, state.phase)
-      return !Interruption.wasRequested
+    do throws(CLIPError) {
+      return try check.run(images: pixels) { position in
+        line.update(
+          position.search * position.steps + position.step,
+          of: position.searches * position.steps, position.phase)
+        return !Interruption.wasRequested
+      }
+    } catch {
+      guard error.code == .cancelled, let state else { throw error }
+      throw CLIPError(.cancelled, error.message + "; go on with --resume --state \(state)")
     }
   }
 
@@ -134,21 +153,14 @@ struct CheckModelCommand: ParsableCommand {
     }
   }
 
-  private func checkText(_ loaded: CLIPModel) throws(CLIPError) -> TextCheckResult {
-    var check = TextCheck(loaded)
+  private func checkText(_ images: ModelCheck) throws(CLIPError) -> TextCheckResult {
+    var check = TextCheck(images.model)
     check.options.seed = self.check.seed
     check.options.precision = self.check.precision.dtype
-    if let anchor = cleanReferences.first { check.anchor = try LoadedModel.load(anchor).model }
-    let tokenizer = try model.tokenizer()
-    let length = try FeatureEncoder(loaded).textConfiguration().contextLength
-    let captions = TextCheck.defaultCaptions(256, seed: self.check.seed).map {
-      tokenizer.encode($0, contextLength: length)
-    }
-    let vocabulary =
-      noNouns
-      ? nil : try TextVocabulary(names: CommonNouns.all, model: loaded, tokenizer: tokenizer)
+    check.anchor = images.cleanReferences.first
+    let captions = try check.plainCaptions(tokenizer: try model.tokenizer())
     var line = ProgressLine("check text", isQuiet: common.quiet)
-    return try check.run(captions: captions, vocabulary: vocabulary) { done, all in
+    return try check.run(captions: captions, vocabulary: images.nouns) { done, all in
       line.update(done, of: all)
       return !Interruption.wasRequested
     }
@@ -162,13 +174,8 @@ struct CheckModelCommand: ParsableCommand {
     }
   }
 
-  private func print(_ result: ModelCheckResult, _ text: TextCheckResult?) {
-    if common.json {
-      guard case .object(var object) = result.json else { return }
-      if let text { object["text_tower"] = text.json }
-      Swift.print(JSONValue.object(object).serialized(pretty: true))
-      return
-    }
+  private func print(_ result: ModelCheckResult) {
+    if common.json { return Swift.print(result.json.serialized(pretty: true)) }
     Swift.print("verdict: \(result.verdict.rawValue) (p = \(result.pValue))")
     for finding in result.findings {
       let size = finding.search.trigger == nil ? "none found" : "size \(finding.search.size)"
@@ -182,7 +189,7 @@ struct CheckModelCommand: ParsableCommand {
             + "; turns \(percent(Double(target.successRate))) of the pictures")
       }
     }
-    if let text {
+    if let text = result.textTower {
       Swift.print("text tower: \(text.verdict.rawValue) (p = \(text.pValue))")
     }
     Swift.print(result.explanation)

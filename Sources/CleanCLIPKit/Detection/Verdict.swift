@@ -13,6 +13,12 @@ package enum Verdict: String, Equatable, Sendable {
   static let suspiciousBelow = 0.05
   static let backdooredBelow = 0.01
 
+  /// The more serious of two verdicts; not being able to tell is worse than clean alone.
+  func worse(than other: Verdict) -> Verdict {
+    let order: [Verdict] = [.backdoored, .suspicious, .cannotTell, .clean]
+    return order.first { $0 == self || $0 == other } ?? self
+  }
+
   /// The word for a p-value.
   init(pValue: Double) {
     if pValue < Self.backdooredBelow {

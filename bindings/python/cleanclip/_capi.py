@@ -700,12 +700,15 @@ class CheckModelOptions(Structure):
         ("template_count", c_int64),
         ("references", c_void_p_p),
         ("reference_count", c_int64),
+        ("state_directory", c_char_p),
         ("pictures", c_int64),
         ("steps", c_int64),
         ("batch_size", c_int64),
         ("seed", c_uint64),
         ("precision", c_int32),
         ("reads_nouns", c_int32),
+        ("checks_text", c_int32),
+        ("resume", c_int32),
     ]
 
 
@@ -792,6 +795,23 @@ check_write = _bind("cleanclip_check_write", c_status, c_void_p, c_char_p)
 #                                        int64_t embed_dim, cleanclip_bank **out_bank);
 bank_create = _bind(
     "cleanclip_bank_create", c_status, c_float_p, c_int64, c_int64, c_void_p_p
+)
+
+# cleanclip_status cleanclip_bank_add_classes(cleanclip_bank *bank, const cleanclip_model *model,
+#                                             const cleanclip_tokenizer *tokenizer,
+#                                             const char *const *classes, int64_t class_count,
+#                                             const char *const *templates,
+#                                             int64_t template_count);
+bank_add_classes = _bind(
+    "cleanclip_bank_add_classes",
+    c_status,
+    c_void_p,
+    c_void_p,
+    c_void_p,
+    c_char_p_p,
+    c_int64,
+    c_char_p_p,
+    c_int64,
 )
 
 # cleanclip_status cleanclip_bank_load(const char *path, cleanclip_bank **out_bank);

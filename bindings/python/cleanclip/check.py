@@ -61,6 +61,9 @@ def check_model(
     references: Sequence[Model] = (),
     tokenizer: Optional[Tokenizer] = None,
     nouns: bool = True,
+    text: bool = False,
+    state: Optional[Path] = None,
+    resume: bool = False,
     pictures: int = 0,
     steps: int = 0,
     batch_size: int = 0,
@@ -68,7 +71,7 @@ def check_model(
     precision: str = "f32",
     progress: Optional[CountFunction] = None,
 ) -> Check:
-    """Look for a backdoor in the image tower by inverting triggers.
+    """Look for a backdoor in a model by inverting triggers.
 
     Parameters
     ----------
@@ -80,6 +83,10 @@ def check_model(
         Sound checkpoints of the same architecture.
     nouns
         Whether the target is read out of common nouns too.
+    text
+        Whether the text tower is checked too.
+    state, resume
+        Folder for finished searches, and whether to go on from it.
     progress
         Called with steps done and all; cancels by returning ``False``.
     """
@@ -87,7 +94,7 @@ def check_model(
     dataset = None if images is None else open_dataset(images)
     if dataset is not None:
         options.images = dataset._pointer()
-    if classes is not None or nouns:
+    if classes is not None or nouns or text:
         options.tokenizer = (tokenizer or model.tokenizer)._pointer()
     if classes is not None:
         class_array = text_array(list(classes), "classes")
@@ -100,7 +107,11 @@ def check_model(
     handles = (ctypes.c_void_p * len(references))(*(other._pointer() for other in references))
     options.references = ctypes.cast(handles, _capi.c_void_p_p)
     options.reference_count = len(references)
+    if state is not None:
+        options.state_directory = path_bytes(state, "state")
     options.reads_nouns = int(nouns)
+    options.checks_text = int(text)
+    options.resume = int(resume)
     options.pictures = pictures
     options.steps = steps
     options.batch_size = batch_size
@@ -213,6 +224,28 @@ class Bank(Handle):
             status = _capi.bank_load(path_bytes(features, "features"), ctypes.byref(handle))
         check(status)
         self._handle = handle.value
+
+    def add_classes(
+        self,
+        model: Model,
+        classes: Sequence[str],
+        templates: Sequence[str] = (),
+        tokenizer: Optional[Tokenizer] = None,
+    ) -> None:
+        """Add class texts by the bank's model, which give pictures two more signals."""
+        class_array = text_array(list(classes), "classes")
+        template_array = text_array(list(templates), "templates")
+        check(
+            _capi.bank_add_classes(
+                self._pointer(),
+                model._pointer(),
+                (tokenizer or model.tokenizer)._pointer(),
+                ctypes.cast(class_array, _capi.c_char_p_p),
+                len(classes),
+                ctypes.cast(template_array, _capi.c_char_p_p),
+                len(templates),
+            )
+        )
 
     def save(self, path: Path) -> None:
         """Write the bank as a safetensors file."""

@@ -17,7 +17,7 @@ package struct DatasetFeatures {
 
   private static let batch = 64
 
-  /// Reads and embeds a dataset.
+  /// Reads and embeds a dataset. Without anybody to look at them, pictures are not decoded.
   ///
   /// - Parameters:
   ///   - model: the checkpoint under suspicion; `nil` leaves its features out.
@@ -39,12 +39,15 @@ package struct DatasetFeatures {
       if let trusted { cosines += try Self.cosines(pending, trusted, precision) }
       pending.removeAll(keepingCapacity: true)
     }
+    let looks = model != nil || trusted != nil || findsPatches
     for index in 0..<dataset.count {
       do throws(CLIPError) {
         let row = try dataset.row(at: index)
-        let image = try row.decoded().image
-        if findsPatches { patches.add(image) }
-        pending.append((image, row.caption))
+        if looks {
+          let image = try row.decoded().image
+          if findsPatches { patches.add(image) }
+          pending.append((image, row.caption))
+        }
         keys.append(row.key)
         captions.append(row.caption)
         rows.append(index)
@@ -52,7 +55,7 @@ package struct DatasetFeatures {
         skipped += 1
         if skippedReasons.count < 10 { skippedReasons.append(error.message) }
       }
-      if pending.count == Self.batch {
+      if (index + 1) % Self.batch == 0 {
         try flush()
         guard progress(index + 1) else {
           throw CLIPError(.cancelled, "check data: reading was cancelled at pair \(index + 1)")

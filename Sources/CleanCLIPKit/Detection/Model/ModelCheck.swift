@@ -42,6 +42,17 @@ package struct ModelCheck {
     let searched = pictures.slice(0..<pictures.shape[0] - held)
     let heldBack = pictures.slice(pictures.shape[0] - held..<pictures.shape[0])
 
+    for reference in cleanReferences {
+      let side = try FeatureEncoder(reference).imageSize()
+      guard side != size || reference.configuration.embedDim != model.configuration.embedDim else {
+        continue
+      }
+      throw CLIPError(
+        .shape,
+        "check model: a clean reference has another architecture; expected pictures of \(size) "
+          + "pixels and features of \(model.configuration.embedDim) numbers, got \(side) and "
+          + "\(reference.configuration.embedDim)")
+    }
     var searches = try CheckSearches(
       images: searched, options: options, models: [model] + cleanReferences,
       count: options.kinds.count * (1 + referenceSearches))
@@ -57,7 +68,7 @@ package struct ModelCheck {
     let explanation = ModelCheckExplanation.text(
       verdict: verdict, pValue: pValue, findings: findings, picturesWereDrawn: images == nil)
     return ModelCheckResult(
-      verdict: verdict, pValue: pValue, findings: findings, explanation: explanation,
+      imageVerdict: verdict, pValue: pValue, findings: findings, imageExplanation: explanation,
       pictures: pictures.shape[0], picturesWereDrawn: images == nil, options: options,
       seconds: monotonicSeconds() - start, examples: examples)
   }

@@ -56,8 +56,8 @@ enum ModelCheckExplanation {
       finding.reference.source == .cleanCheckpoints
       ? "Trusted models need" : "Other targets in the same model need"
     return
-      "\(source) a change about \(number(ratio)) times as large; a sound model would show such a "
-      + "difference with a probability of about \(probability(pValue))."
+      "\(source) a change \(number(ratio)) times as large; the probability that a sound model shows "
+      + "such a difference is \(probability(pValue))."
   }
 
   static func number(_ value: Float) -> String {

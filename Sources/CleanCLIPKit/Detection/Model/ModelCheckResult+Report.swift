@@ -52,6 +52,8 @@ extension ModelCheckResult {
         "own_searches": .integer(options.ownSearches),
       ],
       "seconds": .number(seconds),
+      "image_tower_verdict": .string(imageVerdict.rawValue),
+      "text_tower": textTower?.json ?? .null,
     ]
   }
 
@@ -77,7 +79,7 @@ extension ModelCheckResult {
     }
     let triggers = findings.compactMap { finding in
       finding.search.trigger.map {
-        (image: $0.picture, caption: "\(finding.kind.rawValue), size \(finding.search.size)")
+        (image: $0.picture, caption: "\(finding.kind.rawValue), size \(significant(Double($0.size)))")
       }
     }
     if !triggers.isEmpty {
@@ -88,6 +90,7 @@ extension ModelCheckResult {
           triggers))
     }
     for finding in findings { page.cards.append(Self.card(finding)) }
+    if let textTower { page.cards.append(textTower.card) }
     page.cards.append(
       DetectionPage.table(
         "How this was made",
@@ -95,7 +98,7 @@ extension ModelCheckResult {
           ("version", version), ("pictures", "\(pictures)\(picturesWereDrawn ? ", drawn" : "")"),
           ("steps at most", "\(options.search.steps)"),
           ("pictures a step", "\(options.search.batchSize)"), ("seed", "\(options.search.seed)"),
-          ("p-value of the whole", "\(pValue)"), ("seconds", decimal(seconds, 1)),
+          ("p-value of the image tower", ModelCheckExplanation.probability(pValue)), ("seconds", decimal(seconds, 1)),
         ]))
     return page.html
   }
@@ -104,13 +107,13 @@ extension ModelCheckResult {
     var rows = [
       ("verdict of this search", finding.verdict.rawValue),
       ("found", finding.search.trigger == nil ? "no" : "yes"),
-      (finding.kind.sizeMeaning, "\(finding.search.size)"),
+      (finding.kind.sizeMeaning, significant(Double(finding.search.size))),
       (
         finding.reference.source == .cleanCheckpoints
           ? "the same of trusted checkpoints" : "the same of further searches in this model",
-        finding.reference.sizes.map { "\($0)" }.joined(separator: ", ")
+        finding.reference.sizes.map { significant(Double($0)) }.joined(separator: ", ")
       ),
-      ("p-value", "\(finding.pValue)"),
+      ("p-value", ModelCheckExplanation.probability(finding.pValue)),
       (
         "mean cosine of two held-back pictures, before and after",
         "\(decimal(Double(finding.cleanCollapse), 3)) and "

@@ -46,15 +46,16 @@ package struct TriggerFinding: Sendable {
   package var verdict: Verdict { Verdict(pValue: pValue) }
 }
 
-/// The verdict on an image tower, with its evidence.
+/// The verdict on a checkpoint, with its evidence.
 package struct ModelCheckResult: Sendable {
-  package let verdict: Verdict
+  /// The verdict on the image tower.
+  package let imageVerdict: Verdict
   /// The probability that a sound model gives a finding at least as strong: the smallest of the
   /// spaces' p-values times their number (Bonferroni).
   package let pValue: Double
   package let findings: [TriggerFinding]
   /// Why, in a paragraph for people who do not know the method.
-  package let explanation: String
+  package let imageExplanation: String
   package let pictures: Int
   /// Whether the pictures were drawn for the check because none were given.
   package let picturesWereDrawn: Bool
@@ -62,6 +63,19 @@ package struct ModelCheckResult: Sendable {
   package let seconds: Double
   /// Pairs of a held-back picture without and with the trigger of the strongest finding.
   package let examples: [(clean: RGBImage, triggered: RGBImage)]
+
+  /// What a check of the text tower found; `nil` when it was not checked.
+  package var textTower: TextCheckResult?
+
+  /// The more serious of the towers' verdicts.
+  package var verdict: Verdict {
+    textTower.map { imageVerdict.worse(than: $0.verdict) } ?? imageVerdict
+  }
+
+  /// The explanations of the towers that were checked.
+  package var explanation: String {
+    textTower.map { imageExplanation + " " + $0.explanation } ?? imageExplanation
+  }
 
   /// The finding with the smallest p-value.
   package var strongest: TriggerFinding? { findings.min { $0.pValue < $1.pValue } }

@@ -73,8 +73,9 @@ struct TriggerSearch {
       space.apply(to: clean, into: triggered)
       let (loss, dPixels) = try objective(triggered, forbidden: forbidden)
       let succeeded = loss.collapse > space.kind.collapseThreshold && !loss.isForbidden
-      if succeeded, space.size < (best?.size ?? .infinity) {
-        if space.size < 0.98 * (best?.size ?? .infinity) { lastGain = step }
+      let smallest = best?.size ?? space.largestSize
+      if succeeded, space.size < smallest {
+        if best == nil || space.size < 0.98 * smallest { lastGain = step }
         best = TriggerSearchResult(
           kind: space.kind, trigger: space.snapshot(), size: space.size,
           collapse: loss.collapse, direction: loss.direction, steps: step + 1)

@@ -1,3 +1,11 @@
+internal import Glibc
+
+/// A number with three significant digits, at most six of them behind the point.
+func significant(_ value: Double) -> String {
+  guard value.isFinite, value != 0 else { return decimal(value, 0) }
+  return decimal(value, min(6, max(0, 2 - Int(floor(log10(abs(value)))))))
+}
+
 /// The frame of a check's report: one HTML page without scripts or outside resources.
 struct DetectionPage {
   var title: String

@@ -34,6 +34,24 @@ package struct TextCheckResult: Sendable {
   /// Texts nearest to where captions go.
   package let targets: [(text: String, cosine: Float)]
   package let seconds: Double
+
+  /// Why, in words for people who do not know the method.
+  package var explanation: String {
+    guard let size else {
+      return "In the text tower no word of up to \(Int(TextCheck.largestSize)) times the usual "
+        + "strength makes captions of anything mean the same."
+    }
+    let length = ModelCheckExplanation.number(size)
+    switch verdict {
+    case .backdoored, .suspicious:
+      let target = targets.first.map { ", close to '\($0.text)'" } ?? ""
+      return "A made-up word of \(length) times the usual strength makes captions of anything mean "
+        + "the same to the text tower\(target)."
+    case .clean, .cannotTell:
+      return "In the text tower, the word that makes captions of anything mean the same must be "
+        + "\(length) times as strong as usual words, which is not unusually little."
+    }
+  }
 }
 
 /// Looks for a backdoor in the text tower: a token that makes captions of anything mean the same.
@@ -55,7 +73,7 @@ package struct TextCheck {
   package init(_ model: CLIPModel) { self.model = model }
 
   /// Captions for the search: nouns in plain sentences.
-  package static func defaultCaptions(_ count: Int, seed: UInt64) -> [String] {
+  static func defaultCaptions(_ count: Int, seed: UInt64) -> [String] {
     let frames = [
       "a photo of a {}", "there is a {} on the left", "two of these: {}", "my old {} outside",
       "somebody drew a {}", "a {} in bad weather", "the {} that we saw yesterday",
@@ -66,6 +84,18 @@ package struct TextCheck {
       let frame = frames[index % frames.count]
       guard let range = frame.firstRange(of: "{}") else { return frame }
       return frame[..<range.lowerBound] + noun + frame[range.upperBound...]
+    }
+  }
+
+  /// Plain captions as the tower reads them.
+  ///
+  /// - Throws: `unsupported` without a text tower.
+  package func plainCaptions(
+    _ count: Int = 256, tokenizer: Tokenizer
+  ) throws(CLIPError) -> [[Int32]] {
+    let length = try FeatureEncoder(model).textConfiguration().contextLength
+    return Self.defaultCaptions(count, seed: options.seed).map {
+      tokenizer.encode($0, contextLength: length)
     }
   }
 
