@@ -2,9 +2,10 @@
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build -c release
 DATA ?= $(wildcard ../shared)
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-swift test-c test-python test-address lint demo bench bench-cifar \
+.PHONY: help setup build test test-swift test-c test-python test-address fuzz lint demo bench bench-cifar \
 	install uninstall clean
 
 help: ## Show this list
@@ -36,6 +37,9 @@ test-python: build ## The Python package
 
 test-address: setup ## Memory tests: everything that reads foreign bytes, with address sanitizer
 	@scripts/test-address.sh
+
+fuzz: setup ## Fuzz every reader of foreign bytes, each for SECONDS=60
+	@scripts/fuzz.sh --seconds $(SECONDS)
 
 lint: ## Format of the Swift sources, and the house rules a machine can check
 	@scripts/lint.sh
