@@ -2,10 +2,11 @@
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build -c release
 DATA ?= $(wildcard ../shared)
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-swift test-c test-python test-address lint demo bench bench-cifar zoo \
-	install uninstall clean
+.PHONY: help setup build test test-swift test-c test-python test-address lint fuzz demo bench \
+	bench-micro bench-cifar zoo install uninstall clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -37,6 +38,9 @@ test-python: build ## The Python package
 test-address: setup ## Memory tests: everything that reads foreign bytes, with address sanitizer
 	@scripts/test-address.sh
 
+fuzz: setup ## Fuzz every reader of foreign bytes, each for SECONDS=60
+	@scripts/fuzz.sh --seconds $(SECONDS)
+
 lint: ## Format of the Swift sources, and the house rules a machine can check
 	@scripts/lint.sh
 
@@ -51,6 +55,9 @@ bench: build ## Time cleanclip beside PyTorch on this machine (long)
 
 zoo: build ## Measure the model check on clean and backdoored CLIPs (hours): make zoo DATA=../shared
 	python3 benchmarks/zoo.py $(if $(DATA),--data "$(DATA)")
+
+bench-micro: build ## Time single operations beside what the machine reaches at best
+	build/bin/cleanclip bench operations --pairs 64
 
 install: build ## Install library, header, tools and vocabulary below PREFIX
 	@DESTDIR="$(DESTDIR)" scripts/stage.sh "$(DESTDIR)$(PREFIX)" --install

@@ -92,3 +92,14 @@ let package = Package(
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17
 )
+
+// Fuzz targets link libFuzzer, which comes with the toolchain: scripts/fuzz.sh says where it is.
+if let runtime = Context.environment["CLEANCLIP_FUZZER_RUNTIME"] {
+  package.targets += [
+    .systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"),
+    .executableTarget(
+      name: "fuzz", dependencies: ["CCleanCLIP", "CFuzzer", "CleanCLIPC", "CleanCLIPKit"],
+      path: "Fuzz/Sources", swiftSettings: swiftSettings,
+      linkerSettings: [.unsafeFlags(["-Xlinker", runtime]), .linkedLibrary("stdc++")]),
+  ]
+}

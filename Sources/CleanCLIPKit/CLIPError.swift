@@ -1,7 +1,7 @@
 /// A failure that a caller or a file can cause.
 ///
 /// The message reads `<what>: <what is wrong>; expected X, got Y[; <remedy>]`, lower case, without a
-/// final full stop.
+/// final full stop. Control characters in names from files are written as escapes.
 public struct CLIPError: Error, Equatable, CustomStringConvertible {
   /// The kind of failure; values are those of `cleanclip_status` in `cleanclip.h`.
   public enum Code: UInt32, Sendable {
@@ -22,7 +22,7 @@ public struct CLIPError: Error, Equatable, CustomStringConvertible {
 
   package init(_ code: Code, _ message: String) {
     self.code = code
-    self.message = message
+    self.message = message.printable()
   }
 
   public var description: String { message }

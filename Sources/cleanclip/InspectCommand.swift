@@ -27,7 +27,7 @@ struct InspectCommand: ParsableCommand {
     guard let object = value.object else { return [value.serialized()] }
     let margin = String(repeating: " ", count: indent)
     return object.flatMap { (key, value) -> [String] in
-      let name = key.split(separator: "_").joined(separator: " ")
+      let name = key.split(separator: "_").joined(separator: " ").printable()
       if value.object != nil {
         return ["\(margin)\(name)"] + outline(value, indent: indent + 2)
       }
@@ -42,7 +42,7 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func inline(_ value: JSONValue) -> String {
-    if let string = value.string { return string }
+    if let string = value.string { return string.printable() }
     if let bool = value.bool { return bool ? "yes" : "no" }
     if let elements = value.array { return elements.map(inline).joined(separator: ", ") }
     if let object = value.object {

@@ -9,9 +9,9 @@ enum Summary {
       let opset = facts.opset.map { ", operator set \($0)" } ?? ""
       let types = facts.elementTypes.joined(separator: " and ")
       lines.append(
-        "read \(facts.files.joined(separator: ", ")): \(facts.format) by "
+        ("read \(facts.files.joined(separator: ", ")): \(facts.format) by "
           + "\(facts.producer.isEmpty ? "an unknown exporter" : facts.producer)\(opset), "
-          + "weights in \(types)")
+          + "weights in \(types)").printable())
     }
     switch configuration.vision {
     case .transformer(let vision):

@@ -58,7 +58,7 @@ package enum CheckpointReader {
     if !MappedFile.exists(specification), parts.count == 2 {
       return try ONNXCheckpoint.load(parts, allowsNonFinite: allowsNonFinite)
     }
-    if specification.hasSuffix(".safetensors") {
+    if try SafeTensors.isUsed(in: specification) {
       return try SafeTensorsCheckpoint.load(specification, allowsNonFinite: allowsNonFinite)
     }
     return try ONNXCheckpoint.load([specification], allowsNonFinite: allowsNonFinite)

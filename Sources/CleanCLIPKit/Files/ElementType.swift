@@ -39,14 +39,16 @@ package enum ElementType: String, Sendable {
   /// The product of dimensions that come from a file; `nil` when one is negative or it overflows.
   package static func elementCount(_ dimensions: [Int]) -> Int? {
     if dimensions.contains(where: { $0 < 0 }) { return nil }
-    // A zero makes the product zero whatever the others are, but those must not hide an overflow.
+    // A zero makes the product zero whatever the others are, but those must not hide an overflow,
+    // nor keep a loop over them busy.
     var count = 1
     for dimension in dimensions where dimension != 0 {
       let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
       if overflow { return nil }
       count = product
     }
-    return dimensions.contains(0) ? 0 : count
+    guard dimensions.contains(0) else { return count }
+    return count <= 1 << 24 ? 0 : nil
   }
 
   /// Bytes of `count` elements; `nil` when the number overflows.

@@ -23,8 +23,11 @@ package final class MappedFile: @unchecked Sendable {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw CLIPError.system(path, "read its size") }
     guard status.st_mode & S_IFMT == S_IFREG else {
+      let isFolder = status.st_mode & S_IFMT == S_IFDIR
       throw CLIPError(
-        .format, "'\(path)': is not a file; expected a regular file, got another kind")
+        .format,
+        "'\(path)': is not a file; expected a regular file, got "
+          + (isFolder ? "a folder; name the file in it" : "a device, a pipe or a socket"))
     }
     let count = Int(status.st_size)
     guard count > 0 else {

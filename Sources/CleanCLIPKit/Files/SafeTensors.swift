@@ -69,6 +69,20 @@ package final class SafeTensorsFile: Sendable {
 
 /// Reading and writing of safetensors files.
 package enum SafeTensors {
+  /// Whether a file is one by its name or, where the name says nothing, by its first bytes: a header
+  /// that begins with "{" and is no longer than the file.
+  ///
+  /// - Throws: `notFound`, `io`.
+  static func isUsed(in path: String) throws(CLIPError) -> Bool {
+    if path.hasSuffix(".safetensors") { return true }
+    let file = try MappedFile(path)
+    return withExtendedLifetime(file) {
+      let bytes = file.bytes
+      guard bytes.count > 8, bytes[8] == UInt8(ascii: "{") else { return false }
+      return bytes.loadUnaligned(as: UInt64.self) <= UInt64(bytes.count - 8)
+    }
+  }
+
   /// Opens a file and validates its header, types, shapes and offsets.
   ///
   /// - Throws: `notFound`, `io`, and `format` for a file that lies.
@@ -83,9 +97,11 @@ package enum SafeTensors {
     let declared = bytes.loadUnaligned(as: UInt64.self)
     let limit = min(bytes.count - 8, SafeTensorsFile.maximumHeaderLength)
     guard declared <= UInt64(limit) else {
-      throw CLIPError(
-        .format,
-        "'\(path)': safetensors header length is wrong; expected at most \(limit), got \(declared)")
+      throw ForeignFile.refusal(bytes, path: path)
+        ?? CLIPError(
+          .format,
+          "'\(path)': safetensors header length is wrong; expected at most \(limit), got \(declared)"
+            + "; check that the file is whole")
     }
     let length = Int(declared)
     let header = try JSONValue.parse(

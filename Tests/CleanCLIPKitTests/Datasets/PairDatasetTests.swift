@@ -101,6 +101,11 @@ import Testing
     expectError(containing: "text is UTF-16") { _ = try PairDataset.open([path]) }
   }
 
+  @Test func refusesHeaderWithoutEnd() throws {
+    let path = try write([UInt8](repeating: UInt8(ascii: ","), count: 17 << 20), "a.csv")
+    expectError(containing: "header is too long") { _ = try PairDataset.open([path]) }
+  }
+
   @Test func reportsBrokenRowsOneByOne() throws {
     let path = try write("image,caption\nabsent.png,a\nonly\n,b\n.,c\n", "a.csv")
     let dataset = try PairDataset.open([path])

@@ -6,6 +6,7 @@ extension GraphReader {
       case .concatenation(let parts, let joined) = constants[index].content
     else { return value }
     let dimensions = constants[index].dimensions
+    guard !dimensions.contains(0) else { return nil }
     var strides = [Int](repeating: 1, count: dimensions.count)
     for axis in dimensions.indices.dropLast().reversed() {
       strides[axis] = strides[axis + 1] * dimensions[axis + 1]

@@ -1,8 +1,11 @@
 extension GraphReader {
   /// The most elements that the reader computes with; weights are never computed with.
   static let maximumEvaluatedCount = 1 << 24
-  /// The most elements that it computes with altogether, so that no file keeps it busy for long.
-  static let maximumEvaluatedTotal = 1 << 29
+  /// The most elements that it computes with altogether, so that no file keeps it busy for long or
+  /// fills the memory: shapes and masks of any model, and what a file holds a few times over.
+  static func maximumEvaluatedTotal(_ model: ONNXModel) -> Int {
+    min(1 << 29, 1 << 25 + 8 * model.storedCount)
+  }
   /// The most axes of a tensor.
   static let maximumRank = 32
 
@@ -23,10 +26,10 @@ extension GraphReader {
         remedy: "export the model with constant folding")
     }
     evaluatedTotal += value.count
-    guard evaluatedTotal <= Self.maximumEvaluatedTotal else {
+    guard evaluatedTotal <= maximumEvaluatedTotal else {
       throw refusal(
         node, "is one computation with constants too many",
-        expected: "at most \(Self.maximumEvaluatedTotal) elements altogether", got: "more",
+        expected: "at most \(maximumEvaluatedTotal) elements altogether", got: "more",
         remedy: "export the model with constant folding")
     }
     let dimensions = value.dimensions

@@ -19,6 +19,11 @@ extension GraphReader {
           node, "makes an impossibly large tensor", expected: "fewer than 2^48 elements",
           got: "shape \(value.dimensions)", code: .format)
       }
+      guard value.count > 0 || value.constant != nil else {
+        throw refusal(
+          node, "computes nothing", expected: "at least one element",
+          got: "shape \(value.dimensions)", code: .format)
+      }
       values[name] = value
     }
   }

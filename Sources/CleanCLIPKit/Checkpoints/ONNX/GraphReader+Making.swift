@@ -85,7 +85,7 @@ extension GraphReader {
         node, "has wrong bounds", expected: "at most \(Self.maximumEvaluatedCount) numbers",
         got: "\(bounds.map { $0.floats.first ?? .nan })", code: .format)
     }
-    let count = max(0, Int(((limit - start) / delta).rounded(.up)))
+    let count = Int(max(0, (limit - start) / delta).rounded(.up))
     let values = (0..<count).map { start + Double($0) * delta }
     return bounds.allSatisfy(\.isInteger)
       ? constant(Numbers(values.map { Int($0) }, [count]), type)

@@ -245,6 +245,10 @@ extension GraphReader {
     }
     let source = try numbers(value, node)
     var dimensions = source.dimensions
+    if source.count == 0 || places.isEmpty {
+      dimensions[axis] = places.count
+      return constant(Numbers([Int](), dimensions), value.type)
+    }
     let inner = dimensions[(axis + 1)...].reduce(1, *)
     let outer = dimensions[..<axis].reduce(1, *)
     dimensions[axis] = places.count
@@ -271,7 +275,7 @@ extension GraphReader {
       let length = (size + parts - 1) / parts
       lengths = (0..<min(parts, size)).map { min(length, max(0, size - $0 * length)) }
     }
-    guard lengths.allSatisfy({ $0 > 0 && $0 <= size }), lengths.count <= size,
+    guard lengths.allSatisfy({ $0 > 0 && $0 <= size }), lengths.count <= min(size, 1 << 14),
       lengths.reduce(0, +) == size
     else {
       throw refusal(

@@ -24,6 +24,7 @@ final class GraphReader {
   private(set) var liveNodes: [Int] = []
   /// Elements of constants that were computed with.
   var evaluatedTotal = 0
+  let maximumEvaluatedTotal: Int
   var imageInput: String?
   var tokensInput: String?
 
@@ -34,6 +35,7 @@ final class GraphReader {
   init(_ model: ONNXModel, sizes: AssumedSizes) throws(CLIPError) {
     self.model = model
     self.sizes = sizes
+    maximumEvaluatedTotal = Self.maximumEvaluatedTotal(model)
     var producers: [String: Int] = [:]
     for node in model.nodes[model.graphs[0].nodes] {
       for output in node.outputs where !output.isEmpty { producers[output] = node.index }

@@ -46,7 +46,8 @@ enum GraphSizes {
         let grid = Int(Double(table.rows - 1).squareRoot().rounded())
         guard grid > 0, grid * grid == table.rows - 1 else { continue }
         if kernel.kernel == kernel.stride {
-          if table.width == kernel.width { sizes.append(grid * kernel.stride) }
+          let (size, overflow) = grid.multipliedReportingOverflow(by: kernel.stride)
+          if table.width == kernel.width, !overflow { sizes.append(size) }
         } else {
           sizes.append(grid * 32)
         }

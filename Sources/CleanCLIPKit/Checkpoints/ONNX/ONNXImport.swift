@@ -64,10 +64,7 @@ final class ONNXImport {
   /// Checks that the weights are not many times what the file holds: constants can be broadcast, and
   /// one tensor can be read by any number of layers.
   private func checkSize() throws(CLIPError) {
-    let stored = model.tensors.reduce(1 << 22) { sum, tensor in
-      // Only readable tensors have been compared with the file's size.
-      if case .unreadable = tensor.payload { sum } else { sum + tensor.count }
-    }
+    let stored = 1 << 22 + model.storedCount
     var needed = 0
     for parameter in match.parameters {
       let count = ElementType.elementCount(parameter.shape) ?? .max

@@ -38,10 +38,11 @@ final class ONNXModel: Sendable {
     guard let handle = connx_model_parse(base, file.bytes.count, &message, message.count) else {
       let reason = String(
         decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      throw CLIPError(
-        .format,
-        "'\(path)': is not an ONNX model; expected a serialised ModelProto, got bytes where \(reason)"
-          + "; check that the file is whole and not a pointer to a large file")
+      throw ForeignFile.refusal(file.bytes, path: path)
+        ?? CLIPError(
+          .format,
+          "'\(path)': is not an ONNX model; expected a serialised ModelProto, got bytes where "
+            + "\(reason); check that the file is whole")
     }
     defer { connx_model_free(handle) }
     let reader = ONNXMessageReader(handle: handle, path: path, file: file)
@@ -74,6 +75,22 @@ final class ONNXModel: Sendable {
 
   /// Initializers of the model's graph.
   var initializers: ArraySlice<ONNXTensor> { tensors[graphs[0].initializers] }
+
+  /// Elements that the files really hold.
+  var storedCount: Int {
+    var inside = 0
+    var outside = 0
+    // Only readable tensors of known types have been compared with the file's size.
+    for tensor in tensors where tensor.type != nil {
+      switch tensor.payload {
+      case .unreadable: break
+      // Any number of tensors may lie in one place of a file.
+      case .external: outside = min(outside + tensor.count, 1 << 48)
+      default: inside += tensor.count
+      }
+    }
+    return inside + min(outside, externalFiles.values.reduce(0) { $0 + $1.bytes.count })
+  }
 
   private func checkNames() throws(CLIPError) {
     for graph in graphs {

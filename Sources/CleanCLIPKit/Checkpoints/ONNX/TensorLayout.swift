@@ -83,7 +83,7 @@ struct TensorLayout: Hashable, Sendable {
       var needed = dimension
       var axis: [AxisAtom] = []
       while needed > 1 {
-        guard var atom = rest.popLast() else { return nil }
+        guard var atom = rest.popLast(), atom.extent > 0 else { return nil }
         if needed % atom.extent == 0 {
           needed /= atom.extent
         } else if atom.extent % needed == 0 {
@@ -166,6 +166,7 @@ struct TensorLayout: Hashable, Sendable {
 
   /// For each place, in order, its offset along the one index of a constant.
   func elementOffsets() -> [Int] {
+    if axes.joined().contains(where: { $0.extent == 0 }) { return [] }
     var result = [offset(.element)]
     for atom in axes.joined() {
       var next: [Int] = []

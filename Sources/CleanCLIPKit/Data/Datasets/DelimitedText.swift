@@ -28,6 +28,12 @@ struct DelimitedText: Sendable {
     let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     delimiter = Self.delimiter(of: bytes, from: start, path: path)
     var scanner = RowScanner(bytes: bytes, delimiter: delimiter, position: start)
+    let header = Self.lengthOfFirstRow(scanner)
+    guard header <= Self.rowLimit else {
+      throw CLIPError(
+        .format,
+        "'\(path)': header is too long; expected at most \(Self.rowLimit) bytes, got \(header)")
+    }
     columns = scanner.nextRow()
     var rows: [Int] = []
     while let row = scanner.skipRow() { rows.append(row) }
@@ -55,7 +61,7 @@ struct DelimitedText: Sendable {
       throw CLIPError(
         .notFound,
         "'\(path)': no column '\(name)'; expected it in the header, got "
-          + columns.map { "'\($0)'" }.joined(separator: ", ")
+          + columns.prefix(20).map { "'\($0)'" }.joined(separator: ", ")
           + "; name the column in the options")
     }
     guard columns.lastIndex(of: name) == first else {
@@ -84,6 +90,11 @@ struct DelimitedText: Sendable {
           + "got \(fields.count)")
     }
     return fields
+  }
+
+  private static func lengthOfFirstRow(_ scanner: RowScanner) -> Int {
+    var scanner = scanner
+    return scanner.skipRow().map { scanner.position - $0 } ?? 0
   }
 
   /// By the extension of the file, else the most frequent candidate in the first line.

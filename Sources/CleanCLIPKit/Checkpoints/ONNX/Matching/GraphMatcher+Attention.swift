@@ -113,9 +113,10 @@ extension GraphMatcher {
   ) throws(CLIPError) -> AttentionMatch {
     let width = query.dimensions.last ?? 0
     for operand in [query, key, value] {
-      guard let last = operand.layout.axes.last, last.count == 1, last[0].label == .feature,
-        last[0].stride == 1, last[0].extent == width,
-        operand.layout.atoms(.feature).allSatisfy({ $0 == last[0] || $0.stride >= width })
+      // Heads of one feature leave no digit to count.
+      let head = [AxisAtom(label: .feature, stride: 1, extent: width)]
+      guard width > 0, operand.layout.axes.last == (width == 1 ? [] : head),
+        operand.layout.atoms(.feature).allSatisfy({ $0 == head[0] || $0.stride >= width })
       else {
         throw mismatch(operand, expected: "heads of neighbouring features in an attention")
       }

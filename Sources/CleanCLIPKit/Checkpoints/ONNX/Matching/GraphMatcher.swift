@@ -71,6 +71,7 @@ final class GraphMatcher {
       where outer.stride != inner.stride * inner.extent { return nil }
       let whole = TensorLayout.merged(parts.flatMap(\.atoms))
       let unit = parts.last?.stride ?? 1
+      guard unit > 0 else { return nil }
       let start = value.layout.offset(label) - expression.layout.offset(label)
       guard
         let chosen = restrict(

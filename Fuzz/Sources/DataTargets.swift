@@ -1,0 +1,43 @@
+internal import CleanCLIPKit
+
+extension FuzzTarget {
+  /// WebDataset shards.
+  static let tar = FuzzTarget(name: "tar") { bytes in
+    readRows(Scratch.write(bytes, to: "pairs.tar"))
+  }
+
+  /// Tables of comma- or tab-separated values, and lists of classes and templates.
+  static let table = FuzzTarget(name: "table") { bytes in
+    readRows(Scratch.write(bytes, to: "pairs.csv"))
+    let list = Scratch.write(bytes, to: "list.txt")
+    _ = try? TextList.classes(path: list)
+    _ = try? TextList.templates(path: list)
+  }
+
+  /// JPEG, PNG and WebP pictures, decoded and cut to a model's size.
+  static let picture = FuzzTarget(name: "picture") { bytes in
+    guard let decoded = try? ImageDecoder.decode(bytes, name: "picture") else { return }
+    let image = preprocessor.resizedAndCropped(decoded.image)
+    if image.width != 8 || image.height != 8 { stop("picture is \(image.width) wide") }
+  }
+
+  /// NumPy arrays.
+  static let array = FuzzTarget(name: "array") { bytes in
+    let path = Scratch.write(bytes, to: "array.npy")
+    guard let tensor = try? NumPyFile.read(path) else { return }
+    if tensor.byteCount > bytes.count * 4 { stop("array is larger than its file") }
+  }
+
+  private static let preprocessor = ImagePreprocessor(
+    imageSize: 8, mean: [0.5, 0.5, 0.5], standardDeviation: [0.25, 0.25, 0.25])
+}
+
+/// Opens a data set and reads its first rows.
+private func readRows(_ path: String) {
+  guard let dataset = try? PairDataset.open([path]) else { return }
+  for index in 0..<min(dataset.count, 16) {
+    guard let row = try? dataset.row(at: index) else { continue }
+    if dataset.key(at: index).isEmpty && row.key.isEmpty { stop("row \(index) has no key") }
+    _ = try? row.decoded()
+  }
+}
