@@ -30,10 +30,11 @@ test-swift: build ## Unit and numeric tests, optimised
 test-c: build ## The C interface from C and C++
 	@Tests/CAPI/run.sh
 
-test-python: build ## The Python package
+test-python: build ## The Python package, and its types
 	@scripts/setup.sh --tests
 	CLEANCLIP_LIBRARY=$(CURDIR)/build/lib/libcleanclip.so PYTHONPATH=bindings/python \
 		.venv/bin/python -m pytest -q Tests/python
+	.venv/bin/mypy --strict bindings/python/cleanclip
 
 test-address: setup ## Memory tests: everything that reads foreign bytes, with address sanitizer
 	@scripts/test-address.sh
