@@ -6,7 +6,7 @@ SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-swift test-c test-python test-address lint fuzz demo bench \
-	bench-micro bench-cifar zoo install uninstall clean
+	bench-micro bench-scale bench-cifar zoo install uninstall clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -56,6 +56,9 @@ bench: build ## Time cleanclip beside PyTorch on this machine (long)
 
 zoo: build ## Measure the model check on clean and backdoored CLIPs (hours): make zoo DATA=../shared
 	python3 benchmarks/zoo.py $(if $(DATA),--data "$(DATA)")
+
+bench-scale: build ## Measure how the cost grows with batch, threads, tower and data
+	python3 benchmarks/scale.py
 
 bench-micro: build ## Time single operations beside what the machine reaches at best
 	build/bin/cleanclip bench operations --pairs 64
