@@ -48,7 +48,7 @@ struct CheckInputCommand: ParsableCommand {
       if makeBank {
         try make(features, loaded)
       } else {
-        verdict = try judge(given, features)
+        verdict = try judge(given, features, dataset)
       }
     }
     try check.exit(verdict)
@@ -66,26 +66,28 @@ struct CheckInputCommand: ParsableCommand {
   }
 
   private func judge(
-    _ given: DatasetFeatures, _ features: Tensor
+    _ given: DatasetFeatures, _ features: Tensor, _ dataset: PairDataset
   ) throws(CLIPError) -> Verdict {
     let checker = try InputCheck(
       bank: try CleanBank.load(bank), falseAlarmRate: falseAlarmRate)
-    let findings = try checker.findings(features)
+    let result = InputReport(
+      keys: given.keys, findings: try checker.findings(features), threshold: checker.threshold)
+    if let path = check.report {
+      let page = try result.html(
+        model: model.model, version: CleanCLIPCommand.version
+      ) { (index) throws(CLIPError) in try dataset.row(at: given.rows[index]).decoded().image }
+      try AtomicFile.write(page, to: path)
+    }
     if common.json {
-      let rows = zip(given.keys, findings).map { key, finding in finding.json(key: key) }
-      let result: JSONValue = [
-        "check": "input", "threshold": .number(Double(checker.threshold.value)),
-        "false_alarm_rate": .number(falseAlarmRate),
-        "bank_pictures": .integer(checker.cleanScores.count), "pictures": .array(rows),
-      ]
-      print(result.serialized(pretty: true))
+      print(result.json.serialized(pretty: true))
     } else {
-      for (key, finding) in zip(given.keys, findings) {
+      for (key, finding) in zip(result.keys, result.findings) {
         print(
           "\(finding.isFlagged ? "TRIGGER" : "ok     ")  \(fixed(Double(finding.score), 2))  "
             + "p = \(fixed(finding.pValue, 4))  \(key)")
       }
+      print(result.explanation)
     }
-    return findings.contains(where: \.isFlagged) ? .suspicious : .clean
+    return result.verdict
   }
 }

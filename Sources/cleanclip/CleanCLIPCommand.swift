@@ -19,7 +19,7 @@ struct CleanCLIPCommand: ParsableCommand {
     subcommands: [
       InspectCommand.self, EmbedCommand.self, EvaluateCommand.self, SanitizeCommand.self,
       CheckCommand.self, PoisonCommand.self, TrainCommand.self, ReportCommand.self,
-      BenchCommand.self,
+      BenchCommand.self, BenchCheckCommand.self,
     ])
 
   /// The version of tool and library.

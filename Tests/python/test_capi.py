@@ -25,6 +25,8 @@ STRUCTS = {
     "cleanclip_share": _capi.Share,
     "cleanclip_scores": _capi.Scores,
     "cleanclip_report_options": _capi.ReportOptions,
+    "cleanclip_check_model_options": _capi.CheckModelOptions,
+    "cleanclip_check_data_options": _capi.CheckDataOptions,
 }
 
 

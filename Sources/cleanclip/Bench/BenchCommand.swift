@@ -129,7 +129,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   /// The most memory that the process had, in 10⁹ bytes.
-  private static var peakGigabytes: Double {
+  static var peakGigabytes: Double {
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return Double(usage.ru_maxrss) * 1024 / 1e9

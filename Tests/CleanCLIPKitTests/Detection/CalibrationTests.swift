@@ -51,6 +51,9 @@ import Testing
     #expect(abs(Distributions.studentT(4.3027, degrees: 2) - 0.975) < 1e-5)
     #expect(abs(Distributions.studentT(-2.2281, degrees: 10) - 0.025) < 1e-5)
     #expect(abs(Distributions.normal(1.959964) - 0.975) < 1e-6)
+    // A uniform rate makes every number of successes equally likely.
+    #expect(
+      abs(Distributions.betaBinomialTail(successes: 3, trials: 4, a: 1, b: 1) - 2.0 / 5) < 1e-12)
     // P(X ≥ 2), X ~ B(3, 1/2) = 4/8.
     #expect(
       abs(Distributions.logBinomialTail(successes: 2, trials: 3, rate: 0.5) - log(0.5)) < 1e-9)

@@ -20,6 +20,32 @@ import Testing
     #expect(found.allSatisfy { $0.pValue == 1.0 / 201 })
   }
 
+  @Test func aSetIsJudgedByMoreAlarmsThanWerePromised() throws {
+    let check = try InputCheck(
+      bank: try CleanBank(imageFeatures: try clean(200, seed: 1), texts: nil), falseAlarmRate: 0.05)
+    func report(_ features: Tensor) throws -> InputReport {
+      InputReport(
+        keys: (0..<features.shape[0]).map { "\($0)" }, findings: try check.findings(features),
+        threshold: check.threshold)
+    }
+    let sound = try report(try clean(400, seed: 8))
+    #expect(sound.flagged > 0)
+    #expect(sound.verdict == .clean)
+    var random = RandomNumbers(seed: 3)
+    let strange = try report(
+      try Tensor((0..<10 * 8).map { _ in 12 + random.normal() }, [10, 8]))
+    #expect(strange.flagged == 10)
+    // The 191st of 200 scores: Beta(10, 191), all ten flagged: (10 … 19) / (201 … 210).
+    let chance = (0..<10).reduce(1.0) { $0 * Double(10 + $1) / Double(201 + $1) }
+    #expect(abs(strange.pValue / chance - 1) < 1e-9)
+    #expect(strange.verdict == .backdoored)
+    let page = try strange.html(model: "<m>", version: "1") { _ in
+      RGBImage(width: 4, height: 4)
+    }
+    #expect(page.contains("&lt;m&gt;") && page.contains("10 of 10 pictures are flagged"))
+    #expect(strange.json["flagged"]?.integer == 10)
+  }
+
   @Test func bankSurvivesItsFile() throws {
     let texts = CleanBank.ClassTexts(
       features: try Tensor([1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0] as [Float], [2, 8]),

@@ -684,7 +684,10 @@ report_write = _bind("cleanclip_report_write", c_status, POINTER(ReportOptions),
 
 # Check ----------------------------------------------------------------------------------------
 
-VERDICTS = ("clean", "suspicious", "backdoored", "cannot_tell")
+VERDICT_CLEAN = 0
+VERDICT_SUSPICIOUS = 1
+VERDICT_BACKDOORED = 2
+VERDICT_CANNOT_TELL = 3
 
 
 class CheckModelOptions(Structure):

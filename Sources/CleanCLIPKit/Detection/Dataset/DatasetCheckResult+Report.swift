@@ -101,6 +101,11 @@ extension DatasetCheckResult {
     var page = DetectionPage(
       title: "Poison check of a dataset", subtitle: data, verdict: verdict,
       explanation: explanation)
+    switch verdict {
+    case .backdoored: page.headline = "Poisoned"
+    case .clean: page.headline = "No poison found"
+    case .suspicious, .cannotTell: break
+    }
     var pictures: [(image: RGBImage, caption: String)] = []
     for (rank, index) in ranking.prefix(count).enumerated() {
       guard let image = try? picture(index) else { continue }

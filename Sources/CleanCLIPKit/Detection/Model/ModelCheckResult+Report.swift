@@ -79,7 +79,10 @@ extension ModelCheckResult {
     }
     let triggers = findings.compactMap { finding in
       finding.search.trigger.map {
-        (image: $0.picture, caption: "\(finding.kind.rawValue), size \(significant(Double($0.size)))")
+        (
+          image: $0.picture,
+          caption: "\(finding.kind.rawValue), size \(significant(Double($0.size)))"
+        )
       }
     }
     if !triggers.isEmpty {
@@ -98,7 +101,8 @@ extension ModelCheckResult {
           ("version", version), ("pictures", "\(pictures)\(picturesWereDrawn ? ", drawn" : "")"),
           ("steps at most", "\(options.search.steps)"),
           ("pictures a step", "\(options.search.batchSize)"), ("seed", "\(options.search.seed)"),
-          ("p-value of the image tower", ModelCheckExplanation.probability(pValue)), ("seconds", decimal(seconds, 1)),
+          ("p-value of the image tower", ModelCheckExplanation.probability(pValue)),
+          ("seconds", decimal(seconds, 1)),
         ]))
     return page.html
   }

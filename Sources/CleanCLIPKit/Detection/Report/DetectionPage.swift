@@ -12,6 +12,8 @@ struct DetectionPage {
   var subtitle = ""
   var verdict: Verdict
   var explanation: String
+  /// What the verdict is called, instead of its usual name.
+  var headline: String?
   /// Cards below the verdict, as HTML.
   var cards: [String] = []
 
@@ -36,7 +38,7 @@ struct DetectionPage {
     tbody th{font-weight:400;color:var(--soft);width:38%}
     """
 
-  private var headline: String {
+  private var verdictName: String {
     switch verdict {
     case .clean: "No backdoor found"
     case .suspicious: "Suspicious"
@@ -56,7 +58,7 @@ struct DetectionPage {
     \(Self.style)
     </style></head><body><main>
     <header><h1>\(escaped(title))</h1><p class="soft">\(escaped(subtitle))</p></header>
-    <section class="card verdict \(verdict.rawValue)"><h2>\(headline)</h2>\
+    <section class="card verdict \(verdict.rawValue)"><h2>\(escaped(headline ?? verdictName))</h2>\
     <p>\(escaped(explanation))</p></section>
     \(cards.joined(separator: "\n"))
     </main></body></html>

@@ -12,6 +12,8 @@ package struct ConformalThreshold: Equatable, Sendable {
   package let falseAlarmRate: Double
   /// n.
   package let samples: Int
+  /// Which of the scores the threshold is, from 1 for the smallest.
+  package let rank: Int
 
   /// - Parameters:
   ///   - scores: of clean samples; higher is more suspicious.
@@ -43,6 +45,16 @@ package struct ConformalThreshold: Equatable, Sendable {
     value = scores.sorted()[rank - 1]
     self.falseAlarmRate = falseAlarmRate
     samples = count
+    self.rank = rank
+  }
+
+  /// The probability that as many of further clean samples score above.
+  ///
+  /// The share of a continuous distribution above the r-th smallest of n of its samples is
+  /// Beta(n + 1 - r, r), which makes the number among `trials` beta-binomial.
+  package func pValue(flagged: Int, of trials: Int) -> Double {
+    Distributions.betaBinomialTail(
+      successes: flagged, trials: trials, a: Double(samples + 1 - rank), b: Double(rank))
   }
 
   /// The conformal p-value of a score: the share of clean samples, the new one among them, that

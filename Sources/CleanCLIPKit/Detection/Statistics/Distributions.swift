@@ -28,6 +28,29 @@ package enum Distributions {
         regularizedBeta(rate, a: Double(successes), b: Double(trials - successes + 1))))
   }
 
+  /// P(X ≥ successes) of the beta-binomial distribution: a binomial one whose rate is drawn from
+  /// Beta(a, b).
+  ///
+  /// - Parameters:
+  ///   - a: positive.
+  ///   - b: positive.
+  /// - Complexity: O(trials).
+  package static func betaBinomialTail(
+    successes: Int, trials: Int, a: Double, b: Double
+  ) -> Double {
+    guard successes > 0 else { return 1 }
+    guard successes <= trials else { return 0 }
+    func logBeta(_ x: Double, _ y: Double) -> Double { lgamma(x) + lgamma(y) - lgamma(x + y) }
+    let n = Double(trials)
+    var tail = 0.0
+    for count in successes...trials {
+      let k = Double(count)
+      let ways = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+      tail += exp(ways + logBeta(k + a, n - k + b) - logBeta(a, b))
+    }
+    return min(1, tail)
+  }
+
   /// I_x(a, b), by the continued fraction of Lentz (Numerical Recipes, section 6.4).
   static func regularizedBeta(_ x: Double, a: Double, b: Double) -> Double {
     guard x > 0 else { return 0 }

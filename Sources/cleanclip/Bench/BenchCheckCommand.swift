@@ -1,0 +1,128 @@
+internal import ArgumentParser
+internal import CleanCLIPKit
+
+/// `cleanclip bench-check`.
+struct BenchCheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench-check",
+    abstract: "Time the checks with random weights and features.",
+    discussion: """
+      neighbours: the nearest of 8192 references of --pairs features of 512 numbers, beside the rate \
+      of a plain matrix product of the same process. model: a step of a trigger search, and how long \
+      a check takes that never ends early.
+      """)
+
+  @Argument(help: "neighbours or model.")
+  var work: Work
+
+  @Option(name: .long, help: "Features whose neighbours are found.")
+  var pairs = 1_000_000
+
+  @Option(name: .long, help: "Neighbours of each.")
+  var neighbours = 16
+
+  @Option(name: .long, help: "A named architecture.")
+  var model = "ViT-B-32"
+
+  @Option(name: .long, help: "Pictures of a step of a search.")
+  var batchSize = 24
+
+  @Option(name: .long, help: "Steps of a search.")
+  var steps = 300
+
+  @Option(name: .long, help: "Steps that are timed, after two that are not.")
+  var timed = 5
+
+  @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
+  var precision = PrecisionArgument.auto
+
+  @OptionGroup var common: CommonOptions
+
+  enum Work: String, ExpressibleByArgument, CaseIterable { case neighbours, model }
+
+  func validate() throws {
+    for (name, value, range) in [
+      ("--pairs", pairs, 1...16_000_000), ("--neighbours", neighbours, 1...4096),
+      ("--batch-size", batchSize, 2...4096), ("--steps", steps, 1...100_000),
+      ("--timed", timed, 1...1000),
+    ] where !range.contains(value) {
+      throw ValidationError(
+        "\(name) is out of range; expected \(range.lowerBound) to \(range.upperBound), got \(value)"
+      )
+    }
+  }
+
+  func run() throws {
+    common.apply()
+    try cleanclip_tool.run { () throws(CLIPError) in
+      var result = work == .neighbours ? try timeNeighbours() : try timeModel()
+      result["threads"] = .integer(Threads.count)
+      result["peak_gb"] = .number(BenchCommand.peakGigabytes)
+      print(
+        common.json
+          ? JSONValue.object(result).serialized()
+          : result.map { "\($0.key): \($0.value.string ?? $0.value.serialized())" }
+            .joined(separator: "\n"))
+    }
+  }
+
+  private func timeNeighbours() throws(CLIPError) -> JSONObject {
+    let width = 512
+    let references = 8192
+    let queries = try Tensor.random([pairs, width], seed: 1)
+    let others = try Tensor.random([references, width], seed: 2)
+    let square = try Tensor.random([2048, 2048], seed: 3)
+    let product = try Tensor([2048, 2048])
+    func productRate() throws(CLIPError) -> Double {
+      let start = monotonicSeconds()
+      for _ in 0..<8 {
+        try LinearAlgebra.multiply(square, square, transposeB: true, into: product)
+      }
+      return 8 * 2 * 2048.0 * 2048 * 2048 / (monotonicSeconds() - start) / 1e9
+    }
+    _ = try productRate()
+    let before = try productRate()
+    let start = monotonicSeconds()
+    _ = try NearestNeighbours.find(queries: queries, references: others, k: neighbours)
+    let seconds = monotonicSeconds() - start
+    let after = try productRate()
+    let rate = 2 * Double(pairs) * Double(references) * Double(width) / seconds / 1e9
+    return [
+      "pairs": .integer(pairs), "references": .integer(references), "width": .integer(width),
+      "neighbours": .integer(neighbours), "seconds": .number(seconds),
+      "gflops": .number(rate), "product_gflops": .number((before + after) / 2),
+      "share_of_product": .number(2 * rate / (before + after)),
+    ]
+  }
+
+  private func timeModel() throws(CLIPError) -> JSONObject {
+    var check = ModelCheck(
+      try CLIPModel(try CLIPConfiguration.architecture(model), randomSeed: 0))
+    check.options.search.precision = precision.dtype
+    check.options.search.batchSize = batchSize
+    check.options.search.steps = timed + 2
+    check.options.search.patience = timed + 2
+    check.options.kinds = [.patch]
+    check.options.pictures = 64
+    var times: [Double] = []
+    var last = monotonicSeconds()
+    // The steps of the first search are enough.
+    do throws(CLIPError) {
+      _ = try check.run(images: nil) { position in
+        times.append(monotonicSeconds() - last)
+        last = monotonicSeconds()
+        return position.step < timed + 2
+      }
+    } catch {
+      guard error.code == .cancelled else { throw error }
+    }
+    let step = times.dropFirst(2).sorted()[(times.count - 2) / 2]
+    let defaults = ModelCheckOptions()
+    let searches = defaults.kinds.count * (1 + defaults.ownSearches)
+    return [
+      "model": .string(model), "precision": .string("\(precision.dtype)"),
+      "batch_size": .integer(batchSize), "step_s": .number(step), "searches": .integer(searches),
+      "steps": .integer(steps), "longest_check_s": .number(step * Double(searches * steps)),
+    ]
+  }
+}

@@ -1,0 +1,169 @@
+/* The checks: a model, a dataset with features of the host's, pictures against a bank. */
+#include "support.h"
+
+static cleanclip_check_model_options short_options(void) {
+  cleanclip_check_model_options options;
+  cleanclip_check_model_options_init(&options, sizeof options);
+  options.pictures = 24;
+  options.steps = 3;
+  options.batch_size = 4;
+  options.reads_nouns = 0;
+  return options;
+}
+
+/* Numbers that are spread out, the same on every machine. */
+static float spread(int64_t index) { return (float)((index * 7919) % 1009) / 1009.0f - 0.5f; }
+
+static int32_t cancel_at_14(int64_t done, int64_t of, void *user_data) {
+  CHECK(done <= of);
+  *(int64_t *)user_data = done;
+  return done == 14;
+}
+
+static void test_defaults(void) {
+  cleanclip_check_model_options options;
+  cleanclip_check_data_options data;
+  cleanclip_check_model_options_init(&options, sizeof options);
+  CHECK(options.struct_size == sizeof options && options.reads_nouns == 1);
+  CHECK(options.checks_text == 0 && options.resume == 0 && options.state_directory == NULL);
+  CHECK(options.pictures == 0 && options.steps == 0 && options.seed == 0);
+  cleanclip_check_data_options_init(&data, sizeof data);
+  CHECK(data.struct_size == sizeof data && data.image_features == NULL);
+  cleanclip_check_model_options_init(NULL, sizeof options);
+  cleanclip_check_data_options_init(NULL, sizeof data);
+}
+
+static void test_null_arguments_are_errors(void) {
+  cleanclip_model *model = tiny_model(1);
+  cleanclip_check *check = (cleanclip_check *)model;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_model(NULL, NULL, NULL, NULL, &check));
+  CHECK(check == NULL);
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_model(model, NULL, NULL, NULL, NULL));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_data(model, NULL, NULL, NULL, NULL, &check));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_json(NULL, NULL, 0, NULL));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_write(NULL, "x.html"));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_scores(NULL, NULL, 0));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_bank_create(NULL, 60, 8, NULL));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_bank_add_classes(NULL, model, NULL, NULL, 0, NULL, 0));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_inputs(NULL, NULL, 0, 8, 0.1, NULL, NULL));
+  CHECK(cleanclip_check_verdict(NULL) == CLEANCLIP_VERDICT_CANNOT_TELL);
+  CHECK(cleanclip_check_score_count(NULL) == 0);
+  cleanclip_check_free(NULL);
+  cleanclip_bank_free(NULL);
+  cleanclip_model_free(model);
+}
+
+static void test_a_model_is_checked_cancelled_and_resumed(void) {
+  cleanclip_model *model = tiny_model(1);
+  cleanclip_check_model_options options = short_options();
+  cleanclip_check *check = NULL;
+  int64_t done = 0;
+  size_t length = 0;
+  char text[16];
+
+  options.state_directory = scratch("check");
+  CHECK_STATUS(CLEANCLIP_CANCELLED,
+               cleanclip_check_model(model, &options, cancel_at_14, &done, &check));
+  CHECK(check == NULL && done == 14);
+  options.resume = 1;
+  CHECK_OK(cleanclip_check_model(model, &options, NULL, NULL, &check));
+  CHECK(cleanclip_check_verdict(check) >= CLEANCLIP_VERDICT_CLEAN);
+  CHECK(cleanclip_check_score_count(check) == 0);
+  CHECK_OK(cleanclip_check_json(check, NULL, 0, &length));
+  CHECK(length > 100);
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_json(check, text, sizeof text, &length));
+  CHECK_OK(cleanclip_check_write(check, scratch("check.html")));
+  CHECK_OK(cleanclip_check_write(check, scratch("check.json")));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_write(check, scratch("check.csv")));
+  cleanclip_check_free(check);
+
+  options.steps = 4;
+  CHECK_STATUS(CLEANCLIP_STATE, cleanclip_check_model(model, &options, NULL, NULL, &check));
+  options = short_options();
+  options.pictures = 3;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_model(model, &options, NULL, NULL, &check));
+  options = short_options();
+  options.checks_text = 1;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_model(model, &options, NULL, NULL, &check));
+  cleanclip_model_free(model);
+}
+
+static void test_a_dataset_is_ranked_by_given_features(void) {
+  enum { COUNT = 200, WIDTH = 8 };
+  pair_source source;
+  cleanclip_dataset *dataset = tiny_dataset(&source, COUNT);
+  cleanclip_check_data_options options;
+  cleanclip_check *check = NULL;
+  static float features[COUNT * WIDTH];
+  float scores[COUNT];
+
+  for (int64_t i = 0; i < COUNT * WIDTH; ++i) features[i] = spread(i) * (i / WIDTH == 31 ? 40 : 1);
+  cleanclip_check_data_options_init(&options, sizeof options);
+  options.image_features = features;
+  options.embed_dim = WIDTH;
+  CHECK_OK(cleanclip_check_data(NULL, dataset, &options, NULL, NULL, &check));
+  CHECK(cleanclip_check_score_count(check) == COUNT);
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_scores(check, scores, COUNT - 1));
+  CHECK_OK(cleanclip_check_scores(check, scores, COUNT));
+  for (int i = 0; i < COUNT; ++i) CHECK(i == 31 || scores[i] < scores[31]);
+  CHECK_OK(cleanclip_check_write(check, scratch("scores.csv")));
+  CHECK_OK(cleanclip_check_write(check, scratch("kept.txt")));
+  CHECK_OK(cleanclip_check_write(check, scratch("sheet.html")));
+  cleanclip_check_free(check);
+  options.embed_dim = 0;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_data(NULL, dataset, &options, NULL, NULL, &check));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_data(NULL, dataset, NULL, NULL, NULL, &check));
+  cleanclip_dataset_free(dataset);
+}
+
+static void test_pictures_are_judged_by_a_bank(void) {
+  enum { COUNT = 120 };
+  static float clean[COUNT * TINY_EMBED_DIM];
+  float strange[TINY_EMBED_DIM];
+  float score = 0;
+  int32_t flag = 0;
+  cleanclip_bank *bank = NULL, *read = NULL, *none = NULL;
+  cleanclip_model *model = tiny_model(1);
+  cleanclip_tokenizer *tokenizer = tiny_tokenizer();
+  const char *const classes[] = {"red", "green"};
+
+  for (int64_t i = 0; i < COUNT * TINY_EMBED_DIM; ++i) clean[i] = spread(i);
+  for (int i = 0; i < TINY_EMBED_DIM; ++i) strange[i] = 9;
+  CHECK_OK(cleanclip_bank_create(clean, COUNT, TINY_EMBED_DIM, &bank));
+  CHECK_OK(cleanclip_check_inputs(bank, strange, 1, TINY_EMBED_DIM, 0.01, &score, &flag));
+  CHECK(flag == 1 && score > 0);
+  CHECK_OK(cleanclip_check_inputs(bank, clean, 0, TINY_EMBED_DIM, 0.01, NULL, NULL));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_inputs(bank, strange, 1, TINY_EMBED_DIM, 0.001, &score, &flag));
+  CHECK_STATUS(CLEANCLIP_SHAPE, cleanclip_check_inputs(bank, strange, 1, 8, 0.01, &score, &flag));
+  CHECK_OK(cleanclip_bank_add_classes(bank, model, tokenizer, classes, 2, NULL, 0));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_bank_add_classes(bank, model, tokenizer, classes, 0, NULL, 0));
+  CHECK_OK(cleanclip_check_inputs(bank, strange, 1, TINY_EMBED_DIM, 0.01, &score, &flag));
+  CHECK(flag == 1);
+  CHECK_OK(cleanclip_bank_save(bank, scratch("bank.safetensors")));
+  CHECK_OK(cleanclip_bank_load(scratch("bank.safetensors"), &read));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_bank_create(clean, 10, 8, &none));
+  CHECK(none == NULL);
+  cleanclip_bank_free(bank);
+  cleanclip_bank_free(read);
+  cleanclip_tokenizer_free(tokenizer);
+  cleanclip_model_free(model);
+}
+
+int main(void) {
+  RUN(test_defaults);
+  RUN(test_null_arguments_are_errors);
+  RUN(test_a_model_is_checked_cancelled_and_resumed);
+  RUN(test_a_dataset_is_ranked_by_given_features);
+  RUN(test_pictures_are_judged_by_a_bank);
+  remove_scratch();
+  return finish();
+}

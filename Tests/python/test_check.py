@@ -1,0 +1,103 @@
+"""Poison checks of a model, of data, and of pictures."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import COLOURS, picture
+
+import cleanclip
+
+SHORT = dict(pictures=24, steps=3, batch_size=4, nouns=False)
+
+
+def features_with_strangers(count=300, strangers=6, width=8, seed=1):
+    """Features in which a few are far from all others, and which those are."""
+    random = np.random.default_rng(seed)
+    features = random.normal(size=(count, width)).astype(np.float32)
+    chosen = np.arange(strangers) * (count // strangers)
+    features[chosen] *= 12
+    return features, chosen
+
+
+def test_check_model_draws_pictures_without_any(model, tmp_path):
+    heard = []
+    result = cleanclip.check_model(model, **SHORT, progress=lambda done, of: heard.append((done, of)))
+    assert result["verdict"] in ("clean", "suspicious", "backdoored", "cannot_tell")
+    assert result["pictures"] == {"count": 24, "source": "drawn"}
+    assert [finding["kind"] for finding in result["findings"]] == ["patch", "additive", "warp"]
+    assert result["text_tower"] is None
+    assert heard[-1][0] <= heard[-1][1] == 12 * 3
+    result.write(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "Poison check of a checkpoint" in page and "<script" not in page
+    result.write(tmp_path / "check.json")
+    assert json.loads((tmp_path / "check.json").read_text()) == dict(result)
+
+
+def test_check_model_reads_targets_and_checks_the_text_tower(model, pairs):
+    result = cleanclip.check_model(
+        model, [(image, caption) for image, caption, _ in pairs], classes=list(COLOURS), text=True,
+        **SHORT,
+    )
+    assert result["pictures"]["source"] == "given"
+    for finding in result["findings"]:
+        if finding["found"]:
+            assert {entry["text"] for entry in finding["classes"]["targets"]} == set(COLOURS)
+    assert result["text_tower"]["verdict"] in ("clean", "suspicious", "backdoored", "cannot_tell")
+
+
+def test_a_cancelled_check_goes_on(model, tmp_path):
+    whole = cleanclip.check_model(model, **SHORT)
+    with pytest.raises(cleanclip.CancelledError):
+        cleanclip.check_model(
+            model, **SHORT, state=tmp_path, progress=lambda done, of: done < 14
+        )
+    resumed = cleanclip.check_model(model, **SHORT, state=tmp_path, resume=True)
+    assert resumed["findings"] == whole["findings"]
+    with pytest.raises(cleanclip.StateError, match="state of another check"):
+        cleanclip.check_model(model, **{**SHORT, "steps": 4}, state=tmp_path, resume=True)
+
+
+def test_references_are_compared_with(model, vocabulary):
+    other = model.copy()
+    result = cleanclip.check_model(model, references=[other], **SHORT)
+    finding = result["findings"][0]
+    assert finding["reference"] == {"source": "clean_checkpoints", "sizes": [finding["size"]]}
+
+
+def test_check_data_ranks_given_features(pairs, tmp_path):
+    many = [(picture(i)[0], f"a {picture(i)[1]} box number {i}") for i in range(300)]
+    features, strangers = features_with_strangers()
+    result = cleanclip.check_data(None, many, features=features)
+    assert result.scores.shape == (300,)
+    assert set(np.argsort(-result.scores)[:6]) == set(strangers)
+    result.write(tmp_path / "scores.csv")
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 301
+    with pytest.raises(ValueError, match="expected 300 rows"):
+        cleanclip.check_data(None, many, features=features[:200])
+    with pytest.raises(ValueError, match="row 7 is not usable"):
+        features[7, 2] = np.nan
+        cleanclip.check_data(None, many, features=features)
+
+
+def test_a_bank_flags_what_it_does_not_know(model, vocabulary, tmp_path):
+    clean = np.stack([picture(i, (32, 32))[0] for i in range(60)])
+    random = np.random.default_rng(3)
+    clean = np.clip(clean + random.integers(-20, 20, clean.shape), 0, 255).astype(np.uint8)
+    bank = cleanclip.Bank(model.encode_image(clean, normalize=False))
+    noise = random.integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
+    plain = cleanclip.check_inputs(model, noise, bank, false_alarm_rate=0.05)
+    assert plain.scores.shape == (4,) and plain.flagged.dtype == bool
+    assert plain.flagged.all()
+    bank.add_classes(model, list(COLOURS), ["a {} box"])
+    bank.save(tmp_path / "bank.safetensors")
+    read = cleanclip.Bank(tmp_path / "bank.safetensors")
+    texts = cleanclip.check_inputs(model, noise, bank, false_alarm_rate=0.05)
+    again = cleanclip.check_inputs(model, noise, read, false_alarm_rate=0.05)
+    np.testing.assert_array_equal(texts.scores, again.scores)
+    assert not np.array_equal(texts.scores, plain.scores)
+    with pytest.raises(ValueError, match="expected at least 99, got 60"):
+        cleanclip.check_inputs(model, noise, bank, false_alarm_rate=0.01)
+    with pytest.raises(ValueError, match="too few pictures"):
+        cleanclip.Bank(np.zeros((3, 16), np.float32))
