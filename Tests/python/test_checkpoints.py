@@ -3,6 +3,8 @@
 import json
 import os
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -238,3 +240,43 @@ def test_open_clip_computes_the_same_from_our_safetensors(tmp_path):
     assert np.abs(texts - model.encode_text(ids)).max() < 1e-5
     again = cleanclip.load(theirs)
     assert np.abs(again.encode_text(ids) - texts).max() < 1e-5
+
+
+def test_loading_and_saving_hold_the_weights_once(tmp_path):
+    architecture = {
+        "embed_dim": 8,
+        "vision_cfg": {
+            "image_size": 32, "layers": 1, "width": 16, "head_width": 8, "patch_size": 8},
+        "text_cfg": {
+            "context_length": 8, "vocab_size": 1_500_000, "width": 64, "heads": 2, "layers": 1},
+    }
+    weights = 1_500_000 * 64 * 4
+    made = cleanclip.create(architecture, seed=1)
+    made.save(tmp_path / "big.safetensors")
+    made.save(tmp_path / "small.onnx")
+    del made
+    graph = onnx.load(str(tmp_path / "small.onnx"))
+    onnx.save_model(
+        graph, str(tmp_path / "big.onnx"), save_as_external_data=True, location="big.data")
+    del graph
+    program = """
+import resource, sys
+sys.path.insert(0, sys.argv[1])
+import cleanclip
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+base = peak()
+model = cleanclip.load(sys.argv[2])
+loaded = peak() - base
+model.save(sys.argv[3])
+print(loaded, peak() - base)
+"""
+    for source, target in (
+        ("big.onnx", "back.onnx"), ("small.onnx", "again.onnx"),
+        ("big.safetensors", "back.safetensors"),
+    ):
+        output = subprocess.run(
+            [sys.executable, "-c", program, str(ROOT / "bindings/python"),
+             str(tmp_path / source), str(tmp_path / target)],
+            check=True, capture_output=True, text=True).stdout
+        for peak in map(int, output.split()):
+            assert peak <= 1.3 * weights, (source, output)

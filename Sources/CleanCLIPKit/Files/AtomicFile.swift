@@ -125,6 +125,18 @@ package struct AtomicFile: ~Copyable {
     if let failure { throw failure }
   }
 
+  /// Adds a part of another file, in pieces, so that its pages do not pile up in memory.
+  package mutating func append(
+    _ source: MappedFile, _ range: Range<Int>
+  ) throws(CLIPError) {
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: 16 << 20) {
+      let end = min(start + 16 << 20, range.upperBound)
+      let piece = UnsafeRawBufferPointer(rebasing: source.bytes[start..<end])
+      try append(piece)
+      source.release(piece)
+    }
+  }
+
   /// Adds zeros until the number of bytes is a multiple of `alignment`.
   package mutating func pad(to alignment: Int) throws(CLIPError) {
     let rest = count % alignment

@@ -62,14 +62,18 @@ package enum ElementType: String, Sendable {
   /// - Parameters:
   ///   - bytes: exactly `shape.count` elements, little endian, of any alignment.
   ///   - name: what error messages call the tensor.
+  ///   - release: takes pages of `bytes` back that were read.
   /// - Throws: `unsupported` for eight-bit floating-point types; `format` for integers beyond 32 bits.
   package func tensor(
-    from bytes: UnsafeRawBufferPointer, shape: Shape, name: String
+    from bytes: UnsafeRawBufferPointer, shape: Shape, name: String,
+    release: (UnsafeRawBufferPointer) -> Void = { _ in }
   ) throws(CLIPError) -> Tensor {
     precondition(bytes.count == shape.count * byteSize, "one element for each place of the shape")
     if isFloat {
       let tensor = try Tensor(shape)
-      convert(bytes, to: UnsafeMutableBufferPointer(start: tensor.f32, count: tensor.count))
+      convert(
+        bytes, to: UnsafeMutableBufferPointer(start: tensor.f32, count: tensor.count),
+        release: release)
       return tensor
     }
     let tensor = try Tensor(shape, .i32)
@@ -84,6 +88,26 @@ package enum ElementType: String, Sendable {
       output[index] = value
     }
     return tensor
+  }
+
+  /// Elements that are converted before their pages are given back.
+  private static let pieceCount = 1 << 22
+
+  /// Converts floating-point elements to single precision, piece by piece.
+  ///
+  /// - Parameters:
+  ///   - bytes: `output.count` elements, little endian, of any alignment.
+  ///   - release: takes pages of `bytes` back that were read.
+  func convert(
+    _ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableBufferPointer<Float>,
+    release: (UnsafeRawBufferPointer) -> Void
+  ) {
+    for start in stride(from: 0, to: output.count, by: Self.pieceCount) {
+      let end = min(start + Self.pieceCount, output.count)
+      let piece = UnsafeRawBufferPointer(rebasing: bytes[start * byteSize..<end * byteSize])
+      convert(piece, to: UnsafeMutableBufferPointer(rebasing: output[start..<end]))
+      release(piece)
+    }
   }
 
   /// Converts floating-point elements to single precision.

@@ -56,7 +56,8 @@ package final class SafeTensorsFile: Sendable {
     }
     let bytes = bytes(of: entry)
     defer { file.release(bytes) }
-    return try entry.type.tensor(from: bytes, shape: entry.shape, name: "\(path)': '\(name)")
+    return try entry.type.tensor(
+      from: bytes, shape: entry.shape, name: "\(path)': '\(name)", release: file.release)
   }
 
   /// Returns copies of all tensors, converted as `tensor(_:)` does.

@@ -54,6 +54,19 @@ import Testing
     #expect(try LoadedModel.load(folder.file("a.safetensors")).model.configuration == configuration)
   }
 
+  /// Found by the fuzz target `configuration`: the graph was written, and refused when read.
+  @Test func headsOfOneFeatureAreReadBack() throws {
+    let configuration = try CLIPConfiguration.architecture(
+      """
+      {"embed_dim": 4, "vision_cfg": {"image_size": 4, "layers": 1, "width": 4, "head_width": 1,
+       "patch_size": 2}, "text_cfg": {"context_length": 4, "vocab_size": 8, "width": 4, "heads": 4,
+       "layers": 1}}
+      """)
+    let model = LoadedModel(try CLIPModel(configuration, randomSeed: 1))
+    try model.save(to: folder.file("a.onnx"))
+    #expect(try LoadedModel.load(folder.file("a.onnx")).model.configuration == configuration)
+  }
+
   @Test(arguments: [true, false]) func aFreshGraphIsImportedAgain(_ isFolded: Bool) throws {
     let transformer = TransformerConfiguration(
       width: 12, layers: 2, heads: 3, mlpWidth: 20, activation: .gelu)

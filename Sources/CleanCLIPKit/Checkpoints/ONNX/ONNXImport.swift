@@ -106,10 +106,12 @@ final class ONNXImport {
     if case .tensor(let tensor) = source.content, let type = model.tensors[tensor].type,
       type.isFloat, let bytes = model.bytes(of: model.tensors[tensor])
     {
-      StridedCopy(piece.value.layout).read(bytes, type, into: target)
+      StridedCopy(piece.value.layout).read(bytes, type, into: target, release: model.file.release)
       model.release(model.tensors[tensor])
     } else {
       guard let node = model.nodes.first else { return }
+      // The budget is for one reading of the graph; a model can be saved any number of times.
+      reader.evaluatedTotal = 0
       let numbers = try reader.numbers(piece.value, node).floats
       for (index, number) in numbers.enumerated() { target[index] = Float(number) }
     }

@@ -50,19 +50,30 @@ struct StridedCopy {
     }
   }
 
+  /// Whether the layout's order is the order of memory, from its start on.
+  var isContiguous: Bool {
+    offset == 0 && digits.count <= 1 && digits.allSatisfy { $0.stride == 1 }
+  }
+
   /// Reads floating-point elements in the layout's order.
+  ///
+  /// - Parameter release: takes pages of `bytes` back that were read, in the course of a long run.
   func read(
     _ bytes: UnsafeRawBufferPointer, _ type: ElementType,
-    into target: UnsafeMutableBufferPointer<Float>
+    into target: UnsafeMutableBufferPointer<Float>, release: (UnsafeRawBufferPointer) -> Void
   ) {
     guard let base = bytes.baseAddress, let output = target.baseAddress else { return }
     let size = type.byteSize
     forEachRun { position, index, stride, length in
       let source = base + index * size
       let destination = output + position
+      if stride == 1 {
+        type.convert(
+          UnsafeRawBufferPointer(start: source, count: length * size),
+          to: UnsafeMutableBufferPointer(start: destination, count: length), release: release)
+        return
+      }
       switch type {
-      case .f32 where stride == 1:
-        memcpy(destination, source, length * 4)
       case .f32:
         for i in 0..<length {
           destination[i] = source.loadUnaligned(fromByteOffset: i * stride * 4, as: Float.self)

@@ -10,8 +10,6 @@ struct FileEdits {
     let write: (inout AtomicFile) throws(CLIPError) -> Void
   }
 
-  private static let pieceSize = 16 << 20
-
   private let model: ONNXModel
   private var edits: [Edit] = []
 
@@ -83,25 +81,13 @@ struct FileEdits {
             "'\(model.path)': fields of the file overlap; expected each byte once, got byte "
               + "\(edit.range.lowerBound) twice")
         }
-        try copy(position..<edit.range.lowerBound, into: &file)
+        try file.append(model.file, position..<edit.range.lowerBound)
         let before = file.count
         try edit.write(&file)
         precondition(file.count - before == edit.count, "an edit writes what it promised")
         position = edit.range.upperBound
       }
-      try copy(position..<model.file.bytes.count, into: &file)
-    }
-  }
-
-  private func copy(_ range: Range<Int>, into file: inout AtomicFile) throws(CLIPError) {
-    // In pieces, so that the copied pages do not pile up.
-    var start = range.lowerBound
-    while start < range.upperBound {
-      let end = min(start + Self.pieceSize, range.upperBound)
-      let piece = UnsafeRawBufferPointer(rebasing: model.file.bytes[start..<end])
-      try file.append(piece)
-      model.file.release(piece)
-      start = end
+      try file.append(model.file, position..<model.file.bytes.count)
     }
   }
 

@@ -50,15 +50,42 @@ struct TensorContent {
       let bad = bytes.withUnsafeMutableBytes { target in
         copy.write(change.values, isExponential: isExponential, type, into: target)
       }
-      guard bad == nil else {
-        throw CLIPError(
-          .unsupported,
-          "'\(model.path)': weight '\(change.parameter)' does not fit tensor '\(tensor.name)'; "
-            + "expected values of \(type.rawValue.lowercased()), got "
-            + "\(bad.map { change.values[$0] } ?? .nan); save the model as safetensors")
-      }
+      if let bad { throw misfit(change, change.values[bad]) }
     }
     return bytes
+  }
+
+  private func misfit(_ change: Change, _ value: Float) -> CLIPError {
+    CLIPError(
+      .unsupported,
+      "'\(model.path)': weight '\(change.parameter)' does not fit tensor '\(tensor.name)'; "
+        + "expected values of \(type.rawValue.lowercased()), got \(value); save the model as "
+        + "safetensors")
+  }
+
+  /// Appends the elements of a raw or external tensor to a file: piece by piece where one change
+  /// covers the tensor in its own order, as tables and convolutions have it.
+  ///
+  /// - Throws: `io`; `unsupported` when a value is too large for the type.
+  func append(to file: inout AtomicFile) throws(CLIPError) {
+    guard changes.count == 1, let change = changes.first, change.values.count == tensor.count,
+      StridedCopy(change.piece.value.layout).isContiguous
+    else {
+      try file.append(try bytes())
+      return
+    }
+    for start in stride(from: 0, to: tensor.count, by: 1 << 22) {
+      let values = UnsafeBufferPointer(
+        rebasing: change.values[start..<min(start + 1 << 22, tensor.count)])
+      var bytes = [UInt8](repeating: 0, count: values.count * type.byteSize)
+      let copy = StridedCopy(TensorLayout(contiguous: [values.count]))
+      let isExponential = change.piece.transform == .exponential
+      let bad = bytes.withUnsafeMutableBytes { target in
+        copy.write(values, isExponential: isExponential, type, into: target)
+      }
+      if let bad { throw misfit(change, values[bad]) }
+      try file.append(bytes)
+    }
   }
 
   /// The elements in the form of the tensor's field in the file.

@@ -66,6 +66,30 @@ final class WriteBackPlan {
   private func isChanged(
     _ piece: ParameterPiece, _ values: UnsafeBufferPointer<Float>, _ parameter: MatchedParameter
   ) throws(CLIPError) -> Bool {
+    // Rows at a time, so that there is no second copy of a large table.
+    let rows = piece.value.dimensions.first ?? 1
+    let rowLength = values.count / max(1, rows)
+    let step = max(1, (1 << 22) / max(1, rowLength))
+    guard rows > step, piece.value.layout.sliced(axis: 0, start: 0, count: step) != nil else {
+      return try isDifferent(piece, values, parameter)
+    }
+    for start in stride(from: 0, to: rows, by: step) {
+      let count = min(step, rows - start)
+      guard let layout = piece.value.layout.sliced(axis: 0, start: start, count: count) else {
+        return try isDifferent(piece, values, parameter)
+      }
+      let part = ParameterPiece(
+        rows: 0..<count, value: piece.value.with(layout), transform: piece.transform)
+      let new = UnsafeBufferPointer(
+        rebasing: values[start * rowLength..<(start + count) * rowLength])
+      if try isDifferent(part, new, parameter) { return true }
+    }
+    return false
+  }
+
+  private func isDifferent(
+    _ piece: ParameterPiece, _ values: UnsafeBufferPointer<Float>, _ parameter: MatchedParameter
+  ) throws(CLIPError) -> Bool {
     // Not from the pool, which would keep a block of every size.
     let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: values.count)
     defer { buffer.deallocate() }
@@ -189,7 +213,7 @@ final class WriteBackPlan {
       }
       if let count = content.fixedByteCount {
         edits.replace(field, count: count) { (file) throws(CLIPError) in
-          try file.append(try content.fieldBytes())
+          try content.append(to: &file)
         }
       } else {
         edits.replace(field, try content.fieldBytes())
@@ -275,19 +299,11 @@ final class WriteBackPlan {
       var position = 0
       for (range, content) in ranges {
         guard let content else { continue }
-        try Self.copy(source, position..<range.lowerBound, into: &file)
-        try file.append(try content.bytes())
+        try file.append(source, position..<range.lowerBound)
+        try content.append(to: &file)
         position = range.upperBound
       }
-      try Self.copy(source, position..<source.bytes.count, into: &file)
+      try file.append(source, position..<source.bytes.count)
     }
-  }
-
-  private static func copy(
-    _ source: MappedFile, _ range: Range<Int>, into file: inout AtomicFile
-  ) throws(CLIPError) {
-    let bytes = UnsafeRawBufferPointer(rebasing: source.bytes[range])
-    try file.append(bytes)
-    source.release(bytes)
   }
 }
