@@ -1,5 +1,4 @@
 internal import CleanCLIPKit
-internal import Glibc
 
 /// Times repetitions of work.
 struct Stopwatch {
@@ -21,9 +20,9 @@ struct Stopwatch {
     var times: [Double] = []
     for _ in 0..<repetitions {
       let input = try prepare()
-      let start = Self.now
+      let start = monotonicSeconds()
       try body(input)
-      times.append(Self.now - start)
+      times.append(monotonicSeconds() - start)
     }
     return Self.median(times)
   }
@@ -33,11 +32,5 @@ struct Stopwatch {
     let middle = sorted.count / 2
     guard sorted.count % 2 == 0, middle > 0 else { return sorted[middle] }
     return (sorted[middle - 1] + sorted[middle]) / 2
-  }
-
-  static var now: Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
   }
 }
