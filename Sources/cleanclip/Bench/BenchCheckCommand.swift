@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import Glibc
 
 /// `cleanclip bench-check`.
 struct BenchCheckCommand: ParsableCommand {
@@ -7,9 +8,9 @@ struct BenchCheckCommand: ParsableCommand {
     commandName: "bench-check",
     abstract: "Time the checks with random weights and features.",
     discussion: """
-      neighbours: the nearest of 8192 references of --pairs features of 512 numbers, beside the rate \
-      of a plain matrix product of the same process. model: a step of a trigger search, and how long \
-      a check takes that never ends early.
+      neighbours: the nearest of 8192 references of --pairs features of 512 numbers, beside plain \
+      matrix products, both by processor time. model: a step of a trigger search, and how long a \
+      check takes that never ends early.
       """)
 
   @Argument(help: "neighbours or model.")
@@ -73,25 +74,28 @@ struct BenchCheckCommand: ParsableCommand {
     let others = try Tensor.random([references, width], seed: 2)
     let square = try Tensor.random([2048, 2048], seed: 3)
     let product = try Tensor([2048, 2048])
-    func productRate() throws(CLIPError) -> Double {
-      let start = monotonicSeconds()
+    func products() throws(CLIPError) -> Double {
+      let start = Self.processorSeconds
       for _ in 0..<8 {
         try LinearAlgebra.multiply(square, square, transposeB: true, into: product)
       }
-      return 8 * 2 * 2048.0 * 2048 * 2048 / (monotonicSeconds() - start) / 1e9
+      return Self.processorSeconds - start
     }
-    _ = try productRate()
-    let before = try productRate()
-    let start = monotonicSeconds()
+    _ = try products()
+    let before = try products()
+    let start = (wall: monotonicSeconds(), processor: Self.processorSeconds)
     _ = try NearestNeighbours.find(queries: queries, references: others, k: neighbours)
-    let seconds = monotonicSeconds() - start
-    let after = try productRate()
-    let rate = 2 * Double(pairs) * Double(references) * Double(width) / seconds / 1e9
+    let seconds = monotonicSeconds() - start.wall
+    let processor = Self.processorSeconds - start.processor
+    let after = try products()
+    let work = 2e-9 * Double(pairs) * Double(references) * Double(width)
+    let productRate = 2 * 8 * 2e-9 * 2048 * 2048 * 2048 / (before + after)
     return [
       "pairs": .integer(pairs), "references": .integer(references), "width": .integer(width),
       "neighbours": .integer(neighbours), "seconds": .number(seconds),
-      "gflops": .number(rate), "product_gflops": .number((before + after) / 2),
-      "share_of_product": .number(2 * rate / (before + after)),
+      "processor_s": .number(processor), "gflop_per_processor_s": .number(work / processor),
+      "product_gflop_per_processor_s": .number(productRate),
+      "share_of_product": .number(work / processor / productRate),
     ]
   }
 
@@ -105,24 +109,36 @@ struct BenchCheckCommand: ParsableCommand {
     check.options.kinds = [.patch]
     check.options.pictures = 64
     var times: [Double] = []
-    var last = monotonicSeconds()
+    var processor: [Double] = []
+    var last = (wall: monotonicSeconds(), processor: Self.processorSeconds)
     // The steps of the first search are enough.
     do throws(CLIPError) {
       _ = try check.run(images: nil) { position in
-        times.append(monotonicSeconds() - last)
-        last = monotonicSeconds()
+        let now = (wall: monotonicSeconds(), processor: Self.processorSeconds)
+        times.append(now.wall - last.wall)
+        processor.append(now.processor - last.processor)
+        last = now
         return position.step < timed + 2
       }
     } catch {
       guard error.code == .cancelled else { throw error }
     }
-    let step = times.dropFirst(2).sorted()[(times.count - 2) / 2]
+    let step = Stopwatch.median(times.dropFirst(2))
     let defaults = ModelCheckOptions()
     let searches = defaults.kinds.count * (1 + defaults.ownSearches)
     return [
       "model": .string(model), "precision": .string("\(precision.dtype)"),
-      "batch_size": .integer(batchSize), "step_s": .number(step), "searches": .integer(searches),
+      "batch_size": .integer(batchSize), "step_s": .number(step),
+      "step_processor_s": .number(Stopwatch.median(processor.dropFirst(2))),
+      "searches": .integer(searches),
       "steps": .integer(steps), "longest_check_s": .number(step * Double(searches * steps)),
     ]
+  }
+
+  /// Processor time of all threads, which other programs do not lengthen.
+  private static var processorSeconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
   }
 }

@@ -27,7 +27,9 @@ struct Stopwatch {
     return Self.median(times)
   }
 
-  static func median(_ times: [Double]) -> Double {
+  /// The median; of none, 0.
+  static func median(_ times: some Collection<Double>) -> Double {
+    guard !times.isEmpty else { return 0 }
     let sorted = times.sorted()
     let middle = sorted.count / 2
     guard sorted.count % 2 == 0, middle > 0 else { return sorted[middle] }

@@ -27,12 +27,13 @@ package enum TriggerKind: String, CaseIterable, Sendable {
 
   /// Mean pairwise cosine from which triggered pictures count as collapsed.
   ///
-  /// A patch can be made as clear as needed; a bounded or smooth change leaves more of the picture.
+  /// DECREE asks for 0.99. A backdoor need not go that far: the true triggers of small victims leave
+  /// cosines between 0.90 and 0.96, and a search that asks for more than the backdoor gives finds
+  /// something larger than it.
   package var collapseThreshold: Float {
     switch self {
-    case .patch: 0.99
-    case .additive: 0.95
-    case .warp: 0.9
+    case .patch, .additive: 0.9
+    case .warp: 0.85
     }
   }
 }
