@@ -29,19 +29,29 @@ def main():
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     threads = len(os.sched_getaffinity(0))
-    tables = [
-        ("Batch, ViT-B/32", [step("ViT-B-32", pairs, threads) for pairs in (16, 64, 256)]),
-        ("Threads, ViT-B/32", [step("ViT-B-32", 16, count) for count in powers(threads)]),
-        ("Tower, 8 pairs", [step(name, 8, threads) for name in
-                            ("RN50", "RN101", "ViT-B-32", "ViT-B-16", "ViT-L-14")]),
-        ("Memory budget", [step("RN50", 256, threads, "3800M"),
-                           step("ViT-L-14", 64, threads, "11G")]),
-        ("Pairs streamed", [stream(10 ** power, arguments.seconds) for power in (4, 5, 6)]),
+    budgets = (("RN50", 256, "3800M"), ("ViT-L-14", 64, "11G"))
+    experiments = [
+        ("Batch", [("ViT-B-32", pairs, threads) for pairs in (16, 64, 256)]),
+        ("Threads", [("ViT-B-32", 16, count) for count in powers(threads)]),
+        ("Tower", [(name, 8, threads) for name in
+                   ("RN50", "RN101", "ViT-B-32", "ViT-B-16", "ViT-L-14")]),
+        ("Pairs streamed", [10 ** power for power in (4, 5, 6)]),
+        ("Memory budget", [(name, pairs, threads, budget) for name, pairs, budget in budgets]),
     ]
-    (arguments.output / "scale.json").write_text(json.dumps(dict(tables), indent=2) + "\n")
-    text = "\n".join(f"{title}\n\n{table(rows)}" for title, rows in tables)
-    (arguments.output / "scale.md").write_text(text)
-    print(text)
+    tables = {}
+    for title, runs in experiments:
+        tables[title] = []
+        for run in runs:
+            result = step(*run) if isinstance(run, tuple) else stream(run, arguments.seconds)
+            tables[title].append(result)
+            store(tables, arguments.output)
+    print((arguments.output / "scale.md").read_text())
+
+
+def store(tables, folder):
+    (folder / "scale.json").write_text(json.dumps(tables, indent=2) + "\n")
+    text = "\n".join(f"{title}\n\n{table(rows)}" for title, rows in tables.items())
+    (folder / "scale.md").write_text(text)
 
 
 def powers(limit):
@@ -84,7 +94,7 @@ def stream(rows, seconds):
              folder / "many.csv", "-o", folder / "model.onnx", "--epochs", "1", "--quiet"],
             stderr=subprocess.DEVNULL)
         time.sleep(seconds)
-        process.send_signal(signal.SIGINT)
+        os.kill(process.pid, signal.SIGINT)  # not send_signal, which would reap a process that ended
         _, _, usage = os.wait4(process.pid, 0)
         process.returncode = 0
     return {"pairs": rows, "peak GB": round(usage.ru_maxrss * 1024 / 1e9, 2)}
