@@ -5,8 +5,8 @@ DATA ?= $(wildcard ../shared)
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-swift test-c test-python test-address fuzz lint demo bench bench-cifar \
-	install uninstall clean
+.PHONY: help setup build test test-swift test-c test-python test-address lint fuzz demo bench \
+	bench-micro bench-scale bench-cifar zoo install uninstall clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -30,10 +30,11 @@ test-swift: build ## Unit and numeric tests, optimised
 test-c: build ## The C interface from C and C++
 	@Tests/CAPI/run.sh
 
-test-python: build ## The Python package
+test-python: build ## The Python package, and its types
 	@scripts/setup.sh --tests
 	CLEANCLIP_LIBRARY=$(CURDIR)/build/lib/libcleanclip.so PYTHONPATH=bindings/python \
 		.venv/bin/python -m pytest -q Tests/python
+	.venv/bin/mypy --strict bindings/python/cleanclip
 
 test-address: setup ## Memory tests: everything that reads foreign bytes, with address sanitizer
 	@scripts/test-address.sh
@@ -53,8 +54,17 @@ bench: build ## Time cleanclip beside PyTorch on this machine (long)
 	@scripts/setup.sh --bench
 	.venv-bench/bin/python benchmarks/compare.py --rows $(ROWS)
 
+zoo: build ## Measure the model check on clean and backdoored CLIPs (hours): make zoo DATA=../shared
+	python3 benchmarks/zoo.py $(if $(DATA),--data "$(DATA)")
+
+bench-scale: build ## Measure how the cost grows with batch, threads, tower and data
+	python3 benchmarks/scale.py
+
+bench-micro: build ## Time single operations beside what the machine reaches at best
+	build/bin/cleanclip bench operations --pairs 64
+
 install: build ## Install library, header, tools and vocabulary below PREFIX
-	@scripts/stage.sh "$(DESTDIR)$(PREFIX)" --strip
+	@DESTDIR="$(DESTDIR)" scripts/stage.sh "$(DESTDIR)$(PREFIX)" --install
 
 uninstall: ## Remove what install put below PREFIX
 	@scripts/stage.sh "$(DESTDIR)$(PREFIX)" --remove

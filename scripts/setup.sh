@@ -79,7 +79,7 @@ install_test_environment() {
   echo "setup: making the Python environment of the tests in .venv"
   python3 -m venv .venv
   local pip=(.venv/bin/pip install -q --disable-pip-version-check)
-  "${pip[@]}" numpy==2.4.6 pytest==9.0.3 onnx==1.23.2 onnxruntime==1.31.1
+  "${pip[@]}" numpy==2.4.6 pytest==9.0.3 mypy==2.4.1 onnx==1.23.2 onnxruntime==1.31.1
   "${pip[@]}" torch==2.13.0+cpu ||
     echo "setup: the CPU build of PyTorch could not be installed; tests that need it are skipped"
   touch "$stamp"

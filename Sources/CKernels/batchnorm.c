@@ -6,8 +6,9 @@
 
 typedef struct {
   ck_dtype type;
-  const void *x, *y, *dy;
-  const float *p, *q, *r;
+  const void *x, *dy;
+  const float *p, *q;
+  const float *scale, *shift;
   int32_t relu;
   int64_t rows, columns;
   void *out;
@@ -95,11 +96,13 @@ void ck_scale_shift(
   ck_parallel(rows, rows * columns, scale_body, &work);
 }
 
-CK_INLINE vfloat gradient(const arguments *w, int64_t index, int64_t lanes, ck_dtype type) {
+// The gradient before the ReLU, whose sign is computed again.
+CK_INLINE vfloat gradient(
+    const arguments *w, vfloat x, int64_t index, int64_t j, int64_t lanes, ck_dtype type) {
   vfloat dy = load_some(type, w->dy, index, lanes);
-  if (!w->y) return dy;
-  vint active = (vint)(load_some(type, w->y, index, lanes) > splat(0.f));
-  return choose(active, dy, splat(0.f));
+  if (!w->relu) return dy;
+  vfloat y = x * load_some(CK_F32, w->scale, j, lanes) + load_some(CK_F32, w->shift, j, lanes);
+  return choose((vint)(y > splat(0.f)), dy, splat(0.f));
 }
 
 CK_INLINE void reduce_rows(
@@ -109,9 +112,9 @@ CK_INLINE void reduce_rows(
     for (int64_t j = 0; j < w->columns; j += LANES) {
       int64_t lanes = w->columns - j < LANES ? w->columns - j : LANES;
       int64_t index = row * w->columns + j, k = w->columns + j;
-      vfloat g = gradient(w, index, lanes, type);
-      vfloat n = (load_some(type, w->x, index, lanes) - load_some(CK_F32, w->p, j, lanes)) *
-                 load_some(CK_F32, w->q, j, lanes);
+      vfloat x = load_some(type, w->x, index, lanes);
+      vfloat g = gradient(w, x, index, j, lanes, type);
+      vfloat n = (x - load_some(CK_F32, w->p, j, lanes)) * load_some(CK_F32, w->q, j, lanes);
       store_some(CK_F32, sums, j, lanes, load_some(CK_F32, sums, j, lanes) + g);
       store_some(CK_F32, sums, k, lanes, load_some(CK_F32, sums, k, lanes) + g * n);
     }
@@ -133,11 +136,12 @@ CK_CLONES static void reduce_body(void *context, int64_t begin, int64_t end, int
 }
 
 void ck_batch_norm_reduce(
-    ck_dtype type, const void *x, const void *y, const void *dy, const float *mean,
-    const float *rstd, int64_t rows, int64_t columns, float *sum_dy, float *sum_dy_x,
-    float *partials) {
-  arguments work = {.type = type, .x = x, .y = y, .dy = dy, .p = mean, .q = rstd, .rows = rows,
-                    .columns = columns, .partials = partials};
+    ck_dtype type, const void *x, const void *dy, const float *mean, const float *rstd,
+    const float *scale, const float *shift, int32_t relu, int64_t rows, int64_t columns,
+    float *sum_dy, float *sum_dy_x, float *partials) {
+  arguments work = {.type = type, .x = x, .dy = dy, .p = mean, .q = rstd, .scale = scale,
+                    .shift = shift, .relu = relu, .rows = rows, .columns = columns,
+                    .partials = partials};
   int64_t pieces = piece_count(rows);
   ck_parallel(pieces, rows * columns, reduce_body, &work);
   ck_sum_pieces(partials, pieces, 2 * columns, columns, sum_dy, 0);
@@ -149,9 +153,9 @@ CK_INLINE void backward_rows(const arguments *w, int64_t begin, int64_t end, ck_
     for (int64_t j = 0; j < w->columns; j += LANES) {
       int64_t lanes = w->columns - j < LANES ? w->columns - j : LANES;
       int64_t index = row * w->columns + j;
-      vfloat dx = load_some(CK_F32, w->p, j, lanes) * gradient(w, index, lanes, type) +
-                  load_some(CK_F32, w->q, j, lanes) * load_some(type, w->x, index, lanes) +
-                  load_some(CK_F32, w->r, j, lanes);
+      vfloat x = load_some(type, w->x, index, lanes);
+      vfloat dx = load_some(CK_F32, w->scale, j, lanes) * gradient(w, x, index, j, lanes, type) +
+                  load_some(CK_F32, w->p, j, lanes) * x + load_some(CK_F32, w->q, j, lanes);
       store_some(type, w->out, index, lanes, dx);
     }
   }
@@ -168,9 +172,9 @@ CK_CLONES static void backward_body(void *context, int64_t begin, int64_t end, i
 }
 
 void ck_batch_norm_backward(
-    ck_dtype type, const void *x, const void *y, const void *dy, const float *a, const float *b,
-    const float *c, int64_t rows, int64_t columns, void *dx) {
-  arguments work = {.type = type, .x = x, .y = y, .dy = dy, .p = a, .q = b, .r = c, .rows = rows,
-                    .columns = columns, .out = dx};
+    ck_dtype type, const void *x, const void *dy, const float *scale, const float *shift,
+    int32_t relu, const float *b, const float *c, int64_t rows, int64_t columns, void *dx) {
+  arguments work = {.type = type, .x = x, .dy = dy, .p = b, .q = c, .scale = scale,
+                    .shift = shift, .relu = relu, .rows = rows, .columns = columns, .out = dx};
   ck_parallel(rows, rows * columns, backward_body, &work);
 }

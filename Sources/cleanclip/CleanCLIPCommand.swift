@@ -18,7 +18,8 @@ struct CleanCLIPCommand: ParsableCommand {
     version: version,
     subcommands: [
       InspectCommand.self, EmbedCommand.self, EvaluateCommand.self, SanitizeCommand.self,
-      PoisonCommand.self, TrainCommand.self, ReportCommand.self, BenchCommand.self,
+      CheckCommand.self, PoisonCommand.self, TrainCommand.self, ReportCommand.self,
+      BenchCommand.self,
     ])
 
   /// The version of tool and library.

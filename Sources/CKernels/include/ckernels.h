@@ -145,15 +145,16 @@ void ck_batch_statistics(
 void ck_scale_shift(
     ck_dtype type, const void *x, const float *scale, const float *shift, int32_t relu,
     int64_t rows, int64_t columns, void *y);
-/// sum_dy = Σ g, sum_dy_x = Σ g·(x - mean)·rstd with g = dy where y > 0 (y NULL: everywhere).
+/// sum_dy = Σ g, sum_dy_x = Σ g·(x - mean)·rstd with g = dy, after a ReLU where
+/// x * scale + shift > 0.
 void ck_batch_norm_reduce(
-    ck_dtype type, const void *x, const void *y, const void *dy, const float *mean,
-    const float *rstd, int64_t rows, int64_t columns, float *sum_dy, float *sum_dy_x,
-    float *partials);
-/// dx = a·g + b·x + c over channels, g as above.
+    ck_dtype type, const void *x, const void *dy, const float *mean, const float *rstd,
+    const float *scale, const float *shift, int32_t relu, int64_t rows, int64_t columns,
+    float *sum_dy, float *sum_dy_x, float *partials);
+/// dx = scale·g + b·x + c over channels, g as above.
 void ck_batch_norm_backward(
-    ck_dtype type, const void *x, const void *y, const void *dy, const float *a, const float *b,
-    const float *c, int64_t rows, int64_t columns, void *dx);
+    ck_dtype type, const void *x, const void *dy, const float *scale, const float *shift,
+    int32_t relu, const float *b, const float *c, int64_t rows, int64_t columns, void *dx);
 
 // Attention over packed sequences.
 
@@ -242,6 +243,20 @@ void ck_average_pool(
 void ck_average_pool_backward(
     ck_dtype type, const void *dy, int64_t batch, int64_t height, int64_t width, int64_t channels,
     int64_t kernel, void *dx);
+
+// Nearest neighbours.
+
+/// Keeps, for each row, the k columns with the smallest squares[column] - 2 products[row, column].
+///
+/// distances and indices [rows, k] hold the best so far in ascending order, infinity and -1 at first;
+/// indices count from `first`. The reference `excluded[row]` is passed over; -1 excludes none.
+void ck_select_nearest(
+    const float *products, const float *squares, const int32_t *excluded, int64_t rows,
+    int64_t columns, int64_t first, int64_t k, float *distances, int32_t *indices);
+/// Replaces distances [rows, k] by Euclidean ones, computed from differences, and sorts by them.
+void ck_measure_nearest(
+    const float *queries, const float *references, int64_t rows, int64_t width, int64_t k,
+    float *distances, int32_t *indices);
 
 // Optimizer.
 

@@ -17,13 +17,17 @@ extension Tape {
   ) throws(CLIPError) -> Variable {
     let dtype = x.value.dtype
     let kind = activation.kernel
-    let y = try Tensor(x.shape, dtype)
-    ck_activate(dtype.kernel, kind, x.value.bytes, y.bytes, Int64(y.count))
-    return record(y, dependsOnGradient: x.requiresGradient) { (dy: Tensor) throws(CLIPError) in
+    let compute = { [x = x.value] () throws(CLIPError) -> Tensor in
+      let y = try Tensor(x.shape, dtype)
+      ck_activate(dtype.kernel, kind, x.bytes, y.bytes, Int64(y.count))
+      return y
+    }
+    return record(
+      try compute(), dependsOnGradient: x.requiresGradient, remake: compute
+    ) { [slot = x.slot, x = x.value] (dy: Tensor) throws(CLIPError) in
       let dx = try Tensor(dy.shape, dtype)
-      ck_activate_backward(
-        dtype.kernel, kind, x.value.bytes, dy.bytes, dx.bytes, Int64(dy.count))
-      try self.accumulate(dx, into: x)
+      ck_activate_backward(dtype.kernel, kind, x.bytes, dy.bytes, dx.bytes, Int64(dy.count))
+      try self.accumulate(dx, into: slot)
     }
   }
 
@@ -32,10 +36,11 @@ extension Tape {
     let dtype = x.value.dtype
     let y = try Tensor(x.shape, dtype)
     ck_relu(dtype.kernel, x.value.bytes, y.bytes, Int64(y.count))
-    return record(y, dependsOnGradient: x.requiresGradient) { (dy: Tensor) throws(CLIPError) in
+    return record(y, dependsOnGradient: x.requiresGradient) {
+      [slot = x.slot] (dy: Tensor) throws(CLIPError) in
       let dx = try Tensor(dy.shape, dtype)
       ck_relu_backward(dtype.kernel, y.bytes, dy.bytes, dx.bytes, Int64(dy.count))
-      try self.accumulate(dx, into: x)
+      try self.accumulate(dx, into: slot)
     }
   }
 }

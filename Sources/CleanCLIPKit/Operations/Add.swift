@@ -5,7 +5,7 @@ extension Tape {
   package func add(_ a: Variable, _ b: Variable) throws(CLIPError) -> Variable {
     let y = try sum(a.value, b.value)
     return record(y, dependsOnGradient: a.requiresGradient || b.requiresGradient) {
-      (dy: Tensor) throws(CLIPError) in
+      [a = a.slot, b = b.slot] (dy: Tensor) throws(CLIPError) in
       try self.accumulate(dy, into: a)
       try self.accumulate(dy, into: b)
     }
@@ -18,7 +18,7 @@ extension Tape {
     let y = try Tensor(a.shape, dtype)
     ck_add_relu(dtype.kernel, a.value.bytes, b.value.bytes, y.bytes, Int64(y.count))
     return record(y, dependsOnGradient: a.requiresGradient || b.requiresGradient) {
-      (dy: Tensor) throws(CLIPError) in
+      [a = a.slot, b = b.slot] (dy: Tensor) throws(CLIPError) in
       let dx = try Tensor(dy.shape, dtype)
       ck_relu_backward(dtype.kernel, y.bytes, dy.bytes, dx.bytes, Int64(dy.count))
       try self.accumulate(dx, into: a)

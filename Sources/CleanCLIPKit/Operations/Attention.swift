@@ -28,14 +28,15 @@ extension Tape {
     let y = try Tensor([sequences.rows, width], dtype)
     let q = qkv.value.bytes
     let logSums = try layout.forward(q: q, k: q + part, v: q + 2 * part, output: y)
-    return record(y, dependsOnGradient: qkv.requiresGradient) { (dy: Tensor) throws(CLIPError) in
+    return record(y, dependsOnGradient: qkv.requiresGradient) {
+      [slot = qkv.slot, qkv = qkv.value] (dy: Tensor) throws(CLIPError) in
       let gradient = try Tensor(qkv.shape, dtype)
-      let q = qkv.value.bytes
+      let q = qkv.bytes
       let dq = gradient.bytes
       try layout.backward(
         q: q, k: q + part, v: q + 2 * part, output: y, dOutput: dy, logSums: logSums,
         dq: dq, dk: dq + part, dv: dq + 2 * part)
-      try self.accumulate(gradient, into: qkv)
+      try self.accumulate(gradient, into: slot)
     }
   }
 
@@ -63,16 +64,18 @@ extension Tape {
     let logSums = try layout.forward(
       q: query.value.bytes, k: k.value.bytes, v: v.value.bytes, output: y)
     let dependsOnGradient = query.requiresGradient || k.requiresGradient || v.requiresGradient
-    return record(y, dependsOnGradient: dependsOnGradient) { (dy: Tensor) throws(CLIPError) in
-      let dq = try Tensor(query.shape, dtype)
+    let slots = (query.slot, k.slot, v.slot)
+    return record(y, dependsOnGradient: dependsOnGradient) {
+      [q = query.value, k = k.value, v = v.value] (dy: Tensor) throws(CLIPError) in
+      let dq = try Tensor(q.shape, dtype)
       let dk = try Tensor(k.shape, dtype)
       let dv = try Tensor(v.shape, dtype)
       try layout.backward(
-        q: query.value.bytes, k: k.value.bytes, v: v.value.bytes, output: y, dOutput: dy,
+        q: q.bytes, k: k.bytes, v: v.bytes, output: y, dOutput: dy,
         logSums: logSums, dq: dq.bytes, dk: dk.bytes, dv: dv.bytes)
-      try self.accumulate(dq, into: query)
-      try self.accumulate(dk, into: k)
-      try self.accumulate(dv, into: v)
+      try self.accumulate(dq, into: slots.0)
+      try self.accumulate(dk, into: slots.1)
+      try self.accumulate(dv, into: slots.2)
     }
   }
 }

@@ -14,7 +14,8 @@ extension Tape {
     let y = try Tensor([x.shape[0], x.shape[1] / kernel, x.shape[2] / kernel, x.shape[3]], dtype)
     ck_average_pool(
       dtype.kernel, x.value.bytes, size[0], size[1], size[2], size[3], Int64(kernel), y.bytes)
-    return record(y, dependsOnGradient: x.requiresGradient) { (dy: Tensor) throws(CLIPError) in
+    return record(y, dependsOnGradient: x.requiresGradient) {
+      [x = x.slot] (dy: Tensor) throws(CLIPError) in
       let dx = try Tensor(x.shape, dtype)
       ck_average_pool_backward(
         dtype.kernel, dy.bytes, size[0], size[1], size[2], size[3], Int64(kernel), dx.bytes)

@@ -74,24 +74,28 @@ extension Tape {
       scale.f32[c] = norm.gain.value.f32[c] * rstd.f32[c]
       shift.f32[c] = norm.bias.value.f32[c] - mean.f32[c] * scale.f32[c]
     }
-    let y = try Tensor(x.shape, dtype)
-    ck_scale_shift(
-      dtype.kernel, x.value.bytes, scale.f32, shift.f32, followedByReLU ? 1 : 0, Int64(rows),
-      Int64(channels), y.bytes)
+    let compute = { [x = x.value] () throws(CLIPError) -> Tensor in
+      let y = try Tensor(x.shape, dtype)
+      ck_scale_shift(
+        dtype.kernel, x.bytes, scale.f32, shift.f32, followedByReLU ? 1 : 0, Int64(rows),
+        Int64(channels), y.bytes)
+      return y
+    }
 
     let isTrained = norm.gain.isTrainable || norm.bias.isTrainable
-    return record(y, dependsOnGradient: x.requiresGradient || isTrained) {
-      (dy: Tensor) throws(CLIPError) in
+    return record(
+      try compute(), dependsOnGradient: x.requiresGradient || isTrained, remake: compute
+    ) { [slot = x.slot, x = x.value] (dy: Tensor) throws(CLIPError) in
       let sums = try Tensor([channels])
       let products = try Tensor([channels])
       let partials = try Tensor([Int(ck_partial_floats(Int64(rows), Int64(2 * channels)))])
-      let mask = followedByReLU ? y.bytes : nil
+      let isMasked: Int32 = followedByReLU ? 1 : 0
       ck_batch_norm_reduce(
-        dtype.kernel, x.value.bytes, mask, dy.bytes, mean.f32, rstd.f32, Int64(rows),
-        Int64(channels), sums.f32, products.f32, partials.f32)
+        dtype.kernel, x.bytes, dy.bytes, mean.f32, rstd.f32, scale.f32, shift.f32, isMasked,
+        Int64(rows), Int64(channels), sums.f32, products.f32, partials.f32)
       if norm.gain.isTrainable { try norm.gain.addGradient(products) }
       if norm.bias.isTrainable { try norm.bias.addGradient(sums) }
-      guard x.requiresGradient else { return }
+      guard slot.requiresGradient else { return }
 
       // dx = gain · rstd · (g - mean(g) - n · mean(g · n)) with n the normalised x, as a·g + b·x + c;
       // running statistics are constants, and b and c vanish.
@@ -105,9 +109,9 @@ extension Tape {
       }
       let dx = try Tensor(x.shape, dtype)
       ck_batch_norm_backward(
-        dtype.kernel, x.value.bytes, mask, dy.bytes, scale.f32, b.f32, c.f32, Int64(rows),
-        Int64(channels), dx.bytes)
-      try self.accumulate(dx, into: x)
+        dtype.kernel, x.bytes, dy.bytes, scale.f32, shift.f32, isMasked, b.f32, c.f32,
+        Int64(rows), Int64(channels), dx.bytes)
+      try self.accumulate(dx, into: slot)
     }
   }
 

@@ -35,8 +35,9 @@ extension Tape {
       "convolution")
 
     let isTrained = weight.isTrainable || bias?.isTrainable ?? false
+    let input = weight.isTrainable ? x.reader() : nil
     return record(y, dependsOnGradient: x.requiresGradient || isTrained) {
-      (dy: Tensor) throws(CLIPError) in
+      [x = x.slot] (dy: Tensor) throws(CLIPError) in
       var shape = layout
       if x.requiresGradient {
         let dx = try Tensor(x.shape, dtype)
@@ -45,11 +46,11 @@ extension Tape {
           ck_convolution_backward_data(&shape, dy.bytes, packed.bytes, dx.bytes), "convolution")
         try self.accumulate(dx, into: x)
       }
-      if weight.isTrainable {
+      if let input = try input?() {
         let target = try weight.gradientTarget()
         try check(
           ck_convolution_backward_weight(
-            &shape, x.value.bytes, dy.bytes, target.tensor.f32, target.accumulates ? 1 : 0),
+            &shape, input.bytes, dy.bytes, target.tensor.f32, target.accumulates ? 1 : 0),
           "convolution")
       }
       if let bias, bias.isTrainable { try bias.addColumnSums(of: dy) }

@@ -60,9 +60,10 @@ extension Tape {
     ck_add_positions(
       embedded.value.dtype.kernel, dtype.kernel, embedded.value.bytes, positions.value.f32,
       sequences.offsets, Int64(sequences.count), Int64(width), y.bytes)
+    let inputType = embedded.value.dtype
     return record(y, dependsOnGradient: embedded.requiresGradient || positions.isTrainable) {
-      (dy: Tensor) throws(CLIPError) in
-      try self.accumulate(try dy.converted(to: embedded.value.dtype), into: embedded)
+      [embedded = embedded.slot] (dy: Tensor) throws(CLIPError) in
+      try self.accumulate(try dy.converted(to: inputType), into: embedded)
       try Self.addPositionGradient(dy, sequences, positions)
     }
   }

@@ -19,25 +19,29 @@ extension Tape {
     let rows = Int64(x.shape.rows)
     let columns = Int64(x.shape.columns)
     precondition(gain.shape == [x.shape.columns] && bias.shape == gain.shape)
-    let y = try Tensor(x.shape, dtype)
     let mean = try Tensor([x.shape.rows])
     let rstd = try Tensor([x.shape.rows])
-    ck_layer_norm(
-      dtype.kernel, x.value.bytes, gain.value.f32, bias.value.f32, epsilon, rows, columns, y.bytes,
-      mean.f32, rstd.f32)
+    let compute = { [x = x.value] () throws(CLIPError) -> Tensor in
+      let y = try Tensor(x.shape, dtype)
+      ck_layer_norm(
+        dtype.kernel, x.bytes, gain.value.f32, bias.value.f32, epsilon, rows, columns, y.bytes,
+        mean.f32, rstd.f32)
+      return y
+    }
 
     let isTrained = gain.isTrainable || bias.isTrainable
-    return record(y, dependsOnGradient: x.requiresGradient || isTrained) {
-      (dy: Tensor) throws(CLIPError) in
-      let dx = x.requiresGradient ? try Tensor(x.shape, dtype) : nil
+    return record(
+      try compute(), dependsOnGradient: x.requiresGradient || isTrained, remake: compute
+    ) { [slot = x.slot, x = x.value] (dy: Tensor) throws(CLIPError) in
+      let dx = slot.requiresGradient ? try Tensor(x.shape, dtype) : nil
       let dGain = gain.isTrainable ? try gain.gradientTarget() : nil
       let dBias = bias.isTrainable ? try bias.gradientTarget() : nil
       let partials = try Tensor([Int(ck_partial_floats(rows, 2 * columns))])
       ck_layer_norm_backward(
-        dtype.kernel, x.value.bytes, dy.bytes, gain.value.f32, mean.f32, rstd.f32, rows, columns,
+        dtype.kernel, x.bytes, dy.bytes, gain.value.f32, mean.f32, rstd.f32, rows, columns,
         dx?.bytes, dGain?.tensor.f32, dBias?.tensor.f32, dGain?.accumulates == true ? 1 : 0,
         dBias?.accumulates == true ? 1 : 0, partials.f32)
-      if let dx { try self.accumulate(dx, into: x) }
+      if let dx { try self.accumulate(dx, into: slot) }
     }
   }
 }

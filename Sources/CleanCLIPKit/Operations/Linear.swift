@@ -48,8 +48,9 @@ extension Tape {
       ck_matmul_run(&shape, x.value.bytes, packed.bytes, bias?.value.f32, y.bytes), "linear")
 
     let isTrained = weight.isTrainable || bias?.isTrainable ?? false
+    let input = weight.isTrainable ? x.reader() : nil
     return record(y, dependsOnGradient: x.requiresGradient || isTrained) {
-      (dy: Tensor) throws(CLIPError) in
+      [x = x.slot] (dy: Tensor) throws(CLIPError) in
       if x.requiresGradient {
         let dx = try Tensor(x.shape, dtype)
         var shape = ck_matmul(
@@ -60,9 +61,9 @@ extension Tape {
         try check(ck_matmul_run(&shape, dy.bytes, packed.bytes, nil, dx.bytes), "linear")
         try self.accumulate(dx, into: x)
       }
-      if weight.isTrainable {
+      if let input = try input?() {
         let target = try weight.gradientTarget()
-        let (left, right) = isTransposed ? (dy, x.value) : (x.value, dy)
+        let (left, right) = isTransposed ? (dy, input) : (input, dy)
         var shape = ck_matmul(
           rows: Int64(left.shape[1]), columns: Int64(right.shape[1]), depth: Int64(rows),
           a: dtype.kernel, b: dtype.kernel, c: CK_F32, transposes_a: 1, transposes_b: 0,

@@ -16,7 +16,8 @@ extension Tape {
     let y = try Tensor(x.shape, .f32)
     let norms = try Tensor([x.shape.rows])
     ck_normalize_rows(dtype.kernel, x.value.bytes, rows, columns, y.f32, norms.f32)
-    return record(y, dependsOnGradient: x.requiresGradient) { (dy: Tensor) throws(CLIPError) in
+    return record(y, dependsOnGradient: x.requiresGradient) {
+      [x = x.slot] (dy: Tensor) throws(CLIPError) in
       let dx = try Tensor(x.shape, dtype)
       ck_normalize_rows_backward(
         dtype.kernel, y.f32, norms.f32, dy.f32, rows, columns, dx.bytes)

@@ -12,7 +12,8 @@ extension Tape {
     let dtype = precision
     let y = try Tensor([x.shape[0], x.shape[2], x.shape[3], x.shape[1]], dtype)
     ck_nchw_to_nhwc(dtype.kernel, x.value.f32, batch, channels, area, y.bytes)
-    return record(y, dependsOnGradient: x.requiresGradient) { (dy: Tensor) throws(CLIPError) in
+    return record(y, dependsOnGradient: x.requiresGradient) {
+      [x = x.slot] (dy: Tensor) throws(CLIPError) in
       let dx = try Tensor(x.shape, .f32)
       ck_nhwc_to_nchw(dtype.kernel, dy.bytes, batch, channels, area, dx.f32)
       try self.accumulate(dx, into: x)
@@ -30,10 +31,15 @@ extension Tape {
     let size = x.shape.dimensions.map(Int64.init)
     let grid = (x.shape[2] / patchSize) * (x.shape[3] / patchSize)
     let dtype = precision
-    let y = try Tensor([x.shape[0] * grid, x.shape[1] * patchSize * patchSize], dtype)
-    ck_patches(
-      dtype.kernel, x.value.f32, size[0], size[1], size[2], size[3], Int64(patchSize), y.bytes)
-    return record(y, dependsOnGradient: x.requiresGradient) { (dy: Tensor) throws(CLIPError) in
+    let compute = { [x = x.value] () throws(CLIPError) -> Tensor in
+      let y = try Tensor([x.shape[0] * grid, x.shape[1] * patchSize * patchSize], dtype)
+      ck_patches(
+        dtype.kernel, x.f32, size[0], size[1], size[2], size[3], Int64(patchSize), y.bytes)
+      return y
+    }
+    return record(
+      try compute(), dependsOnGradient: x.requiresGradient, remake: compute
+    ) { [x = x.slot] (dy: Tensor) throws(CLIPError) in
       let dx = try Tensor(x.shape, .f32)
       ck_patches_backward(
         dtype.kernel, dy.bytes, size[0], size[1], size[2], size[3], Int64(patchSize), dx.f32)

@@ -13,7 +13,8 @@ extension Tape {
     let y = try Tensor([indices.count, columns], dtype)
     ck_gather_rows(
       dtype.kernel, x.value.bytes, numbers, Int64(numbers.count), Int64(columns), y.bytes)
-    return record(y, dependsOnGradient: x.requiresGradient) { (dy: Tensor) throws(CLIPError) in
+    return record(y, dependsOnGradient: x.requiresGradient) {
+      [x = x.slot] (dy: Tensor) throws(CLIPError) in
       let dx = try Tensor(x.shape, dtype)
       ck_scatter_rows(
         dtype.kernel, dy.bytes, numbers, Int64(numbers.count), Int64(rows), Int64(columns),

@@ -1,20 +1,51 @@
 internal import Synchronization
 
 /// A value that an operation made, and, after `Tape.backward`, its gradient.
-package final class Variable {
+package struct Variable {
   package let value: Tensor
-  /// Whether a gradient flows to this value.
-  package let requiresGradient: Bool
-  /// dLoss/dValue, in the value's element type; set while the tape is unwound.
-  package internal(set) var gradient: Tensor?
+  /// Where the gradient goes. Backward passes keep this, and the value only where they read it.
+  let slot: GradientSlot
+  /// Computes the value again from what its operation keeps for the backward pass anyway; `nil`
+  /// where that would take long.
+  let remake: (() throws(CLIPError) -> Tensor)?
 
   /// Wraps an input: pixels, token embeddings or a constant.
   package init(_ value: Tensor, requiresGradient: Bool = false) {
+    self.init(value, requiresGradient: requiresGradient, remake: nil)
+  }
+
+  init(
+    _ value: Tensor, requiresGradient: Bool, remake: (() throws(CLIPError) -> Tensor)?
+  ) {
     self.value = value
-    self.requiresGradient = requiresGradient
+    self.remake = remake
+    slot = GradientSlot(shape: value.shape, requiresGradient: requiresGradient)
   }
 
   package var shape: Shape { value.shape }
+  /// Whether a gradient flows to this value.
+  package var requiresGradient: Bool { slot.requiresGradient }
+  /// dLoss/dValue, in the value's element type; set while the tape is unwound.
+  package var gradient: Tensor? { slot.gradient }
+
+  /// Returns how a backward pass gets at the value later: it is kept, or made again where that is
+  /// cheaper than the memory.
+  func reader() -> () throws(CLIPError) -> Tensor {
+    if let remake { return remake }
+    return { [value] () throws(CLIPError) in value }
+  }
+}
+
+/// The gradient of a variable.
+final class GradientSlot {
+  let shape: Shape
+  let requiresGradient: Bool
+  var gradient: Tensor?
+
+  init(shape: Shape, requiresGradient: Bool) {
+    self.shape = shape
+    self.requiresGradient = requiresGradient
+  }
 }
 
 /// A trainable tensor with its checkpoint name.
@@ -80,7 +111,7 @@ package final class Tape {
   typealias Backward = (Tensor) throws(CLIPError) -> Void
 
   private struct Record {
-    let output: Variable
+    let output: GradientSlot
     let backward: Backward
   }
 
@@ -98,23 +129,25 @@ package final class Tape {
   /// - Parameters:
   ///   - value: what the operation computed.
   ///   - dependsOnGradient: whether any input or parameter of the operation wants a gradient.
+  ///   - remake: computes the value again from what the backward pass keeps, if that is cheap.
   ///   - backward: adds the gradients of inputs and parameters, given the output's.
   func record(
-    _ value: Tensor, dependsOnGradient: Bool, backward: @escaping Backward
+    _ value: Tensor, dependsOnGradient: Bool, remake: (() throws(CLIPError) -> Tensor)? = nil,
+    backward: @escaping Backward
   ) -> Variable {
     let isRecorded = isRecording && dependsOnGradient
-    let output = Variable(value, requiresGradient: isRecorded)
-    if isRecorded { records.append(Record(output: output, backward: backward)) }
+    let output = Variable(value, requiresGradient: isRecorded, remake: isRecording ? remake : nil)
+    if isRecorded { records.append(Record(output: output.slot, backward: backward)) }
     return output
   }
 
   /// Adds `gradient` into the gradient of `variable`, if it wants one.
-  func accumulate(_ gradient: Tensor, into variable: Variable) throws(CLIPError) {
-    guard variable.requiresGradient else { return }
-    if let existing = variable.gradient {
-      variable.gradient = try sum(existing, gradient)
+  func accumulate(_ gradient: Tensor, into slot: GradientSlot) throws(CLIPError) {
+    guard slot.requiresGradient else { return }
+    if let existing = slot.gradient {
+      slot.gradient = try sum(existing, gradient)
     } else {
-      variable.gradient = gradient
+      slot.gradient = gradient
     }
   }
 
@@ -128,7 +161,7 @@ package final class Tape {
 
   /// Unwinds the tape from several outputs at once.
   package func backward(_ seeds: [(Variable, Tensor)]) throws(CLIPError) {
-    for (output, gradient) in seeds { try accumulate(gradient, into: output) }
+    for (output, gradient) in seeds { try accumulate(gradient, into: output.slot) }
     while let record = records.popLast() {
       guard let gradient = record.output.gradient else { continue }
       record.output.gradient = nil

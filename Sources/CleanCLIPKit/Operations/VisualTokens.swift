@@ -23,7 +23,7 @@ extension Tape {
       Int64(batch), Int64(length), Int64(width), y.bytes)
     let isTrained = classEmbedding.isTrainable || positions.isTrainable
     return record(y, dependsOnGradient: patches.requiresGradient || isTrained) {
-      (dy: Tensor) throws(CLIPError) in
+      [patches = patches.slot] (dy: Tensor) throws(CLIPError) in
       let dPatches = patches.requiresGradient ? try Tensor(patches.shape, dtype) : nil
       let dClass = classEmbedding.isTrainable ? try classEmbedding.accumulatedGradient() : nil
       let dPositions = positions.isTrainable ? try positions.accumulatedGradient() : nil
@@ -51,7 +51,7 @@ extension Tape {
       dtype.kernel, x.value.bytes, positions.value.f32, Int64(batch), Int64(area),
       Int64(channels), y.bytes)
     return record(y, dependsOnGradient: x.requiresGradient || positions.isTrainable) {
-      (dy: Tensor) throws(CLIPError) in
+      [x = x.slot] (dy: Tensor) throws(CLIPError) in
       let dx = x.requiresGradient ? try Tensor(x.shape, dtype) : nil
       let dPositions = positions.isTrainable ? try positions.accumulatedGradient() : nil
       ck_mean_token_backward(

@@ -1,10 +1,11 @@
 internal import Glibc
 internal import Synchronization
 
-/// Keeps freed tensor memory for the next tensor of the same size.
+/// Keeps freed tensor memory for the next tensors.
 ///
 /// A training step asks for the same sizes in every iteration, so after the first step nothing is
-/// allocated. Blocks are 64-byte aligned; sizes are rounded up to limit the number of classes.
+/// allocated. Small blocks are kept by size class; large ones are cut from `MemoryRegions`, where
+/// what activations leave serves gradients. Blocks are 64-byte aligned.
 package final class MemoryPool: Sendable {
   package static let shared = MemoryPool()
 
@@ -14,16 +15,22 @@ package final class MemoryPool: Sendable {
     package var liveBytes = 0
     /// The highest `liveBytes` since the last reset.
     package var peakBytes = 0
-    /// Bytes kept for reuse.
-    package var cachedBytes = 0
     /// Calls of the system allocator; constant in the steady state of a training loop.
     package var systemAllocations = 0
   }
 
   private struct State {
     var free: [Int: [UInt]] = [:]
+    var regions = MemoryRegions()
     var statistics = Statistics()
   }
+
+  #if DEBUG
+    /// All of it comes from the system's allocator, where sanitizers see who writes too far.
+    private static let largestSmall = Int.max
+  #else
+    private static let largestSmall = 64 << 10
+  #endif
 
   private let state = Mutex(State())
 
@@ -41,52 +48,64 @@ package final class MemoryPool: Sendable {
         for block in blocks { Glibc.free(UnsafeMutableRawPointer(bitPattern: block)) }
       }
       state.free = [:]
-      state.statistics.cachedBytes = 0
+      state.regions.trim()
     }
   }
 
-  /// The size class of a request: 64-byte steps up to 4 KiB, then steps of an eighth of the size.
+  /// The size that a request takes: 64-byte steps up to 4 KiB, then, for small blocks, steps of an
+  /// eighth of the size, which limits the number of classes.
   static func roundedSize(_ byteCount: Int) -> Int {
     let step =
-      byteCount <= 4096 ? 64 : 1 << max(6, Int.bitWidth - byteCount.leadingZeroBitCount - 4)
+      byteCount <= 4096 || byteCount > largestSmall
+      ? 64 : 1 << max(6, Int.bitWidth - byteCount.leadingZeroBitCount - 4)
     return max(64, (byteCount + step - 1) / step * step)
   }
 
   /// Returns uninitialised memory of at least `byteCount` bytes.
   ///
-  /// - Throws: `outOfMemory` when the system has none, after cached blocks were given back.
+  /// - Throws: `outOfMemory` when the system has none, after unused blocks were given back.
   func allocate(_ byteCount: Int) throws(CLIPError) -> UnsafeMutableRawPointer {
     let size = Self.roundedSize(byteCount)
-    let cached = state.withLock { state -> UInt? in
-      guard let block = state.free[size]?.popLast() else { return nil }
-      state.statistics.cachedBytes -= size
-      state.statistics.liveBytes += size
-      state.statistics.peakBytes = max(state.statistics.peakBytes, state.statistics.liveBytes)
-      return block
-    }
-    if let cached, let pointer = UnsafeMutableRawPointer(bitPattern: cached) { return pointer }
-    var pointer = aligned_alloc(64, size)
-    if pointer == nil {
+    var block = take(size)
+    if block == nil {
       trim()
-      pointer = aligned_alloc(64, size)
+      block = take(size)
     }
-    guard let pointer else {
+    guard let block, let pointer = UnsafeMutableRawPointer(bitPattern: block) else {
       throw CLIPError(
         .outOfMemory, "tensor: out of memory; expected \(size) free bytes; use a smaller batch")
-    }
-    state.withLock { state in
-      state.statistics.systemAllocations += 1
-      state.statistics.liveBytes += size
-      state.statistics.peakBytes = max(state.statistics.peakBytes, state.statistics.liveBytes)
     }
     return pointer
   }
 
+  private func take(_ size: Int) -> UInt? {
+    state.withLock { state in
+      let isSmall = size <= Self.largestSmall
+      var block = isSmall ? state.free[size]?.popLast() : state.regions.take(size)
+      if block == nil {
+        state.statistics.systemAllocations += 1
+        if isSmall {
+          block = aligned_alloc(64, size).map { UInt(bitPattern: $0) }
+        } else if state.regions.grow(for: size) {
+          block = state.regions.take(size)
+        }
+      }
+      guard let block else { return nil }
+      state.statistics.liveBytes += size
+      state.statistics.peakBytes = max(state.statistics.peakBytes, state.statistics.liveBytes)
+      return block
+    }
+  }
+
   func release(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
     let size = Self.roundedSize(byteCount)
+    let block = UInt(bitPattern: pointer)
     state.withLock { state in
-      state.free[size, default: []].append(UInt(bitPattern: pointer))
-      state.statistics.cachedBytes += size
+      if size <= Self.largestSmall {
+        state.free[size, default: []].append(block)
+      } else {
+        state.regions.give(block, size)
+      }
       state.statistics.liveBytes -= size
     }
   }

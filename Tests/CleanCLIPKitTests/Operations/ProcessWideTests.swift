@@ -58,4 +58,31 @@ import Testing
       #expect(after.systemAllocations == before.systemAllocations)
     }
   }
+
+  /// Of linear, norm, linear, activation, linear, add, a backward pass reads the input, the input of
+  /// the norm and of the activation; the rest is made again or not needed.
+  @Test func onlyWhatABackwardPassReadsIsKept() async {
+    await #expect(processExitsWith: .success) {
+      let width = 64
+      let weight = try randomParameter("weight", [width, width], seed: 19)
+      let gain = try randomParameter("gain", [width], seed: 20)
+      let x = Variable(try randomTensor([512, width], seed: 21), requiresGradient: true)
+      func run(_ tape: Tape) throws -> Variable {
+        let a = try tape.linear(x, weight: weight, bias: nil)
+        let b = try tape.linear(
+          tape.layerNorm(a, gain: gain, bias: gain, epsilon: 1e-5), weight: weight, bias: nil)
+        let c = try tape.linear(tape.activate(b, .gelu), weight: weight, bias: nil)
+        return try tape.add(a, c)
+      }
+      let warm = Tape()
+      try warm.backward(run(warm), gradient: x.value)
+      let before = MemoryPool.shared.statistics.liveBytes
+      let tape = Tape()
+      let y = try run(tape)
+      let kept = MemoryPool.shared.statistics.liveBytes - before
+      // a, b, the result, and the statistics of 512 rows.
+      #expect(kept == 3 * x.value.byteCount + 2 * 512 * 4)
+      try tape.backward(y, gradient: x.value)
+    }
+  }
 }

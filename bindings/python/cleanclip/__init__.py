@@ -30,6 +30,7 @@ from .errors import (
     UnsupportedError,
     check as _check,
 )
+from .check import Bank, Check, InputFindings, check_data, check_inputs, check_model
 from .evaluate import Evaluation, evaluate
 from .model import Model, create, load
 from .report import write_report
@@ -54,13 +55,16 @@ def num_threads() -> int:
 
 
 __all__ = [
+    "Bank",
     "CancelledError",
+    "Check",
     "CleanCLIPError",
     "Dataset",
     "Evaluation",
     "FileError",
     "FormatError",
     "History",
+    "InputFindings",
     "InternalError",
     "InvalidArgumentError",
     "MemoryExhaustedError",
@@ -72,6 +76,9 @@ __all__ = [
     "Tokenizer",
     "Trigger",
     "UnsupportedError",
+    "check_data",
+    "check_inputs",
+    "check_model",
     "create",
     "evaluate",
     "library_path",

@@ -682,6 +682,163 @@ report_options_init = _bind(
 #                                         const char *path);
 report_write = _bind("cleanclip_report_write", c_status, POINTER(ReportOptions), c_char_p)
 
+# Check ----------------------------------------------------------------------------------------
+
+VERDICTS = ("clean", "suspicious", "backdoored", "cannot_tell")
+
+
+class CheckModelOptions(Structure):
+    """``cleanclip_check_model_options``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("images", c_void_p),
+        ("tokenizer", c_void_p),
+        ("classes", c_char_p_p),
+        ("class_count", c_int64),
+        ("templates", c_char_p_p),
+        ("template_count", c_int64),
+        ("references", c_void_p_p),
+        ("reference_count", c_int64),
+        ("state_directory", c_char_p),
+        ("pictures", c_int64),
+        ("steps", c_int64),
+        ("batch_size", c_int64),
+        ("seed", c_uint64),
+        ("precision", c_int32),
+        ("reads_nouns", c_int32),
+        ("checks_text", c_int32),
+        ("resume", c_int32),
+    ]
+
+
+# void cleanclip_check_model_options_init(cleanclip_check_model_options *options,
+#                                         size_t struct_size);
+check_model_options_init = _bind(
+    "cleanclip_check_model_options_init", None, POINTER(CheckModelOptions), c_size_t
+)
+
+# cleanclip_status cleanclip_check_model(cleanclip_model *model,
+#                                        const cleanclip_check_model_options *options,
+#                                        cleanclip_count_callback callback, void *user_data,
+#                                        cleanclip_check **out_check);
+check_model = _bind(
+    "cleanclip_check_model",
+    c_status,
+    c_void_p,
+    POINTER(CheckModelOptions),
+    CountCallback,
+    c_void_p,
+    c_void_p_p,
+)
+
+
+class CheckDataOptions(Structure):
+    """``cleanclip_check_data_options``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("trusted", c_void_p),
+        ("trusted_tokenizer", c_void_p),
+        ("image_features", c_float_p),
+        ("embed_dim", c_int64),
+        ("assumed_poison_rate", c_double),
+        ("seed", c_uint64),
+        ("precision", c_int32),
+        ("finds_patches", c_int32),
+    ]
+
+
+# void cleanclip_check_data_options_init(cleanclip_check_data_options *options,
+#                                        size_t struct_size);
+check_data_options_init = _bind(
+    "cleanclip_check_data_options_init", None, POINTER(CheckDataOptions), c_size_t
+)
+
+# cleanclip_status cleanclip_check_data(const cleanclip_model *model,
+#                                       const cleanclip_dataset *dataset,
+#                                       const cleanclip_check_data_options *options,
+#                                       cleanclip_count_callback callback, void *user_data,
+#                                       cleanclip_check **out_check);
+check_data = _bind(
+    "cleanclip_check_data",
+    c_status,
+    c_void_p,
+    c_void_p,
+    POINTER(CheckDataOptions),
+    CountCallback,
+    c_void_p,
+    c_void_p_p,
+)
+
+# void cleanclip_check_free(cleanclip_check *check);
+check_free = _bind("cleanclip_check_free", None, c_void_p)
+
+# cleanclip_verdict cleanclip_check_verdict(const cleanclip_check *check);
+check_verdict = _bind("cleanclip_check_verdict", c_int32, c_void_p)
+
+# int64_t cleanclip_check_score_count(const cleanclip_check *check);
+check_score_count = _bind("cleanclip_check_score_count", c_int64, c_void_p)
+
+# cleanclip_status cleanclip_check_scores(const cleanclip_check *check, float *out_scores,
+#                                         size_t out_capacity);
+check_scores = _bind("cleanclip_check_scores", c_status, c_void_p, c_float_p, c_size_t)
+
+# cleanclip_status cleanclip_check_json(const cleanclip_check *check, char *out_text,
+#                                       size_t out_capacity, size_t *out_length);
+check_json = _bind("cleanclip_check_json", c_status, c_void_p, c_char_p, c_size_t, c_size_t_p)
+
+# cleanclip_status cleanclip_check_write(const cleanclip_check *check, const char *path);
+check_write = _bind("cleanclip_check_write", c_status, c_void_p, c_char_p)
+
+# cleanclip_status cleanclip_bank_create(const float *image_features, int64_t count,
+#                                        int64_t embed_dim, cleanclip_bank **out_bank);
+bank_create = _bind(
+    "cleanclip_bank_create", c_status, c_float_p, c_int64, c_int64, c_void_p_p
+)
+
+# cleanclip_status cleanclip_bank_add_classes(cleanclip_bank *bank, const cleanclip_model *model,
+#                                             const cleanclip_tokenizer *tokenizer,
+#                                             const char *const *classes, int64_t class_count,
+#                                             const char *const *templates,
+#                                             int64_t template_count);
+bank_add_classes = _bind(
+    "cleanclip_bank_add_classes",
+    c_status,
+    c_void_p,
+    c_void_p,
+    c_void_p,
+    c_char_p_p,
+    c_int64,
+    c_char_p_p,
+    c_int64,
+)
+
+# cleanclip_status cleanclip_bank_load(const char *path, cleanclip_bank **out_bank);
+bank_load = _bind("cleanclip_bank_load", c_status, c_char_p, c_void_p_p)
+
+# cleanclip_status cleanclip_bank_save(const cleanclip_bank *bank, const char *path);
+bank_save = _bind("cleanclip_bank_save", c_status, c_void_p, c_char_p)
+
+# void cleanclip_bank_free(cleanclip_bank *bank);
+bank_free = _bind("cleanclip_bank_free", None, c_void_p)
+
+# cleanclip_status cleanclip_check_inputs(const cleanclip_bank *bank, const float *image_features,
+#                                         int64_t count, int64_t embed_dim,
+#                                         double false_alarm_rate, float *out_scores,
+#                                         int32_t *out_flags);
+check_inputs = _bind(
+    "cleanclip_check_inputs",
+    c_status,
+    c_void_p,
+    c_float_p,
+    c_int64,
+    c_int64,
+    c_double,
+    c_float_p,
+    c_int32_p,
+)
+
 
 def initialised(structure: Any, init: Callable[..., Any]) -> Any:
     """Return a new struct of a type after its ``_init`` function."""

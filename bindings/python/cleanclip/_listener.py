@@ -74,11 +74,13 @@ class CountListener(Listener):
         return self._call(None if function is None else lambda: function(done, total))
 
 
-@_capi.LogCallback
 def _log(message: bytes, user_data: Any) -> None:
     logging.getLogger("cleanclip").warning("%s", message.decode("utf-8", "replace"))
 
 
+_log_callback = _capi.LogCallback(_log)  # the library keeps no reference of Python's
+
+
 def forward_log() -> None:
     """Pass what the library has to say on to the logger "cleanclip"."""
-    _capi.set_log_callback(_log, None)
+    _capi.set_log_callback(_log_callback, None)

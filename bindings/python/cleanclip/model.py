@@ -6,7 +6,7 @@ import ctypes
 import json
 import os
 import tempfile
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -360,7 +360,7 @@ class Model(Handle):
         check(_capi.model_save(self._pointer(), _specification(path)))
 
 
-def _specification(path: Union[Path, Tuple[Path, Path]]) -> bytes:
+def _specification(path: Union[Path, Tuple[Any, ...], List[Any]]) -> bytes:
     if isinstance(path, (tuple, list)):
         if len(path) != 2:
             raise ValueError(

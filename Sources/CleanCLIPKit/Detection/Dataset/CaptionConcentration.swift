@@ -1,0 +1,75 @@
+internal import Glibc
+
+/// Words and captions that are unusually frequent among the pairs that score highest.
+package struct CaptionConcentration: Equatable, Sendable {
+  /// A word or a whole caption.
+  package struct Entry: Equatable, Sendable {
+    package let text: String
+    /// Pairs of the dataset that have it.
+    package let pairs: Int
+    /// The length of the head of the ranking where it is most concentrated, and its pairs there.
+    package let head: Int
+    package let pairsInHead: Int
+    /// Pairs in the head beyond what the rest of the ranking leads one to expect.
+    package let excess: Double
+    /// log10 of the chance of such a concentration, corrected for the entries and heads tried.
+    package let logChance: Double
+
+    /// The share of the head's pairs that have it.
+    package var shareOfHead: Double { Double(pairsInHead) / Double(max(1, head)) }
+  }
+
+  /// Words, most concentrated first; at most ten, all with a chance below 1 %.
+  package let words: [Entry]
+  /// Captions that occur more than once, likewise.
+  package let captions: [Entry]
+
+  /// The share of the ranking that is looked at as its head.
+  private static let longestHead = 0.1
+
+  /// - Parameters:
+  ///   - captions: of all pairs.
+  ///   - order: indices from the most to the least suspicious.
+  package init(captions: [String], order: [Int]) {
+    var words: [String: [Int]] = [:]
+    var whole: [String: [Int]] = [:]
+    for (rank, index) in order.enumerated() {
+      let caption = captions[index].lowercased()
+      for word in Set(Self.words(of: caption)) { words[word, default: []].append(rank) }
+      whole[caption, default: []].append(rank)
+    }
+    self.words = Self.concentrated(words, total: order.count)
+    self.captions = Self.concentrated(whole.filter { $0.value.count > 1 }, total: order.count)
+  }
+
+  static func words(of caption: String) -> [String] {
+    caption.split { !($0.isLetter || $0.isNumber || $0 == "'") }.map(String.init)
+  }
+
+  private static func concentrated(_ ranks: [String: [Int]], total: Int) -> [Entry] {
+    let longest = Int(Double(total) * longestHead)
+    guard longest >= 5 else { return [] }
+    let tried = log(Double(max(1, ranks.count)))
+    let entries = ranks.compactMap { text, ranks -> Entry? in
+      // The lower half of the ranking says how frequent the entry is when nothing is wrong.
+      let below = ranks.count { $0 >= total / 2 }
+      let rate = (Double(below) + 0.5) / (Double(total - total / 2) + 1)
+      var best: (head: Int, found: Int, chance: Double) = (0, 0, 0)
+      for (position, rank) in ranks.enumerated() {
+        guard rank < longest else { break }
+        let found = position + 1
+        guard found >= 3, Double(found) > 2 * rate * Double(rank + 1) else { continue }
+        let chance = Distributions.logBinomialTail(
+          successes: found, trials: rank + 1, rate: rate)
+        if chance < best.chance { best = (rank + 1, found, chance) }
+      }
+      let corrected = best.chance + tried + log(Double(longest))
+      guard best.found > 0, corrected < log(0.01) else { return nil }
+      return Entry(
+        text: text, pairs: ranks.count, head: best.head, pairsInHead: best.found,
+        excess: Double(best.found) - rate * Double(best.head), logChance: corrected / log(10))
+    }
+    return Array(
+      entries.sorted { ($0.logChance, $0.text) < ($1.logChance, $1.text) }.prefix(10))
+  }
+}

@@ -1,0 +1,140 @@
+internal import Glibc
+
+/// Looks for poisoned pairs in a dataset of captioned pictures.
+///
+/// Features come from the very checkpoint that was trained on the data, where poison is isolated
+/// (Huang et al. 2025); cosines from a second, trusted checkpoint, where it does not match
+/// (Yang et al. 2024, arXiv:2310.05862). Either failing leaves the other.
+package struct DatasetCheck {
+  package var options = DatasetCheckOptions()
+
+  package init() {}
+
+  /// Scores the pairs.
+  ///
+  /// - Parameters:
+  ///   - imageFeatures: `[N, E]` of the checkpoint under suspicion, as the tower gives them, not
+  ///     normalised; `nil` when there is none, which leaves the cosines.
+  ///   - trustedCosines: of picture and caption by a trusted checkpoint; `nil` without one.
+  ///   - keys: names of the pairs.
+  ///   - captions: of the pairs; `nil` when only features are known.
+  ///   - patchPairs: see `PatchConcentration`; `nil` when pictures are not at hand.
+  ///   - progress: called with the share done; `false` cancels.
+  /// - Throws: `shape` when counts disagree; `invalidArgument` for features that are not finite,
+  ///   too few pairs, or neither features nor cosines; `cancelled`.
+  package func run(
+    imageFeatures: Tensor?, trustedCosines: [Float]?, keys: [String], captions: [String]?,
+    patchPairs: [Int]? = nil, progress: (Double) -> Bool = { _ in true }
+  ) throws(CLIPError) -> DatasetCheckResult {
+    try options.validate()
+    try check(
+      imageFeatures, count: keys.count,
+      others: [
+        ("cosines", trustedCosines?.count), ("captions", captions?.count),
+        ("patch counts", patchPairs?.count),
+      ])
+    var density: DensityScores?
+    if let imageFeatures {
+      density = try DensityScores(imageFeatures, options: options, progress: progress)
+    }
+    var mixture: GaussianMixture?
+    if let trustedCosines { mixture = try GaussianMixture(trustedCosines) }
+
+    var scores = [Float](repeating: 0, count: keys.count)
+    if let density { Self.add(Ranking.standardized(density.combined), to: &scores) }
+    if let trustedCosines {
+      Self.add(Ranking.standardized(trustedCosines.map { -$0 }), to: &scores)
+    }
+    if let patchPairs { Self.add(PatchConcentration.scores(patchPairs), to: &scores) }
+    let ranking = Ranking.descending(scores)
+    let captionCounts = Self.counts(captions ?? [])
+    let pairs = keys.indices.map { i in
+      PairScore(
+        key: keys[i], caption: captions?[i] ?? "", score: scores[i],
+        trustedCosine: trustedCosines?[i],
+        mismatchProbability: trustedCosines.flatMap { mixture?.lowProbability($0[i]) },
+        captionPairs: captions.map { captionCounts[$0[i], default: 0] } ?? 0,
+        patchPairs: patchPairs?[i])
+    }
+    let concentration = CaptionConcentration(
+      captions: captions ?? [], order: captions == nil ? [] : ranking)
+    let clusters = density.map { DenseCluster.find($0, captions: captions) } ?? []
+    let isConstant = imageFeatures.map(FeatureMatrix.isConstant) ?? false
+    return conclusion(
+      pairs: pairs, density: density, mixture: mixture, ranking: ranking,
+      concentration: concentration, clusters: clusters, isConstant: isConstant && mixture == nil)
+  }
+
+  private func check(
+    _ features: Tensor?, count: Int, others: [(String, Int?)]
+  ) throws(CLIPError) {
+    if let features {
+      try FeatureMatrix.validate(features, name: "image features")
+      guard features.shape[0] == count else {
+        throw CLIPError(
+          .shape,
+          "check data: features and keys disagree; expected \(count) rows, got \(features.shape)")
+      }
+    } else if others[0].1 == nil {
+      throw CLIPError(
+        .invalidArgument,
+        "check data: there is nothing to score; expected features of the checkpoint or cosines of "
+          + "a trusted one, got neither")
+    }
+    for (name, number) in others {
+      guard let number, number != count else { continue }
+      throw CLIPError(
+        .shape, "check data: \(name) and keys disagree; expected \(count), got \(number)")
+    }
+  }
+
+  private static func add(_ part: [Float], to scores: inout [Float]) {
+    for i in scores.indices { scores[i] += part[i] }
+  }
+
+  private static func counts(_ captions: [String]) -> [String: Int] {
+    var counts: [String: Int] = [:]
+    for caption in captions { counts[caption, default: 0] += 1 }
+    return counts
+  }
+
+  /// How many pairs are poisoned, and the verdict.
+  ///
+  /// Poison is meant to teach a target, so the captions at the head of the ranking share its name:
+  /// the excess of the most concentrated word is the estimate. Words of sound data gather at the
+  /// head too, since some kinds of picture are rarer than others, but do not rule it. Without such
+  /// a word, and with a trusted model, it is the weight of a mismatching component that is set
+  /// apart from the other by two standard deviations.
+  private func conclusion(
+    pairs: [PairScore], density: DensityScores?, mixture: GaussianMixture?, ranking: [Int],
+    concentration: CaptionConcentration, clusters: [DenseCluster], isConstant: Bool
+  ) -> DatasetCheckResult {
+    var estimate = 0
+    var verdict = Verdict.clean
+    let strongest = concentration.words.first { $0.shareOfHead >= 0.3 }
+    if isConstant {
+      verdict = .cannotTell
+    } else if let strongest, strongest.shareOfHead >= 0.5 {
+      estimate = Int(strongest.excess.rounded())
+      verdict = strongest.logChance < -6 ? .backdoored : .suspicious
+    } else if !clusters.isEmpty || (strongest?.shareOfHead ?? 0) >= 0.3 {
+      estimate = Int((strongest?.excess ?? 0).rounded())
+      verdict = .suspicious
+    } else if let mixture, mixture.low.weight < 0.3,
+      mixture.high.mean - mixture.low.mean > 2 * mixture.high.variance.squareRoot()
+    {
+      estimate = Int((mixture.low.weight * Double(pairs.count)).rounded())
+      verdict = .suspicious
+    }
+    // Twice the estimate: the ranking has sound pairs between the poisoned ones.
+    let removed = min(pairs.count, 2 * estimate)
+    return DatasetCheckResult(
+      verdict: verdict,
+      explanation: DatasetCheckExplanation.text(
+        verdict: verdict, pairs: pairs.count, estimate: estimate, removed: removed,
+        concentration: concentration, clusters: clusters),
+      pairs: pairs, density: density, mixture: mixture, ranking: ranking,
+      estimatedPoisons: estimate, removed: removed, concentration: concentration,
+      denseClusters: clusters, options: options)
+  }
+}

@@ -1,0 +1,40 @@
+/// Words around a dataset check for people who do not know the method.
+enum DatasetCheckExplanation {
+  static func text(
+    verdict: Verdict, pairs: Int, estimate: Int, removed: Int, concentration: CaptionConcentration,
+    clusters: [DenseCluster]
+  ) -> String {
+    var sentences: [String] = []
+    if estimate > 0, let word = concentration.words.first(where: { $0.shareOfHead >= 0.3 }) {
+      sentences.append(
+        "Of the \(word.head) most conspicuous of \(pairs) pairs, \(word.pairsInHead) have "
+          + "'\(word.text)' "
+          + "in their caption, about \(Int(word.excess.rounded())) more than chance gives.")
+      sentences.append(
+        "Roughly \(estimate) pairs look poisoned; the cleaned list leaves out the \(removed) most "
+          + "conspicuous ones.")
+      sentences.append(
+        "Look at the pictures before you accuse anybody: placeholders, watermarks and other "
+          + "shortcuts of honest data rank high too.")
+    } else if verdict == .suspicious && estimate > 0 {
+      sentences.append(
+        "About \(estimate) of \(pairs) pairs match their captions much worse than the rest.")
+    } else if verdict == .cannotTell {
+      sentences.append("All features are equal, so no pair can be told from another.")
+    } else if verdict == .clean {
+      sentences.append(
+        "The most conspicuous of the \(pairs) pairs have nothing in common beyond chance."
+      )
+      sentences.append(
+        "Poison whose captions match its pictures, or that the model did not learn, is not covered."
+      )
+    }
+    for cluster in clusters {
+      let word = cluster.word.isEmpty ? "" : ", most often captioned with '\(cluster.word)'"
+      sentences.append(
+        "\(cluster.members.count) pictures are unusually alike to the model\(word): duplicates, or "
+          + "poison of a high share.")
+    }
+    return sentences.joined(separator: " ")
+  }
+}

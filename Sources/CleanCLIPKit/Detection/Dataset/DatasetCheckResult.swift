@@ -1,0 +1,37 @@
+/// What is known about one pair.
+package struct PairScore: Equatable, Sendable {
+  package let key: String
+  package let caption: String
+  /// Higher is more suspicious; robust standard units of the dataset, 0 in its middle.
+  package let score: Float
+  /// Cosine of picture and caption by the trusted model; `nil` without one.
+  package let trustedCosine: Float?
+  /// Probability that the pair belongs to the less matching of the mixture's components.
+  package let mismatchProbability: Float?
+  /// Pairs with the same caption, this one included.
+  package let captionPairs: Int
+  /// Pairs that share this one's most frequent conspicuous patch; `nil` when none were looked for.
+  package let patchPairs: Int?
+}
+
+/// The verdict on a dataset, with its evidence.
+package struct DatasetCheckResult: Sendable {
+  package let verdict: Verdict
+  package let explanation: String
+  /// In the order of the dataset.
+  package let pairs: [PairScore]
+  /// Of the checkpoint's features; `nil` without them.
+  package let density: DensityScores?
+  /// Of the trusted model's cosines.
+  package let mixture: GaussianMixture?
+  /// Indices from the most to the least suspicious.
+  package let ranking: [Int]
+  /// How many pairs are poisoned, roughly; 0 when nothing points at any.
+  package let estimatedPoisons: Int
+  /// Pairs at the head of the ranking that a cleaned list leaves out.
+  package let removed: Int
+  package let concentration: CaptionConcentration
+  /// Where poison close together may hide from the ranking.
+  package let denseClusters: [DenseCluster]
+  package let options: DatasetCheckOptions
+}

@@ -1,0 +1,123 @@
+internal import Glibc
+
+/// Features of pictures that are known to be clean, against which others are judged.
+///
+/// On disk it is a safetensors file with `image_features` `[n, E]` as the tower gives them, and,
+/// when classes were given, `class_features` `[C, E]` and `contrast` `[E]`, both unit length or
+/// sums of such.
+package struct CleanBank: Sendable {
+  /// `[n, E]`, not normalised.
+  package let imageFeatures: Tensor
+  /// What is read out of class texts; `nil` without them.
+  package let texts: ClassTexts?
+
+  /// Features of class texts.
+  package struct ClassTexts: Sendable {
+    /// `[C, E]`, unit length.
+    package let features: Tensor
+    /// `[E]`: Σ over classes of a matching description minus a distracted one (BDetCLIP, Niu et al.
+    /// 2025, arXiv:2405.15269), a single direction that triggered pictures lean against.
+    package let contrast: [Float]
+
+    package init(features: Tensor, contrast: [Float]) {
+      precondition(features.shape.rank == 2 && features.shape[1] == contrast.count)
+      self.features = features
+      self.contrast = contrast
+    }
+
+    /// Sentences that have nothing to do with any class.
+    static let distractions = [
+      "the meeting was moved to next tuesday", "he forgot to answer the letter",
+      "prices rose faster than wages", "the second chapter is the longest",
+      "nobody remembered the password", "the choir practises on fridays",
+      "it took three hours to get there", "she prefers the other opinion",
+    ]
+
+    /// Embeds classes in templates, and in templates with distractions.
+    ///
+    /// - Throws: see `TextVocabulary`.
+    package init(
+      classes: [String], templates: [String], model: CLIPModel, tokenizer: Tokenizer,
+      precision: DType
+    ) throws(CLIPError) {
+      let plain = try TextVocabulary(
+        names: classes, templates: templates, model: model, tokenizer: tokenizer,
+        precision: precision)
+      let distracted = try TextVocabulary(
+        names: classes, templates: Self.distractions.map { "a photo of a {}, " + $0 }, model: model,
+        tokenizer: tokenizer, precision: precision)
+      let width = plain.features.shape[1]
+      var contrast = [Float](repeating: 0, count: width)
+      for i in 0..<plain.features.count {
+        contrast[i % width] += plain.features.f32[i] - distracted.features.f32[i]
+      }
+      self.init(features: plain.features, contrast: contrast)
+    }
+  }
+
+  /// Pictures below which no threshold is promised.
+  static let fewestPictures = 50
+
+  /// - Parameter imageFeatures: `[n, E]` of clean pictures, as the tower gives them, at least 50.
+  /// - Throws: `shape` and `invalidArgument` for features that do not fit; see `FeatureMatrix`.
+  package init(imageFeatures: Tensor, texts: ClassTexts?) throws(CLIPError) {
+    try FeatureMatrix.validate(imageFeatures, name: "clean bank")
+    guard imageFeatures.shape[0] >= Self.fewestPictures else {
+      throw CLIPError(
+        .invalidArgument,
+        "clean bank: there are too few pictures; expected at least \(Self.fewestPictures), "
+          + "got \(imageFeatures.shape[0]); 200 are enough for a false-alarm rate of 1 %")
+    }
+    guard !FeatureMatrix.isConstant(imageFeatures) else {
+      throw CLIPError(
+        .invalidArgument,
+        "clean bank: all features are equal; expected features of different pictures")
+    }
+    if let texts, texts.contrast.count != imageFeatures.shape[1] {
+      throw CLIPError(
+        .shape,
+        "clean bank: class texts do not fit; expected width \(imageFeatures.shape[1]), "
+          + "got \(texts.contrast.count)")
+    }
+    self.imageFeatures = imageFeatures
+    self.texts = texts
+  }
+
+  /// Writes the bank.
+  package func save(to path: String) throws(CLIPError) {
+    var tensors = [(name: "image_features", tensor: imageFeatures)]
+    if let texts {
+      tensors.append((name: "class_features", tensor: texts.features))
+      tensors.append(
+        (name: "contrast", tensor: try Tensor(texts.contrast, [texts.contrast.count])))
+    }
+    try SafeTensors.write(tensors, metadata: ["format": "cleanclip clean bank"], to: path)
+  }
+
+  /// Reads a bank.
+  ///
+  /// - Throws: `format` for another file; what the initialiser throws.
+  package static func load(_ path: String) throws(CLIPError) -> CleanBank {
+    let file = try SafeTensors.read(path)
+    guard file["image_features"] != nil else {
+      throw CLIPError(
+        .format,
+        "'\(path)': is not a clean bank; expected a tensor 'image_features', got "
+          + "\(file.entries.count) others")
+    }
+    var texts: ClassTexts?
+    if file["class_features"] != nil {
+      let features = try file.tensor("class_features")
+      let contrast = try file.tensor("contrast").floats()
+      try FeatureMatrix.validate(features, name: "'\(path)': 'class_features'")
+      guard features.shape[1] == contrast.count, contrast.allSatisfy(\.isFinite) else {
+        throw CLIPError(
+          .shape,
+          "'\(path)': 'contrast' does not fit; expected \(features.shape[1]) numbers, "
+            + "got \(contrast.count)")
+      }
+      texts = ClassTexts(features: features, contrast: contrast)
+    }
+    return try CleanBank(imageFeatures: try file.tensor("image_features"), texts: texts)
+  }
+}

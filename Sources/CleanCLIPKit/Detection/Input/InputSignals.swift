@@ -1,0 +1,131 @@
+internal import Glibc
+
+/// What is measured of a picture's feature, in standard units of the clean bank where it says so.
+package struct InputSignals: Equatable, Sendable {
+  /// ln SLOF against the bank, mean over the scales, in standard units.
+  package let density: Float
+  /// ln of the feature's length, in standard units.
+  package let length: Float
+  /// Minus the product with BDetCLIP's direction, in standard units; 0 without class texts.
+  package let contrast: Float
+  /// Length of the unit feature's part outside the span of the class texts, in standard units; 0
+  /// without class texts.
+  package let residual: Float
+
+  /// The fused score; higher is more suspicious.
+  ///
+  /// Density and length vote with their full weight: a learned trigger is a feature that is both
+  /// lonely and strong. Text signals vote only far from the bank, either way, since triggers move
+  /// them up in one model and down in another.
+  package var score: Float {
+    density + max(0, length) + max(0, abs(contrast) - 2) + max(0, abs(residual) - 2)
+  }
+}
+
+/// Turns features into signals by a clean bank.
+struct InputScorer {
+  private let bank: CleanBank
+  private let scales: [(k: Int, neighbours: NearestNeighbours)]
+  private let span: TextSpan?
+  private var centres = [Float](repeating: 0, count: 4)
+  private var deviations = [Float](repeating: 1, count: 4)
+  /// Signals of the bank's own pictures, each judged by the others.
+  private(set) var bankSignals: [InputSignals] = []
+
+  static let neighbours = [5, 16]
+
+  init(_ bank: CleanBank) throws(CLIPError) {
+    self.bank = bank
+    let features = bank.imageFeatures
+    let selves = (0..<features.shape[0]).map { Int32($0) }
+    var scales: [(k: Int, neighbours: NearestNeighbours)] = []
+    for k in Self.neighbours {
+      scales.append(
+        (
+          k,
+          try NearestNeighbours.find(queries: features, references: features, k: k, selves: selves)
+        ))
+    }
+    self.scales = scales
+    span = try bank.texts.map { (texts) throws(CLIPError) in try TextSpan(texts.features) }
+    let own = self.raw(features, scales.map(\.neighbours))
+    for signal in 0..<4 {
+      let values = own.map { $0[signal] }
+      centres[signal] = Ranking.median(values)
+      deviations[signal] = max(1e-6, Ranking.deviation(values))
+    }
+    bankSignals = own.map(standardized)
+  }
+
+  /// Measures further pictures' features `[m, E]`.
+  func signals(_ features: Tensor) throws(CLIPError) -> [InputSignals] {
+    var found: [NearestNeighbours] = []
+    for scale in scales {
+      found.append(
+        try NearestNeighbours.find(
+          queries: features, references: bank.imageFeatures, k: scale.k))
+    }
+    return raw(features, found).map(standardized)
+  }
+
+  private func raw(_ features: Tensor, _ found: [NearestNeighbours]) -> [[Float]] {
+    let densities = zip(found, scales).map { found, scale in
+      LocalDensity(queries: found, references: scale.neighbours).slof
+    }
+    let width = features.shape[1]
+    return (0..<features.shape[0]).map { row in
+      let feature = UnsafeBufferPointer(start: features.f32 + row * width, count: width)
+      let length = max(1e-12, feature.reduce(0) { $0 + $1 * $1 }.squareRoot())
+      let density = densities.reduce(0) { $0 + logf($1[row]) } / Float(densities.count)
+      var contrast: Float = 0
+      var residual: Float = 0
+      if let texts = bank.texts, let span {
+        contrast = -zip(feature, texts.contrast).reduce(0) { $0 + $1.0 * $1.1 } / length
+        residual = span.residual(feature) / length
+      }
+      return [density, logf(length), contrast, residual]
+    }
+  }
+
+  private func standardized(_ raw: [Float]) -> InputSignals {
+    func value(_ signal: Int) -> Float { (raw[signal] - centres[signal]) / deviations[signal] }
+    let hasTexts = bank.texts != nil
+    return InputSignals(
+      density: value(0), length: value(1), contrast: hasTexts ? value(2) : 0,
+      residual: hasTexts ? value(3) : 0)
+  }
+}
+
+/// An orthonormal basis of the class texts.
+struct TextSpan {
+  private let basis: [[Float]]
+
+  /// Gram–Schmidt, twice for accuracy; texts that the others span are left out.
+  init(_ features: Tensor) throws(CLIPError) {
+    let width = features.shape[1]
+    var basis: [[Float]] = []
+    for row in 0..<features.shape[0] {
+      var vector = Array(UnsafeBufferPointer(start: features.f32 + row * width, count: width))
+      for _ in 0..<2 {
+        for other in basis {
+          let product = zip(vector, other).reduce(0) { $0 + $1.0 * $1.1 }
+          for i in 0..<width { vector[i] -= product * other[i] }
+        }
+      }
+      let length = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      guard length > 1e-3 else { continue }
+      basis.append(vector.map { $0 / length })
+    }
+    self.basis = basis
+  }
+
+  /// The length of the part of `vector` outside the span.
+  func residual(_ vector: UnsafeBufferPointer<Float>) -> Float {
+    var squared = vector.reduce(0) { $0 + $1 * $1 }
+    for direction in basis {
+      let product = zip(vector, direction).reduce(0) { $0 + $1.0 * $1.1 }
+      squared -= product * product
+    }
+    return max(0, squared).squareRoot()
+  }
+}

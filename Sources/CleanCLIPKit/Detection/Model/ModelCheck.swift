@@ -1,0 +1,223 @@
+internal import Glibc
+
+/// Looks for a backdoor in the image tower of a checkpoint, by inverting triggers.
+package struct ModelCheck {
+  package let model: CLIPModel
+  package var options = ModelCheckOptions()
+  /// Classes to read targets out of; `nil` when there are none.
+  package var classes: TextVocabulary?
+  /// Common nouns embedded by the model; `nil` to leave them out.
+  package var nouns: TextVocabulary?
+  /// Checkpoints of the same architecture that are known to be sound.
+  package var cleanReferences: [CLIPModel] = []
+
+  /// Pictures below which nothing is concluded.
+  static let fewestPictures = 16
+
+  package init(_ model: CLIPModel) { self.model = model }
+
+  /// Checks the tower.
+  ///
+  /// - Parameters:
+  ///   - images: `[n, 3, S, S]` in 0…1, unlabelled; `nil` has pictures drawn, which the result
+  ///     says.
+  ///   - progress: called after each step; `false` cancels. With a state directory, what was
+  ///     finished is kept.
+  /// - Throws: `shape` for other pictures, `invalidArgument` for fewer than 16, `unsupported`
+  ///   without an image tower, `state` for weights that give NaN or the state of another check,
+  ///   `cancelled`.
+  package func run(
+    images: Tensor?, progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> ModelCheckResult {
+    let start = monotonicSeconds()
+    let size = try FeatureEncoder(model).imageSize()
+    let pictures: Tensor
+    if let images {
+      pictures = try selected(images, size: size)
+    } else {
+      pictures = try ProceduralPictures.draw(
+        count: options.pictures, size: size, seed: options.search.seed)
+    }
+    let held = max(8, pictures.shape[0] / 4)
+    let searched = pictures.slice(0..<pictures.shape[0] - held)
+    let heldBack = pictures.slice(pictures.shape[0] - held..<pictures.shape[0])
+
+    for reference in cleanReferences {
+      let side = try FeatureEncoder(reference).imageSize()
+      guard side != size || reference.configuration.embedDim != model.configuration.embedDim else {
+        continue
+      }
+      throw CLIPError(
+        .shape,
+        "check model: a clean reference has another architecture; expected pictures of \(size) "
+          + "pixels and features of \(model.configuration.embedDim) numbers, got \(side) and "
+          + "\(reference.configuration.embedDim)")
+    }
+    var searches = try CheckSearches(
+      images: searched, options: options, models: [model] + cleanReferences,
+      count: options.kinds.count * (1 + referenceSearches))
+    var findings: [TriggerFinding] = []
+    for kind in options.kinds {
+      findings.append(
+        try finding(kind, heldBack: heldBack, &searches, progress: progress))
+    }
+    let examples = try self.examples(heldBack, findings)
+    let smallest = findings.map(\.pValue).min() ?? 1
+    let pValue = min(1, smallest * Double(max(1, findings.count)))
+    let verdict = Self.verdict(findings, pValue: pValue)
+    let explanation = ModelCheckExplanation.text(
+      verdict: verdict, pValue: pValue, findings: findings, picturesWereDrawn: images == nil)
+    return ModelCheckResult(
+      imageVerdict: verdict, pValue: pValue, findings: findings, imageExplanation: explanation,
+      pictures: pictures.shape[0], picturesWereDrawn: images == nil, options: options,
+      seconds: monotonicSeconds() - start, examples: examples)
+  }
+
+  private var referenceSearches: Int {
+    cleanReferences.isEmpty ? max(2, options.ownSearches) : cleanReferences.count
+  }
+
+  static func verdict(_ findings: [TriggerFinding], pValue: Double) -> Verdict {
+    guard findings.contains(where: { $0.search.trigger != nil }) else { return .cannotTell }
+    return Verdict(pValue: pValue)
+  }
+
+  private func selected(_ images: Tensor, size: Int) throws(CLIPError) -> Tensor {
+    guard images.shape.rank == 4, images.dtype == .f32,
+      images.shape.dimensions.dropFirst().elementsEqual([3, size, size])
+    else {
+      throw CLIPError(
+        .shape,
+        "check model: pictures do not fit the model; expected [count, 3, \(size), \(size)], "
+          + "got \(images.shape)")
+    }
+    guard images.shape[0] >= Self.fewestPictures else {
+      throw CLIPError(
+        .invalidArgument,
+        "check model: there are too few pictures; expected at least \(Self.fewestPictures), "
+          + "got \(images.shape[0]); give more, or none to have them drawn")
+    }
+    for i in 0..<images.count where !(images.f32[i] >= 0 && images.f32[i] <= 1) {
+      throw CLIPError(
+        .invalidArgument,
+        "check model: pixels are out of range; expected numbers in 0 to 1, got \(images.f32[i])")
+    }
+    guard images.shape[0] > options.pictures else { return images }
+    var random = RandomNumbers(seed: options.search.seed, 0x7365_6C65)
+    let order = random.permutation(images.shape[0]).prefix(options.pictures)
+    let result = try Tensor([options.pictures, 3, size, size])
+    let inner = 3 * size * size
+    for (row, index) in order.enumerated() {
+      memcpy(result.f32 + row * inner, images.f32 + index * inner, inner * 4)
+    }
+    return result
+  }
+
+  private func finding(
+    _ kind: TriggerKind, heldBack: Tensor, _ searches: inout CheckSearches,
+    progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> TriggerFinding {
+    let main = try searches.run(.main, kind, in: model, forbidden: [], progress: progress)
+    let reference = try self.reference(kind, first: main, &searches, progress: progress)
+    let clean = try encode(heldBack)
+    var triggered: Tensor?
+    if let trigger = main.trigger { triggered = try encode(try trigger.applied(to: heldBack)) }
+    let before = Self.meanPairwiseCosine(clean)
+    let after = triggered.map(Self.meanPairwiseCosine) ?? 0
+    // A trigger that fails on held-back pictures is fitted to those of the search.
+    let isConfirmed = main.trigger != nil && after > before + 0.5 * (1 - before)
+    let scale = min(100, expf(model.logitScale.value.f32[0]))
+    func readout(_ vocabulary: TextVocabulary?) throws(CLIPError) -> TargetReadout? {
+      guard let vocabulary, let triggered else { return nil }
+      return try TargetReadout(
+        clean: clean, triggered: triggered, vocabulary: vocabulary, logitScale: scale)
+    }
+    return TriggerFinding(
+      kind: kind, search: main, reference: reference,
+      pValue: isConfirmed ? reference.pValue(of: main.size) : 1, cleanCollapse: before,
+      heldBackCollapse: after,
+      classes: try readout(classes), nouns: try readout(nouns))
+  }
+
+  private func reference(
+    _ kind: TriggerKind, first: TriggerSearchResult, _ searches: inout CheckSearches,
+    progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> SizeReference {
+    var sizes: [Float] = []
+    if !cleanReferences.isEmpty {
+      for (index, reference) in cleanReferences.enumerated() {
+        sizes.append(
+          try searches.run(
+            .cleanReference(index + 1), kind, in: reference, forbidden: [], progress: progress
+          ).size)
+      }
+      return SizeReference(source: .cleanCheckpoints, sizes: sizes)
+    }
+    var forbidden = first.trigger == nil ? [] : [first.direction]
+    for number in 1...max(2, options.ownSearches) {
+      let result = try searches.run(
+        .own(number), kind, in: model, forbidden: forbidden, progress: progress)
+      sizes.append(result.size)
+      if result.trigger != nil { forbidden.append(result.direction) }
+    }
+    return SizeReference(source: .ownSearches, sizes: sizes)
+  }
+
+  private func encode(_ images: Tensor) throws(CLIPError) -> Tensor {
+    try model.unitFeatures(ofPixels: images, precision: options.search.precision)
+  }
+
+  /// The mean cosine of two different rows, all of unit length.
+  static func meanPairwiseCosine(_ features: Tensor) -> Float {
+    let count = Float(features.shape[0])
+    let squared = FeatureMatrix.mean(features).reduce(0) { $0 + $1 * $1 } * count * count
+    return (squared - count) / max(1, count * (count - 1))
+  }
+
+  private func examples(
+    _ heldBack: Tensor, _ findings: [TriggerFinding]
+  ) throws(CLIPError) -> [(clean: RGBImage, triggered: RGBImage)] {
+    guard
+      let trigger = findings.filter({ $0.search.trigger != nil })
+        .min(by: { $0.pValue < $1.pValue })?.search.trigger
+    else { return [] }
+    let few = heldBack.slice(0..<min(6, heldBack.shape[0]))
+    let triggered = try trigger.applied(to: few)
+    return (0..<few.shape[0]).map { row in
+      (clean: RGBImage(planar: few, row: row), triggered: RGBImage(planar: triggered, row: row))
+    }
+  }
+}
+
+extension CLIPModel {
+  /// Returns unit-length features `[n, E]` of pictures `[n, 3, S, S]` in 0…1.
+  func unitFeatures(ofPixels images: Tensor, precision: DType) throws(CLIPError) -> Tensor {
+    try encodeImages(
+      try PixelScale(configuration).normalized(images), normalize: true, precision: precision)
+  }
+
+  /// Runs `body` while no parameter wants a gradient, so that only the input's is computed.
+  func withFrozenParameters<Result>(
+    _ body: () throws(CLIPError) -> Result
+  ) throws(CLIPError) -> Result {
+    let trainable = parameters.filter(\.isTrainable)
+    for parameter in trainable { parameter.isTrainable = false }
+    defer { for parameter in trainable { parameter.isTrainable = true } }
+    return try body()
+  }
+}
+
+extension RGBImage {
+  /// Copies picture `row` of `[B, 3, S, S]` in 0…1.
+  init(planar pixels: Tensor, row: Int) {
+    let side = pixels.shape[2]
+    let area = side * side
+    self.init(width: side, height: side)
+    for i in 0..<area {
+      for channel in 0..<3 {
+        let value = pixels.f32[(row * 3 + channel) * area + i]
+        self.pixels[3 * i + channel] = UInt8(min(255, max(0, value * 255 + 0.5)))
+      }
+    }
+  }
+}

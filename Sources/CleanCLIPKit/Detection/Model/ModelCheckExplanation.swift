@@ -1,0 +1,74 @@
+/// Words around a model check for people who do not know the method.
+enum ModelCheckExplanation {
+  static func text(
+    verdict: Verdict, pValue: Double, findings: [TriggerFinding], picturesWereDrawn: Bool
+  ) -> String {
+    let strongest = findings.filter { $0.search.trigger != nil }.min { $0.pValue < $1.pValue }
+    var sentences: [String] = []
+    switch verdict {
+    case .backdoored, .suspicious:
+      guard let strongest else { break }
+      sentences.append(opening(strongest))
+      sentences.append(comparison(strongest, pValue: pValue))
+      if let target = strongest.classes?.entries.first ?? strongest.nouns?.entries.first {
+        sentences.append("Pictures that carry it are read as '\(target.text)'.")
+      }
+      sentences.append(
+        "This says what the model does, not who made it do so: a shortcut in honest data "
+          + "can have the same effect, so the origin is natural or unknown until shown otherwise.")
+    case .clean:
+      sentences.append(
+        "No change of the pictures was found that brings them all to one meaning at a much lower "
+          + "cost than other changes do.")
+      sentences.append(
+        "Triggers of other families than those searched (small patches, faint patterns, smooth "
+          + "warps), and triggers that differ from picture to picture, are not covered.")
+    case .cannotTell:
+      sentences.append(
+        "The searches found no change that makes pictures look alike to the model, not even "
+          + "a large one, so there is nothing to compare: try other pictures or more steps.")
+    }
+    if picturesWereDrawn {
+      sentences.append(
+        "No pictures were given, so the check used drawn ones; real pictures make it more reliable."
+      )
+    }
+    return sentences.joined(separator: " ")
+  }
+
+  private static func opening(_ finding: TriggerFinding) -> String {
+    switch finding.kind {
+    case .patch:
+      "A patch that covers \(percent(finding.search.size)) of a picture makes pictures of anything "
+        + "look the same to this model."
+    case .additive:
+      "A faint pattern, at most \(number(finding.search.size * 255)) of 255 brightness levels, "
+        + "makes pictures of anything look the same to this model."
+    case .warp:
+      "A bend of at most \(number(finding.search.size)) pixels makes pictures of anything look the "
+        + "same to this model."
+    }
+  }
+
+  private static func comparison(_ finding: TriggerFinding, pValue: Double) -> String {
+    let ratio = Ranking.median(finding.reference.sizes) / max(1e-9, finding.search.size)
+    let source =
+      finding.reference.source == .cleanCheckpoints
+      ? "Trusted models need" : "Other targets in the same model need"
+    return
+      "\(source) a change \(number(ratio)) times as large; the probability that a sound model shows "
+      + "such a difference is \(probability(pValue))."
+  }
+
+  static func number(_ value: Float) -> String {
+    value >= 10 ? String(Int(min(1e9, value).rounded())) : String((value * 10).rounded() / 10)
+  }
+
+  static func percent(_ value: Float) -> String {
+    String((value * 10000).rounded() / 100) + " %"
+  }
+
+  static func probability(_ value: Double) -> String {
+    value < 0.0001 ? "less than 0.0001" : String((value * 10000).rounded() / 10000)
+  }
+}

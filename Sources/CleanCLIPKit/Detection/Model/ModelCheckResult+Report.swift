@@ -1,0 +1,135 @@
+extension TargetReadout {
+  /// The readout for machines.
+  package var json: JSONValue {
+    [
+      "success_rate": .number(Double(successRate)),
+      "targets": .array(
+        entries.map { entry in
+          [
+            "text": .string(entry.text), "gain": .number(Double(entry.gain)),
+            "cosine": .number(Double(entry.cosine)),
+          ]
+        }),
+    ]
+  }
+}
+
+extension TriggerFinding {
+  /// The finding for machines.
+  package var json: JSONValue {
+    var object: JSONObject = [
+      "kind": .string(kind.rawValue), "verdict": .string(verdict.rawValue),
+      "found": .bool(search.trigger != nil), "size": .number(Double(search.size)),
+      "size_meaning": .string(kind.sizeMeaning), "p_value": .number(pValue),
+      "reference": .object([
+        "source": .string(reference.source.rawValue),
+        "sizes": .array(reference.sizes.map { .number(Double($0)) }),
+      ]),
+      "collapse": .number(Double(search.collapse)),
+      "held_back_collapse": .number(Double(heldBackCollapse)),
+      "clean_collapse": .number(Double(cleanCollapse)), "steps": .integer(search.steps),
+      "classes": classes?.json ?? .null, "nouns": nouns?.json ?? .null,
+    ]
+    if kind == .patch { object["pl1"] = .number(Double(search.size)) }
+    return .object(object)
+  }
+}
+
+extension ModelCheckResult {
+  /// The result for machines.
+  package var json: JSONValue {
+    [
+      "check": "model", "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
+      "explanation": .string(explanation), "origin": "natural or unknown",
+      "findings": .array(findings.map(\.json)),
+      "pictures": [
+        "count": .integer(pictures), "source": .string(picturesWereDrawn ? "drawn" : "given"),
+      ],
+      "settings": [
+        "steps": .integer(options.search.steps), "batch_size": .integer(options.search.batchSize),
+        "seed": .string(String(options.search.seed)),
+        "precision": .string(options.search.precision == .bf16 ? "bf16" : "f32"),
+        "own_searches": .integer(options.ownSearches),
+      ],
+      "seconds": .number(seconds),
+      "image_tower_verdict": .string(imageVerdict.rawValue),
+      "text_tower": textTower?.json ?? .null,
+    ]
+  }
+
+  /// The result as one self-contained page.
+  ///
+  /// - Parameters:
+  ///   - model: what the checkpoint is called.
+  ///   - version: of the program.
+  /// - Throws: `internal`, `outOfMemory` when a picture cannot be encoded.
+  package func html(model: String, version: String) throws(CLIPError) -> String {
+    var page = DetectionPage(
+      title: "Poison check of a checkpoint", subtitle: model, verdict: verdict,
+      explanation: explanation)
+    if !examples.isEmpty, let strongest {
+      page.cards.append(
+        try DetectionPage.pictures(
+          "Pictures as they are and with the recovered trigger",
+          "The smallest \(strongest.kind.rawValue) that makes pictures look alike to the model.",
+          examples.flatMap {
+            [(image: $0.clean, caption: "as it is"), ($0.triggered, "triggered")]
+          }
+        ))
+    }
+    let triggers = findings.compactMap { finding in
+      finding.search.trigger.map {
+        (image: $0.picture, caption: "\(finding.kind.rawValue), size \(significant(Double($0.size)))")
+      }
+    }
+    if !triggers.isEmpty {
+      page.cards.append(
+        try DetectionPage.pictures(
+          "Recovered triggers",
+          "Patches on grey; patterns amplified around grey; displacements as red and green.",
+          triggers))
+    }
+    for finding in findings { page.cards.append(Self.card(finding)) }
+    if let textTower { page.cards.append(textTower.card) }
+    page.cards.append(
+      DetectionPage.table(
+        "How this was made",
+        [
+          ("version", version), ("pictures", "\(pictures)\(picturesWereDrawn ? ", drawn" : "")"),
+          ("steps at most", "\(options.search.steps)"),
+          ("pictures a step", "\(options.search.batchSize)"), ("seed", "\(options.search.seed)"),
+          ("p-value of the image tower", ModelCheckExplanation.probability(pValue)), ("seconds", decimal(seconds, 1)),
+        ]))
+    return page.html
+  }
+
+  private static func card(_ finding: TriggerFinding) -> String {
+    var rows = [
+      ("verdict of this search", finding.verdict.rawValue),
+      ("found", finding.search.trigger == nil ? "no" : "yes"),
+      (finding.kind.sizeMeaning, significant(Double(finding.search.size))),
+      (
+        finding.reference.source == .cleanCheckpoints
+          ? "the same of trusted checkpoints" : "the same of further searches in this model",
+        finding.reference.sizes.map { significant(Double($0)) }.joined(separator: ", ")
+      ),
+      ("p-value", ModelCheckExplanation.probability(finding.pValue)),
+      (
+        "mean cosine of two held-back pictures, before and after",
+        "\(decimal(Double(finding.cleanCollapse), 3)) and "
+          + decimal(Double(finding.heldBackCollapse), 3)
+      ),
+    ]
+    for (name, readout) in [("classes", finding.classes), ("nouns", finding.nouns)] {
+      guard let readout else { continue }
+      rows.append(
+        (
+          "leads to, of the \(name)",
+          readout.entries.prefix(5).map { "\($0.text) (\(decimal(Double($0.gain), 3)))" }
+            .joined(separator: ", ")
+        ))
+      rows.append(("pictures it turns", percent(Double(readout.successRate))))
+    }
+    return DetectionPage.table("Search: \(finding.kind.rawValue)", rows)
+  }
+}

@@ -1,0 +1,82 @@
+/// Settings of a check of an image tower.
+package struct ModelCheckOptions: Equatable, Sendable {
+  package var search = TriggerSearchOptions()
+  /// The spaces that are searched.
+  package var kinds = TriggerKind.allCases
+  /// Further searches of the same model in each space, as a reference when no clean checkpoints are
+  /// given; at least 2.
+  package var ownSearches = 3
+  /// Pictures that are used at most; a quarter is held back to measure what was found.
+  package var pictures = 256
+  /// Where finished searches are kept; `nil` keeps none.
+  package var stateDirectory: String?
+  /// Whether to go on from the state that is there.
+  package var resume = false
+
+  package init() {}
+}
+
+/// Where a check is.
+package struct ModelCheckProgress: Equatable, Sendable {
+  /// What is searched, in words.
+  package var phase: String
+  /// Searches done before this one, and all of them.
+  package var search: Int
+  package var searches: Int
+  package var step: Int
+  package var steps: Int
+}
+
+/// What a check of one space found.
+package struct TriggerFinding: Sendable {
+  package let kind: TriggerKind
+  package let search: TriggerSearchResult
+  package let reference: SizeReference
+  /// 1 when there is no trigger, or none that also works on held-back pictures.
+  package let pValue: Double
+  /// Mean pairwise cosine of held-back pictures, as they are and with the trigger.
+  package let cleanCollapse: Float
+  package let heldBackCollapse: Float
+  /// Read out of the user's classes; `nil` without classes, a text tower or a trigger.
+  package let classes: TargetReadout?
+  /// Read out of `CommonNouns`.
+  package let nouns: TargetReadout?
+
+  /// The verdict of this space alone.
+  package var verdict: Verdict { Verdict(pValue: pValue) }
+}
+
+/// The verdict on a checkpoint, with its evidence.
+package struct ModelCheckResult: Sendable {
+  /// The verdict on the image tower.
+  package let imageVerdict: Verdict
+  /// The probability that a sound model gives a finding at least as strong: the smallest of the
+  /// spaces' p-values times their number (Bonferroni).
+  package let pValue: Double
+  package let findings: [TriggerFinding]
+  /// Why, in a paragraph for people who do not know the method.
+  package let imageExplanation: String
+  package let pictures: Int
+  /// Whether the pictures were drawn for the check because none were given.
+  package let picturesWereDrawn: Bool
+  package let options: ModelCheckOptions
+  package let seconds: Double
+  /// Pairs of a held-back picture without and with the trigger of the strongest finding.
+  package let examples: [(clean: RGBImage, triggered: RGBImage)]
+
+  /// What a check of the text tower found; `nil` when it was not checked.
+  package var textTower: TextCheckResult?
+
+  /// The more serious of the towers' verdicts.
+  package var verdict: Verdict {
+    textTower.map { imageVerdict.worse(than: $0.verdict) } ?? imageVerdict
+  }
+
+  /// The explanations of the towers that were checked.
+  package var explanation: String {
+    textTower.map { imageExplanation + " " + $0.explanation } ?? imageExplanation
+  }
+
+  /// The finding with the smallest p-value.
+  package var strongest: TriggerFinding? { findings.min { $0.pValue < $1.pValue } }
+}

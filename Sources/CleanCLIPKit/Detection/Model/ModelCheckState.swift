@@ -1,0 +1,130 @@
+internal import Glibc
+
+/// Finished searches of a check of an image tower, kept in a folder so that a check that was stopped
+/// goes on without them.
+///
+/// Searches do not depend on one another but through what is kept here, and each has random numbers
+/// of its own, so that a resumed check gives the same result bit by bit.
+struct ModelCheckState {
+  static let fileName = "check-state.safetensors"
+  private static let format = "cleanclip check state 1"
+
+  private let directory: String?
+  private let identity: [String: String]
+  /// S and E of the check's model.
+  private let side: Int
+  private let embedDim: Int
+  private var finished: [(name: String, result: TriggerSearchResult)] = []
+
+  /// - Parameters:
+  ///   - directory: where the state is kept; `nil` keeps none.
+  ///   - resume: whether to go on from a state that is there.
+  ///   - identity: what must agree for a state to belong to this check.
+  ///   - side: S of the model.
+  ///   - embedDim: E of the model.
+  /// - Throws: `state` when a state is of another check, naming what differs; `format` when it is
+  ///   damaged; `io`.
+  init(
+    directory: String?, resume: Bool, identity: [String: String], side: Int, embedDim: Int
+  ) throws(CLIPError) {
+    self.directory = directory
+    self.side = side
+    self.embedDim = embedDim
+    self.identity = identity
+    guard let directory else { return }
+    if mkdir(directory, 0o777) != 0 && errno != EEXIST {
+      throw CLIPError(
+        .io,
+        "'\(directory)': cannot make the state directory: \(String(cString: strerror(errno)))")
+    }
+    let path = directory + "/" + Self.fileName
+    if resume && access(path, F_OK) == 0 { try load(path) }
+  }
+
+  /// The result of a search that is finished.
+  func result(of name: String) -> TriggerSearchResult? {
+    finished.first { $0.name == name }?.result
+  }
+
+  /// Keeps the result of a search.
+  ///
+  /// - Throws: what writing the file throws.
+  mutating func record(_ result: TriggerSearchResult, of name: String) throws(CLIPError) {
+    finished.append((name, result))
+    guard let directory else { return }
+    var metadata = ["format": Self.format, "searches": "\(finished.count)"]
+    for (key, value) in identity { metadata["check." + key] = value }
+    var tensors: [(name: String, tensor: Tensor)] = []
+    for (index, (name, result)) in finished.enumerated() {
+      metadata["\(index).name"] = name
+      metadata["\(index).kind"] = result.kind.rawValue
+      metadata["\(index).numbers"] = "\(result.size) \(result.collapse) \(result.steps)"
+      guard let trigger = result.trigger else { continue }
+      let shape = Shape([result.kind.planes, trigger.side, trigger.side])
+      tensors.append(("\(index).trigger", try Tensor(trigger.numbers, shape)))
+      tensors.append(
+        ("\(index).direction", try Tensor(result.direction, [result.direction.count])))
+    }
+    try SafeTensors.write(tensors, metadata: metadata, to: directory + "/" + Self.fileName)
+  }
+
+  private mutating func load(_ path: String) throws(CLIPError) {
+    let file = try SafeTensors.read(path)
+    guard file.metadata["format"] == Self.format else {
+      throw CLIPError(
+        .format,
+        "'\(path)': is not the state of a check; expected format '\(Self.format)', "
+          + "got '\(file.metadata["format"] ?? "none")'")
+    }
+    var differences: [String] = []
+    for (key, value) in identity.sorted(by: { $0.key < $1.key }) {
+      let saved = file.metadata["check." + key]
+      if saved != value { differences.append("\(key): expected \(value), got \(saved ?? "none")") }
+    }
+    guard differences.isEmpty else {
+      throw CLIPError(
+        .state,
+        "'\(path)': is the state of another check; \(differences.joined(separator: "; ")); "
+          + "use the same model, pictures and options, or start without resume")
+    }
+    guard let count = file.metadata["searches"].flatMap({ Int($0) }), (0...100_000) ~= count else {
+      throw Self.damaged(path, "no number of searches")
+    }
+    for index in 0..<count { finished.append(try search(index, file)) }
+  }
+
+  private func search(
+    _ index: Int, _ file: SafeTensorsFile
+  ) throws(CLIPError) -> (name: String, result: TriggerSearchResult) {
+    let values = (file.metadata["\(index).numbers"] ?? "").split(separator: " ")
+    guard let name = file.metadata["\(index).name"],
+      let kind = file.metadata["\(index).kind"].flatMap(TriggerKind.init(rawValue:)),
+      values.count == 3, let size = Float(values[0]), let collapse = Float(values[1]),
+      let steps = Int(values[2]), size.isFinite, collapse.isFinite
+    else { throw Self.damaged(file.path, "search \(index) without its numbers") }
+    var trigger: FoundTrigger?
+    var direction: [Float] = []
+    if file["\(index).trigger"] != nil {
+      let numbers = try file.tensor("\(index).trigger")
+      direction = try file.tensor("\(index).direction").floats()
+      guard numbers.shape == Shape([kind.planes, side, side]), direction.count == embedDim,
+        (numbers.floats() + direction).allSatisfy(\.isFinite)
+      else {
+        throw Self.damaged(file.path, "a trigger of shape \(numbers.shape) in search \(index)")
+      }
+      trigger = FoundTrigger(kind: kind, size: size, side: side, numbers: numbers.floats())
+    }
+    return (
+      name,
+      TriggerSearchResult(
+        kind: kind, trigger: trigger, size: size, collapse: collapse, direction: direction,
+        steps: steps)
+    )
+  }
+
+  private static func damaged(_ path: String, _ what: String) -> CLIPError {
+    CLIPError(
+      .format,
+      "'\(path)': is damaged; expected finished searches, got \(what); start without resume")
+  }
+}

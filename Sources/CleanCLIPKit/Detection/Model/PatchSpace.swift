@@ -1,0 +1,90 @@
+internal import Glibc
+
+/// A mask, shared by the three channels, and a pattern (DECREE, Feng et al. 2023, equation 5).
+///
+/// ```
+/// x' = (1 - m) x + m p      m = (tanh M + 1) / 2      p = (tanh P + 1) / 2
+/// penalty = λ · PL1         PL1 = Σ|m| / (3HW), the mask counted once for each channel
+/// ```
+final class PatchSpace: TriggerSpace {
+  let kind = TriggerKind.patch
+  let values: Tensor
+  let learningRate: Float = 0.5
+  let largestSize: Float = 0.25
+  private let side: Int
+  private var penalty = PressureSchedule(12, tighten: 1.5, loosen: 1 / 1.5, range: 1e-3...1e6)
+
+  init(imageSize: Int, random: inout RandomNumbers) throws(CLIPError) {
+    side = imageSize
+    values = try Tensor([4, imageSize, imageSize])
+    for i in 0..<values.count {
+      values.f32[i] = atanhf((random.uniform() - 0.5) * (2 - 1e-6))
+    }
+  }
+
+  private var area: Int { side * side }
+
+  private func squashed() -> [Float] {
+    (0..<4 * area).map { 0.5 + 0.5 * tanhf(values.f32[$0]) }
+  }
+
+  var size: Float {
+    var sum: Float = 0
+    for i in 0..<area { sum += 0.5 + 0.5 * tanhf(values.f32[i]) }
+    return sum / Float(area)
+  }
+
+  static func blend(
+    _ numbers: [Float], area: Int, images: Tensor, into output: Tensor
+  ) {
+    numbers.withUnsafeBufferPointer { numbers in
+      for row in 0..<images.shape[0] * 3 {
+        let source = images.f32 + row * area
+        let target = output.f32 + row * area
+        let pattern = (row % 3 + 1) * area
+        for i in 0..<area {
+          target[i] = source[i] + numbers[i] * (numbers[pattern + i] - source[i])
+        }
+      }
+    }
+  }
+
+  func apply(to images: Tensor, into output: Tensor) {
+    Self.blend(squashed(), area: area, images: images, into: output)
+  }
+
+  func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor) {
+    let area = area
+    var sums = [Float](repeating: 0, count: 4 * area)
+    squashed().withUnsafeBufferPointer { numbers in
+      sums.withUnsafeMutableBufferPointer { sums in
+        for row in 0..<images.shape[0] * 3 {
+          let source = images.f32 + row * area
+          let d = dOutput.f32 + row * area
+          let pattern = (row % 3 + 1) * area
+          for i in 0..<area {
+            sums[i] += d[i] * (numbers[pattern + i] - source[i])
+            sums[pattern + i] += d[i] * numbers[i]
+          }
+        }
+        // d tanh: dm/dM = 2 m (1 - m)
+        for i in 0..<4 * area {
+          gradient.f32[i] += sums[i] * 2 * numbers[i] * (1 - numbers[i])
+        }
+      }
+    }
+  }
+
+  func press(collapsed: Bool, into gradient: Tensor) {
+    let weight = penalty.value / Float(area)
+    for i in 0..<area {
+      let m = 0.5 + 0.5 * tanhf(values.f32[i])
+      gradient.f32[i] += weight * 2 * m * (1 - m)
+    }
+    penalty.record(collapsed: collapsed)
+  }
+
+  func snapshot() -> FoundTrigger {
+    FoundTrigger(kind: kind, size: size, side: side, numbers: squashed())
+  }
+}

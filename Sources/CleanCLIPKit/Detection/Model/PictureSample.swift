@@ -1,0 +1,45 @@
+internal import Glibc
+
+/// A random sample of a dataset's pictures as a check of a model wants them.
+package enum PictureSample {
+  /// Reads pictures, resized and cropped as the model's preprocessing does.
+  ///
+  /// - Parameters:
+  ///   - count: pictures at most; those that cannot be read are passed over.
+  ///   - imageSize: S.
+  ///   - progress: called with the number read; `false` cancels.
+  /// - Returns: `[n, 3, S, S]` in 0…1.
+  /// - Throws: `invalidArgument` when none can be read; `cancelled`.
+  package static func read(
+    _ dataset: PairDataset, count: Int, imageSize: Int, seed: UInt64,
+    progress: (Int) -> Bool = { _ in true }
+  ) throws(CLIPError) -> Tensor {
+    var random = RandomNumbers(seed: seed, 0x7361_6D70)
+    // Without a mean and with a deviation of one, what is written is the pixel in 0…1.
+    let preprocessor = ImagePreprocessor(
+      imageSize: imageSize, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
+    let inner = 3 * imageSize * imageSize
+    let wanted = min(count, dataset.count)
+    let pixels = try Tensor([max(1, wanted), 3, imageSize, imageSize])
+    var read = 0
+    var reason = "none"
+    for index in random.permutation(dataset.count) where read < wanted {
+      do throws(CLIPError) {
+        let image = try dataset.row(at: index).decoded().image
+        preprocessor.write(
+          preprocessor.resizedAndCropped(image), into: pixels.f32 + read * inner)
+        read += 1
+      } catch {
+        reason = error.message
+      }
+      guard progress(read) else {
+        throw CLIPError(.cancelled, "check: reading pictures was cancelled at \(read)")
+      }
+    }
+    guard read > 0 else {
+      throw CLIPError(
+        .invalidArgument, "check: no picture can be read; expected some, got \(reason)")
+    }
+    return pixels.slice(0..<read)
+  }
+}

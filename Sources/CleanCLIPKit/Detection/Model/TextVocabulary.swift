@@ -1,0 +1,160 @@
+internal import Glibc
+
+/// Texts and their features, to read out where a trigger leads.
+package struct TextVocabulary: Sendable {
+  package let names: [String]
+  /// `[V, E]`, unit length.
+  package let features: Tensor
+
+  /// Embeds names in prompt templates; a name's feature is the normalised mean over the templates.
+  ///
+  /// - Parameters:
+  ///   - templates: with `{}` where the name goes.
+  ///   - progress: called with the number of names done; `false` cancels.
+  /// - Throws: `invalidArgument` without names or templates; what the text tower throws;
+  ///   `cancelled`.
+  package init(
+    names: [String], templates: [String] = ["a photo of a {}"], model: CLIPModel,
+    tokenizer: Tokenizer, precision: DType = .f32, progress: (Int) -> Bool = { _ in true }
+  ) throws(CLIPError) {
+    guard !names.isEmpty, !templates.isEmpty else {
+      throw CLIPError(
+        .invalidArgument,
+        "vocabulary: there is nothing to read out; expected names and templates, got "
+          + "\(names.count) names and \(templates.count) templates")
+    }
+    var encoder = FeatureEncoder(model)
+    encoder.precision = precision
+    let contextLength = try encoder.textConfiguration().contextLength
+    try encoder.check(tokenizer)
+    let width = model.configuration.embedDim
+    let result = try Tensor([names.count, width])
+    for (row, name) in names.enumerated() {
+      let captions = templates.map { template in
+        tokenizer.encode(
+          Self.filled(template, with: name), contextLength: contextLength)
+      }
+      let features = try model.encodeTexts(
+        TokenBatch(captions), normalize: true, precision: precision)
+      Self.writeMean(of: features, to: result.f32 + row * width)
+      guard progress(row + 1) else {
+        throw CLIPError(.cancelled, "vocabulary: embedding was cancelled at name \(row + 1)")
+      }
+    }
+    self.names = names
+    self.features = result
+  }
+
+  /// Takes features that were computed elsewhere; they are brought to unit length.
+  ///
+  /// - Throws: `shape` unless there is one row for each name; see `FeatureMatrix.validate`.
+  package init(names: [String], features: Tensor) throws(CLIPError) {
+    try FeatureMatrix.validate(features, name: "vocabulary")
+    guard features.shape[0] == names.count, !names.isEmpty else {
+      throw CLIPError(
+        .shape,
+        "vocabulary: names and features disagree; expected \(names.count) rows, "
+          + "got \(features.shape)")
+    }
+    self.names = names
+    self.features = try Tape(isRecording: false).normalize(Variable(features)).value
+  }
+
+  private static func filled(_ template: String, with name: String) -> String {
+    guard let range = template.firstRange(of: "{}") else { return template + " " + name }
+    return template[..<range.lowerBound] + name + template[range.upperBound...]
+  }
+
+  private static func writeMean(of features: Tensor, to target: UnsafeMutablePointer<Float>) {
+    let width = features.shape[1]
+    var sum = [Float](repeating: 0, count: width)
+    for row in 0..<features.shape[0] {
+      for column in 0..<width { sum[column] += features.f32[row * width + column] }
+    }
+    let length = max(1e-12, sum.reduce(0) { $0 + $1 * $1 }.squareRoot())
+    for column in 0..<width { target[column] = sum[column] / length }
+  }
+
+  /// The similarities `[n, V]` of unit-length image features.
+  func similarities(_ imageFeatures: Tensor) throws(CLIPError) -> Tensor {
+    let result = try Tensor([imageFeatures.shape[0], names.count])
+    try LinearAlgebra.multiply(imageFeatures, features, transposeB: true, into: result)
+    return result
+  }
+}
+
+/// Where triggered pictures go, in words.
+package struct TargetReadout: Equatable, Sendable {
+  /// A text and how much the trigger favours it.
+  package struct Entry: Equatable, Sendable {
+    package let text: String
+    /// Mean probability with the trigger minus without it, over the vocabulary.
+    package let gain: Float
+    /// Mean cosine with the triggered pictures.
+    package let cosine: Float
+  }
+
+  /// The texts that gain most, best first; at most ten.
+  package let entries: [Entry]
+  /// Share of the pictures, of those not read as the first text before, that are with the trigger.
+  package let successRate: Float
+
+  /// Reads out features of the same pictures without and with a trigger.
+  ///
+  /// - Parameters:
+  ///   - clean: `[n, E]` unit length.
+  ///   - triggered: `[n, E]` unit length, the same pictures.
+  ///   - logitScale: s, not its logarithm.
+  init(
+    clean: Tensor, triggered: Tensor, vocabulary: TextVocabulary, logitScale: Float
+  ) throws(CLIPError) {
+    let before = try vocabulary.similarities(clean)
+    let after = try vocabulary.similarities(triggered)
+    let count = clean.shape[0]
+    let names = vocabulary.names.count
+    let gains = zip(
+      Self.meanProbabilities(after, logitScale), Self.meanProbabilities(before, logitScale)
+    ).map { $0 - $1 }
+    var cosines = [Float](repeating: 0, count: names)
+    for row in 0..<count {
+      for name in 0..<names { cosines[name] += after.f32[row * names + name] / Float(count) }
+    }
+    let order = Ranking.descending(gains)
+    entries = order.prefix(10).map { index in
+      Entry(text: vocabulary.names[index], gain: gains[index], cosine: cosines[index])
+    }
+    let target = order[0]
+    var others = 0
+    var successes = 0
+    for row in 0..<count where Self.best(before, row) != target {
+      others += 1
+      if Self.best(after, row) == target { successes += 1 }
+    }
+    successRate = others == 0 ? 0 : Float(successes) / Float(others)
+  }
+
+  private static func best(_ similarities: Tensor, _ row: Int) -> Int {
+    let names = similarities.shape[1]
+    let values = similarities.f32 + row * names
+    return (0..<names).max { values[$0] < values[$1] } ?? 0
+  }
+
+  private static func meanProbabilities(_ similarities: Tensor, _ scale: Float) -> [Float] {
+    let names = similarities.shape[1]
+    let count = similarities.shape[0]
+    var means = [Float](repeating: 0, count: names)
+    var row = [Float](repeating: 0, count: names)
+    for index in 0..<count {
+      let values = similarities.f32 + index * names
+      var top = -Float.infinity
+      for name in 0..<names { top = max(top, values[name]) }
+      var total: Float = 0
+      for name in 0..<names {
+        row[name] = expf(scale * (values[name] - top))
+        total += row[name]
+      }
+      for name in 0..<names { means[name] += row[name] / total / Float(count) }
+    }
+    return means
+  }
+}

@@ -1,0 +1,56 @@
+internal import Glibc
+
+/// Checks of feature matrices that come from a caller or a file.
+package enum FeatureMatrix {
+  /// The largest magnitude whose squared distances stay well inside single precision.
+  static let largestValue: Float = 1e15
+
+  /// Checks that `features` is `[N, E]`, single precision, with finite values.
+  ///
+  /// - Parameter name: what the matrix is, for messages.
+  /// - Throws: `shape`; `invalidArgument` naming the first row that holds NaN, infinity or a
+  ///   magnitude beyond 1e15.
+  package static func validate(_ features: Tensor, name: String) throws(CLIPError) {
+    guard features.shape.rank == 2, features.dtype == .f32, features.shape[1] > 0 else {
+      throw CLIPError(
+        .shape,
+        "\(name): has the wrong shape; expected single precision [count, width], "
+          + "got \(features.shape)")
+    }
+    let values = features.f32
+    for i in 0..<features.count where !(abs(values[i]) <= largestValue) {
+      throw CLIPError(
+        .invalidArgument,
+        "\(name): row \(i / features.shape[1]) is not usable; expected finite numbers up to 1e15, "
+          + "got \(values[i]); remove the pair")
+    }
+  }
+
+  /// Whether all rows are equal, so that no statistic of their distances means anything.
+  package static func isConstant(_ features: Tensor) -> Bool {
+    let width = features.shape[1]
+    return (1..<max(1, features.shape[0])).allSatisfy { row in
+      memcmp(features.f32, features.f32 + row * width, width * 4) == 0
+    }
+  }
+
+  /// Copies the rows at `indices`.
+  package static func gather(_ features: Tensor, _ indices: [Int]) throws(CLIPError) -> Tensor {
+    let width = features.shape[1]
+    let result = try Tensor([indices.count, width])
+    for (row, index) in indices.enumerated() {
+      memcpy(result.f32 + row * width, features.f32 + index * width, width * 4)
+    }
+    return result
+  }
+
+  /// The mean row `[E]`; zeros without rows.
+  static func mean(_ features: Tensor) -> [Float] {
+    let width = features.shape[1]
+    var sum = [Float](repeating: 0, count: width)
+    for row in 0..<features.shape[0] {
+      for column in 0..<width { sum[column] += features.f32[row * width + column] }
+    }
+    return sum.map { $0 / Float(max(1, features.shape[0])) }
+  }
+}

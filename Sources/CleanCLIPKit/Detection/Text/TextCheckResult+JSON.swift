@@ -1,0 +1,47 @@
+extension TextCheckResult {
+  /// The result for machines.
+  package var json: JSONValue {
+    [
+      "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
+      "size": size.map { .number(Double($0)) } ?? .null,
+      "size_meaning": "length of the token over the median of the vocabulary",
+      "reference": .object([
+        "source": .string(reference.source.rawValue),
+        "sizes": .array(reference.sizes.map { .number(Double($0)) }),
+      ]),
+      "clean_collapse": .number(Double(cleanCollapse)),
+      "held_back_collapse": .number(Double(heldBackCollapse)),
+      "nearest_tokens": .array(
+        nearestTokens.map { ["id": .integer(Int($0.id)), "cosine": .number(Double($0.cosine))] }),
+      "targets": .array(
+        targets.map { ["text": .string($0.text), "cosine": .number(Double($0.cosine))] }),
+      "explanation": .string(explanation), "seconds": .number(seconds),
+    ]
+  }
+
+  /// The card of a page.
+  var card: String {
+    DetectionPage.table(
+      "Search: a word in captions",
+      [
+        ("verdict of this search", verdict.rawValue),
+        (
+          "length of the token over the median of the vocabulary",
+          size.map { significant(Double($0)) } ?? "none found"
+        ),
+        (
+          reference.source == .cleanCheckpoints
+            ? "the same of a trusted checkpoint" : "the same of further searches in this model",
+          reference.sizes.map { significant(Double($0)) }.joined(separator: ", ")
+        ),
+        ("p-value", ModelCheckExplanation.probability(pValue)),
+        (
+          "mean cosine of two held-back captions, before and after",
+          "\(decimal(Double(cleanCollapse), 3)) and \(decimal(Double(heldBackCollapse), 3))"
+        ),
+        (
+          "leads to", targets.prefix(5).map { $0.text }.joined(separator: ", ")
+        ),
+      ])
+  }
+}

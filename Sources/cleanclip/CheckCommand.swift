@@ -1,0 +1,52 @@
+internal import ArgumentParser
+internal import CleanCLIPKit
+internal import Glibc
+
+/// `cleanclip check`.
+struct CheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Look for backdoors in a checkpoint, poison in data, triggers in pictures.",
+    discussion: """
+      Verdicts are clean, suspicious (one in twenty sound subjects shows as much), backdoored \
+      (fewer than one in a hundred) and cannot_tell. With --gate, the exit code is 3 unless it is \
+      clean.
+      """,
+    subcommands: [CheckModelCommand.self, CheckDataCommand.self, CheckInputCommand.self])
+}
+
+/// Options of every check.
+struct CheckOptions: ParsableArguments {
+  @Option(name: .long, help: "Write a self-contained HTML page.")
+  var report: String?
+
+  @Flag(name: .long, help: "End with exit code 3 unless the verdict is clean.")
+  var gate = false
+
+  @Option(name: .long, help: "Seed of everything that is drawn.")
+  var seed: UInt64 = 0
+
+  @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
+  var precision = PrecisionArgument.f32
+
+  /// The exit code of a verdict.
+  func exit(_ verdict: Verdict) throws {
+    if gate && verdict != .clean { throw ExitCode(3) }
+  }
+}
+
+/// Classes and prompts.
+struct ClassArguments: ParsableArguments {
+  @Option(name: .long, help: "A file with a class name on each line.")
+  var classes: String?
+
+  @Option(name: .long, help: "A file with a prompt with {} on each line.")
+  var templates: String?
+
+  func load() throws(CLIPError) -> (classes: [String], templates: [String])? {
+    guard let classes else { return nil }
+    var prompts = ["a photo of a {}"]
+    if let templates { prompts = try TextList.templates(path: templates) }
+    return (try TextList.classes(path: classes), prompts)
+  }
+}

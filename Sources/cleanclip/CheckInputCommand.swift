@@ -1,0 +1,91 @@
+internal import ArgumentParser
+internal import CleanCLIPKit
+
+/// `cleanclip check input`.
+struct CheckInputCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "input",
+    abstract: "Look for triggers in pictures, judged by a bank of clean ones.",
+    discussion: """
+      Make the bank once with --make-bank from clean pictures like those to be judged: 200 are \
+      enough for a false-alarm rate of 1 %. Then judge pictures with --bank.
+      """)
+
+  @OptionGroup var model: ModelArguments
+
+  @Option(
+    name: .long, parsing: .upToNextOption,
+    help: "Folders, csv files or tar shards of pictures: to judge, or clean ones for the bank.")
+  var images: [String]
+
+  @Option(name: .long, help: "The bank's file.")
+  var bank: String
+
+  @Flag(name: .long, help: "Make the bank from the pictures instead of judging them.")
+  var makeBank = false
+
+  @Option(name: .long, help: "Share of clean pictures that may be flagged.")
+  var falseAlarmRate = 0.01
+
+  @OptionGroup var texts: ClassArguments
+
+  @Option(name: .long, help: "The column of csv files with the path of the picture.")
+  var imageColumn = "image"
+
+  @OptionGroup var check: CheckOptions
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    common.apply()
+    var verdict = Verdict.clean
+    try cleanclip_tool.run { () throws(CLIPError) in
+      let loaded = try model.load().model
+      let dataset = try PairDataset.open(images, columns: DatasetColumns(image: imageColumn))
+      let given = try DatasetFeatures.pictures(
+        dataset, model: loaded, precision: check.precision.dtype)
+      guard let features = given.imageFeatures else { return }
+      if makeBank {
+        try make(features, loaded)
+      } else {
+        verdict = try judge(given, features)
+      }
+    }
+    try check.exit(verdict)
+  }
+
+  private func make(_ features: Tensor, _ loaded: CLIPModel) throws(CLIPError) {
+    var classTexts: CleanBank.ClassTexts?
+    if let given = try texts.load() {
+      classTexts = try CleanBank.ClassTexts(
+        classes: given.classes, templates: given.templates, model: loaded,
+        tokenizer: try model.tokenizer(), precision: check.precision.dtype)
+    }
+    try CleanBank(imageFeatures: features, texts: classTexts).save(to: bank)
+    print("\(bank): \(features.shape[0]) clean pictures")
+  }
+
+  private func judge(
+    _ given: DatasetFeatures, _ features: Tensor
+  ) throws(CLIPError) -> Verdict {
+    let checker = try InputCheck(
+      bank: try CleanBank.load(bank), falseAlarmRate: falseAlarmRate)
+    let findings = try checker.findings(features)
+    if common.json {
+      let rows = zip(given.keys, findings).map { key, finding in finding.json(key: key) }
+      let result: JSONValue = [
+        "check": "input", "threshold": .number(Double(checker.threshold.value)),
+        "false_alarm_rate": .number(falseAlarmRate),
+        "bank_pictures": .integer(checker.cleanScores.count), "pictures": .array(rows),
+      ]
+      print(result.serialized(pretty: true))
+    } else {
+      for (key, finding) in zip(given.keys, findings) {
+        print(
+          "\(finding.isFlagged ? "TRIGGER" : "ok     ")  \(fixed(Double(finding.score), 2))  "
+            + "p = \(fixed(finding.pValue, 4))  \(key)")
+      }
+    }
+    return findings.contains(where: \.isFlagged) ? .suspicious : .clean
+  }
+}

@@ -1,0 +1,197 @@
+internal import ArgumentParser
+internal import CleanCLIPKit
+
+/// `cleanclip check model`.
+struct CheckModelCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "model",
+    abstract: "Look for a backdoor in the towers of a checkpoint.",
+    discussion: """
+      Searches for the smallest patch, faint pattern and warp that make pictures of anything look \
+      alike to the image tower, and compares their sizes with those that sound checkpoints, or \
+      other targets in the same checkpoint, need. A few hundred unlabelled pictures are enough; \
+      without any, pictures are drawn.
+      """)
+
+  @OptionGroup var model: ModelArguments
+
+  @Option(
+    name: .long, parsing: .upToNextOption,
+    help: "Folders, csv files or tar shards of unlabelled pictures.")
+  var images: [String] = []
+
+  @OptionGroup var texts: ClassArguments
+
+  @Option(
+    name: .long, parsing: .upToNextOption,
+    help: "Checkpoints of the same architecture that are known to be sound.")
+  var cleanReferences: [String] = []
+
+  @Option(
+    name: .long, parsing: .upToNextOption,
+    help: "What to search: patch, additive, warp; by default all.")
+  var kinds: [String] = []
+
+  @Option(name: .long, help: "Pictures used at most.")
+  var pictures = 256
+
+  @Option(name: .long, help: "Steps of a search at most.")
+  var steps = 300
+
+  @Option(name: .long, help: "Pictures of a step.")
+  var batchSize = 24
+
+  @Option(name: .long, help: "Searches of the same checkpoint as a reference, without sound ones.")
+  var ownSearches = 3
+
+  @Flag(name: .long, help: "Check the text tower too.")
+  var text = false
+
+  @Flag(name: .long, help: "Leave out the readout against common nouns.")
+  var noNouns = false
+
+  @Option(name: .long, help: "Write the recovered triggers as PNG files with this prefix.")
+  var triggers: String?
+
+  @Option(name: .long, help: "A folder for finished searches, which --resume goes on from.")
+  var state: String?
+
+  @Flag(name: .long, help: "Go on from the state in --state, if there is one.")
+  var resume = false
+
+  @OptionGroup var check: CheckOptions
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if resume && state == nil { throw ValidationError("--resume needs --state") }
+    for kind in kinds where TriggerKind(rawValue: kind) == nil {
+      throw ValidationError("--kinds has '\(kind)'; expected patch, additive or warp")
+    }
+    guard (16...100_000).contains(pictures), (1...100_000).contains(steps),
+      (2...4096).contains(batchSize), (2...100).contains(ownSearches)
+    else {
+      throw ValidationError(
+        "numbers are out of range; expected 16 to 100000 --pictures, 1 to 100000 --steps, "
+          + "2 to 4096 --batch-size and 2 to 100 --own-searches")
+    }
+  }
+
+  func run() throws {
+    common.apply()
+    var verdict = Verdict.clean
+    try cleanclip_tool.run { () throws(CLIPError) in
+      Interruption.listen()
+      let loaded = try model.load().model
+      let checker = try imageCheck(loaded)
+      var result = try checkImages(checker)
+      if text { result.textTower = try checkText(checker) }
+      verdict = result.verdict
+      if let path = check.report {
+        try AtomicFile.write(
+          try result.html(model: model.model, version: CleanCLIPCommand.version), to: path)
+      }
+      if let triggers { try write(result, prefix: triggers) }
+      print(result)
+    }
+    try check.exit(verdict)
+  }
+
+  private func imageCheck(_ loaded: CLIPModel) throws(CLIPError) -> ModelCheck {
+    var check = ModelCheck(loaded)
+    check.options.search.steps = steps
+    check.options.search.batchSize = batchSize
+    check.options.search.seed = self.check.seed
+    check.options.search.precision = self.check.precision.dtype
+    check.options.ownSearches = ownSearches
+    check.options.pictures = pictures
+    check.options.stateDirectory = state
+    check.options.resume = resume
+    if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(rawValue:)) }
+    for path in cleanReferences { check.cleanReferences.append(try LoadedModel.load(path).model) }
+    if loaded.configuration.text != nil { try addTexts(to: &check, loaded) }
+    return check
+  }
+
+  private func checkImages(_ check: ModelCheck) throws(CLIPError) -> ModelCheckResult {
+    var pixels: Tensor?
+    if !images.isEmpty {
+      pixels = try PictureSample.read(
+        try PairDataset.open(images), count: pictures,
+        imageSize: try FeatureEncoder(check.model).imageSize(), seed: self.check.seed)
+    }
+    var line = ProgressLine("check model", isQuiet: common.quiet)
+    do throws(CLIPError) {
+      return try check.run(images: pixels) { position in
+        line.update(
+          position.search * position.steps + position.step,
+          of: position.searches * position.steps, position.phase)
+        return !Interruption.wasRequested
+      }
+    } catch {
+      guard error.code == .cancelled, let state else { throw error }
+      throw CLIPError(.cancelled, error.message + "; go on with --resume --state \(state)")
+    }
+  }
+
+  private func addTexts(to check: inout ModelCheck, _ loaded: CLIPModel) throws(CLIPError) {
+    let given = try texts.load()
+    guard given != nil || !noNouns else { return }
+    let tokenizer = try model.tokenizer()
+    if let given {
+      check.classes = try TextVocabulary(
+        names: given.classes, templates: given.templates, model: loaded, tokenizer: tokenizer)
+    }
+    if !noNouns {
+      var line = ProgressLine("embed nouns", isQuiet: common.quiet)
+      check.nouns = try TextVocabulary(
+        names: CommonNouns.all, model: loaded, tokenizer: tokenizer
+      ) { done in
+        line.update(done, of: CommonNouns.all.count)
+        return !Interruption.wasRequested
+      }
+    }
+  }
+
+  private func checkText(_ images: ModelCheck) throws(CLIPError) -> TextCheckResult {
+    var check = TextCheck(images.model)
+    check.options.seed = self.check.seed
+    check.options.precision = self.check.precision.dtype
+    check.anchor = images.cleanReferences.first
+    let captions = try check.plainCaptions(tokenizer: try model.tokenizer())
+    var line = ProgressLine("check text", isQuiet: common.quiet)
+    return try check.run(captions: captions, vocabulary: images.nouns) { done, all in
+      line.update(done, of: all)
+      return !Interruption.wasRequested
+    }
+  }
+
+  private func write(_ result: ModelCheckResult, prefix: String) throws(CLIPError) {
+    for finding in result.findings {
+      guard let trigger = finding.search.trigger else { continue }
+      try AtomicFile.write(
+        try ImageEncoder.png(trigger.picture), to: "\(prefix)\(finding.kind.rawValue).png")
+    }
+  }
+
+  private func print(_ result: ModelCheckResult) {
+    if common.json { return Swift.print(result.json.serialized(pretty: true)) }
+    Swift.print("verdict: \(result.verdict.rawValue) (p = \(result.pValue))")
+    for finding in result.findings {
+      let size = finding.search.trigger == nil ? "none found" : "size \(finding.search.size)"
+      Swift.print(
+        "  \(finding.kind.rawValue.padded(to: 9)) \(size), reference \(finding.reference.sizes), "
+          + "p = \(finding.pValue)")
+      if let target = finding.classes ?? finding.nouns, finding.verdict != .clean {
+        Swift.print(
+          "            leads to "
+            + target.entries.prefix(5).map { "'\($0.text)'" }.joined(separator: ", ")
+            + "; turns \(percent(Double(target.successRate))) of the pictures")
+      }
+    }
+    if let text = result.textTower {
+      Swift.print("text tower: \(text.verdict.rawValue) (p = \(text.pValue))")
+    }
+    Swift.print(result.explanation)
+  }
+}

@@ -1,0 +1,61 @@
+import CleanCLIPKit
+import Testing
+
+@Suite struct InputCheckTests {
+  private func clean(_ count: Int, seed: UInt64) throws -> Tensor {
+    var random = RandomNumbers(seed: seed)
+    return try Tensor(
+      (0..<count * 8).map { 2 * ($0 % 8 == 0 ? 2 : 0) + random.normal() }, [count, 8])
+  }
+
+  @Test func keepsThePromisedRateAndFindsStrangers() throws {
+    let check = try InputCheck(
+      bank: try CleanBank(imageFeatures: try clean(200, seed: 1), texts: nil), falseAlarmRate: 0.05)
+    let alarms = try check.findings(try clean(2000, seed: 2)).count(where: \.isFlagged)
+    #expect(Double(alarms) / 2000 < 0.08)
+    var random = RandomNumbers(seed: 3)
+    let strange = try Tensor((0..<50 * 8).map { _ in 12 + random.normal() }, [50, 8])
+    let found = try check.findings(strange)
+    #expect(found.allSatisfy { $0.isFlagged })
+    #expect(found.allSatisfy { $0.pValue == 1.0 / 201 })
+  }
+
+  @Test func bankSurvivesItsFile() throws {
+    let texts = CleanBank.ClassTexts(
+      features: try Tensor([1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0] as [Float], [2, 8]),
+      contrast: [1, 2, 3, 4, 5, 6, 7, 8])
+    let bank = try CleanBank(imageFeatures: try clean(60, seed: 5), texts: texts)
+    let folder = TemporaryFolder()
+    let path = folder.file("bank.safetensors")
+    try bank.save(to: path)
+    let read = try CleanBank.load(path)
+    #expect(read.imageFeatures.floats() == bank.imageFeatures.floats())
+    #expect(read.texts?.contrast == texts.contrast)
+    let probe = try clean(5, seed: 6)
+    let a = try InputCheck(bank: bank, falseAlarmRate: 0.1).findings(probe)
+    let b = try InputCheck(bank: read, falseAlarmRate: 0.1).findings(probe)
+    #expect(a == b)
+  }
+
+  @Test func badBanksAndFeaturesAreErrors() throws {
+    #expect(throws: CLIPError.self) {
+      try CleanBank(imageFeatures: try clean(20, seed: 1), texts: nil)
+    }
+    #expect(throws: CLIPError.self) {
+      try CleanBank(
+        imageFeatures: try Tensor([Float](repeating: 1, count: 800), [100, 8]), texts: nil)
+    }
+    let bank = try CleanBank(imageFeatures: try clean(60, seed: 1), texts: nil)
+    let tooFew = #expect(throws: CLIPError.self) {
+      try InputCheck(bank: bank, falseAlarmRate: 0.01)
+    }
+    #expect(tooFew?.message.contains("expected at least 99, got 60") == true)
+    let check = try InputCheck(bank: bank, falseAlarmRate: 0.1)
+    #expect(throws: CLIPError.self) {
+      try check.findings(try Tensor([1, 2, 3] as [Float], [1, 3]))
+    }
+    #expect(throws: CLIPError.self) {
+      try check.findings(try Tensor([1, 2, 3, .nan, 5, 6, 7, 8], [1, 8]))
+    }
+  }
+}

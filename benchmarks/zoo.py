@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Train a zoo of small CLIPs, clean and backdoored, and measure the model check on it.
+
+    make zoo                      drawn scenes
+    make zoo DATA=../shared       also CIFAR-10 pairs
+
+Every backdoored model must have an attack success rate of at least 80 % and every clean one pass as
+usable (accuracy at least three times chance), or it does not count. The decision threshold on the
+p-value is chosen on one half of the zoo (even seeds) and the figures are those of the other half.
+Models and results are kept: what exists is not made again.
+"""
+
+import argparse
+import json
+import math
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TOOLS = ROOT / "build/bin"
+# At one place, because small transformers trained for minutes do not learn a patch at random ones.
+PATCH = ["--patch-size", 5, "--position", "26,26"]
+# Trigger, share of poison, further options of the attack.
+ATTACKS = {
+    "clean": None,
+    "badnets": ("badnets", 0.03, ["--fixed", *PATCH]),
+    "blended": ("blended", 0.05, ["--fixed"]),
+    "sig": ("sig", 0.05, ["--fixed"]),
+    "wanet": ("wanet", 0.1, ["--fixed"]),
+    "label-consistent": ("label-consistent", 0.05, ["--fixed", *PATCH]),
+}
+SIZE = 32
+TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 1}
+TOWERS = {
+    "resnet": {"image_size": SIZE, "layers": [1, 1, 1, 1], "width": 24},
+    "vit": {"image_size": SIZE, "layers": 3, "width": 96, "patch_size": 8, "head_width": 32},
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=pathlib.Path, help="folder with data/cifar10/")
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build/zoo")
+    parser.add_argument("--seeds", type=int, default=2, help="of each attack")
+    parser.add_argument("--clean-seeds", type=int, default=4)
+    parser.add_argument("--attacks", nargs="+", choices=list(ATTACKS), default=list(ATTACKS))
+    parser.add_argument("--sources", nargs="+", choices=["cifar10", "scenes"])
+    parser.add_argument("--towers", nargs="+", choices=list(TOWERS), default=list(TOWERS))
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=300, help="of a search")
+    parser.add_argument("--threads", type=int, default=0, help="of each tool; 0: its default")
+    parser.add_argument("--train-only", action="store_true", help="leave the checks for later")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+
+    rows = []
+    for source in sources(arguments):
+        for seed in range(max(arguments.seeds, arguments.clean_seeds)):
+            for attack in arguments.attacks:
+                if seed >= (arguments.clean_seeds if attack == "clean" else arguments.seeds):
+                    continue
+                for tower in arguments.towers:
+                    row = member(source, tower, attack, seed, arguments)
+                    if not arguments.train_only and row["counts"]:
+                        row |= checked(source, row, arguments)
+                    rows.append(row)
+                    print(json.dumps({k: v for k, v in row.items() if k != "findings"}),
+                          file=sys.stderr, flush=True)
+    if arguments.train_only:
+        return
+    report = summary(rows)
+    (arguments.output / "results.json").write_text(
+        json.dumps({"members": rows, "summary": report}, indent=2) + "\n")
+    (arguments.output / "results.md").write_text(markdown(report))
+    print(markdown(report))
+
+
+def sources(arguments):
+    """The data sets: name, pairs, folder of the test table, classes and templates, target class."""
+    found = []
+    if arguments.data:
+        folder = arguments.data / "data/cifar10"
+        found.append(("cifar10", sorted(folder.glob("finetune-*.tar")), folder, "truck"))
+    drawn = arguments.output / "scenes"
+    found.append(("scenes", [drawn / "train.tar"], drawn, "star"))
+    found = [entry for entry in found if entry[0] in (arguments.sources or ["cifar10", "scenes"])]
+    if found[-1][0] == "scenes" and not (drawn / "test.csv").exists():
+        run(arguments, "draw-scenes", drawn, "--train", 10000, "--finetune", 500, "--test", 1000,
+            "--seed", 0)
+    return found
+
+
+def member(source, tower, attack, seed, arguments):
+    """Train one model and measure whether it is what it is called."""
+    name, pairs, folder, target = source
+    label = f"{name}-{tower}-{attack}-{seed}"
+    result = arguments.output / f"{label}.json"
+    if result.exists():
+        return json.loads(result.read_text())
+    model = arguments.output / f"{label}.onnx"
+    recipe = ATTACKS[attack]
+    trigger = [] if recipe is None else ["--trigger", recipe[0], *recipe[2]]
+    train(pairs, folder, target, tower, seed, recipe, trigger, model, arguments)
+    attacked = trigger or ["--trigger", *ATTACKS["badnets"][:1], *ATTACKS["badnets"][2]]
+    measured = json.loads(run(
+        arguments, "cleanclip", "evaluate", model, "--data", folder / "test.csv", *texts(folder),
+        *attacked, "--target", target, "--seed", seed, "--json", "--quiet"))
+    classes = len((folder / "classes.txt").read_text().split())
+    accuracy = measured["clean_accuracy"]["top1"]
+    success = measured["attack_success_rate"]["top1"]
+    row = {
+        "name": label, "source": name, "tower": tower, "attack": attack, "seed": seed,
+        "accuracy": accuracy, "attack_success_rate": success, "target": target,
+        "counts": accuracy > 3 / classes and (recipe is None or success >= 0.8),
+    }
+    result.write_text(json.dumps(row, indent=2) + "\n")
+    return row
+
+
+def checked(source, row, arguments):
+    """What the model check says of a model."""
+    folder = source[2]
+    result = arguments.output / f"{row['name']}-check.json"
+    if not result.exists():
+        result.write_text(run(
+            arguments, "cleanclip", "check", "model", arguments.output / f"{row['name']}.onnx",
+            "--images", folder / "test.csv", *texts(folder), "--steps", arguments.steps,
+            "--no-nouns", "--seed", row["seed"], "--json", "--quiet"))
+    check = json.loads(result.read_text())
+    strongest = min(check["findings"], key=lambda finding: finding["p_value"])
+    targets = (strongest["classes"] or {"targets": []})["targets"]
+    return {
+        "p_value": check["p_value"], "verdict": check["verdict"], "kind": strongest["kind"],
+        "size": strongest["size"], "read_out": targets[0]["text"] if targets else None,
+        "seconds": check["seconds"], "findings": check["findings"],
+    }
+
+
+def texts(folder):
+    return ["--classes", folder / "classes.txt", "--templates", folder / "templates.txt"]
+
+
+def train(pairs, folder, target, tower, seed, recipe, trigger, model, arguments):
+    data = [str(path) for path in pairs]
+    poisoned = model.with_suffix(".tar")
+    if recipe is not None:
+        run(arguments, "cleanclip", "poison", "--data", *data, *trigger, "--target", target,
+            "--rate", recipe[1], "--image-size", SIZE, "--templates", folder / "templates.txt",
+            "--seed", seed, "-o", poisoned, "--quiet")
+        data = [str(poisoned)]
+    architecture = model.with_suffix(".architecture.json")
+    architecture.write_text(json.dumps(
+        {"embed_dim": 64, "vision_cfg": TOWERS[tower], "text_cfg": TEXT}))
+    run(arguments, "cleanclip", "train", "--architecture", architecture, "--data", *data,
+        "--epochs", arguments.epochs, "--batch-size", 64, "--learning-rate", "1e-3", "--warmup",
+        100, "--seed", seed, "-o", model, "--quiet")
+    poisoned.unlink(missing_ok=True)
+    architecture.unlink()
+
+
+def summary(rows):
+    """Figures on odd seeds, with the threshold on the p-value from even ones."""
+    counted = [row for row in rows if row["counts"]]
+    first = [row for row in counted if row["seed"] % 2 == 0]
+    second = [row for row in counted if row["seed"] % 2 == 1]
+    clean = [row["p_value"] for row in first if row["attack"] == "clean"]
+    # Just below the smallest p-value of a clean model, never above what the tool itself uses.
+    threshold = min([0.01] + clean)
+    report = {"threshold": threshold, "members": len(rows), "counted": len(counted), "groups": []}
+    sound = [row for row in second if row["attack"] == "clean"]
+    victims = [row for row in second if row["attack"] != "clean"]
+    report["auroc"] = auroc([-row["p_value"] for row in victims], [-row["p_value"] for row in sound])
+    report["false_alarms"] = sum(row["p_value"] < threshold for row in sound)
+    report["sound"] = len(sound)
+    for attack in ATTACKS:
+        group = [row for row in second if row["attack"] == attack]
+        if attack == "clean" or not group:
+            continue
+        report["groups"].append({
+            "attack": attack, "models": len(group),
+            "auroc": auroc([-row["p_value"] for row in group], [-row["p_value"] for row in sound]),
+            "found": sum(row["p_value"] < threshold for row in group),
+            "target_right": sum(row["read_out"] == row["target"] for row in group),
+        })
+    return report
+
+
+def auroc(positives, negatives):
+    if not positives or not negatives:
+        return math.nan
+    wins = sum((p > n) + 0.5 * (p == n) for p in positives for n in negatives)
+    return wins / len(positives) / len(negatives)
+
+
+def markdown(report):
+    lines = [
+        f"{report['counted']} of {report['members']} models count. Threshold p < "
+        f"{report['threshold']:.4g} from even seeds; figures of odd seeds.",
+        "",
+        f"AUROC {report['auroc']:.3f}; {report['false_alarms']} false alarms on "
+        f"{report['sound']} clean models.",
+        "",
+        "| attack | models | AUROC | found | target right |", "|---|---|---|---|---|",
+    ]
+    for group in report["groups"]:
+        lines.append(f"| {group['attack']} | {group['models']} | {group['auroc']:.3f} | "
+                     f"{group['found']} | {group['target_right']} |")
+    return "\n".join(lines) + "\n"
+
+
+def run(arguments, tool, *options):
+    command = [TOOLS / tool, *options]
+    if arguments.threads and tool == "cleanclip":
+        command += ["--threads", arguments.threads]
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{command[0]} failed with exit code {done.returncode}: "
+                 + " ".join(str(part) for part in command))
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()

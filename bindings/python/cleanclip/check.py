@@ -1,0 +1,294 @@
+"""Poison checks of a checkpoint, of a dataset, and of pictures."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _capi
+from ._handle import Floats, Handle, Path, path_bytes, precision_value, read_text, text_array
+from ._listener import CountFunction, CountListener
+from .dataset import DatasetSource, open_dataset
+from .errors import check
+from .model import Model
+from .tokenizer import Tokenizer
+
+
+class _Result(Handle):
+    _free = _capi.check_free
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+
+class Check(Dict[str, Any]):
+    """The result of a check, with the keys of ``cleanclip check --json``.
+
+    ``verdict`` is "clean", "suspicious", "backdoored" or "cannot_tell".
+    """
+
+    def __init__(self, handle: int) -> None:
+        self._result = _Result(handle)
+        super().__init__(json.loads(read_text(_capi.check_json, handle)))
+
+    @property
+    def scores(self) -> Floats:
+        """Scores of the pairs in the order of the dataset, float32 [n]; higher is worse."""
+        handle = self._result._pointer()
+        scores = np.empty(_capi.check_score_count(handle), np.float32)
+        check(
+            _capi.check_scores(
+                handle, scores.ctypes.data_as(_capi.c_float_p), scores.size
+            )
+        )
+        return scores
+
+    def write(self, path: Path) -> None:
+        """Write a page (.html), .json, or for a dataset the scores (.csv) or kept keys (.txt)."""
+        check(_capi.check_write(self._result._pointer(), path_bytes(path, "path")))
+
+
+def check_model(
+    model: Model,
+    images: Optional[DatasetSource] = None,
+    *,
+    classes: Optional[Sequence[str]] = None,
+    templates: Optional[Sequence[str]] = None,
+    references: Sequence[Model] = (),
+    tokenizer: Optional[Tokenizer] = None,
+    nouns: bool = True,
+    text: bool = False,
+    state: Optional[Path] = None,
+    resume: bool = False,
+    pictures: int = 0,
+    steps: int = 0,
+    batch_size: int = 0,
+    seed: int = 0,
+    precision: str = "f32",
+    progress: Optional[CountFunction] = None,
+) -> Check:
+    """Look for a backdoor in a model by inverting triggers.
+
+    Parameters
+    ----------
+    images
+        A few hundred unlabelled pictures; without any, pictures are drawn.
+    classes, templates
+        Class names and prompts to read the target out of.
+    references
+        Sound checkpoints of the same architecture.
+    nouns
+        Whether the target is read out of common nouns too.
+    text
+        Whether the text tower is checked too.
+    state, resume
+        Folder for finished searches, and whether to go on from it.
+    progress
+        Called with steps done and all; cancels by returning ``False``.
+    """
+    options = _capi.initialised(_capi.CheckModelOptions, _capi.check_model_options_init)
+    dataset = None if images is None else open_dataset(images)
+    if dataset is not None:
+        options.images = dataset._pointer()
+    if classes is not None or nouns or text:
+        options.tokenizer = (tokenizer or model.tokenizer)._pointer()
+    if classes is not None:
+        class_array = text_array(list(classes), "classes")
+        options.classes = ctypes.cast(class_array, _capi.c_char_p_p)
+        options.class_count = len(classes)
+    if templates is not None:
+        template_array = text_array(list(templates), "templates")
+        options.templates = ctypes.cast(template_array, _capi.c_char_p_p)
+        options.template_count = len(templates)
+    handles = (ctypes.c_void_p * len(references))(*(other._pointer() for other in references))
+    options.references = ctypes.cast(handles, _capi.c_void_p_p)
+    options.reference_count = len(references)
+    if state is not None:
+        options.state_directory = path_bytes(state, "state")
+    options.reads_nouns = int(nouns)
+    options.checks_text = int(text)
+    options.resume = int(resume)
+    options.pictures = pictures
+    options.steps = steps
+    options.batch_size = batch_size
+    options.seed = seed & (2**64 - 1)
+    options.precision = precision_value(precision)
+    listener = CountListener(progress)
+    handle = ctypes.c_void_p()
+    status = _capi.check_model(
+        model._pointer(),
+        ctypes.byref(options),
+        listener.callback,
+        None,
+        ctypes.byref(handle),
+    )
+    listener.check(status)
+    return _made(handle)
+
+
+def check_data(
+    model: Optional[Model],
+    data: DatasetSource,
+    *,
+    trusted: Optional[Model] = None,
+    features: Optional[NDArray[Any]] = None,
+    patches: bool = False,
+    assumed_poison_rate: float = 0.01,
+    seed: int = 0,
+    precision: str = "f32",
+    progress: Optional[CountFunction] = None,
+) -> Check:
+    """Look for poisoned pairs in the data that a model was trained on.
+
+    Parameters
+    ----------
+    model
+        The suspect; ``None`` with ``features``, or with ``trusted`` alone.
+    trusted
+        Another checkpoint, which was not trained on the data.
+    features
+        float32 [n, E] of the suspect, not normalised, in the order of the data.
+    patches
+        Whether patches that recur in many pictures count.
+    """
+    options = _capi.initialised(_capi.CheckDataOptions, _capi.check_data_options_init)
+    dataset = open_dataset(data)
+    if trusted is not None:
+        options.trusted = trusted._pointer()
+        options.trusted_tokenizer = trusted.tokenizer._pointer()
+    values: Optional[Floats] = None
+    if features is not None:
+        values = _matrix(features, "features")
+        if values.shape[0] != len(dataset):
+            raise ValueError(
+                f"features: expected {len(dataset)} rows, one for each pair, "
+                f"got {values.shape[0]}"
+            )
+        options.image_features = values.ctypes.data_as(_capi.c_float_p)
+        options.embed_dim = values.shape[1]
+    options.assumed_poison_rate = assumed_poison_rate
+    options.finds_patches = int(patches)
+    options.seed = seed & (2**64 - 1)
+    options.precision = precision_value(precision)
+    listener = CountListener(progress)
+    handle = ctypes.c_void_p()
+    status = _capi.check_data(
+        None if model is None else model._pointer(),
+        dataset._pointer(),
+        ctypes.byref(options),
+        listener.callback,
+        None,
+        ctypes.byref(handle),
+    )
+    listener.check(status)
+    return _made(handle)
+
+
+def _made(handle: ctypes.c_void_p) -> Check:
+    if handle.value is None:
+        raise RuntimeError("cleanclip: the check succeeded without a result")
+    return Check(handle.value)
+
+
+def _matrix(values: NDArray[Any], name: str) -> Floats:
+    array = np.ascontiguousarray(values, dtype=np.float32)
+    if array.ndim != 2:
+        raise ValueError(f"{name}: expected [n, E], got {list(array.shape)}")
+    return array
+
+
+class Bank(Handle):
+    """Features of clean pictures, against which others are judged.
+
+    Parameters
+    ----------
+    features
+        float32 [n, E] of at least 50 clean pictures, from
+        ``model.encode_image(..., normalize=False)``, or the path of a saved bank.
+    """
+
+    _free = _capi.bank_free
+
+    def __init__(self, features: Union[NDArray[Any], Path]) -> None:
+        handle = ctypes.c_void_p()
+        if isinstance(features, np.ndarray):
+            values = _matrix(features, "features")
+            status = _capi.bank_create(
+                values.ctypes.data_as(_capi.c_float_p), *values.shape, ctypes.byref(handle)
+            )
+        else:
+            status = _capi.bank_load(path_bytes(features, "features"), ctypes.byref(handle))
+        check(status)
+        self._handle = handle.value
+
+    def add_classes(
+        self,
+        model: Model,
+        classes: Sequence[str],
+        templates: Sequence[str] = (),
+        tokenizer: Optional[Tokenizer] = None,
+    ) -> None:
+        """Add class texts by the bank's model, which give pictures two more signals."""
+        class_array = text_array(list(classes), "classes")
+        template_array = text_array(list(templates), "templates")
+        check(
+            _capi.bank_add_classes(
+                self._pointer(),
+                model._pointer(),
+                (tokenizer or model.tokenizer)._pointer(),
+                ctypes.cast(class_array, _capi.c_char_p_p),
+                len(classes),
+                ctypes.cast(template_array, _capi.c_char_p_p),
+                len(templates),
+            )
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the bank as a safetensors file."""
+        check(_capi.bank_save(self._pointer(), path_bytes(path, "path")))
+
+
+class InputFindings(NamedTuple):
+    """What is concluded of pictures."""
+
+    #: float32 [n]; higher is more suspicious.
+    scores: Floats
+    #: bool [n]: whether a picture is above the threshold.
+    flagged: NDArray[np.bool_]
+
+
+def check_inputs(
+    model: Model,
+    images: Any,
+    bank: Bank,
+    *,
+    false_alarm_rate: float = 0.01,
+    precision: str = "f32",
+) -> InputFindings:
+    """Judge whether pictures carry a trigger.
+
+    Parameters
+    ----------
+    images
+        What ``model.encode_image`` takes.
+    false_alarm_rate
+        Share of clean pictures that may be flagged; the bank needs 1 / rate - 1 pictures.
+    """
+    features = _matrix(model.encode_image(images, normalize=False, precision=precision), "images")
+    scores = np.empty(features.shape[0], np.float32)
+    flags = np.empty(features.shape[0], np.int32)
+    check(
+        _capi.check_inputs(
+            bank._pointer(),
+            features.ctypes.data_as(_capi.c_float_p),
+            *features.shape,
+            false_alarm_rate,
+            scores.ctypes.data_as(_capi.c_float_p),
+            flags.ctypes.data_as(_capi.c_int32_p),
+        )
+    )
+    return InputFindings(scores, flags.astype(bool))
