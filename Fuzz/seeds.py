@@ -190,6 +190,16 @@ def write_data():
         file = io.BytesIO()
         numpy.save(file, array)
         seed("array", name, file.getvalue())
+    features = numpy.random.default_rng(1).standard_normal((50, 2)).astype("f4")
+    tensors = {"image_features": features, "class_features": features[:3], "contrast": features[0]}
+    header, offset = {"__metadata__": {"format": "cleanclip clean bank"}}, 0
+    for name, tensor in tensors.items():
+        header[name] = {"dtype": "F32", "shape": tensor.shape,
+                        "data_offsets": [offset, offset + tensor.nbytes]}
+        offset += tensor.nbytes
+    text = json.dumps(header).encode()
+    seed("bank", "whole", struct.pack("<Q", len(text)) + text
+         + b"".join(tensor.tobytes() for tensor in tensors.values()))
     seed("state", "unchanged", b"")
     seed("state", "edited", struct.pack("<HB4s", 40, 4, b"9999"))
 

@@ -57,7 +57,7 @@ run() {
   local log=$build/logs/$target.log
   TIMEFORMAT='cpu seconds: %U + %S'
   time "$scratch/fuzz-$target" -max_total_time="$seconds" -max_len="$(longest "$target")" \
-    -timeout=20 -rss_limit_mb=1500 -print_final_stats=1 \
+    -timeout=60 -report_slow_units=60 -rss_limit_mb=1500 -print_final_stats=1 \
     -artifact_prefix="$build/findings/$target-" \
     "$build/corpus/$target" "${seeds[@]}"
 }

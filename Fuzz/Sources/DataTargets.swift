@@ -1,3 +1,4 @@
+internal import CCleanCLIP
 internal import CleanCLIPKit
 
 extension FuzzTarget {
@@ -26,6 +27,21 @@ extension FuzzTarget {
     let path = Scratch.write(bytes, to: "array.npy")
     guard let tensor = try? NumPyFile.read(path) else { return }
     if tensor.byteCount > bytes.count * 4 { stop("array is larger than its file") }
+  }
+
+  /// Clean banks: read, written and read again.
+  static let bank = FuzzTarget(name: "bank") { bytes in
+    guard let bank = loadedBank(Scratch.write(bytes, to: "bank.safetensors")) else { return }
+    defer { cleanclip_bank_free(bank) }
+    let copy = Scratch.path("copy.safetensors")
+    guard succeeded(cleanclip_bank_save(bank, copy)) else { return }
+    guard let again = loadedBank(copy) else { stop("what was saved is refused") }
+    cleanclip_bank_free(again)
+  }
+
+  private static func loadedBank(_ path: String) -> OpaquePointer? {
+    var bank: OpaquePointer?
+    return succeeded(cleanclip_bank_load(path, &bank)) ? bank : nil
   }
 
   private static let preprocessor = ImagePreprocessor(

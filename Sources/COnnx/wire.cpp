@@ -20,6 +20,10 @@ constexpr std::uint32_t entryKey = 1, entryValue = 2;
 /// Branches inside branches that are followed; exporters nest one level.
 constexpr int maximumDepth = 8;
 
+/// Fields that are looked at. An empty node takes two bytes of a file and hundreds of memory; graphs
+/// of CLIP models have some hundred thousand fields.
+constexpr std::size_t maximumFields = std::size_t{1} << 21;
+
 constexpr std::uint32_t varint = 0, fixed64 = 1, delimited = 2, fixed32 = 5;
 
 void appendVarint(std::string &out, std::uint64_t value) {
@@ -62,6 +66,7 @@ class Walker {
  private:
   const std::uint8_t *bytes_;
   std::size_t size_;
+  mutable std::size_t fields_ = 0;
   Places places_;
 
   std::uint64_t readVarint(std::size_t &position, std::size_t end) const {
@@ -77,6 +82,9 @@ class Walker {
 
   /// Reads the field at `position` and moves behind it.
   Field next(std::size_t &position, std::size_t end) const {
+    if (++fields_ > maximumFields) {
+      throw FormatError("the graph has more than " + std::to_string(maximumFields) + " fields");
+    }
     Field result;
     result.start = position;
     const std::uint64_t tag = readVarint(position, end);

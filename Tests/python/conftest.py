@@ -24,6 +24,18 @@ COLOURS = {"red": (220, 20, 30), "green": (20, 220, 30), "blue": (20, 30, 220), 
 
 
 @pytest.fixture(scope="session")
+def torch():
+    """PyTorch, fit for libraries that import torchvision: its wheel is built for CUDA, and beside a
+    PyTorch without it the operators that it describes must be declared."""
+    torch = pytest.importorskip("torch")
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    yield torch
+    del library
+
+
+@pytest.fixture(scope="session")
 def vocabulary(tmp_path_factory):
     """A vocabulary of 518 ids in OpenAI's form."""
     path = tmp_path_factory.mktemp("vocabulary") / "bpe.txt"

@@ -206,9 +206,8 @@ def test_two_files_are_written_back_to_two_files(shared, tmp_path):
         model.save(tmp_path / "one.onnx")
 
 
-def test_transformers_computes_the_same_from_our_safetensors(tmp_path):
+def test_transformers_computes_the_same_from_our_safetensors(torch, tmp_path):
     transformers = pytest.importorskip("transformers")
-    torch = pytest.importorskip("torch")
     model = cleanclip.load(FIXTURES / "vit.onnx")
     model.save(tmp_path / "model.safetensors")
     theirs = transformers.CLIPModel.from_pretrained(tmp_path).eval()
@@ -224,9 +223,8 @@ def test_transformers_computes_the_same_from_our_safetensors(tmp_path):
     assert np.abs(again.encode_text(ids) - model.encode_text(ids)).max() < 1e-6
 
 
-def test_open_clip_computes_the_same_from_our_safetensors(tmp_path):
+def test_open_clip_computes_the_same_from_our_safetensors(torch, tmp_path):
     open_clip = pytest.importorskip("open_clip", exc_type=ImportError)
-    torch = pytest.importorskip("torch")
     model = cleanclip.load(FIXTURES / "vit.onnx")
     model.save(tmp_path / "open_clip_model.safetensors")
     theirs = open_clip.create_model(f"local-dir:{tmp_path}").eval()

@@ -7,10 +7,14 @@ package struct JSONLimits: Sendable {
   package var byteCount: Int
   /// Arrays and objects inside each other.
   package var depth: Int
+  /// Marks that separate values. A number takes two bytes of text and a hundred of memory;
+  /// vocabularies have 200,000 marks.
+  package var marks: Int
 
-  package init(byteCount: Int = 256 << 20, depth: Int = 64) {
+  package init(byteCount: Int = 256 << 20, depth: Int = 64, marks: Int = 1 << 22) {
     self.byteCount = byteCount
     self.depth = depth
+    self.marks = marks
   }
 }
 
@@ -32,6 +36,16 @@ extension JSONValue {
           + "got \(bytes.count)")
     }
     try refuseNUL(bytes, name: name)
+    let marks = bytes.count { byte in
+      byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":") || byte == UInt8(ascii: "[")
+        || byte == UInt8(ascii: "{")
+    }
+    guard marks <= limits.marks else {
+      throw CLIPError(
+        .format,
+        "'\(name)': JSON text has too many values; expected at most \(limits.marks) marks, "
+          + "got \(marks)")
+    }
     guard let base = bytes.baseAddress, bytes.count > 0 else {
       throw CLIPError(.format, "'\(name)': JSON text is empty; expected a value, got 0 bytes")
     }

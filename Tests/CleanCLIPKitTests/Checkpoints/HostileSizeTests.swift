@@ -85,6 +85,11 @@ import Testing
     try expectRefusal(.model([.node("Add", ["image", "a"], ["y"])], tensors))
   }
 
+  @Test func millionsOfEmptyNodes() throws {
+    let nodes = (0..<1 << 22).map { $0 % 2 == 0 ? UInt8(0x0A) : 0 }
+    try expectRefusal(Message().with(7, nodes), "more than 2097152 fields")
+  }
+
   @Test func aSmallFileCannotFillTheMemory() throws {
     var nodes = [Message.node("ConstantOfShape", ["shape"], ["v0"])]
     for index in 0..<40 { nodes.append(.node("Add", ["v\(index)", "v0"], ["v\(index + 1)"])) }

@@ -43,6 +43,12 @@ import Testing
     #expect(try JSONValue.parse(#""\\u0000""#, name: "test").string == #"\u0000"#)
   }
 
+  @Test func refusesMoreValuesThanMemoryIsFor() {
+    let text = "[0" + String(repeating: ",0", count: 1 << 22) + "]"
+    let error = #expect(throws: CLIPError.self) { try JSONValue.parse(text, name: "bomb") }
+    #expect(error?.message.contains("too many values") == true)
+  }
+
   @Test func refusesDeepNesting() {
     for depth in [65, 5000] {
       let text = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)

@@ -2,7 +2,7 @@ internal import Glibc
 
 extension Tokenizer {
   /// Bytes that a vocabulary file may have when decompressed; CLIP's are 4 MB.
-  private static let sizeLimit = 64 << 20
+  private static let sizeLimit = 16 << 20
 
   /// Reads a vocabulary: OpenAI's `bpe_simple_vocab_16e6.txt`, plain or compressed with gzip, Hugging
   /// Face's `tokenizer.json`, either of its `vocab.json` and `merges.txt`, or a folder with one of them.
