@@ -30,9 +30,12 @@ import Testing
     #expect(reference.pValue(of: 0.002) < 0.001)
     #expect(reference.pValue(of: 0.2) > 0.8)
     #expect(SizeReference(source: .ownSearches, sizes: []).pValue(of: 0.1) == 1)
-    // The first of a model's own searches undercuts the later ones even in a sound model.
+    // The smallest of four undercuts the others even in a sound model.
     let own = SizeReference(source: .ownSearches, sizes: [0.151, 0.143, 0.192])
     #expect(own.pValue(of: 0.108) > 0.2)
+    let judged = SizeReference(source: .cleanCheckpoints, sizes: own.sizes).pValue(of: 0.05)
+    #expect(abs(own.pValue(of: 0.05) - 4 * judged) < 1e-12)
+    #expect(own.pValue(of: 0.19) == 1)
   }
 
   @Test func checksDrawnPicturesAndSaysSo() throws {

@@ -117,8 +117,7 @@ package struct ModelCheck {
     _ kind: TriggerKind, heldBack: Tensor, _ searches: inout CheckSearches,
     progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> TriggerFinding {
-    let main = try searches.run(.main, kind, in: model, forbidden: [], progress: progress)
-    let reference = try self.reference(kind, first: main, &searches, progress: progress)
+    let (main, reference) = try compared(kind, &searches, progress: progress)
     let clean = try encode(heldBack)
     var triggered: Tensor?
     if let trigger = main.trigger { triggered = try encode(try trigger.applied(to: heldBack)) }
@@ -139,28 +138,35 @@ package struct ModelCheck {
       classes: try readout(classes), nouns: try readout(nouns))
   }
 
-  private func reference(
-    _ kind: TriggerKind, first: TriggerSearchResult, _ searches: inout CheckSearches,
+  /// The cheapest collapse of the model, and what to judge its size by.
+  ///
+  /// A search may end in a place that is not the cheapest, and a later one, kept away from it, find the
+  /// backdoor: without sound checkpoints, the smallest of all is judged by the others.
+  private func compared(
+    _ kind: TriggerKind, _ searches: inout CheckSearches,
     progress: (ModelCheckProgress) -> Bool
-  ) throws(CLIPError) -> SizeReference {
-    var sizes: [Float] = []
+  ) throws(CLIPError) -> (smallest: TriggerSearchResult, reference: SizeReference) {
+    let main = try searches.run(.main, kind, in: model, forbidden: [], progress: progress)
     if !cleanReferences.isEmpty {
+      var sizes: [Float] = []
       for (index, reference) in cleanReferences.enumerated() {
         sizes.append(
           try searches.run(
             .cleanReference(index + 1), kind, in: reference, forbidden: [], progress: progress
           ).size)
       }
-      return SizeReference(source: .cleanCheckpoints, sizes: sizes)
+      return (main, SizeReference(source: .cleanCheckpoints, sizes: sizes))
     }
-    var forbidden = first.trigger == nil ? [] : [first.direction]
+    var results = [main]
     for number in 1...max(2, options.ownSearches) {
-      let result = try searches.run(
-        .own(number), kind, in: model, forbidden: forbidden, progress: progress)
-      sizes.append(result.size)
-      if result.trigger != nil { forbidden.append(result.direction) }
+      results.append(
+        try searches.run(
+          .own(number), kind, in: model,
+          forbidden: results.filter { $0.trigger != nil }.map(\.direction), progress: progress))
     }
-    return SizeReference(source: .ownSearches, sizes: sizes)
+    let smallest = results.indices.min { results[$0].size < results[$1].size } ?? 0
+    let chosen = results.remove(at: smallest)
+    return (chosen, SizeReference(source: .ownSearches, sizes: results.map(\.size)))
   }
 
   private func encode(_ images: Tensor) throws(CLIPError) -> Tensor {

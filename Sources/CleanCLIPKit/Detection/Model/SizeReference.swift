@@ -6,7 +6,7 @@ package struct SizeReference: Equatable, Sendable {
   package enum Source: String, Sendable {
     /// The same search on checkpoints that the user trusts.
     case cleanCheckpoints = "clean_checkpoints"
-    /// Further searches of the same model, away from what was found before.
+    /// Other searches of the same model, each away from what those before it found.
     case ownSearches = "own_searches"
   }
 
@@ -17,9 +17,6 @@ package struct SizeReference: Equatable, Sendable {
   /// one, with the weight of this many observations: two or three sizes alone say too little.
   static let assumedSpread = 0.4
   static let assumedSpreadWeight = 6.0
-  /// By how much, in ln(size), the first search of a sound model undercuts the later ones, which
-  /// may not go where it went.
-  static let ownSearchOffset = 0.4
 
   package init(source: Source, sizes: [Float]) {
     self.source = source
@@ -29,7 +26,7 @@ package struct SizeReference: Equatable, Sendable {
   /// The probability that a sound model needs a trigger this small or smaller.
   ///
   /// Student's t prediction for one more ln(size), lower tail, with the spread shrunk towards the
-  /// assumed one.
+  /// assumed one; times the number of searches when the size is the smallest of a model's own.
   ///
   /// - Returns: a p-value; 1 without reference sizes.
   package func pValue(of size: Float) -> Double {
@@ -41,8 +38,8 @@ package struct SizeReference: Equatable, Sendable {
     let degrees = count - 1 + Self.assumedSpreadWeight
     let prior = Self.assumedSpread * Self.assumedSpread * Self.assumedSpreadWeight
     let spread = ((squares + prior) / degrees).squareRoot()
-    let expected = source == .ownSearches ? mean - Self.ownSearchOffset : mean
-    let t = (log(Double(max(size, 1e-9))) - expected) / (spread * (1 + 1 / count).squareRoot())
-    return Distributions.studentT(t, degrees: degrees)
+    let t = (log(Double(max(size, 1e-9))) - mean) / (spread * (1 + 1 / count).squareRoot())
+    let choices = source == .ownSearches ? count + 1 : 1
+    return min(1, choices * Distributions.studentT(t, degrees: degrees))
   }
 }

@@ -130,8 +130,7 @@ package struct TextCheck {
       done += 1
       return found
     }
-    let found = try search(model, [])
-    let reference = try self.reference(found, search)
+    let (found, reference) = try compared(search)
     let encoder = CaptionEncoder(model: model, precision: options.precision)
     let clean = try encoder.features(heldBack, token: nil)
     var triggered: Tensor?
@@ -151,21 +150,26 @@ package struct TextCheck {
       seconds: monotonicSeconds() - start)
   }
 
-  private func reference(
-    _ first: PseudoToken?, _ search: (CLIPModel, [[Float]]) throws(CLIPError) -> PseudoToken?
-  ) throws(CLIPError) -> SizeReference {
+  /// The shortest token that was found, and what to judge its length by; see `ModelCheck`.
+  private func compared(
+    _ search: (CLIPModel, [[Float]]) throws(CLIPError) -> PseudoToken?
+  ) throws(CLIPError) -> (shortest: PseudoToken?, reference: SizeReference) {
+    let main = try search(model, [])
     if let anchor {
       let size = try search(anchor, [])?.size ?? Self.largestSize
-      return SizeReference(source: .cleanCheckpoints, sizes: [size])
+      return (main, SizeReference(source: .cleanCheckpoints, sizes: [size]))
     }
-    var forbidden = first.map { [$0.direction] } ?? []
-    var sizes: [Float] = []
+    var results = [main]
     for _ in 0..<max(2, options.ownSearches) {
-      let found = try search(model, forbidden)
-      sizes.append(found?.size ?? Self.largestSize)
-      if let found { forbidden.append(found.direction) }
+      results.append(try search(model, results.compactMap { $0?.direction }))
     }
-    return SizeReference(source: .ownSearches, sizes: sizes)
+    let sizes = results.map { $0?.size ?? Self.largestSize }
+    let shortest = sizes.indices.min { sizes[$0] < sizes[$1] } ?? 0
+    let chosen = results.remove(at: shortest)
+    return (
+      chosen,
+      SizeReference(source: .ownSearches, sizes: results.map { $0?.size ?? Self.largestSize })
+    )
   }
 
   private static func targets(
