@@ -176,12 +176,15 @@ struct CheckModelCommand: ParsableCommand {
 
   private func print(_ result: ModelCheckResult) {
     if common.json { return Swift.print(result.json.serialized(pretty: true)) }
-    Swift.print("verdict: \(result.verdict.rawValue) (p = \(result.pValue))")
+    Swift.print("verdict: \(result.verdict.rawValue) (p = \(significant(result.pValue)))")
     for finding in result.findings {
-      let size = finding.search.trigger == nil ? "none found" : "size \(finding.search.size)"
+      let size =
+        finding.search.trigger == nil
+        ? "none found" : "size \(significant(Double(finding.search.size)))"
+      let others = finding.reference.sizes.map { significant(Double($0)) }
       Swift.print(
-        "  \(finding.kind.rawValue.padded(to: 9)) \(size), reference \(finding.reference.sizes), "
-          + "p = \(finding.pValue)")
+        "  \(finding.kind.rawValue.padded(to: 9)) \(size), reference "
+          + others.joined(separator: ", ") + "; p = \(significant(finding.pValue))")
       if let target = finding.classes ?? finding.nouns, finding.verdict != .clean {
         Swift.print(
           "            leads to "
@@ -190,7 +193,7 @@ struct CheckModelCommand: ParsableCommand {
       }
     }
     if let text = result.textTower {
-      Swift.print("text tower: \(text.verdict.rawValue) (p = \(text.pValue))")
+      Swift.print("text tower: \(text.verdict.rawValue) (p = \(significant(text.pValue)))")
     }
     Swift.print(result.explanation)
   }

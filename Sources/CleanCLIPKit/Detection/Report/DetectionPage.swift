@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// A number with three significant digits, at most six of them behind the point.
-func significant(_ value: Double) -> String {
+package func significant(_ value: Double) -> String {
   guard value.isFinite, value != 0 else { return decimal(value, 0) }
   return decimal(value, min(6, max(0, 2 - Int(floor(log10(abs(value)))))))
 }
