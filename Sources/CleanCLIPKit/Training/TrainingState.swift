@@ -20,7 +20,9 @@ struct TrainingState {
   }
 
   static let fileName = "training-state.safetensors"
-  private static let format = "cleanclip training state 1"
+  private static let kind = SavedStateKind(
+    format: "cleanclip training state 1", work: "run", name: "a training state",
+    inputs: "model, data and options")
 
   /// Saves a state, replacing an older one atomically.
   ///
@@ -31,13 +33,8 @@ struct TrainingState {
     _ tensors: [(name: String, tensor: Tensor)], position: Position, history: TrainingHistory,
     identity: [String: String], in directory: String
   ) throws(CLIPError) {
-    if mkdir(directory, 0o777) != 0 && errno != EEXIST {
-      throw CLIPError(
-        .io,
-        "'\(directory)': cannot make the state directory: \(String(cString: strerror(errno)))")
-    }
-    var metadata = ["format": format]
-    for (key, value) in identity { metadata["run." + key] = value }
+    try SavedStateKind.makeDirectory(directory)
+    var metadata = kind.metadata(identity)
     metadata["position.epoch"] = "\(position.epoch)"
     metadata["position.batch"] = "\(position.batch)"
     metadata["position.step"] = "\(position.step)"
@@ -70,23 +67,7 @@ struct TrainingState {
   ) throws(CLIPError) -> (position: Position, history: TrainingHistory) {
     let path = path(in: directory)
     let file = try SafeTensors.read(path)
-    guard file.metadata["format"] == format else {
-      throw CLIPError(
-        .format,
-        "'\(path)': is not a training state; expected format '\(format)', "
-          + "got '\(file.metadata["format"] ?? "none")'")
-    }
-    var differences: [String] = []
-    for (key, value) in identity.sorted(by: { $0.key < $1.key }) {
-      let saved = file.metadata["run." + key]
-      if saved != value { differences.append("\(key): expected \(value), got \(saved ?? "none")") }
-    }
-    guard differences.isEmpty else {
-      throw CLIPError(
-        .state,
-        "'\(path)': is the state of another run; \(differences.joined(separator: "; ")); "
-          + "use the same model, data and options, or start without resume")
-    }
+    try kind.check(file, identity: identity)
     var loaded: [Tensor] = []
     for (name, tensor) in tensors {
       let value = try file.tensor(name)

@@ -7,7 +7,9 @@ internal import Glibc
 /// of its own, so that a resumed check gives the same result bit by bit.
 struct ModelCheckState {
   static let fileName = "check-state.safetensors"
-  private static let format = "cleanclip check state 1"
+  private static let kind = SavedStateKind(
+    format: "cleanclip check state 1", work: "check", name: "the state of a check",
+    inputs: "model, pictures and options")
 
   private let directory: String?
   private let identity: [String: String]
@@ -32,11 +34,7 @@ struct ModelCheckState {
     self.embedDim = embedDim
     self.identity = identity
     guard let directory else { return }
-    if mkdir(directory, 0o777) != 0 && errno != EEXIST {
-      throw CLIPError(
-        .io,
-        "'\(directory)': cannot make the state directory: \(String(cString: strerror(errno)))")
-    }
+    try SavedStateKind.makeDirectory(directory)
     let path = directory + "/" + Self.fileName
     if resume && access(path, F_OK) == 0 { try load(path) }
   }
@@ -52,8 +50,8 @@ struct ModelCheckState {
   mutating func record(_ result: TriggerSearchResult, of name: String) throws(CLIPError) {
     finished.append((name, result))
     guard let directory else { return }
-    var metadata = ["format": Self.format, "searches": "\(finished.count)"]
-    for (key, value) in identity { metadata["check." + key] = value }
+    var metadata = Self.kind.metadata(identity)
+    metadata["searches"] = "\(finished.count)"
     var tensors: [(name: String, tensor: Tensor)] = []
     for (index, (name, result)) in finished.enumerated() {
       metadata["\(index).name"] = name
@@ -70,23 +68,7 @@ struct ModelCheckState {
 
   private mutating func load(_ path: String) throws(CLIPError) {
     let file = try SafeTensors.read(path)
-    guard file.metadata["format"] == Self.format else {
-      throw CLIPError(
-        .format,
-        "'\(path)': is not the state of a check; expected format '\(Self.format)', "
-          + "got '\(file.metadata["format"] ?? "none")'")
-    }
-    var differences: [String] = []
-    for (key, value) in identity.sorted(by: { $0.key < $1.key }) {
-      let saved = file.metadata["check." + key]
-      if saved != value { differences.append("\(key): expected \(value), got \(saved ?? "none")") }
-    }
-    guard differences.isEmpty else {
-      throw CLIPError(
-        .state,
-        "'\(path)': is the state of another check; \(differences.joined(separator: "; ")); "
-          + "use the same model, pictures and options, or start without resume")
-    }
+    try Self.kind.check(file, identity: identity)
     guard let count = file.metadata["searches"].flatMap({ Int($0) }), (0...100_000) ~= count else {
       throw Self.damaged(path, "no number of searches")
     }

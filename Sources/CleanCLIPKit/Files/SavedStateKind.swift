@@ -1,0 +1,53 @@
+internal import Glibc
+
+/// What files of interrupted work have in common: a folder, a format, and what tells one piece of
+/// work from another.
+struct SavedStateKind {
+  /// The value of the member `format` of the metadata.
+  let format: String
+  /// What was interrupted, in one word; prefixes the members of the identity.
+  let work: String
+  /// What such a file is called in messages.
+  let name: String
+  /// What must be the same to go on.
+  let inputs: String
+
+  /// Makes the folder of a state, if there is none.
+  static func makeDirectory(_ directory: String) throws(CLIPError) {
+    if mkdir(directory, 0o777) != 0 && errno != EEXIST {
+      throw CLIPError(
+        .io,
+        "'\(directory)': cannot make the state directory: \(String(cString: strerror(errno)))")
+    }
+  }
+
+  /// The metadata that `check` reads.
+  func metadata(_ identity: [String: String]) -> [String: String] {
+    var metadata = ["format": format]
+    for (key, value) in identity { metadata["\(work).\(key)"] = value }
+    return metadata
+  }
+
+  /// Refuses files that are no such state, or the state of other work.
+  ///
+  /// - Throws: `format`; `state`, naming what differs.
+  func check(_ file: SafeTensorsFile, identity: [String: String]) throws(CLIPError) {
+    guard file.metadata["format"] == format else {
+      throw CLIPError(
+        .format,
+        "'\(file.path)': is not \(name); expected format '\(format)', "
+          + "got '\(file.metadata["format"] ?? "none")'")
+    }
+    var differences: [String] = []
+    for (key, value) in identity.sorted(by: { $0.key < $1.key }) {
+      let saved = file.metadata["\(work).\(key)"]
+      if saved != value { differences.append("\(key): expected \(value), got \(saved ?? "none")") }
+    }
+    guard differences.isEmpty else {
+      throw CLIPError(
+        .state,
+        "'\(file.path)': is the state of another \(work); \(differences.joined(separator: "; ")); "
+          + "use the same \(inputs), or start without resume")
+    }
+  }
+}
