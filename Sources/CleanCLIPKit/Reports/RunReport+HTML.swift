@@ -12,19 +12,7 @@ extension RunReport {
     body += Self.grid([placesCard, classCard].compactMap(\.self))
     body += Self.grid(sections.map(Self.card))
     body += footer
-    return """
-      <!DOCTYPE html>
-      <html lang="en"><head><meta charset="utf-8">
-      <meta name="viewport" content="width=device-width,initial-scale=1">
-      <meta http-equiv="Content-Security-Policy" \
-      content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-      <title>\(escaped(title))</title><style>
-      \(ReportStyle.css)
-      </style></head><body><main>
-      \(body)
-      </main></body></html>
-
-      """
+    return htmlPage(title: title, style: ReportStyle.css, body: body)
   }
 
   private static func grid(_ cards: [String]) -> String {

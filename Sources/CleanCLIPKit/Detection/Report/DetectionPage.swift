@@ -48,22 +48,14 @@ struct DetectionPage {
   }
 
   var html: String {
-    """
-    <!DOCTYPE html>
-    <html lang="en"><head><meta charset="utf-8">
-    <meta name="viewport" content="width=device-width,initial-scale=1">
-    <meta http-equiv="Content-Security-Policy" \
-    content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-    <title>\(escaped(title))</title><style>
-    \(Self.style)
-    </style></head><body><main>
-    <header><h1>\(escaped(title))</h1><p class="soft">\(escaped(subtitle))</p></header>
-    <section class="card verdict \(verdict.rawValue)"><h2>\(escaped(headline ?? verdictName))</h2>\
-    <p>\(escaped(explanation))</p></section>
-    \(cards.joined(separator: "\n"))
-    </main></body></html>
-
-    """
+    htmlPage(
+      title: title, style: Self.style,
+      body: """
+        <header><h1>\(escaped(title))</h1><p class="soft">\(escaped(subtitle))</p></header>
+        <section class="card verdict \(verdict.rawValue)"><h2>\(escaped(headline ?? verdictName))</h2>\
+        <p>\(escaped(explanation))</p></section>
+        \(cards.joined(separator: "\n"))
+        """)
   }
 
   /// A card of names and values.
