@@ -42,15 +42,11 @@ struct BenchCheckCommand: ParsableCommand {
   enum Work: String, ExpressibleByArgument, CaseIterable { case neighbours, model }
 
   func validate() throws {
-    for (name, value, range) in [
+    try BenchOutput.requireRanges([
       ("--pairs", pairs, 1...16_000_000), ("--neighbours", neighbours, 1...4096),
       ("--batch-size", batchSize, 2...4096), ("--steps", steps, 1...100_000),
       ("--timed", timed, 1...1000),
-    ] where !range.contains(value) {
-      throw ValidationError(
-        "\(name) is out of range; expected \(range.lowerBound) to \(range.upperBound), got \(value)"
-      )
-    }
+    ])
   }
 
   func run() throws {
@@ -58,12 +54,8 @@ struct BenchCheckCommand: ParsableCommand {
     try cleanclip_tool.run { () throws(CLIPError) in
       var result = work == .neighbours ? try timeNeighbours() : try timeModel()
       result["threads"] = .integer(Threads.count)
-      result["peak_gb"] = .number(BenchCommand.peakGigabytes)
-      print(
-        common.json
-          ? JSONValue.object(result).serialized()
-          : result.map { "\($0.key): \($0.value.string ?? $0.value.serialized())" }
-            .joined(separator: "\n"))
+      result["peak_gb"] = .number(BenchOutput.peakGigabytes)
+      BenchOutput.print(result, asJSON: common.json)
     }
   }
 

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
-internal import Glibc
 
 /// `cleanclip bench`.
 struct BenchCommand: ParsableCommand {
@@ -40,14 +39,10 @@ struct BenchCommand: ParsableCommand {
   enum Work: String, ExpressibleByArgument, CaseIterable { case step, image, text, operations }
 
   func validate() throws {
-    for (name, value, range) in [
+    try BenchOutput.requireRanges([
       ("--pairs", pairs, 2...65_536), ("--steps", steps, 1...1000),
       ("--caption-tokens", captionTokens, 2...77),
-    ] where !range.contains(value) {
-      throw ValidationError(
-        "\(name) is out of range; expected \(range.lowerBound) to \(range.upperBound), got \(value)"
-      )
-    }
+    ])
   }
 
   func run() throws {
@@ -77,7 +72,7 @@ struct BenchCommand: ParsableCommand {
       let seconds = try bench.step()
       result["step_s"] = .number(seconds)
       result["pairs_per_s"] = .number(Double(pairs) / seconds)
-      result["peak_gb"] = .number(Self.peakGigabytes)
+      result["peak_gb"] = .number(BenchOutput.peakGigabytes)
       let rates = try MachineRates.measure(precision.dtype, watch)
       result["step_gflop"] = .number(bench.operationsOfStep / 1e9)
       result["matmul_gflops"] = .number(rates.matmul / 1e9)
@@ -86,12 +81,8 @@ struct BenchCommand: ParsableCommand {
     case .text: result["texts_per_s"] = .number(Double(2 * pairs) / (try bench.texts()))
     case .operations: break
     }
-    if work != .step { result["peak_gb"] = .number(Self.peakGigabytes) }
-    print(
-      common.json
-        ? JSONValue.object(result).serialized()
-        : result.map { "\($0.key): \($0.value.string ?? $0.value.serialized())" }
-          .joined(separator: "\n"))
+    if work != .step { result["peak_gb"] = .number(BenchOutput.peakGigabytes) }
+    BenchOutput.print(result, asJSON: common.json)
   }
 
   private func printOperations() throws(CLIPError) {
@@ -126,12 +117,5 @@ struct BenchCommand: ParsableCommand {
           + "\(Int(100 * row.bytes / row.seconds / rates.bandwidth)) % of the bandwidth"
       print("\(row.name): \(milliseconds) ms, \(share)")
     }
-  }
-
-  /// The most memory that the process had, in 10⁹ bytes.
-  static var peakGigabytes: Double {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return Double(usage.ru_maxrss) * 1024 / 1e9
   }
 }
