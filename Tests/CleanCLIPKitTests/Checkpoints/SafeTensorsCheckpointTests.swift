@@ -38,10 +38,13 @@ import Testing
     #expect(throws: CLIPError.self) { try LoadedModel.load(folder.file("a.safetensors")) }
   }
 
-  @Test(arguments: [true, false]) func everyArchitectureComesBack(_ isFolded: Bool) throws {
+  private static func smallResNet(
+    isFolded: Bool, activation: Activation, epsilon: Float = 1e-5
+  ) -> CLIPConfiguration {
     let transformer = TransformerConfiguration(
-      width: 12, layers: 2, heads: 3, mlpWidth: 20, activation: .geluTanh, layerNormEpsilon: 1e-6)
-    let configuration = CLIPConfiguration(
+      width: 12, layers: 2, heads: 3, mlpWidth: 20, activation: activation,
+      layerNormEpsilon: epsilon)
+    return CLIPConfiguration(
       embedDim: 8,
       vision: .resNet(
         ModifiedResNetConfiguration(
@@ -49,6 +52,10 @@ import Testing
           batchNorm: isFolded ? .folded : .separate(epsilon: 1e-4))),
       text: TextConfiguration(
         contextLength: 7, vocabularySize: 30, transformer: transformer, endOfText: .id(29)))
+  }
+
+  @Test(arguments: [true, false]) func everyArchitectureComesBack(_ isFolded: Bool) throws {
+    let configuration = Self.smallResNet(isFolded: isFolded, activation: .geluTanh, epsilon: 1e-6)
     let model = LoadedModel(try CLIPModel(configuration, randomSeed: 1))
     try model.save(to: folder.file("a.safetensors"))
     #expect(try LoadedModel.load(folder.file("a.safetensors")).model.configuration == configuration)
@@ -68,16 +75,7 @@ import Testing
   }
 
   @Test(arguments: [true, false]) func aFreshGraphIsImportedAgain(_ isFolded: Bool) throws {
-    let transformer = TransformerConfiguration(
-      width: 12, layers: 2, heads: 3, mlpWidth: 20, activation: .gelu)
-    let configuration = CLIPConfiguration(
-      embedDim: 8,
-      vision: .resNet(
-        ModifiedResNetConfiguration(
-          imageSize: 64, width: 2, layers: [1, 2, 1, 1], heads: 4,
-          batchNorm: isFolded ? .folded : .separate(epsilon: 1e-4))),
-      text: TextConfiguration(
-        contextLength: 7, vocabularySize: 30, transformer: transformer, endOfText: .id(29)))
+    let configuration = Self.smallResNet(isFolded: isFolded, activation: .gelu)
     let model = LoadedModel(try CLIPModel(configuration, randomSeed: 2))
     try model.save(to: folder.file("a.onnx"))
     let again = try LoadedModel.load(folder.file("a.onnx"))
