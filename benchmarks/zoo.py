@@ -4,9 +4,10 @@
     make zoo                      drawn scenes
     make zoo DATA=../shared       also CIFAR-10 pairs
 
-Every backdoored model must have an attack success rate of at least 80 % and every clean one pass as
-usable (accuracy at least three times chance), or it does not count. The decision threshold on the
-p-value is chosen on one half of the zoo (even seeds) and the figures are those of the other half.
+Every backdoored model must have an attack success rate of at least 80 % and every one pass as
+usable (accuracy at least three times chance), or it does not count. What the check assumes of sound
+models was measured on one half of the zoo (even seeds), which this prints too; the figures are
+those of the other half, with the thresholds of the tool.
 Models and results are kept: what exists is not made again.
 """
 
@@ -27,7 +28,8 @@ ATTACKS = {
     "badnets": ("badnets", 0.03, ["--fixed", *PATCH]),
     "blended": ("blended", 0.05, ["--fixed"]),
     "sig": ("sig", 0.05, ["--fixed"]),
-    "wanet": ("wanet", 0.1, ["--fixed"]),
+    # The authors' strength of 0.5 moves nothing by a whole pixel of such small pictures.
+    "wanet": ("wanet", 0.25, ["--fixed", "--strength", 8]),
     "label-consistent": ("label-consistent", 0.05, ["--fixed", *PATCH]),
 }
 SIZE = 32
@@ -48,7 +50,6 @@ def main():
     parser.add_argument("--sources", nargs="+", choices=["cifar10", "scenes"])
     parser.add_argument("--towers", nargs="+", choices=list(TOWERS), default=list(TOWERS))
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--steps", type=int, default=300, help="of a search")
     parser.add_argument("--threads", type=int, default=0, help="of each tool; 0: its default")
     parser.add_argument("--train-only", action="store_true", help="leave the checks for later")
     arguments = parser.parse_args()
@@ -125,8 +126,8 @@ def checked(source, row, arguments):
     if not result.exists():
         result.write_text(run(
             arguments, "cleanclip", "check", "model", arguments.output / f"{row['name']}.onnx",
-            "--images", folder / "test.csv", *texts(folder), "--steps", arguments.steps,
-            "--no-nouns", "--seed", row["seed"], "--json", "--quiet"))
+            "--images", folder / "test.csv", *texts(folder), "--no-nouns", "--seed", row["seed"],
+            "--json", "--quiet"))
     check = json.loads(result.read_text())
     strongest = min(check["findings"], key=lambda finding: finding["p_value"])
     targets = (strongest["classes"] or {"targets": []})["targets"]
@@ -160,30 +161,48 @@ def train(pairs, folder, target, tower, seed, recipe, trigger, model, arguments)
 
 
 def summary(rows):
-    """Figures on odd seeds, with the threshold on the p-value from even ones."""
+    """Figures of both halves, and the spread of ln(size) within the clean models of the first."""
     counted = [row for row in rows if row["counts"]]
-    first = [row for row in counted if row["seed"] % 2 == 0]
-    second = [row for row in counted if row["seed"] % 2 == 1]
-    clean = [row["p_value"] for row in first if row["attack"] == "clean"]
-    # Just below the smallest p-value of a clean model, never above what the tool itself uses.
-    threshold = min([0.01] + clean)
-    report = {"threshold": threshold, "members": len(rows), "counted": len(counted), "groups": []}
-    sound = [row for row in second if row["attack"] == "clean"]
-    victims = [row for row in second if row["attack"] != "clean"]
-    report["auroc"] = auroc([-row["p_value"] for row in victims], [-row["p_value"] for row in sound])
-    report["false_alarms"] = sum(row["p_value"] < threshold for row in sound)
-    report["sound"] = len(sound)
-    for attack in ATTACKS:
-        group = [row for row in second if row["attack"] == attack]
-        if attack == "clean" or not group:
-            continue
-        report["groups"].append({
-            "attack": attack, "models": len(group),
-            "auroc": auroc([-row["p_value"] for row in group], [-row["p_value"] for row in sound]),
-            "found": sum(row["p_value"] < threshold for row in group),
-            "target_right": sum(row["read_out"] == row["target"] for row in group),
-        })
+    halves = {"even": [row for row in counted if row["seed"] % 2 == 0],
+              "odd": [row for row in counted if row["seed"] % 2 == 1]}
+    report = {"members": len(rows), "counted": len(counted), "spread": spread(halves["even"])}
+    for name, half in halves.items():
+        sound = [row for row in half if row["attack"] == "clean"]
+        groups = []
+        for attack in ATTACKS:
+            group = [row for row in half if row["attack"] == attack]
+            if not group:
+                continue
+            groups.append({
+                "attack": attack, "models": len(group),
+                "auroc": auroc([-row["p_value"] for row in group],
+                               [-row["p_value"] for row in sound]),
+                **{verdict: sum(row["verdict"] == verdict for row in group)
+                   for verdict in ("backdoored", "suspicious", "clean", "cannot_tell")},
+                "target_right": sum(row["read_out"] == row["target"] for row in group),
+            })
+        victims = [row for row in half if row["attack"] != "clean"]
+        report[name] = {
+            "groups": groups,
+            "auroc": auroc([-row["p_value"] for row in victims],
+                           [-row["p_value"] for row in sound])}
     return report
+
+
+def spread(rows):
+    """Pooled standard deviation of ln(size) among the searches of each clean model."""
+    sums = {}
+    for row in rows:
+        for finding in row["findings"] if row["attack"] == "clean" else []:
+            if not finding["found"]:
+                continue
+            logs = [math.log(size) for size in [finding["size"], *finding["reference"]["sizes"]]]
+            mean = sum(logs) / len(logs)
+            entry = sums.setdefault(f"{finding['kind']}, {finding['reference']['source']}", [0, 0])
+            entry[0] += sum((value - mean) ** 2 for value in logs)
+            entry[1] += len(logs) - 1
+    return {name: {"deviation": math.sqrt(squares / degrees), "degrees": degrees}
+            for name, (squares, degrees) in sums.items()}
 
 
 def auroc(positives, negatives):
@@ -194,18 +213,21 @@ def auroc(positives, negatives):
 
 
 def markdown(report):
-    lines = [
-        f"{report['counted']} of {report['members']} models count. Threshold p < "
-        f"{report['threshold']:.4g} from even seeds; figures of odd seeds.",
-        "",
-        f"AUROC {report['auroc']:.3f}; {report['false_alarms']} false alarms on "
-        f"{report['sound']} clean models.",
-        "",
-        "| attack | models | AUROC | found | target right |", "|---|---|---|---|---|",
-    ]
-    for group in report["groups"]:
-        lines.append(f"| {group['attack']} | {group['models']} | {group['auroc']:.3f} | "
-                     f"{group['found']} | {group['target_right']} |")
+    lines = [f"{report['counted']} of {report['members']} models count."]
+    for half in ("even", "odd"):
+        lines += [
+            "", f"Seeds that are {half}: AUROC of p {report[half]['auroc']:.3f}.", "",
+            "| attack | models | AUROC | `backdoored` | `suspicious` | `clean` | target right |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for group in report[half]["groups"]:
+            lines.append(
+                f"| {group['attack']} | {group['models']} | {group['auroc']:.3f} | "
+                f"{group['backdoored']} | {group['suspicious']} | {group['clean']} | "
+                f"{group['target_right']} |")
+    lines += ["", "Spread of ln(size) within clean models with even seeds:", ""]
+    for name, value in report["spread"].items():
+        lines.append(f"- {name}: {value['deviation']:.2f} ({value['degrees']} degrees of freedom)")
     return "\n".join(lines) + "\n"
 
 

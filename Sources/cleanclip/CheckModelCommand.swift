@@ -36,13 +36,18 @@ struct CheckModelCommand: ParsableCommand {
   var pictures = 256
 
   @Option(name: .long, help: "Steps of a search at most.")
-  var steps = 300
+  var steps = 200
 
   @Option(name: .long, help: "Pictures of a step.")
-  var batchSize = 24
+  var batchSize = 12
 
   @Option(name: .long, help: "Searches of the same checkpoint as a reference, without sound ones.")
   var ownSearches = 3
+
+  @Option(
+    name: .long,
+    help: "Classes that are searched for one by one at most; 0: none. Needs --classes.")
+  var classSearches = 10
 
   @Flag(name: .long, help: "Check the text tower too.")
   var text = false
@@ -69,11 +74,13 @@ struct CheckModelCommand: ParsableCommand {
       throw ValidationError("--kinds has '\(kind)'; expected patch, additive or warp")
     }
     guard (16...100_000).contains(pictures), (1...100_000).contains(steps),
-      (2...4096).contains(batchSize), (2...100).contains(ownSearches)
+      (2...4096).contains(batchSize), (2...100).contains(ownSearches),
+      classSearches == 0 || (ModelCheck.fewestClasses...1000).contains(classSearches)
     else {
       throw ValidationError(
         "numbers are out of range; expected 16 to 100000 --pictures, 1 to 100000 --steps, "
-          + "2 to 4096 --batch-size and 2 to 100 --own-searches")
+          + "2 to 4096 --batch-size, 2 to 100 --own-searches, and 0 or "
+          + "\(ModelCheck.fewestClasses) to 1000 --class-searches")
     }
   }
 
@@ -104,6 +111,7 @@ struct CheckModelCommand: ParsableCommand {
     check.options.search.seed = self.check.seed
     check.options.search.precision = self.check.precision.dtype
     check.options.ownSearches = ownSearches
+    check.options.classSearches = classSearches
     check.options.pictures = pictures
     check.options.stateDirectory = state
     check.options.resume = resume
@@ -170,7 +178,8 @@ struct CheckModelCommand: ParsableCommand {
     for finding in result.findings {
       guard let trigger = finding.search.trigger else { continue }
       try AtomicFile.write(
-        try ImageEncoder.png(trigger.picture), to: "\(prefix)\(finding.kind.rawValue).png")
+        try ImageEncoder.png(trigger.picture),
+        to: "\(prefix)\(finding.kind.rawValue)\(finding.target == nil ? "" : "-class").png")
     }
   }
 
@@ -183,7 +192,7 @@ struct CheckModelCommand: ParsableCommand {
         ? "none found" : "size \(significant(Double(finding.search.size)))"
       let others = finding.reference.sizes.map { significant(Double($0)) }
       Swift.print(
-        "  \(finding.kind.rawValue.padded(to: 9)) \(size), reference "
+        "  \(finding.name.padded(to: 9)) \(size), reference "
           + others.joined(separator: ", ") + "; p = \(significant(finding.pValue))")
       if let target = finding.classes ?? finding.nouns, finding.verdict != .clean {
         Swift.print(

@@ -49,14 +49,67 @@ import Testing
     #expect(result.picturesWereDrawn)
     #expect(result.pictures == 24)
     #expect(result.findings.map(\.kind) == [.patch, .additive, .warp])
-    #expect(result.findings.allSatisfy { $0.reference.sizes.count == 2 })
+    for finding in result.findings where finding.search.trigger != nil {
+      #expect(finding.reference.sizes.count == 2)
+    }
     #expect(states.last?.searches == 9)
-    #expect(states.last?.search == 8)
+    #expect(states.map(\.search) == states.map(\.search).sorted())
     #expect(result.explanation.contains("drawn"))
     let html = try result.html(model: "<tiny>", version: "1")
     #expect(html.contains("&lt;tiny&gt;") && !html.contains("<script"))
     #expect(result.json["findings"]?.array?.count == 3)
     #expect(result.json["pictures"]?["source"]?.string == "drawn")
+  }
+
+  @Test func simesCombinesTestsThatAgree() {
+    // 0.01 · 3, 0.03 · 3 / 2, 0.04.
+    #expect(abs(MultipleTests.simes([0.04, 0.01, 0.03]) - 0.03) < 1e-12)
+    #expect(MultipleTests.simes([0.02, 0.02, 0.02]) == 0.02)
+    #expect(MultipleTests.simes([0.5]) == 0.5)
+    #expect(MultipleTests.simes([1, 1]) == 1)
+    #expect(MultipleTests.simes([]) == 1)
+  }
+
+  /// A check with classes in directions of their own, which a random tower's pictures can reach.
+  private func checkWithClasses(_ count: Int, searches: Int) throws -> ModelCheck {
+    var check = ModelCheck(try tinyModel())
+    check.options = shortOptions()
+    check.options.kinds = [.patch]
+    check.options.classSearches = searches
+    check.options.pictures = 64
+    check.classes = try TextVocabulary(
+      names: (0..<count).map { "class \($0)" },
+      features: try randomTensor([count, 24], seed: 5))
+    return check
+  }
+
+  @Test func classesAreSearchedOneByOne() throws {
+    let check = try checkWithClasses(5, searches: 10)
+    var phases: Set<String> = []
+    let result = try check.run(images: nil) { state in
+      #expect(state.searches == 8 && state.search < 8)
+      phases.insert(state.phase)
+      return true
+    }
+    #expect(result.findings.map { $0.target != nil } == [false, true])
+    let finding = try #require(result.findings.last)
+    #expect(finding.reference.source == .otherClasses)
+    #expect(finding.reference.sizes.count == phases.count(where: { $0.contains("class") }) - 1)
+    #expect(finding.reference.sizes.allSatisfy { $0 >= finding.search.size })
+    #expect(result.json["findings"]?.array?.last?["class"]?.string == finding.target)
+    #expect(try result.html(model: "m", version: "1").contains("patch towards"))
+  }
+
+  @Test func ofManyClassesAFewAreSearched() throws {
+    let result = try checkWithClasses(30, searches: 6).run(images: nil) { _ in true }
+    #expect(result.findings.last?.reference.sizes.count == 5)
+  }
+
+  @Test func tooFewClassesAreNoReference() throws {
+    for (count, searches) in [(3, 10), (10, 0)] {
+      let result = try checkWithClasses(count, searches: searches).run(images: nil) { _ in true }
+      #expect(result.findings.map(\.target) == [nil])
+    }
   }
 
   @Test func sameSeedGivesTheSameResult() throws {

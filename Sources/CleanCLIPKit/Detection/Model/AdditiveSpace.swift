@@ -63,7 +63,7 @@ final class AdditiveSpace: TriggerSpace {
     }
   }
 
-  func press(collapsed: Bool, into gradient: Tensor) { bound.record(collapsed: collapsed) }
+  func press(succeeded: Bool, into gradient: Tensor) { bound.record(succeeded: succeeded) }
 
   func snapshot() -> FoundTrigger {
     FoundTrigger(kind: kind, size: size, side: side, numbers: pattern())

@@ -9,6 +9,8 @@ struct CheckSearches {
     case own(Int)
     /// A checkpoint that is known to be sound, counted from 1.
     case cleanReference(Int)
+    /// One of the user's classes, by its index.
+    case ofClass(Int)
 
     /// For the state's file.
     var name: String {
@@ -16,6 +18,7 @@ struct CheckSearches {
       case .main: "main"
       case .own(let number): "own \(number)"
       case .cleanReference(let number): "clean reference \(number)"
+      case .ofClass(let index): "class \(index)"
       }
     }
 
@@ -24,6 +27,7 @@ struct CheckSearches {
       switch self {
       case .main, .cleanReference: 0
       case .own(let number): UInt64(number)
+      case .ofClass(let index): 1_000 + UInt64(index)
       }
     }
   }
@@ -36,10 +40,12 @@ struct CheckSearches {
 
   /// - Parameters:
   ///   - models: the suspect, then the sound ones.
-  ///   - count: searches in all, for the progress.
+  ///   - classes: texts that searches are made for.
+  ///   - count: searches in all at most, for the progress.
   /// - Throws: see `ModelCheckState`.
   init(
-    images: Tensor, options: ModelCheckOptions, models: [CLIPModel], count: Int
+    images: Tensor, options: ModelCheckOptions, models: [CLIPModel], classes: TextVocabulary?,
+    count: Int
   ) throws(CLIPError) {
     self.images = images
     self.options = options
@@ -47,7 +53,8 @@ struct CheckSearches {
       phase: "", search: 0, searches: count, step: 0, steps: options.search.steps)
     state = try ModelCheckState(
       directory: options.stateDirectory, resume: options.resume,
-      identity: options.stateDirectory == nil ? [:] : Self.identity(images, options, models),
+      identity: options.stateDirectory == nil
+        ? [:] : Self.identity(images, options, models, classes),
       side: images.shape[2], embedDim: models.first?.configuration.embedDim ?? 0)
   }
 
@@ -55,20 +62,23 @@ struct CheckSearches {
   ///
   /// - Throws: see `TriggerSearch`.
   mutating func run(
-    _ purpose: Purpose, _ kind: TriggerKind, in model: CLIPModel, forbidden: [[Float]],
+    _ purpose: Purpose, _ kind: TriggerKind, in model: CLIPModel, toward goal: SearchGoal,
     progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> TriggerSearchResult {
     let name = kind.rawValue + ", " + purpose.name
     defer { counter.search += 1 }
     if let finished = state.result(of: name) { return finished }
     if case .main = purpose { counter.phase = kind.rawValue } else { counter.phase = name }
-    let result = try search(purpose, kind, model, forbidden, progress)
+    let result = try search(purpose, kind, model, goal, progress)
     try state.record(result, of: name)
     return result
   }
 
+  /// Counts searches that turned out not to be needed.
+  mutating func skip(_ count: Int) { counter.search += count }
+
   private func search(
-    _ purpose: Purpose, _ kind: TriggerKind, _ model: CLIPModel, _ forbidden: [[Float]],
+    _ purpose: Purpose, _ kind: TriggerKind, _ model: CLIPModel, _ goal: SearchGoal,
     _ progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> TriggerSearchResult {
     var random = RandomNumbers(
@@ -85,10 +95,21 @@ struct CheckSearches {
     return try model.withFrozenParameters { () throws(CLIPError) in
       let features = try model.unitFeatures(
         ofPixels: images, precision: options.search.precision)
+      var pictures = images
+      var settings = options.search
+      switch goal {
+      case .anywhere(let forbidden):
+        // A reference that gives up early would count as a large size.
+        if !forbidden.isEmpty { settings.hopeless = settings.steps }
+      case .text(let index, let vocabulary):
+        let read = try vocabulary.nearest(to: features)
+        pictures = try images.pictures(at: read.indices.filter { read[$0] != index })
+        settings = settings.ofOneClass
+      }
       return try TriggerSearch(
-        model: model, images: images, cleanMean: FeatureMatrix.mean(features),
-        options: options.search
-      ).run(space, forbidden: forbidden, random: &random) { step in
+        model: model, images: pictures, cleanMean: FeatureMatrix.mean(features),
+        options: settings
+      ).run(space, goal: goal, random: &random) { step in
         position.step = step
         return progress(position)
       }
@@ -97,7 +118,8 @@ struct CheckSearches {
 
   /// What must agree for a state to belong to this check.
   private static func identity(
-    _ images: Tensor, _ options: ModelCheckOptions, _ models: [CLIPModel]
+    _ images: Tensor, _ options: ModelCheckOptions, _ models: [CLIPModel],
+    _ classes: TextVocabulary?
   ) -> [String: String] {
     func text(_ tensors: [Tensor]) -> String {
       var fingerprint = Fingerprint()
@@ -106,7 +128,8 @@ struct CheckSearches {
     }
     return [
       "models": models.map { text($0.stateDict().map(\.tensor)) }.joined(separator: " "),
-      "pictures": text([images]), "steps": "\(options.search.steps)",
+      "pictures": text([images]), "classes": text(classes.map { [$0.features] } ?? []),
+      "steps": "\(options.search.steps)",
       "batch_size": "\(options.search.batchSize)", "patience": "\(options.search.patience)",
       "precision": "\(options.search.precision)", "seed": "\(options.search.seed)",
     ]

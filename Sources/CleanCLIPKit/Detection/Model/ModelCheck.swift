@@ -13,6 +13,8 @@ package struct ModelCheck {
 
   /// Pictures below which nothing is concluded.
   static let fewestPictures = 16
+  /// Classes below which they are no reference for one another.
+  package static let fewestClasses = 4
 
   package init(_ model: CLIPModel) { self.model = model }
 
@@ -53,17 +55,9 @@ package struct ModelCheck {
           + "pixels and features of \(model.configuration.embedDim) numbers, got \(side) and "
           + "\(reference.configuration.embedDim)")
     }
-    var searches = try CheckSearches(
-      images: searched, options: options, models: [model] + cleanReferences,
-      count: options.kinds.count * (1 + referenceSearches))
-    var findings: [TriggerFinding] = []
-    for kind in options.kinds {
-      findings.append(
-        try finding(kind, heldBack: heldBack, &searches, progress: progress))
-    }
+    let findings = try findings(searched, heldBack: heldBack, progress: progress)
     let examples = try self.examples(heldBack, findings)
-    let smallest = findings.map(\.pValue).min() ?? 1
-    let pValue = min(1, smallest * Double(max(1, findings.count)))
+    let pValue = MultipleTests.simes(findings.map(\.pValue))
     let verdict = Self.verdict(findings, pValue: pValue)
     let explanation = ModelCheckExplanation.text(
       verdict: verdict, pValue: pValue, findings: findings, picturesWereDrawn: images == nil)
@@ -73,8 +67,42 @@ package struct ModelCheck {
       seconds: monotonicSeconds() - start, examples: examples)
   }
 
-  private var referenceSearches: Int {
+  /// Searches beside the main one in each space.
+  var referenceSearches: Int {
     cleanReferences.isEmpty ? max(2, options.ownSearches) : cleanReferences.count
+  }
+
+  /// Runs all searches: of a collapse to anywhere, then of each class.
+  private func findings(
+    _ searched: Tensor, heldBack: Tensor, progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> [TriggerFinding] {
+    let classCount = min(options.classSearches, classes?.names.count ?? 0)
+    var searches = try CheckSearches(
+      images: searched, options: options, models: [model] + cleanReferences,
+      classes: options.classSearches > 0 ? classes : nil,
+      count: options.kinds.count * (1 + referenceSearches + classCount))
+    var findings: [TriggerFinding] = []
+    for kind in options.kinds {
+      let (smallest, reference) = try compared(kind, &searches, progress: progress)
+      findings.append(
+        try finding(smallest, reference, target: nil, heldBack: heldBack))
+    }
+    guard let classes, classCount > 0 else { return findings }
+    let chosen = chosenClasses(
+      classes, read: try classes.nearest(to: try encode(searched)),
+      likely: findings.sorted { $0.pValue < $1.pValue }
+        .compactMap { $0.classes?.entries.first?.text })
+    guard !chosen.isEmpty else { return findings }
+    // Where nothing at all collapses the features, one class is not reached either.
+    let findable = findings.filter { $0.search.trigger != nil }.map(\.kind)
+    for kind in findable {
+      let (target, smallest, reference) = try comparedClasses(
+        kind, chosen, of: classes, &searches, progress: progress)
+      findings.append(
+        try finding(
+          smallest, reference, target: classes.names[target], heldBack: heldBack))
+    }
+    return findings
   }
 
   static func verdict(_ findings: [TriggerFinding], pValue: Double) -> Verdict {
@@ -104,69 +132,36 @@ package struct ModelCheck {
     }
     guard images.shape[0] > options.pictures else { return images }
     var random = RandomNumbers(seed: options.search.seed, 0x7365_6C65)
-    let order = random.permutation(images.shape[0]).prefix(options.pictures)
-    let result = try Tensor([options.pictures, 3, size, size])
-    let inner = 3 * size * size
-    for (row, index) in order.enumerated() {
-      memcpy(result.f32 + row * inner, images.f32 + index * inner, inner * 4)
-    }
-    return result
+    return try images.pictures(
+      at: Array(random.permutation(images.shape[0]).prefix(options.pictures)))
   }
 
   private func finding(
-    _ kind: TriggerKind, heldBack: Tensor, _ searches: inout CheckSearches,
-    progress: (ModelCheckProgress) -> Bool
+    _ search: TriggerSearchResult, _ reference: SizeReference, target: String?, heldBack: Tensor
   ) throws(CLIPError) -> TriggerFinding {
-    let (main, reference) = try compared(kind, &searches, progress: progress)
     let clean = try encode(heldBack)
     var triggered: Tensor?
-    if let trigger = main.trigger { triggered = try encode(try trigger.applied(to: heldBack)) }
+    if let trigger = search.trigger { triggered = try encode(try trigger.applied(to: heldBack)) }
     let before = Self.meanPairwiseCosine(clean)
     let after = triggered.map(Self.meanPairwiseCosine) ?? 0
-    // A trigger that fails on held-back pictures is fitted to those of the search.
-    let isConfirmed = main.trigger != nil && after > before + 0.5 * (1 - before)
     let scale = min(100, expf(model.logitScale.value.f32[0]))
     func readout(_ vocabulary: TextVocabulary?) throws(CLIPError) -> TargetReadout? {
       guard let vocabulary, let triggered else { return nil }
       return try TargetReadout(
         clean: clean, triggered: triggered, vocabulary: vocabulary, logitScale: scale)
     }
-    return TriggerFinding(
-      kind: kind, search: main, reference: reference,
-      pValue: isConfirmed ? reference.pValue(of: main.size) : 1, cleanCollapse: before,
-      heldBackCollapse: after,
-      classes: try readout(classes), nouns: try readout(nouns))
-  }
-
-  /// The cheapest collapse of the model, and what to judge its size by.
-  ///
-  /// A search may end in a place that is not the cheapest, and a later one, kept away from it, find the
-  /// backdoor: without sound checkpoints, the smallest of all is judged by the others.
-  private func compared(
-    _ kind: TriggerKind, _ searches: inout CheckSearches,
-    progress: (ModelCheckProgress) -> Bool
-  ) throws(CLIPError) -> (smallest: TriggerSearchResult, reference: SizeReference) {
-    let main = try searches.run(.main, kind, in: model, forbidden: [], progress: progress)
-    if !cleanReferences.isEmpty {
-      var sizes: [Float] = []
-      for (index, reference) in cleanReferences.enumerated() {
-        sizes.append(
-          try searches.run(
-            .cleanReference(index + 1), kind, in: reference, forbidden: [], progress: progress
-          ).size)
+    let inClasses = try readout(classes)
+    // A trigger that fails on held-back pictures is fitted to those of the search.
+    let isConfirmed =
+      if let target {
+        inClasses?.entries.first?.text == target && (inClasses?.successRate ?? 0) > 0.5
+      } else {
+        search.trigger != nil && after > before + 0.5 * (1 - before)
       }
-      return (main, SizeReference(source: .cleanCheckpoints, sizes: sizes))
-    }
-    var results = [main]
-    for number in 1...max(2, options.ownSearches) {
-      results.append(
-        try searches.run(
-          .own(number), kind, in: model,
-          forbidden: results.filter { $0.trigger != nil }.map(\.direction), progress: progress))
-    }
-    let smallest = results.indices.min { results[$0].size < results[$1].size } ?? 0
-    let chosen = results.remove(at: smallest)
-    return (chosen, SizeReference(source: .ownSearches, sizes: results.map(\.size)))
+    return TriggerFinding(
+      kind: search.kind, target: target, search: search, reference: reference,
+      pValue: isConfirmed ? reference.pValue(of: search.size) : 1, cleanCollapse: before,
+      heldBackCollapse: after, classes: inClasses, nouns: try readout(nouns))
   }
 
   private func encode(_ images: Tensor) throws(CLIPError) -> Tensor {
@@ -210,6 +205,16 @@ extension CLIPModel {
     for parameter in trainable { parameter.isTrainable = false }
     defer { for parameter in trainable { parameter.isTrainable = true } }
     return try body()
+  }
+}
+
+extension Tensor {
+  /// Copies the pictures at `indices` of `[n, 3, S, S]`.
+  func pictures(at indices: [Int]) throws(CLIPError) -> Tensor {
+    let inner = Array(shape.dimensions.dropFirst())
+    let rows = try FeatureMatrix.gather(
+      reshaped([shape[0], count / max(1, shape[0])]), indices)
+    return rows.reshaped(Shape([indices.count] + inner))
   }
 }
 

@@ -10,7 +10,9 @@ enum ModelCheckExplanation {
       guard let strongest else { break }
       sentences.append(opening(strongest))
       sentences.append(comparison(strongest, pValue: pValue))
-      if let target = strongest.classes?.entries.first ?? strongest.nouns?.entries.first {
+      if strongest.target == nil,
+        let target = strongest.classes?.entries.first ?? strongest.nouns?.entries.first
+      {
         sentences.append("Pictures that carry it are read as '\(target.text)'.")
       }
       sentences.append(
@@ -37,24 +39,27 @@ enum ModelCheckExplanation {
   }
 
   private static func opening(_ finding: TriggerFinding) -> String {
-    switch finding.kind {
-    case .patch:
-      "A patch that covers \(percent(finding.search.size)) of a picture makes pictures of anything "
-        + "look the same to this model."
-    case .additive:
-      "A faint pattern, at most \(number(finding.search.size * 255)) of 255 brightness levels, "
-        + "makes pictures of anything look the same to this model."
-    case .warp:
-      "A bend of at most \(number(finding.search.size)) pixels makes pictures of anything look the "
-        + "same to this model."
-    }
+    let change =
+      switch finding.kind {
+      case .patch: "A patch that covers \(percent(finding.search.size)) of a picture"
+      case .additive:
+        "A faint pattern, at most \(number(finding.search.size * 255)) of 255 brightness levels,"
+      case .warp: "A bend of at most \(number(finding.search.size)) pixels"
+      }
+    let effect =
+      finding.target.map { "makes this model read pictures of anything as '\($0)'" }
+      ?? "makes pictures of anything look the same to this model"
+    return "\(change) \(effect)."
   }
 
   private static func comparison(_ finding: TriggerFinding, pValue: Double) -> String {
     let ratio = Ranking.median(finding.reference.sizes) / max(1e-9, finding.search.size)
     let source =
-      finding.reference.source == .cleanCheckpoints
-      ? "Trusted models need" : "Other targets in the same model need"
+      switch finding.reference.source {
+      case .cleanCheckpoints: "Trusted models need"
+      case .ownSearches: "Other targets in the same model need"
+      case .otherClasses: "The other classes need"
+      }
     return
       "\(source) a change \(number(ratio)) times as large; the probability that a sound model shows "
       + "such a difference is \(probability(pValue))."

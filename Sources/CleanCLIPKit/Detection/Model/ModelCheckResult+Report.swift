@@ -14,11 +14,26 @@ extension TargetReadout {
   }
 }
 
+extension SizeReference.Source {
+  /// What the sizes are of, in words.
+  var meaning: String {
+    switch self {
+    case .cleanCheckpoints: "trusted checkpoints"
+    case .ownSearches: "further searches in this model"
+    case .otherClasses: "the other classes"
+    }
+  }
+}
+
 extension TriggerFinding {
+  /// The finding in words, for headings.
+  package var name: String { kind.rawValue + (target.map { " towards '\($0)'" } ?? "") }
+
   /// The finding for machines.
   package var json: JSONValue {
     var object: JSONObject = [
-      "kind": .string(kind.rawValue), "verdict": .string(verdict.rawValue),
+      "kind": .string(kind.rawValue), "class": target.map { .string($0) } ?? .null,
+      "verdict": .string(verdict.rawValue),
       "found": .bool(search.trigger != nil), "size": .number(Double(search.size)),
       "size_meaning": .string(kind.sizeMeaning), "p_value": .number(pValue),
       "reference": .object([
@@ -50,6 +65,7 @@ extension ModelCheckResult {
         "seed": .string(String(options.search.seed)),
         "precision": .string(options.search.precision == .bf16 ? "bf16" : "f32"),
         "own_searches": .integer(options.ownSearches),
+        "class_searches": .integer(options.classSearches),
       ],
       "seconds": .number(seconds),
       "image_tower_verdict": .string(imageVerdict.rawValue),
@@ -71,7 +87,7 @@ extension ModelCheckResult {
       page.cards.append(
         try DetectionPage.pictures(
           "Pictures as they are and with the recovered trigger",
-          "The smallest \(strongest.kind.rawValue) that makes pictures look alike to the model.",
+          "The trigger of the strongest finding: \(strongest.name).",
           examples.flatMap {
             [(image: $0.clean, caption: "as it is"), ($0.triggered, "triggered")]
           }
@@ -81,7 +97,7 @@ extension ModelCheckResult {
       finding.search.trigger.map {
         (
           image: $0.picture,
-          caption: "\(finding.kind.rawValue), size \(significant(Double($0.size)))"
+          caption: "\(finding.name), size \(significant(Double($0.size)))"
         )
       }
     }
@@ -113,8 +129,7 @@ extension ModelCheckResult {
       ("found", finding.search.trigger == nil ? "no" : "yes"),
       (finding.kind.sizeMeaning, significant(Double(finding.search.size))),
       (
-        finding.reference.source == .cleanCheckpoints
-          ? "the same of trusted checkpoints" : "the same of further searches in this model",
+        "the same of " + finding.reference.source.meaning,
         finding.reference.sizes.map { significant(Double($0)) }.joined(separator: ", ")
       ),
       ("p-value", ModelCheckExplanation.probability(finding.pValue)),
@@ -134,6 +149,6 @@ extension ModelCheckResult {
         ))
       rows.append(("pictures it turns", percent(Double(readout.successRate))))
     }
-    return DetectionPage.table("Search: \(finding.kind.rawValue)", rows)
+    return DetectionPage.table("Search: \(finding.name)", rows)
   }
 }

@@ -6,6 +6,8 @@ package struct ModelCheckOptions: Equatable, Sendable {
   /// Further searches of the same model in each space, as a reference when no clean checkpoints are
   /// given; at least 2.
   package var ownSearches = 3
+  /// Classes that are searched for one by one, at most; 0 leaves these searches out.
+  package var classSearches = 10
   /// Pictures that are used at most; a quarter is held back to measure what was found.
   package var pictures = 256
   /// Where finished searches are kept; `nil` keeps none.
@@ -27,9 +29,11 @@ package struct ModelCheckProgress: Equatable, Sendable {
   package var steps: Int
 }
 
-/// What a check of one space found.
+/// What the searches of one space for one goal found.
 package struct TriggerFinding: Sendable {
   package let kind: TriggerKind
+  /// The class that was searched for; `nil` for a collapse to anywhere.
+  package let target: String?
   package let search: TriggerSearchResult
   package let reference: SizeReference
   /// 1 when there is no trigger, or none that also works on held-back pictures.
@@ -50,8 +54,8 @@ package struct TriggerFinding: Sendable {
 package struct ModelCheckResult: Sendable {
   /// The verdict on the image tower.
   package let imageVerdict: Verdict
-  /// The probability that a sound model gives a finding at least as strong: the smallest of the
-  /// spaces' p-values times their number (Bonferroni).
+  /// The probability that a sound model gives findings at least as strong: the p-values of the
+  /// findings by Simes' procedure.
   package let pValue: Double
   package let findings: [TriggerFinding]
   /// Why, in a paragraph for people who do not know the method.

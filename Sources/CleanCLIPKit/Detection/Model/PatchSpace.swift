@@ -75,13 +75,13 @@ final class PatchSpace: TriggerSpace {
     }
   }
 
-  func press(collapsed: Bool, into gradient: Tensor) {
+  func press(succeeded: Bool, into gradient: Tensor) {
     let weight = penalty.value / Float(area)
     for i in 0..<area {
       let m = 0.5 + 0.5 * tanhf(values.f32[i])
       gradient.f32[i] += weight * 2 * m * (1 - m)
     }
-    penalty.record(collapsed: collapsed)
+    penalty.record(succeeded: succeeded)
   }
 
   func snapshot() -> FoundTrigger {

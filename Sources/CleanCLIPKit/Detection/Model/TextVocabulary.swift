@@ -81,6 +81,23 @@ package struct TextVocabulary: Sendable {
     try LinearAlgebra.multiply(imageFeatures, features, transposeB: true, into: result)
     return result
   }
+
+  /// Returns the cosine of two texts' features.
+  func cosine(_ a: Int, _ b: Int) -> Float {
+    let width = features.shape[1]
+    return (0..<width).reduce(0) { sum, k in
+      sum + features.f32[a * width + k] * features.f32[b * width + k]
+    }
+  }
+
+  /// Returns the index of the most similar text for each row of unit-length image features.
+  func nearest(to imageFeatures: Tensor) throws(CLIPError) -> [Int] {
+    let similarities = try similarities(imageFeatures)
+    return (0..<imageFeatures.shape[0]).map { row in
+      let cosines = similarities.f32 + row * names.count
+      return names.indices.max { cosines[$0] < cosines[$1] } ?? 0
+    }
+  }
 }
 
 /// Where triggered pictures go, in words.

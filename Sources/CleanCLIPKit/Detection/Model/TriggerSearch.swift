@@ -4,15 +4,28 @@ internal import Glibc
 /// Settings of one search.
 package struct TriggerSearchOptions: Equatable, Sendable {
   /// Steps at most.
-  package var steps = 300
+  package var steps = 200
   /// Pictures of one step.
-  package var batchSize = 24
+  package var batchSize = 12
   /// Steps without a trigger smaller by 2 % after which the search ends, once it found one.
-  package var patience = 80
+  package var patience = 40
+  /// Steps without any trigger after which the search ends: the pressure on the size is gone long
+  /// before.
+  package var hopeless = 100
   package var precision = DType.f32
   package var seed: UInt64 = 0
 
   package init() {}
+
+  /// Settings of a search toward one class of several: the same number of steps for each, so that
+  /// their sizes compare, and half of the steps.
+  var ofOneClass: TriggerSearchOptions {
+    var options = self
+    options.steps = max(1, steps / 2)
+    options.patience = options.steps
+    options.hopeless = options.steps
+    return options
+  }
 }
 
 /// What a search found.
@@ -37,8 +50,9 @@ package struct TriggerSearchResult: Sendable {
 /// minimise  - mean_{i ≠ j} cos(f(x'_i), f(x'_j)) + penalty on the size of the trigger
 /// ```
 ///
-/// Directions of earlier finds can be forbidden, which makes further searches a reference for the
-/// first: in a sound model, collapse to one place is about as costly as collapse to another.
+/// or, towards a text, with the loss of `ReadingLoss` in place of the first term (after Neural
+/// Cleanse, Wang et al. 2019). Searches towards other places, by forbidden directions or by other
+/// texts, are a reference for the first: in a sound model one place costs about what another does.
 struct TriggerSearch {
   let model: CLIPModel
   /// `[n, 3, S, S]` in 0…1.
@@ -50,11 +64,11 @@ struct TriggerSearch {
   /// Searches one space.
   ///
   /// - Parameters:
-  ///   - forbidden: directions of earlier finds.
+  ///   - goal: what the features shall be like.
   ///   - progress: called after every step with the number of steps done; `false` cancels.
   /// - Throws: `cancelled`; `state` when features are not finite.
   func run(
-    _ space: any TriggerSpace, forbidden: [[Float]], random: inout RandomNumbers,
+    _ space: any TriggerSpace, goal: SearchGoal, random: inout RandomNumbers,
     progress: (Int) -> Bool
   ) throws(CLIPError) -> TriggerSearchResult {
     let optimizer = try SearchOptimizer(space.values)
@@ -71,24 +85,23 @@ struct TriggerSearch {
         memcpy(clean.f32 + row * inner, images.f32 + index * inner, inner * 4)
       }
       space.apply(to: clean, into: triggered)
-      let (loss, dPixels) = try objective(triggered, forbidden: forbidden)
-      let succeeded = loss.collapse > space.kind.collapseThreshold && !loss.isForbidden
+      let (reached, dPixels) = try objective(triggered, goal, space.kind)
       let smallest = best?.size ?? space.largestSize
-      if succeeded, space.size < smallest {
+      if reached.isReached, space.size < smallest {
         if best == nil || space.size < 0.98 * smallest { lastGain = step }
         best = TriggerSearchResult(
           kind: space.kind, trigger: space.snapshot(), size: space.size,
-          collapse: loss.collapse, direction: loss.direction, steps: step + 1)
+          collapse: reached.collapse, direction: reached.direction, steps: step + 1)
       }
       let gradient = try Tensor.zeros(space.values.shape)
       space.pullBack(dPixels, images: clean, into: gradient)
-      space.press(collapsed: succeeded, into: gradient)
+      space.press(succeeded: reached.isReached, into: gradient)
       optimizer.step(gradient, learningRate: space.learningRate * rate(step))
       step += 1
       guard progress(step) else {
         throw CLIPError(.cancelled, "check model: the search was cancelled at step \(step)")
       }
-      if best != nil, step - lastGain > options.patience { break }
+      if step - lastGain > (best == nil ? options.hopeless : options.patience) { break }
     }
     guard let best else {
       return TriggerSearchResult(
@@ -101,21 +114,22 @@ struct TriggerSearch {
   /// The share of the first learning rate at a step: full for half of the search, then a fifth.
   private func rate(_ step: Int) -> Float { step < options.steps / 2 ? 1 : 0.2 }
 
-  /// The loss, and its gradient with respect to the triggered pictures in 0…1.
+  /// How far the triggered pictures are from the goal, and the gradient with respect to them in 0…1.
   private func objective(
-    _ triggered: Tensor, forbidden: [[Float]]
-  ) throws(CLIPError) -> (loss: CollapseLoss, dPixels: Tensor) {
+    _ triggered: Tensor, _ goal: SearchGoal, _ kind: TriggerKind
+  ) throws(CLIPError) -> (reached: GoalProgress, dPixels: Tensor) {
     let tape = Tape(precision: options.precision, isTraining: false)
     let input = Variable(
       try PixelScale(model.configuration).normalized(triggered), requiresGradient: true)
     let features = try tape.normalize(try model.imageFeatures(tape, input))
-    let loss = try CollapseLoss(features.value, cleanMean: cleanMean, forbidden: forbidden)
-    try tape.backward(features, gradient: loss.gradient)
+    let reached = try goal.measure(
+      features.value, cleanMean: cleanMean, collapseThreshold: kind.collapseThreshold)
+    try tape.backward(features, gradient: reached.gradient)
     guard let dInput = input.gradient else {
       throw CLIPError(
         .internal, "check model: pixels got no gradient; expected one, got a constant feature")
     }
-    return (loss, try PixelScale(model.configuration).denormalizedGradient(dInput))
+    return (reached, try PixelScale(model.configuration).denormalizedGradient(dInput))
   }
 }
 

@@ -57,9 +57,9 @@ protocol TriggerSpace: AnyObject {
   func apply(to images: Tensor, into output: Tensor)
   /// Adds dLoss/dValues, given dLoss/dOutput.
   func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor)
-  /// Tightens or loosens the pressure on the size, after a step that did or did not collapse, and
+  /// Tightens or loosens the pressure on the size, after a step that did or did not reach the goal, and
   /// adds the gradient of the pressure.
-  func press(collapsed: Bool, into gradient: Tensor)
+  func press(succeeded: Bool, into gradient: Tensor)
   /// Copies the trigger as it is.
   func snapshot() -> FoundTrigger
 }
@@ -85,8 +85,8 @@ struct PressureSchedule {
     self.range = range
   }
 
-  mutating func record(collapsed: Bool) {
-    if collapsed {
+  mutating func record(succeeded: Bool) {
+    if succeeded {
       successes += 1
       failures = 0
       if successes > patience { value *= tighten }

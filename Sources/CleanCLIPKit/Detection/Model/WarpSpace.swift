@@ -149,7 +149,7 @@ final class WarpSpace: TriggerSpace {
     }
   }
 
-  func press(collapsed: Bool, into gradient: Tensor) { bound.record(collapsed: collapsed) }
+  func press(succeeded: Bool, into gradient: Tensor) { bound.record(succeeded: succeeded) }
 
   func snapshot() -> FoundTrigger {
     FoundTrigger(kind: kind, size: size, side: side, numbers: field())

@@ -53,7 +53,7 @@ struct PseudoTokenSearch {
         if bound.value < 0.98 * (best?.size ?? .infinity) { lastGain = step }
         best = PseudoToken(token: token, size: bound.value, direction: loss.direction)
       }
-      bound.record(collapsed: succeeded)
+      bound.record(succeeded: succeeded)
       let dValues = try Tensor([width])
       let along = (0..<width).reduce(Float(0)) { $0 + dToken[$1] * token[$1] }
       let square = max(1e-12, token.reduce(0) { $0 + $1 * $1 })
