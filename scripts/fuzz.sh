@@ -20,7 +20,8 @@ while [ $# -gt 0 ]; do
     *) if [ -f "$1" ]; then files+=("$(realpath "$1")"); else targets+=("$1"); fi; shift ;;
   esac
 done
-[ ${#targets[@]} -gt 0 ] || targets=($(ls Fuzz/corpus))
+[ ${#targets[@]} -gt 0 ] || targets=(
+  array bank caption configuration onnx picture safetensors state table tar tokenizer vocabulary)
 
 CLEANCLIP_FUZZER_RUNTIME=$(clang -print-resource-dir)/lib/linux/libclang_rt.fuzzer_no_main-x86_64.a
 export CLEANCLIP_FUZZER_RUNTIME
@@ -51,7 +52,7 @@ longest() {
 
 run() {
   local target=$1 seeds=("Fuzz/corpus/$1")
-  [ "$target" != picture ] || seeds+=(Tests/Fixtures/images)
+  [ "$target" != picture ] || seeds=(Tests/Fixtures/images)
   mkdir -p "$build/corpus/$target" "$build/findings" "$build/logs"
   ln -sf "$program" "$scratch/fuzz-$target"
   local log=$build/logs/$target.log
