@@ -1037,14 +1037,16 @@ typedef struct cleanclip_check_model_options {
   int64_t reference_count;                   /**< as many as this; 0: the model's own searches. */
   const char *state_directory;               /**< Where finished searches are kept; NULL: nowhere. */
   int64_t pictures;                          /**< Pictures used at most; 0: 256. */
-  int64_t steps;                             /**< Steps of a search at most; 0: 300. */
-  int64_t batch_size;                        /**< Pictures of a step; 0: 24. */
+  int64_t steps;                             /**< Steps of a search at most; 0: 200. */
+  int64_t batch_size;                        /**< Pictures of a step; 0: 12. */
   uint64_t seed;                             /**< Default 0. */
   int32_t precision;                         /**< A cleanclip_precision. */
   int32_t reads_nouns;                       /**< Whether common nouns are read out; default 1. */
   int32_t checks_text;                       /**< Whether the text tower is checked too, which needs
                                                   the tokenizer; default 0. */
   int32_t resume;                            /**< 1: go on from the state in `state_directory`. */
+  int64_t class_searches;                    /**< Classes that are searched for one by one at most, 4
+                                                  to 1000; 0: 10; -1: none. */
 } cleanclip_check_model_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

@@ -118,6 +118,13 @@ private func modelCheck(
     check.options.search.batchSize = try arguments.number(
       given.batch_size, in: 2...65_536, "options->batch_size")
   }
+  switch given.class_searches {
+  case 0: break
+  case -1: check.options.classSearches = 0
+  default:
+    check.options.classSearches = try arguments.number(
+      given.class_searches, in: Int64(ModelCheck.fewestClasses)...1000, "options->class_searches")
+  }
   check.options.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")
   check.options.resume = given.resume != 0

@@ -87,6 +87,10 @@ static void test_a_model_is_checked_cancelled_and_resumed(void) {
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
                cleanclip_check_model(model, &options, NULL, NULL, &check));
   options = short_options();
+  options.class_searches = 3;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_model(model, &options, NULL, NULL, &check));
+  options = short_options();
   options.checks_text = 1;
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
                cleanclip_check_model(model, &options, NULL, NULL, &check));

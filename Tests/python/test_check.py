@@ -47,6 +47,19 @@ def test_check_model_reads_targets_and_checks_the_text_tower(model, pairs):
     assert result["text_tower"]["verdict"] in ("clean", "suspicious", "backdoored", "cannot_tell")
 
 
+def test_check_model_searches_for_classes_one_by_one(model, pairs):
+    images = [(image, caption) for image, caption, _ in pairs]
+    without = cleanclip.check_model(
+        model, images, classes=list(COLOURS), class_searches=0, **SHORT)
+    assert [finding["class"] for finding in without["findings"]] == [None] * 3
+    assert without["settings"]["class_searches"] == 0
+    result = cleanclip.check_model(model, images, classes=list(COLOURS), **SHORT)
+    assert result["settings"]["class_searches"] == 10
+    assert {finding["class"] for finding in result["findings"]} <= {None, *COLOURS}
+    with pytest.raises(cleanclip.InvalidArgumentError, match="class_searches.*4 to 1000.*got 3"):
+        cleanclip.check_model(model, classes=list(COLOURS), class_searches=3, **SHORT)
+
+
 def test_a_cancelled_check_goes_on(model, tmp_path):
     whole = cleanclip.check_model(model, **SHORT)
     with pytest.raises(cleanclip.CancelledError):

@@ -712,6 +712,7 @@ class CheckModelOptions(Structure):
         ("reads_nouns", c_int32),
         ("checks_text", c_int32),
         ("resume", c_int32),
+        ("class_searches", c_int64),
     ]
 
 

@@ -67,6 +67,7 @@ def check_model(
     pictures: int = 0,
     steps: int = 0,
     batch_size: int = 0,
+    class_searches: int = 10,
     seed: int = 0,
     precision: str = "f32",
     progress: Optional[CountFunction] = None,
@@ -87,6 +88,8 @@ def check_model(
         Whether the text tower is checked too.
     state, resume
         Folder for finished searches, and whether to go on from it.
+    class_searches
+        Classes that are searched for one by one at most; 0 leaves these searches out.
     progress
         Called with steps done and all; cancels by returning ``False``.
     """
@@ -115,6 +118,7 @@ def check_model(
     options.pictures = pictures
     options.steps = steps
     options.batch_size = batch_size
+    options.class_searches = class_searches or -1
     options.seed = seed & (2**64 - 1)
     options.precision = precision_value(precision)
     listener = CountListener(progress)
