@@ -1078,10 +1078,12 @@ typedef struct cleanclip_check_data_options {
   const float *image_features;                 /**< [dataset count, embed_dim] of the suspect, not
                                                     normalised; NULL: computed. */
   int64_t embed_dim;                           /**< Columns of `image_features`. */
+  const char *state_directory;                 /**< Where what was read is kept; NULL: nowhere. */
   double assumed_poison_rate;                  /**< Sizes the reference sets; 0: 0.01. */
   uint64_t seed;                               /**< Default 0. */
   int32_t precision;                           /**< A cleanclip_precision. */
   int32_t finds_patches;                       /**< Whether recurring patches count; default 0. */
+  int32_t resume;                              /**< 1: go on from the state in `state_directory`. */
 } cleanclip_check_data_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -1091,13 +1093,18 @@ CLEANCLIP_API void cleanclip_check_data_options_init(cleanclip_check_data_option
 /**
  * Looks for poisoned pairs in the data that a model was trained on.
  *
- * Pairs that cannot be read are left out, unless features are given, which belong to all pairs.
+ * Pairs that cannot be read are left out, unless features are given, which belong to all pairs. With
+ * a `state_directory`, a cancelled or killed check goes on after the last pairs that were kept, 512 at
+ * a time, with `resume` and gives, bit by bit, what it would have given. Another seed or assumed rate
+ * may go on from the same state; it starts with the neighbours at once when all pairs were read.
  *
  * @param[in] model The suspect; NULL with features given, or with a trusted checkpoint alone.
  * @param[in] options NULL: the defaults.
- * @param[in] callback Told of pairs read; non-zero cancels; may be NULL.
+ * @param[in] callback Told of pairs read, then of pairs whose neighbours were found, of twice their
+ *   number; non-zero cancels; may be NULL.
  * @param[out] out_check Free with cleanclip_check_free().
- * @return CLEANCLIP_INVALID_ARGUMENT, CLEANCLIP_SHAPE, CLEANCLIP_CANCELLED.
+ * @return CLEANCLIP_INVALID_ARGUMENT, CLEANCLIP_SHAPE; CLEANCLIP_STATE: the state of another check;
+ *   CLEANCLIP_CANCELLED.
  */
 CLEANCLIP_API cleanclip_status cleanclip_check_data(const cleanclip_model *model,
                                                     const cleanclip_dataset *dataset,

@@ -165,21 +165,11 @@ public func cleanclip_check_data(
     let dataset = try arguments.handle(dataset, "dataset", as: PairDataset.self)
     let given = try arguments.options(options, defaults: checkDataDefaults, "options")
     let out = try arguments.required(out_check, "out_check")
-    var trusted: (model: CLIPModel, tokenizer: Tokenizer)?
-    if let other = borrowed(given.trusted, as: ModelHandle.self) {
-      trusted = (
-        other.model,
-        try arguments.handle(
-          given.trusted_tokenizer, "options->trusted_tokenizer", as: Tokenizer.self)
-      )
-    }
-    let suspect =
-      given.image_features == nil ? borrowed(model, as: ModelHandle.self)?.model : nil
     let total = Int64(dataset.count)
-    let features = try DatasetFeatures(
-      dataset, model: suspect, trusted: trusted, findsPatches: given.finds_patches != 0,
-      precision: try arguments.precision(given.precision, "options->precision")
-    ) { done in callback.map { $0(Int64(done), total, user_data) == 0 } ?? true }
+    func told(_ done: Int64) -> Bool {
+      callback.map { $0(done, 2 * total, user_data) == 0 } ?? true
+    }
+    let features = try datasetReader(model, given, arguments).read(dataset) { told(Int64($0)) }
     var imageFeatures = features.imageFeatures
     if let pointer = given.image_features {
       imageFeatures = try copied(
@@ -193,9 +183,29 @@ public func cleanclip_check_data(
     let result = try check.run(
       imageFeatures: imageFeatures, trustedCosines: features.trustedCosines, keys: features.keys,
       captions: features.captions, patchPairs: features.patchPairs
-    ) { _ in callback.map { $0(total, total, user_data) == 0 } ?? true }
+    ) { share in told(total + Int64(share * Double(total))) }
     out.pointee = retained(CheckHandle(.data(result, dataset, rows: features.rows)))
   }
+}
+
+private func datasetReader(
+  _ model: OpaquePointer?, _ given: cleanclip_check_data_options, _ arguments: Arguments
+) throws(CLIPError) -> DatasetReader {
+  var reader = DatasetReader()
+  if given.image_features == nil { reader.model = borrowed(model, as: ModelHandle.self)?.model }
+  if let other = borrowed(given.trusted, as: ModelHandle.self) {
+    reader.trusted = (
+      other.model,
+      try arguments.handle(
+        given.trusted_tokenizer, "options->trusted_tokenizer", as: Tokenizer.self)
+    )
+  }
+  reader.findsPatches = given.finds_patches != 0
+  reader.precision = try arguments.precision(given.precision, "options->precision")
+  reader.stateDirectory = try arguments.optionalString(
+    given.state_directory, "options->state_directory")
+  reader.resume = given.resume != 0
+  return reader
 }
 
 @c @implementation

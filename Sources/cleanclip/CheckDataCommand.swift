@@ -35,6 +35,8 @@ struct CheckDataCommand: ParsableCommand {
   @Flag(name: .long, help: "Count recurring patches too.")
   var patches = false
 
+  @OptionGroup var kept: StateOptions
+
   @OptionGroup var check: CheckOptions
 
   @OptionGroup var common: CommonOptions
@@ -48,18 +50,9 @@ struct CheckDataCommand: ParsableCommand {
         pairs.data,
         columns: DatasetColumns(
           image: pairs.imageColumn ?? "image", caption: pairs.captionColumn ?? "caption"))
-      let given = try read(dataset)
-      var checker = DatasetCheck()
-      checker.options.assumedPoisonRate = assumedPoisonRate
-      checker.options.seed = check.seed
-      let precomputed = try features.map { (path) throws(CLIPError) in try NumPyFile.read(path) }
-      var line = ProgressLine("neighbours", isQuiet: common.quiet)
-      let result = try checker.run(
-        imageFeatures: precomputed ?? given.imageFeatures, trustedCosines: given.trustedCosines,
-        keys: given.keys, captions: given.captions, patchPairs: given.patchPairs
-      ) { share in
-        line.update(Int(share * 100), of: 100)
-        return !Interruption.wasRequested
+      let (given, result) = try kept.hinting { () throws(CLIPError) in
+        let given = try read(dataset)
+        return (given, try score(given))
       }
       verdict = result.verdict
       try write(result, dataset, rows: given.rows)
@@ -81,19 +74,34 @@ struct CheckDataCommand: ParsableCommand {
   }
 
   private func read(_ dataset: PairDataset) throws(CLIPError) -> DatasetFeatures {
-    let suspect = features == nil ? try model.load().model : nil
-    var other: (model: CLIPModel, tokenizer: Tokenizer)?
+    var reader = DatasetReader(model: features == nil ? try model.load().model : nil)
     if let trusted {
-      other = (
+      reader.trusted = (
         try LoadedModel.load(trusted).model, try model.words.tokenizer(besideModel: trusted)
       )
     }
+    reader.findsPatches = patches
+    reader.precision = check.precision.dtype
+    reader.stateDirectory = kept.state
+    reader.resume = kept.resume
     var line = ProgressLine("read pairs", isQuiet: common.quiet)
-    return try DatasetFeatures(
-      dataset, model: suspect, trusted: other, findsPatches: patches,
-      precision: check.precision.dtype
-    ) { done in
+    return try reader.read(dataset) { done in
       line.update(done, of: dataset.count, "pairs")
+      return !Interruption.wasRequested
+    }
+  }
+
+  private func score(_ given: DatasetFeatures) throws(CLIPError) -> DatasetCheckResult {
+    var checker = DatasetCheck()
+    checker.options.assumedPoisonRate = assumedPoisonRate
+    checker.options.seed = check.seed
+    let precomputed = try features.map { (path) throws(CLIPError) in try NumPyFile.read(path) }
+    var line = ProgressLine("find neighbours", isQuiet: common.quiet)
+    return try checker.run(
+      imageFeatures: precomputed ?? given.imageFeatures, trustedCosines: given.trustedCosines,
+      keys: given.keys, captions: given.captions, patchPairs: given.patchPairs
+    ) { share in
+      line.update(Int(share * 1000), of: 1000)
       return !Interruption.wasRequested
     }
   }

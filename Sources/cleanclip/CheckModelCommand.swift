@@ -53,18 +53,13 @@ struct CheckModelCommand: ParsableCommand {
   @Option(name: .long, help: "Write the recovered triggers as PNG files with this prefix.")
   var triggers: String?
 
-  @Option(name: .long, help: "A folder for finished searches, which --resume goes on from.")
-  var state: String?
-
-  @Flag(name: .long, help: "Go on from the state in --state, if there is one.")
-  var resume = false
+  @OptionGroup var kept: StateOptions
 
   @OptionGroup var check: CheckOptions
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if resume && state == nil { throw ValidationError("--resume needs --state") }
     for kind in kinds where TriggerKind(rawValue: kind) == nil {
       throw ValidationError("--kinds has '\(kind)'; expected patch, additive or warp")
     }
@@ -105,8 +100,8 @@ struct CheckModelCommand: ParsableCommand {
     check.options.search.precision = self.check.precision.dtype
     check.options.ownSearches = ownSearches
     check.options.pictures = pictures
-    check.options.stateDirectory = state
-    check.options.resume = resume
+    check.options.stateDirectory = kept.state
+    check.options.resume = kept.resume
     if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(rawValue:)) }
     for path in cleanReferences { check.cleanReferences.append(try LoadedModel.load(path).model) }
     if loaded.configuration.text != nil { try addTexts(to: &check, loaded) }
@@ -121,16 +116,13 @@ struct CheckModelCommand: ParsableCommand {
         imageSize: try FeatureEncoder(check.model).imageSize(), seed: self.check.seed)
     }
     var line = ProgressLine("check model", isQuiet: common.quiet)
-    do throws(CLIPError) {
-      return try check.run(images: pixels) { position in
+    return try kept.hinting { () throws(CLIPError) in
+      try check.run(images: pixels) { position in
         line.update(
           position.search * position.steps + position.step,
           of: position.searches * position.steps, position.phase)
         return !Interruption.wasRequested
       }
-    } catch {
-      guard error.code == .cancelled, let state else { throw error }
-      throw CLIPError(.cancelled, error.message + "; go on with --resume --state \(state)")
     }
   }
 

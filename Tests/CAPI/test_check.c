@@ -123,6 +123,44 @@ static void test_a_dataset_is_ranked_by_given_features(void) {
   cleanclip_dataset_free(dataset);
 }
 
+static int32_t cancel_at_count(int64_t done, int64_t of, void *user_data) {
+  return done <= of && done == *(const int64_t *)user_data;
+}
+
+static void test_a_dataset_check_is_cancelled_and_resumed(void) {
+  enum { COUNT = 600 };
+  pair_source source;
+  cleanclip_model *model = tiny_model(1), *other = tiny_model(2);
+  cleanclip_dataset *dataset = tiny_dataset(&source, COUNT);
+  cleanclip_check_data_options options;
+  cleanclip_check *check = NULL;
+  int64_t pairs = 576;
+  float whole[COUNT], resumed[COUNT];
+
+  CHECK_OK(cleanclip_check_data(model, dataset, NULL, NULL, NULL, &check));
+  CHECK_OK(cleanclip_check_scores(check, whole, COUNT));
+  cleanclip_check_free(check);
+  cleanclip_check_data_options_init(&options, sizeof options);
+  CHECK(options.state_directory == NULL && options.resume == 0);
+  options.state_directory = scratch("dataset-state");
+  CHECK_STATUS(CLEANCLIP_CANCELLED,
+               cleanclip_check_data(model, dataset, &options, cancel_at_count, &pairs, &check));
+  CHECK(check == NULL);
+  options.resume = 1;
+  pairs = 2 * COUNT;
+  CHECK_STATUS(CLEANCLIP_CANCELLED,
+               cleanclip_check_data(model, dataset, &options, cancel_at_count, &pairs, &check));
+  CHECK_OK(cleanclip_check_data(model, dataset, &options, NULL, NULL, &check));
+  CHECK_OK(cleanclip_check_scores(check, resumed, COUNT));
+  CHECK(memcmp(whole, resumed, sizeof whole) == 0);
+  cleanclip_check_free(check);
+  CHECK_STATUS(CLEANCLIP_STATE,
+               cleanclip_check_data(other, dataset, &options, NULL, NULL, &check));
+  cleanclip_dataset_free(dataset);
+  cleanclip_model_free(model);
+  cleanclip_model_free(other);
+}
+
 static void test_pictures_are_judged_by_a_bank(void) {
   enum { COUNT = 120 };
   static float clean[COUNT * TINY_EMBED_DIM];
@@ -163,6 +201,7 @@ int main(void) {
   RUN(test_null_arguments_are_errors);
   RUN(test_a_model_is_checked_cancelled_and_resumed);
   RUN(test_a_dataset_is_ranked_by_given_features);
+  RUN(test_a_dataset_check_is_cancelled_and_resumed);
   RUN(test_pictures_are_judged_by_a_bank);
   remove_scratch();
   return finish();

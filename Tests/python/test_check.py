@@ -1,6 +1,11 @@
 """Poison checks of a model, of data, and of pictures."""
 
 import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -81,23 +86,83 @@ def test_check_data_ranks_given_features(pairs, tmp_path):
         cleanclip.check_data(None, many, features=features)
 
 
+KILLED = """
+import sys
+import numpy as np
+import cleanclip
+from test_check import noise
+
+cleanclip.check_data(
+    cleanclip.load(sys.argv[1]), [(image, "a box") for image in noise(2000)], state=sys.argv[2]
+)
+"""
+
+
+def noise(count):
+    """Pictures of nothing, uint8 [32, 32, 3]."""
+    return np.random.default_rng(4).integers(0, 256, (count, 32, 32, 3)).astype(np.uint8)
+
+
+def test_a_killed_dataset_check_goes_on(model, tmp_path):
+    model.save(tmp_path / "model.onnx")
+    state = tmp_path / "state"
+    folders = [pathlib.Path(__file__).parent, *sys.path]
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, tmp_path / "model.onnx", state],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))},
+    )
+    kept = state / "pairs-000000.safetensors"
+    while not kept.exists():
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    time_of_kept = kept.stat().st_mtime_ns
+    loaded = cleanclip.load(tmp_path / "model.onnx")
+    data = [(image, "a box") for image in noise(2000)]
+    heard = []
+    resumed = cleanclip.check_data(
+        loaded, data, state=state, resume=True, progress=lambda *counts: heard.append(counts)
+    )
+    assert kept.stat().st_mtime_ns == time_of_kept
+    assert heard[0] == (512, 4000) and heard[-1] == (4000, 4000)
+    np.testing.assert_array_equal(resumed.scores, cleanclip.check_data(loaded, data).scores)
+    with pytest.raises(cleanclip.StateError, match="state of another check"):
+        cleanclip.check_data(loaded, data[:1000], state=state, resume=True)
+
+
+def test_neighbours_can_be_cancelled(model):
+    data = [(image, "a box") for image in noise(100)]
+    with pytest.raises(cleanclip.CancelledError, match="of the neighbours"):
+        cleanclip.check_data(model, data, progress=lambda done, of: done <= of // 2)
+
+
 def test_a_bank_flags_what_it_does_not_know(model, vocabulary, tmp_path):
     clean = np.stack([picture(i, (32, 32))[0] for i in range(60)])
     random = np.random.default_rng(3)
     clean = np.clip(clean + random.integers(-20, 20, clean.shape), 0, 255).astype(np.uint8)
     bank = cleanclip.Bank(model.encode_image(clean, normalize=False))
-    noise = random.integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
-    plain = cleanclip.check_inputs(model, noise, bank, false_alarm_rate=0.05)
+    strange = noise(4)
+    plain = cleanclip.check_inputs(model, strange, bank, false_alarm_rate=0.05)
     assert plain.scores.shape == (4,) and plain.flagged.dtype == bool
     assert plain.flagged.all()
     bank.add_classes(model, list(COLOURS), ["a {} box"])
     bank.save(tmp_path / "bank.safetensors")
     read = cleanclip.Bank(tmp_path / "bank.safetensors")
-    texts = cleanclip.check_inputs(model, noise, bank, false_alarm_rate=0.05)
-    again = cleanclip.check_inputs(model, noise, read, false_alarm_rate=0.05)
+    texts = cleanclip.check_inputs(model, strange, bank, false_alarm_rate=0.05)
+    again = cleanclip.check_inputs(model, strange, read, false_alarm_rate=0.05)
     np.testing.assert_array_equal(texts.scores, again.scores)
     assert not np.array_equal(texts.scores, plain.scores)
+    heard = []
+    many = np.concatenate([strange] * 20)
+    told = cleanclip.check_inputs(
+        model, many, bank, false_alarm_rate=0.05, progress=lambda *counts: heard.append(counts)
+    )
+    assert heard == [(64, 80), (80, 80)]
+    np.testing.assert_array_equal(told.scores, np.tile(texts.scores, 20))
+    with pytest.raises(cleanclip.CancelledError, match="64 of 80 pictures"):
+        cleanclip.check_inputs(model, many, bank, progress=lambda done, of: False)
     with pytest.raises(ValueError, match="expected at least 99, got 60"):
-        cleanclip.check_inputs(model, noise, bank, false_alarm_rate=0.01)
+        cleanclip.check_inputs(model, strange, bank, false_alarm_rate=0.01)
     with pytest.raises(ValueError, match="too few pictures"):
         cleanclip.Bank(np.zeros((3, 16), np.float32))

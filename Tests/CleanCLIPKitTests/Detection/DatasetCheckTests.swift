@@ -108,6 +108,23 @@ import Testing
       ) { _ in false }
     }
     #expect(error?.code == .cancelled)
+    #expect(error?.message.contains("check data: cancelled after") == true)
+  }
+
+  @Test func neighboursAreFoundInPiecesThatAreHeardOf() throws {
+    var random = RandomNumbers(seed: 6)
+    let features = try Tensor((0..<20_000 * 4).map { _ in random.normal() }, [20_000, 4])
+    var heard: [Double] = []
+    _ = try DatasetCheck().run(
+      imageFeatures: features, trustedCosines: nil, keys: (0..<20_000).map { "\($0)" },
+      captions: nil
+    ) { share in
+      heard.append(share)
+      return true
+    }
+    // Three pieces of each of four small sets and a large one.
+    #expect(heard.count == 15)
+    #expect(heard == heard.sorted() && heard[0] > 0 && heard.last == 1)
   }
 
   @Test func tableQuotesWhatNeedsIt() throws {
@@ -140,7 +157,7 @@ import Testing
           }
         }
       }
-      patches.add(image)
+      patches.add(PatchConcentration.codes(of: image))
     }
     let pairs = patches.pairsByPicture()
     #expect(pairs.prefix(10).allSatisfy { $0 >= 8 })

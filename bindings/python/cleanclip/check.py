@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 from typing import Any, Dict, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
@@ -13,9 +14,12 @@ from . import _capi
 from ._handle import Floats, Handle, Path, path_bytes, precision_value, read_text, text_array
 from ._listener import CountFunction, CountListener
 from .dataset import DatasetSource, open_dataset
-from .errors import check
+from .errors import CancelledError, check
 from .model import Model
 from .tokenizer import Tokenizer
+
+# A multiple of the pictures that the library encodes at a time.
+_PICTURES_AT_A_TIME = 64
 
 
 class _Result(Handle):
@@ -138,6 +142,8 @@ def check_data(
     features: Optional[NDArray[Any]] = None,
     patches: bool = False,
     assumed_poison_rate: float = 0.01,
+    state: Optional[Path] = None,
+    resume: bool = False,
     seed: int = 0,
     precision: str = "f32",
     progress: Optional[CountFunction] = None,
@@ -154,6 +160,11 @@ def check_data(
         float32 [n, E] of the suspect, not normalised, in the order of the data.
     patches
         Whether patches that recur in many pictures count.
+    state, resume
+        Folder for the pairs that were read, and whether to go on from it.
+    progress
+        Called with pairs done and twice their number, because they are read first and compared
+        then; cancels by returning ``False``.
     """
     options = _capi.initialised(_capi.CheckDataOptions, _capi.check_data_options_init)
     dataset = open_dataset(data)
@@ -172,6 +183,9 @@ def check_data(
         options.embed_dim = values.shape[1]
     options.assumed_poison_rate = assumed_poison_rate
     options.finds_patches = int(patches)
+    if state is not None:
+        options.state_directory = path_bytes(state, "state")
+    options.resume = int(resume)
     options.seed = seed & (2**64 - 1)
     options.precision = precision_value(precision)
     listener = CountListener(progress)
@@ -261,6 +275,25 @@ class InputFindings(NamedTuple):
     flagged: NDArray[np.bool_]
 
 
+def _encoded(
+    model: Model, images: Any, precision: str, progress: Optional[CountFunction]
+) -> Floats:
+    """Encode pictures a part at a time, between which Ctrl-C and ``progress`` cancel."""
+    if isinstance(images, (str, os.PathLike)):
+        images = [images]
+    count = len(images)
+    parts = []
+    for start in range(0, max(1, count), _PICTURES_AT_A_TIME):
+        part = images[start : start + _PICTURES_AT_A_TIME]
+        parts.append(model.encode_image(part, normalize=False, precision=precision))
+        done = min(count, start + _PICTURES_AT_A_TIME)
+        if progress is not None and progress(done, count) is False:
+            raise CancelledError(
+                _capi.CANCELLED, f"check_inputs: cancelled after {done} of {count} pictures"
+            )
+    return _matrix(np.concatenate(parts), "images")
+
+
 def check_inputs(
     model: Model,
     images: Any,
@@ -268,6 +301,7 @@ def check_inputs(
     *,
     false_alarm_rate: float = 0.01,
     precision: str = "f32",
+    progress: Optional[CountFunction] = None,
 ) -> InputFindings:
     """Judge whether pictures carry a trigger.
 
@@ -277,8 +311,10 @@ def check_inputs(
         What ``model.encode_image`` takes.
     false_alarm_rate
         Share of clean pictures that may be flagged; the bank needs 1 / rate - 1 pictures.
+    progress
+        Called with pictures done and all, every 64 pictures; cancels by returning ``False``.
     """
-    features = _matrix(model.encode_image(images, normalize=False, precision=precision), "images")
+    features = _encoded(model, images, precision, progress)
     scores = np.empty(features.shape[0], np.float32)
     flags = np.empty(features.shape[0], np.int32)
     check(
