@@ -1078,6 +1078,14 @@ typedef struct cleanclip_check_data_options {
   const float *image_features;                 /**< [dataset count, embed_dim] of the suspect, not
                                                     normalised; NULL: computed. */
   int64_t embed_dim;                           /**< Columns of `image_features`. */
+  const float *trusted_image_features;         /**< [dataset count, trusted_embed_dim] of pictures by
+                                                    a trusted checkpoint; NULL: none. */
+  const float *trusted_text_features;          /**< The same of captions. */
+  int64_t trusted_embed_dim;                   /**< Columns of both. */
+  const char *const *keys;                     /**< Without a dataset: names of the pairs; NULL: the
+                                                    numbers of their rows, from 0. */
+  const char *const *captions;                 /**< Without a dataset: captions; NULL: unknown. */
+  int64_t pair_count;                          /**< Without a dataset: the number of pairs. */
   const char *state_directory;                 /**< Where what was read is kept; NULL: nowhere. */
   double assumed_poison_rate;                  /**< Sizes the reference sets; 0: 0.01. */
   uint64_t seed;                               /**< Default 0. */
@@ -1099,6 +1107,7 @@ CLEANCLIP_API void cleanclip_check_data_options_init(cleanclip_check_data_option
  * may go on from the same state; it starts with the neighbours at once when all pairs were read.
  *
  * @param[in] model The suspect; NULL with features given, or with a trusted checkpoint alone.
+ * @param[in] dataset NULL with features given; a report has no pictures then.
  * @param[in] options NULL: the defaults.
  * @param[in] callback Told of pairs read, then of pairs whose neighbours were found, of twice their
  *   number; non-zero cancels; may be NULL.

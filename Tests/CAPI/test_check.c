@@ -123,6 +123,47 @@ static void test_a_dataset_is_ranked_by_given_features(void) {
   cleanclip_dataset_free(dataset);
 }
 
+static void test_features_alone_are_ranked(void) {
+  enum { COUNT = 100, WIDTH = 8 };
+  static float features[COUNT * WIDTH], texts[COUNT * WIDTH];
+  const char *keys[COUNT], *captions[COUNT];
+  float scores[COUNT];
+  cleanclip_check_data_options options;
+  cleanclip_check *check = NULL;
+
+  for (int64_t i = 0; i < COUNT * WIDTH; ++i) {
+    features[i] = spread(i) * (i / WIDTH == 31 ? 40 : 1);
+    texts[i] = features[i] * 2 * (i / WIDTH == 31 ? -1 : 1);
+  }
+  for (int i = 0; i < COUNT; ++i) {
+    keys[i] = "a key";
+    captions[i] = "a caption";
+  }
+  cleanclip_check_data_options_init(&options, sizeof options);
+  options.image_features = features;
+  options.embed_dim = WIDTH;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_data(NULL, NULL, &options, NULL, NULL, &check));
+  options.pair_count = COUNT;
+  CHECK_OK(cleanclip_check_data(NULL, NULL, &options, NULL, NULL, &check));
+  CHECK_OK(cleanclip_check_scores(check, scores, COUNT));
+  for (int i = 0; i < COUNT; ++i) CHECK(i == 31 || scores[i] < scores[31]);
+  CHECK_OK(cleanclip_check_write(check, scratch("rows.html")));
+  cleanclip_check_free(check);
+  options.keys = keys;
+  options.captions = captions;
+  options.trusted_image_features = features;
+  options.trusted_embed_dim = WIDTH;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_data(NULL, NULL, &options, NULL, NULL, &check));
+  options.trusted_text_features = texts;
+  options.image_features = NULL;
+  CHECK_OK(cleanclip_check_data(NULL, NULL, &options, NULL, NULL, &check));
+  CHECK_OK(cleanclip_check_scores(check, scores, COUNT));
+  for (int i = 0; i < COUNT; ++i) CHECK(i == 31 || scores[i] < scores[31] || scores[31] == 0);
+  cleanclip_check_free(check);
+}
+
 static int32_t cancel_at_count(int64_t done, int64_t of, void *user_data) {
   return done <= of && done == *(const int64_t *)user_data;
 }
@@ -201,6 +242,7 @@ int main(void) {
   RUN(test_null_arguments_are_errors);
   RUN(test_a_model_is_checked_cancelled_and_resumed);
   RUN(test_a_dataset_is_ranked_by_given_features);
+  RUN(test_features_alone_are_ranked);
   RUN(test_a_dataset_check_is_cancelled_and_resumed);
   RUN(test_pictures_are_judged_by_a_bank);
   remove_scratch();

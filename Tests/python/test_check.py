@@ -86,6 +86,42 @@ def test_check_data_ranks_given_features(pairs, tmp_path):
         cleanclip.check_data(None, many, features=features)
 
 
+def test_check_data_needs_no_pictures(tmp_path):
+    features, strangers = features_with_strangers()
+    result = cleanclip.check_data(None, None, features=features)
+    assert set(np.argsort(-result.scores)[:6]) == set(strangers)
+    assert result["verdict"] == "cannot_tell" and result["removed"] == 0
+    captions = [f"a {'truck' if i in strangers else 'box'} number {i}" for i in range(300)]
+    keys = [f"pair/{i}" for i in range(300)]
+    named = cleanclip.check_data(None, None, features=features, keys=keys, captions=captions)
+    np.testing.assert_array_equal(named.scores, result.scores)
+    assert named["words"][0]["text"] == "truck" and named["verdict"] == "backdoored"
+    named.write(tmp_path / "kept.txt")
+    kept = (tmp_path / "kept.txt").read_text().split()
+    assert len(kept) == 300 - named["removed"] and not {keys[i] for i in strangers} & set(kept)
+    named.write(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "pair/0" in page and "a truck number 50" in page and "<img" not in page
+    result.write(tmp_path / "rows.csv")
+    assert (tmp_path / "rows.csv").read_text().splitlines()[300].startswith("299,")
+    with pytest.raises(ValueError, match="keys: expected 300 rows"):
+        cleanclip.check_data(None, None, features=features, keys=keys[:7])
+    with pytest.raises(ValueError, match="dataset is NULL"):
+        cleanclip.check_data(None, None)
+
+
+def test_captions_that_do_not_match_by_a_trusted_model_come_first():
+    random = np.random.default_rng(2)
+    images = random.normal(size=(200, 16)).astype(np.float32)
+    captions = images + 0.3 * random.normal(size=(200, 16)).astype(np.float32)
+    captions[:8] = random.normal(size=(8, 16))
+    result = cleanclip.check_data(None, None, trusted_features=(images, captions))
+    assert set(np.argsort(-result.scores)[:8]) == set(range(8))
+    assert result["mixture"]["low_weight"] < 0.1
+    with pytest.raises(ValueError, match="arrays of one width, got 16 and 8"):
+        cleanclip.check_data(None, None, trusted_features=(images, captions[:, :8]))
+
+
 KILLED = """
 import sys
 import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from typing import Any, Dict, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,10 +136,13 @@ def check_model(
 
 def check_data(
     model: Optional[Model],
-    data: DatasetSource,
+    data: Optional[DatasetSource],
     *,
     trusted: Optional[Model] = None,
     features: Optional[NDArray[Any]] = None,
+    trusted_features: Optional[Tuple[NDArray[Any], NDArray[Any]]] = None,
+    keys: Optional[Sequence[str]] = None,
+    captions: Optional[Sequence[str]] = None,
     patches: bool = False,
     assumed_poison_rate: float = 0.01,
     state: Optional[Path] = None,
@@ -153,11 +156,18 @@ def check_data(
     Parameters
     ----------
     model
-        The suspect; ``None`` with ``features``, or with ``trusted`` alone.
+        The suspect; ``None`` with ``features``, or with a trusted checkpoint alone.
+    data
+        The pairs; ``None`` with features, whose report has no pictures then.
     trusted
         Another checkpoint, which was not trained on the data.
     features
         float32 [n, E] of the suspect, not normalised, in the order of the data.
+    trusted_features
+        float32 [n, E] of pictures and of captions by a trusted checkpoint.
+    keys, captions
+        Without ``data``: names and captions of the pairs. They are called by the numbers of their
+        rows, from 0, without names.
     patches
         Whether patches that recur in many pictures count.
     state, resume
@@ -167,20 +177,24 @@ def check_data(
         then; cancels by returning ``False``.
     """
     options = _capi.initialised(_capi.CheckDataOptions, _capi.check_data_options_init)
-    dataset = open_dataset(data)
+    dataset = None if data is None else open_dataset(data)
     if trusted is not None:
         options.trusted = trusted._pointer()
         options.trusted_tokenizer = trusted.tokenizer._pointer()
-    values: Optional[Floats] = None
-    if features is not None:
-        values = _matrix(features, "features")
-        if values.shape[0] != len(dataset):
-            raise ValueError(
-                f"features: expected {len(dataset)} rows, one for each pair, "
-                f"got {values.shape[0]}"
-            )
-        options.image_features = values.ctypes.data_as(_capi.c_float_p)
-        options.embed_dim = values.shape[1]
+    matrices = _point_to_features(options, features, trusted_features)
+    lengths = {name: len(matrix) for name, matrix in matrices.items()}
+    texts = {name: list(given) for name, given in (("keys", keys), ("captions", captions)) if given}
+    lengths.update((name, len(given)) for name, given in texts.items())
+    if dataset is not None and texts:
+        raise ValueError("keys and captions: expected with features alone, got data too")
+    pairs = len(dataset) if dataset is not None else next(iter(lengths.values()), 0)
+    for name, length in lengths.items():
+        if length != pairs:
+            raise ValueError(f"{name}: expected {pairs} rows, one for each pair, got {length}")
+    arrays = {name: text_array(given, name) for name, given in texts.items()}
+    for name, array in arrays.items():
+        setattr(options, name, ctypes.cast(array, _capi.c_char_p_p))
+    options.pair_count = pairs
     options.assumed_poison_rate = assumed_poison_rate
     options.finds_patches = int(patches)
     if state is not None:
@@ -192,7 +206,7 @@ def check_data(
     handle = ctypes.c_void_p()
     status = _capi.check_data(
         None if model is None else model._pointer(),
-        dataset._pointer(),
+        None if dataset is None else dataset._pointer(),
         ctypes.byref(options),
         listener.callback,
         None,
@@ -200,6 +214,31 @@ def check_data(
     )
     listener.check(status)
     return _made(handle)
+
+
+def _point_to_features(
+    options: _capi.CheckDataOptions,
+    features: Optional[NDArray[Any]],
+    trusted: Optional[Tuple[NDArray[Any], NDArray[Any]]],
+) -> Dict[str, Floats]:
+    """Return the arrays that the options point to, which must outlive them."""
+    matrices = {}
+    if features is not None:
+        values = matrices["features"] = _matrix(features, "features")
+        options.image_features = values.ctypes.data_as(_capi.c_float_p)
+        options.embed_dim = values.shape[1]
+    if trusted is not None:
+        images = matrices["trusted_features[0]"] = _matrix(trusted[0], "trusted_features[0]")
+        captions = matrices["trusted_features[1]"] = _matrix(trusted[1], "trusted_features[1]")
+        if images.shape[1] != captions.shape[1]:
+            raise ValueError(
+                f"trusted_features: expected arrays of one width, got {images.shape[1]} and "
+                f"{captions.shape[1]}"
+            )
+        options.trusted_image_features = images.ctypes.data_as(_capi.c_float_p)
+        options.trusted_text_features = captions.ctypes.data_as(_capi.c_float_p)
+        options.trusted_embed_dim = images.shape[1]
+    return matrices
 
 
 def _made(handle: ctypes.c_void_p) -> Check:

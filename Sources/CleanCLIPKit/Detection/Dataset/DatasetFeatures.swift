@@ -1,9 +1,10 @@
 internal import Glibc
 
-/// What a dataset check needs to know of every pair; see `DatasetReader`.
+/// What a dataset check needs to know of every pair: read by a `DatasetReader`, or arrays of a user's.
 package struct DatasetFeatures {
   package private(set) var keys: [String] = []
-  package private(set) var captions: [String] = []
+  /// `nil` when only features are known.
+  package private(set) var captions: [String]? = []
   /// Rows of the dataset, for those pairs that could be read.
   package private(set) var rows: [Int] = []
   /// `[N, E]` of the checkpoint, not normalised; `nil` without a checkpoint.
@@ -27,13 +28,41 @@ package struct DatasetFeatures {
     if hasCosines { trustedCosines = [] }
   }
 
+  /// Makes a table of pairs that are known by arrays alone.
+  ///
+  /// - Parameters:
+  ///   - keys: names of the pairs.
+  ///   - captions: as many; `nil` without.
+  package init(keys: [String], captions: [String]?) {
+    self.keys = keys
+    self.captions = captions
+    rows = Array(keys.indices)
+  }
+
+  /// Takes features that were computed before.
+  ///
+  /// - Parameters:
+  ///   - imageFeatures: `[N, E]` of the checkpoint, not normalised; `nil` leaves what is there.
+  ///   - trusted: `[N, E]` of pictures and captions by a trusted checkpoint, of any length; `nil`
+  ///     leaves what is there.
+  /// - Throws: `shape` when those of pictures and captions disagree; `invalidArgument` for features that
+  ///   are not finite.
+  package mutating func take(
+    imageFeatures: Tensor?, trusted: (images: Tensor, texts: Tensor)?
+  ) throws(CLIPError) {
+    if let imageFeatures { self.imageFeatures = imageFeatures }
+    if let trusted {
+      trustedCosines = try FeatureMatrix.cosines(trusted.images, trusted.texts, name: "trusted")
+    }
+  }
+
   /// Adds the next pairs of the dataset.
   mutating func append(_ piece: FeaturePiece) {
     if let features = piece.imageFeatures, let all = imageFeatures {
       memcpy(all.f32 + keys.count * all.shape[1], features.f32, features.byteCount)
     }
     keys += piece.keys
-    captions += piece.captions
+    captions?.append(contentsOf: piece.captions)
     rows += piece.rows
     trustedCosines?.append(contentsOf: piece.trustedCosines)
     for codes in piece.patchCodes { patches.add(codes) }

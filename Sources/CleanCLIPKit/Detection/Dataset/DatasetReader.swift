@@ -115,12 +115,7 @@ package struct DatasetReader {
     let tokens = TokenBatch(
       pairs.map { trusted.tokenizer.encode($0.caption, contextLength: contextLength) })
     let texts = try trusted.model.encodeTexts(tokens, normalize: true, precision: precision)
-    let width = images.shape[1]
-    return pairs.indices.map { row in
-      (0..<width).reduce(Float(0)) {
-        $0 + images.f32[row * width + $1] * texts.f32[row * width + $1]
-      }
-    }
+    return try FeatureMatrix.cosines(images, texts, name: "trusted")
   }
 
   /// What must agree for a state to belong to this reading.
