@@ -85,28 +85,28 @@ package struct DensityScores {
 
 /// A random subset of points, against which the others and itself are measured.
 private struct ReferenceSet {
-  private let features: Tensor
-  /// Neighbours of the references among themselves.
-  private let neighbours: NearestNeighbours
+  private let index: NeighbourIndex
+  private let densities: ReferenceDensity
   /// For each point its row among the references, -1 for others.
   private var selves: [Int32]
+  private let k: Int
 
   init(
     _ all: Tensor, k: Int, count: Int, random: inout RandomNumbers
   ) throws(CLIPError) {
+    self.k = k
     let chosen = random.permutation(all.shape[0]).prefix(count).sorted()
     selves = [Int32](repeating: -1, count: all.shape[0])
     for (row, index) in chosen.enumerated() { selves[index] = Int32(row) }
-    features = try FeatureMatrix.gather(all, chosen)
-    neighbours = try NearestNeighbours.find(
-      queries: features, references: features, k: k, selves: (0..<Int32(count)).map { $0 })
+    index = try NeighbourIndex(try FeatureMatrix.gather(all, chosen))
+    densities = ReferenceDensity(
+      try index.nearest(k, to: index.references, selves: (0..<Int32(count)).map { $0 }))
   }
 
   /// Measures some of the points.
   func density(of rows: Range<Int>, in all: Tensor) throws(CLIPError) -> LocalDensity {
-    let found = try NearestNeighbours.find(
-      queries: all.slice(rows), references: features, k: neighbours.k,
-      selves: Array(selves[rows]))
-    return LocalDensity(queries: found, references: neighbours)
+    LocalDensity(
+      queries: try index.nearest(k, to: all.slice(rows), selves: Array(selves[rows])),
+      references: densities)
   }
 }
