@@ -1052,7 +1052,8 @@ CLEANCLIP_API void cleanclip_check_model_options_init(cleanclip_check_model_opti
                                                       size_t struct_size);
 
 /**
- * Looks for a backdoor in the image tower, and in the text tower on request, by inverting triggers.
+ * Looks for a backdoor in the image tower by inverting triggers, and in the text tower on request by
+ * trying every word of the vocabulary.
  *
  * The model is used exclusively while this runs, though it is not changed. With a `state_directory`,
  * a cancelled or killed check goes on after the last finished search with `resume` and gives, bit by

@@ -90,9 +90,11 @@ public func cleanclip_check_model(
     if given.checks_text != 0 {
       let tokenizer = try arguments.handle(
         given.tokenizer, "options->tokenizer", as: Tokenizer.self)
-      let text = textCheck(check)
+      var text = textCheck(check)
+      text.tokenizer = tokenizer
       result.textTower = try text.run(
-        captions: try text.plainCaptions(tokenizer: tokenizer), vocabulary: check.nouns,
+        captions: try text.plainCaptions(tokenizer: tokenizer),
+        vocabulary: check.classes ?? check.nouns,
         progress: told)
     }
     out.pointee = retained(CheckHandle(.model(result)))

@@ -150,9 +150,12 @@ struct CheckModelCommand: ParsableCommand {
     check.options.seed = self.check.seed
     check.options.precision = self.check.precision.dtype
     check.anchor = images.cleanReferences.first
-    let captions = try check.plainCaptions(tokenizer: try model.tokenizer())
+    let tokenizer = try model.tokenizer()
+    check.tokenizer = tokenizer
+    let captions = try check.plainCaptions(tokenizer: tokenizer)
     var line = ProgressLine("check text", isQuiet: common.quiet)
-    return try check.run(captions: captions, vocabulary: images.nouns) { done, all in
+    return try check.run(captions: captions, vocabulary: images.classes ?? images.nouns) {
+      done, all in
       line.update(done, of: all)
       return !Interruption.wasRequested
     }
@@ -185,7 +188,11 @@ struct CheckModelCommand: ParsableCommand {
       }
     }
     if let text = result.textTower {
-      Swift.print("text tower: \(text.verdict.rawValue) (p = \(significant(text.pValue)))")
+      let others = text.reference.sizes.map { significant(Double($0)) }
+      Swift.print(
+        "text tower: \(text.verdict.rawValue) (p = \(significant(text.pValue))); strongest word "
+          + "'\(text.text)' leaves \(significant(Double(text.size))), reference "
+          + others.joined(separator: ", "))
     }
     Swift.print(result.explanation)
   }

@@ -49,7 +49,10 @@ def test_check_model_reads_targets_and_checks_the_text_tower(model, pairs):
     for finding in result["findings"]:
         if finding["found"]:
             assert {entry["text"] for entry in finding["classes"]["targets"]} == set(COLOURS)
-    assert result["text_tower"]["verdict"] in ("clean", "suspicious", "backdoored", "cannot_tell")
+    tower = result["text_tower"]
+    assert tower["verdict"] in ("clean", "suspicious", "backdoored")
+    assert tower["word"] and 0 <= tower["size"] <= min(tower["reference"]["sizes"])
+    assert {entry["text"] for entry in tower["targets"]} == set(COLOURS)
 
 
 def test_a_cancelled_check_goes_on(model, tmp_path):
