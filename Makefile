@@ -6,7 +6,7 @@ SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-swift test-c test-python test-address lint fuzz demo bench \
-	bench-micro bench-scale bench-cifar bench-checks zoo install uninstall clean
+	bench-micro bench-scale bench-cifar bench-checks bench-text zoo install uninstall clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -54,6 +54,11 @@ bench-checks: build ## Measure the dataset and input checks: make bench-checks D
 	@scripts/setup.sh --tests
 	CLEANCLIP_LIBRARY=$(CURDIR)/build/lib/libcleanclip.so \
 		.venv/bin/python benchmarks/checks.py --data "$(DATA)"
+
+bench-text: build ## Measure the check of text towers on poisoned words: make bench-text DATA=../shared
+	@scripts/setup.sh --tests
+	CLEANCLIP_LIBRARY=$(CURDIR)/build/lib/libcleanclip.so \
+		.venv/bin/python benchmarks/text_backdoor.py --data "$(DATA)"
 
 bench: build ## Time cleanclip beside PyTorch on this machine (long)
 	@scripts/setup.sh --bench

@@ -1054,7 +1054,8 @@ CLEANCLIP_API void cleanclip_check_model_options_init(cleanclip_check_model_opti
                                                       size_t struct_size);
 
 /**
- * Looks for a backdoor in the image tower, and in the text tower on request, by inverting triggers.
+ * Looks for a backdoor in the image tower by inverting triggers, and in the text tower on request by
+ * trying every word of the vocabulary.
  *
  * The model is used exclusively while this runs, though it is not changed. With a `state_directory`,
  * a cancelled or killed check goes on after the last finished search with `resume` and gives, bit by
@@ -1080,10 +1081,20 @@ typedef struct cleanclip_check_data_options {
   const float *image_features;                 /**< [dataset count, embed_dim] of the suspect, not
                                                     normalised; NULL: computed. */
   int64_t embed_dim;                           /**< Columns of `image_features`. */
+  const float *trusted_image_features;         /**< [dataset count, trusted_embed_dim] of pictures by
+                                                    a trusted checkpoint; NULL: none. */
+  const float *trusted_text_features;          /**< The same of captions. */
+  int64_t trusted_embed_dim;                   /**< Columns of both. */
+  const char *const *keys;                     /**< Without a dataset: names of the pairs; NULL: the
+                                                    numbers of their rows, from 0. */
+  const char *const *captions;                 /**< Without a dataset: captions; NULL: unknown. */
+  int64_t pair_count;                          /**< Without a dataset: the number of pairs. */
+  const char *state_directory;                 /**< Where what was read is kept; NULL: nowhere. */
   double assumed_poison_rate;                  /**< Sizes the reference sets; 0: 0.01. */
   uint64_t seed;                               /**< Default 0. */
   int32_t precision;                           /**< A cleanclip_precision. */
   int32_t finds_patches;                       /**< Whether recurring patches count; default 0. */
+  int32_t resume;                              /**< 1: go on from the state in `state_directory`. */
 } cleanclip_check_data_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -1093,13 +1104,19 @@ CLEANCLIP_API void cleanclip_check_data_options_init(cleanclip_check_data_option
 /**
  * Looks for poisoned pairs in the data that a model was trained on.
  *
- * Pairs that cannot be read are left out, unless features are given, which belong to all pairs.
+ * Pairs that cannot be read are left out, unless features are given, which belong to all pairs. With
+ * a `state_directory`, a cancelled or killed check goes on after the last pairs that were kept, 512 at
+ * a time, with `resume` and gives, bit by bit, what it would have given. Another seed or assumed rate
+ * may go on from the same state; it starts with the neighbours at once when all pairs were read.
  *
  * @param[in] model The suspect; NULL with features given, or with a trusted checkpoint alone.
+ * @param[in] dataset NULL with features given; a report has no pictures then.
  * @param[in] options NULL: the defaults.
- * @param[in] callback Told of pairs read; non-zero cancels; may be NULL.
+ * @param[in] callback Told of pairs read, then of pairs whose neighbours were found, of twice their
+ *   number; non-zero cancels; may be NULL.
  * @param[out] out_check Free with cleanclip_check_free().
- * @return CLEANCLIP_INVALID_ARGUMENT, CLEANCLIP_SHAPE, CLEANCLIP_CANCELLED.
+ * @return CLEANCLIP_INVALID_ARGUMENT, CLEANCLIP_SHAPE; CLEANCLIP_STATE: the state of another check;
+ *   CLEANCLIP_CANCELLED.
  */
 CLEANCLIP_API cleanclip_status cleanclip_check_data(const cleanclip_model *model,
                                                     const cleanclip_dataset *dataset,

@@ -5,7 +5,7 @@ internal import CleanCLIPKit
 final class CheckHandle {
   enum Result {
     case model(ModelCheckResult)
-    case data(DatasetCheckResult, PairDataset, rows: [Int])
+    case data(DatasetCheckResult, PairDataset?, rows: [Int])
   }
 
   let result: Result
@@ -30,9 +30,8 @@ final class CheckHandle {
     switch result {
     case .model(let result): return try result.html(model: "", version: version)
     case .data(let result, let dataset, let rows):
-      return try result.contactSheet(data: "", version: version) { (index) throws(CLIPError) in
-        try dataset.row(at: rows[index]).decoded().image
-      }
+      return try result.contactSheet(
+        data: "", version: version, pictures: dataset.map { ($0, rows) })
     }
   }
 }
@@ -91,9 +90,11 @@ public func cleanclip_check_model(
     if given.checks_text != 0 {
       let tokenizer = try arguments.handle(
         given.tokenizer, "options->tokenizer", as: Tokenizer.self)
-      let text = textCheck(check)
+      var text = textCheck(check)
+      text.tokenizer = tokenizer
       result.textTower = try text.run(
-        captions: try text.plainCaptions(tokenizer: tokenizer), vocabulary: check.nouns,
+        captions: try text.plainCaptions(tokenizer: tokenizer),
+        vocabulary: check.classes ?? check.nouns,
         progress: told)
     }
     out.pointee = retained(CheckHandle(.model(result)))
@@ -169,40 +170,91 @@ public func cleanclip_check_data(
 ) -> cleanclip_status {
   out_check?.pointee = nil
   return guarded("cleanclip_check_data") { (arguments) throws(CLIPError) in
-    let dataset = try arguments.handle(dataset, "dataset", as: PairDataset.self)
+    let dataset = borrowed(dataset, as: PairDataset.self)
     let given = try arguments.options(options, defaults: checkDataDefaults, "options")
     let out = try arguments.required(out_check, "out_check")
-    var trusted: (model: CLIPModel, tokenizer: Tokenizer)?
-    if let other = borrowed(given.trusted, as: ModelHandle.self) {
-      trusted = (
-        other.model,
-        try arguments.handle(
-          given.trusted_tokenizer, "options->trusted_tokenizer", as: Tokenizer.self)
-      )
+    let total = dataset.map { Int64($0.count) } ?? given.pair_count
+    func told(_ done: Int64) -> Bool {
+      callback.map { $0(done, 2 * total, user_data) == 0 } ?? true
     }
-    let suspect =
-      given.image_features == nil ? borrowed(model, as: ModelHandle.self)?.model : nil
-    let total = Int64(dataset.count)
-    let features = try DatasetFeatures(
-      dataset, model: suspect, trusted: trusted, findsPatches: given.finds_patches != 0,
-      precision: try arguments.precision(given.precision, "options->precision")
-    ) { done in callback.map { $0(Int64(done), total, user_data) == 0 } ?? true }
-    var imageFeatures = features.imageFeatures
-    if let pointer = given.image_features {
-      imageFeatures = try copied(
-        pointer, count: total, embedDim: given.embed_dim, "options->embed_dim", arguments)
+    var features: DatasetFeatures
+    if let dataset {
+      features = try datasetReader(model, given, arguments).read(dataset) { told(Int64($0)) }
+    } else {
+      features = try namedPairs(given, arguments)
     }
+    try take(given, count: total, into: &features, arguments)
     var check = DatasetCheck()
     check.options.seed = given.seed
     if given.assumed_poison_rate != 0 {
       check.options.assumedPoisonRate = given.assumed_poison_rate
     }
-    let result = try check.run(
-      imageFeatures: imageFeatures, trustedCosines: features.trustedCosines, keys: features.keys,
-      captions: features.captions, patchPairs: features.patchPairs
-    ) { _ in callback.map { $0(total, total, user_data) == 0 } ?? true }
+    let result = try check.run(features) { share in told(total + Int64(share * Double(total))) }
     out.pointee = retained(CheckHandle(.data(result, dataset, rows: features.rows)))
   }
+}
+
+/// Pairs that are known by arrays alone.
+private func namedPairs(
+  _ given: cleanclip_check_data_options, _ arguments: Arguments
+) throws(CLIPError) -> DatasetFeatures {
+  guard given.image_features != nil || given.trusted_image_features != nil else {
+    throw arguments.invalid(
+      "dataset is NULL; expected a dataset, or features in the options, got neither")
+  }
+  let count = try arguments.number(given.pair_count, in: 1...0x7fff_ffff, "options->pair_count")
+  var keys = (0..<count).map { "\($0)" }
+  var captions: [String]?
+  if given.keys != nil {
+    keys = try arguments.strings(given.keys, count: given.pair_count, "options->keys")
+  }
+  if given.captions != nil {
+    captions = try arguments.strings(given.captions, count: given.pair_count, "options->captions")
+  }
+  return DatasetFeatures(keys: keys, captions: captions)
+}
+
+/// Copies the features in the options.
+private func take(
+  _ given: cleanclip_check_data_options, count: Int64, into features: inout DatasetFeatures,
+  _ arguments: Arguments
+) throws(CLIPError) {
+  var trusted: (images: Tensor, texts: Tensor)?
+  if let images = given.trusted_image_features {
+    let texts = try arguments.required(
+      given.trusted_text_features, "options->trusted_text_features")
+    func copy(_ pointer: UnsafePointer<Float>) throws(CLIPError) -> Tensor {
+      try copied(
+        pointer, count: count, embedDim: given.trusted_embed_dim, "options->trusted_embed_dim",
+        arguments)
+    }
+    trusted = (try copy(images), try copy(texts))
+  }
+  let imageFeatures = try given.image_features.map { (pointer) throws(CLIPError) in
+    try copied(
+      pointer, count: count, embedDim: given.embed_dim, "options->embed_dim", arguments)
+  }
+  try features.take(imageFeatures: imageFeatures, trusted: trusted)
+}
+
+private func datasetReader(
+  _ model: OpaquePointer?, _ given: cleanclip_check_data_options, _ arguments: Arguments
+) throws(CLIPError) -> DatasetReader {
+  var reader = DatasetReader()
+  if given.image_features == nil { reader.model = borrowed(model, as: ModelHandle.self)?.model }
+  if let other = borrowed(given.trusted, as: ModelHandle.self) {
+    reader.trusted = (
+      other.model,
+      try arguments.handle(
+        given.trusted_tokenizer, "options->trusted_tokenizer", as: Tokenizer.self)
+    )
+  }
+  reader.findsPatches = given.finds_patches != 0
+  reader.precision = try arguments.precision(given.precision, "options->precision")
+  reader.stateDirectory = try arguments.optionalString(
+    given.state_directory, "options->state_directory")
+  reader.resume = given.resume != 0
+  return reader
 }
 
 @c @implementation

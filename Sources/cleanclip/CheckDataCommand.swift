@@ -8,20 +8,20 @@ struct CheckDataCommand: ParsableCommand {
     abstract: "Look for poisoned pairs in the data that a checkpoint was trained on.",
     discussion: """
       Ranks pairs by how isolated their pictures are to MODEL, which must have been trained on \
-      them, and by how badly they match their captions to a trusted checkpoint, when one is given.
+      them, and by how badly they match their captions to a trusted checkpoint, when one is given. \
+      Features computed before need neither MODEL nor --data: pairs are then called by --keys or \
+      by the number of their row, from 0.
       """)
 
-  @OptionGroup var model: ModelArguments
+  @Argument(help: "An ONNX or safetensors file, or VISUAL.onnx,TEXTUAL.onnx.")
+  var model: String?
 
-  @OptionGroup var pairs: PairArguments
+  @OptionGroup var words: TokenizerOptions
+
+  @OptionGroup var pairs: CheckedPairs
 
   @Option(name: .long, help: "Another checkpoint, not trained on these pairs.")
   var trusted: String?
-
-  @Option(
-    name: .long, help: "Features of the pictures by MODEL, not normalised, as a NumPy array [n, E]."
-  )
-  var features: String?
 
   @Option(name: .long, help: "Write a csv file with the scores of every pair.")
   var scores: String?
@@ -35,78 +35,88 @@ struct CheckDataCommand: ParsableCommand {
   @Flag(name: .long, help: "Count recurring patches too.")
   var patches = false
 
+  @OptionGroup var kept: StateOptions
+
   @OptionGroup var check: CheckOptions
 
   @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    try pairs.validate(
+      needsData: trusted != nil || patches || kept.state != nil || model != nil,
+      hasSubject: model != nil || trusted != nil)
+  }
 
   func run() throws {
     common.apply()
     var verdict = Verdict.clean
     try cleanclip_tool.run { () throws(CLIPError) in
       Interruption.listen()
-      let dataset = try PairDataset.open(
-        pairs.data,
-        columns: DatasetColumns(
-          image: pairs.imageColumn ?? "image", caption: pairs.captionColumn ?? "caption"))
-      let given = try read(dataset)
-      var checker = DatasetCheck()
-      checker.options.assumedPoisonRate = assumedPoisonRate
-      checker.options.seed = check.seed
-      let precomputed = try features.map { (path) throws(CLIPError) in try NumPyFile.read(path) }
-      var line = ProgressLine("neighbours", isQuiet: common.quiet)
-      let result = try checker.run(
-        imageFeatures: precomputed ?? given.imageFeatures, trustedCosines: given.trustedCosines,
-        keys: given.keys, captions: given.captions, patchPairs: given.patchPairs
-      ) { share in
-        line.update(Int(share * 100), of: 100)
-        return !Interruption.wasRequested
+      let dataset = try pairs.open()
+      let (given, result) = try kept.hinting { () throws(CLIPError) in
+        let read = try dataset.map { (dataset) throws(CLIPError) in try self.read(dataset) }
+        let given = try pairs.adding(to: read)
+        return (given, try score(given))
       }
       verdict = result.verdict
       try write(result, dataset, rows: given.rows)
       if given.skipped > 0 {
         printError("cleanclip: left out \(given.skipped) pairs: \(given.skippedReasons)")
       }
-      if common.json {
-        print(result.json.serialized(pretty: true))
-      } else {
-        print("verdict: \(result.verdict.rawValue)")
-        print(result.explanation)
-        for (rank, index) in result.ranking.prefix(20).enumerated() {
-          let pair = result.pairs[index]
-          print("\(rank + 1). \(pair.key)  \(fixed(Double(pair.score), 2))  \(pair.caption)")
-        }
-      }
+      print(result)
     }
     try check.exit(verdict)
   }
 
   private func read(_ dataset: PairDataset) throws(CLIPError) -> DatasetFeatures {
-    let suspect = features == nil ? try model.load().model : nil
-    var other: (model: CLIPModel, tokenizer: Tokenizer)?
+    var reader = DatasetReader()
+    if let model, pairs.features == nil { reader.model = try LoadedModel.load(model).model }
     if let trusted {
-      other = (
-        try LoadedModel.load(trusted).model, try model.words.tokenizer(besideModel: trusted)
+      reader.trusted = (
+        try LoadedModel.load(trusted).model, try words.tokenizer(besideModel: trusted)
       )
     }
+    reader.findsPatches = patches
+    reader.precision = check.precision.dtype
+    reader.stateDirectory = kept.state
+    reader.resume = kept.resume
     var line = ProgressLine("read pairs", isQuiet: common.quiet)
-    return try DatasetFeatures(
-      dataset, model: suspect, trusted: other, findsPatches: patches,
-      precision: check.precision.dtype
-    ) { done in
+    return try reader.read(dataset) { done in
       line.update(done, of: dataset.count, "pairs")
       return !Interruption.wasRequested
     }
   }
 
+  private func score(_ given: DatasetFeatures) throws(CLIPError) -> DatasetCheckResult {
+    var checker = DatasetCheck()
+    checker.options.assumedPoisonRate = assumedPoisonRate
+    checker.options.seed = check.seed
+    var line = ProgressLine("find neighbours", isQuiet: common.quiet)
+    return try checker.run(given) { share in
+      line.update(Int(share * 1000), of: 1000)
+      return !Interruption.wasRequested
+    }
+  }
+
+  private func print(_ result: DatasetCheckResult) {
+    if common.json { return Swift.print(result.json.serialized(pretty: true)) }
+    Swift.print("verdict: \(result.verdict.rawValue)")
+    Swift.print(result.explanation)
+    for (rank, index) in result.ranking.prefix(20).enumerated() {
+      let pair = result.pairs[index]
+      Swift.print("\(rank + 1). \(pair.key)  \(fixed(Double(pair.score), 2))  \(pair.caption)")
+    }
+  }
+
   private func write(
-    _ result: DatasetCheckResult, _ dataset: PairDataset, rows: [Int]
+    _ result: DatasetCheckResult, _ dataset: PairDataset?, rows: [Int]
   ) throws(CLIPError) {
     if let scores { try AtomicFile.write(result.csv, to: scores) }
     if let cleaned { try AtomicFile.write(result.cleanedList, to: cleaned) }
     if let path = check.report {
       let page = try result.contactSheet(
-        data: pairs.data.joined(separator: ", "), version: CleanCLIPCommand.version
-      ) { (index) throws(CLIPError) in try dataset.row(at: rows[index]).decoded().image }
+        data: pairs.name, version: CleanCLIPCommand.version,
+        pictures: dataset.map { ($0, rows) })
       try AtomicFile.write(page, to: path)
     }
   }

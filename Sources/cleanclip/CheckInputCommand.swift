@@ -40,10 +40,16 @@ struct CheckInputCommand: ParsableCommand {
     common.apply()
     var verdict = Verdict.clean
     try cleanclip_tool.run { () throws(CLIPError) in
+      Interruption.listen()
       let loaded = try model.load().model
       let dataset = try PairDataset.open(images, columns: DatasetColumns(image: imageColumn))
-      let given = try DatasetFeatures.pictures(
-        dataset, model: loaded, precision: check.precision.dtype)
+      var reader = DatasetReader(model: loaded)
+      reader.precision = check.precision.dtype
+      var line = ProgressLine("read pictures", isQuiet: common.quiet)
+      let given = try reader.read(dataset) { done in
+        line.update(done, of: dataset.count)
+        return !Interruption.wasRequested
+      }
       guard let features = given.imageFeatures else { return }
       if makeBank {
         try make(features, loaded)

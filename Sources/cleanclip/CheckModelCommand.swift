@@ -58,18 +58,13 @@ struct CheckModelCommand: ParsableCommand {
   @Option(name: .long, help: "Write the recovered triggers as PNG files with this prefix.")
   var triggers: String?
 
-  @Option(name: .long, help: "A folder for finished searches, which --resume goes on from.")
-  var state: String?
-
-  @Flag(name: .long, help: "Go on from the state in --state, if there is one.")
-  var resume = false
+  @OptionGroup var kept: StateOptions
 
   @OptionGroup var check: CheckOptions
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if resume && state == nil { throw ValidationError("--resume needs --state") }
     for kind in kinds where TriggerKind(rawValue: kind) == nil {
       throw ValidationError("--kinds has '\(kind)'; expected patch, additive or warp")
     }
@@ -113,8 +108,8 @@ struct CheckModelCommand: ParsableCommand {
     check.options.ownSearches = ownSearches
     check.options.classSearches = classSearches
     check.options.pictures = pictures
-    check.options.stateDirectory = state
-    check.options.resume = resume
+    check.options.stateDirectory = kept.state
+    check.options.resume = kept.resume
     if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(rawValue:)) }
     for path in cleanReferences { check.cleanReferences.append(try LoadedModel.load(path).model) }
     if loaded.configuration.text != nil { try addTexts(to: &check, loaded) }
@@ -129,16 +124,13 @@ struct CheckModelCommand: ParsableCommand {
         imageSize: try FeatureEncoder(check.model).imageSize(), seed: self.check.seed)
     }
     var line = ProgressLine("check model", isQuiet: common.quiet)
-    do throws(CLIPError) {
-      return try check.run(images: pixels) { position in
+    return try kept.hinting { () throws(CLIPError) in
+      try check.run(images: pixels) { position in
         line.update(
           position.search * position.steps + position.step,
           of: position.searches * position.steps, position.phase)
         return !Interruption.wasRequested
       }
-    } catch {
-      guard error.code == .cancelled, let state else { throw error }
-      throw CLIPError(.cancelled, error.message + "; go on with --resume --state \(state)")
     }
   }
 
@@ -166,9 +158,12 @@ struct CheckModelCommand: ParsableCommand {
     check.options.seed = self.check.seed
     check.options.precision = self.check.precision.dtype
     check.anchor = images.cleanReferences.first
-    let captions = try check.plainCaptions(tokenizer: try model.tokenizer())
+    let tokenizer = try model.tokenizer()
+    check.tokenizer = tokenizer
+    let captions = try check.plainCaptions(tokenizer: tokenizer)
     var line = ProgressLine("check text", isQuiet: common.quiet)
-    return try check.run(captions: captions, vocabulary: images.nouns) { done, all in
+    return try check.run(captions: captions, vocabulary: images.classes ?? images.nouns) {
+      done, all in
       line.update(done, of: all)
       return !Interruption.wasRequested
     }
@@ -202,7 +197,11 @@ struct CheckModelCommand: ParsableCommand {
       }
     }
     if let text = result.textTower {
-      Swift.print("text tower: \(text.verdict.rawValue) (p = \(significant(text.pValue)))")
+      let others = text.reference.sizes.map { significant(Double($0)) }
+      Swift.print(
+        "text tower: \(text.verdict.rawValue) (p = \(significant(text.pValue))); strongest word "
+          + "'\(text.text)' leaves \(significant(Double(text.size))), reference "
+          + others.joined(separator: ", "))
     }
     Swift.print(result.explanation)
   }

@@ -127,6 +127,85 @@ static void test_a_dataset_is_ranked_by_given_features(void) {
   cleanclip_dataset_free(dataset);
 }
 
+static void test_features_alone_are_ranked(void) {
+  enum { COUNT = 100, WIDTH = 8 };
+  static float features[COUNT * WIDTH], texts[COUNT * WIDTH];
+  const char *keys[COUNT], *captions[COUNT];
+  float scores[COUNT];
+  cleanclip_check_data_options options;
+  cleanclip_check *check = NULL;
+
+  for (int64_t i = 0; i < COUNT * WIDTH; ++i) {
+    features[i] = spread(i) * (i / WIDTH == 31 ? 40 : 1);
+    texts[i] = features[i] * 2 * (i / WIDTH == 31 ? -1 : 1);
+  }
+  for (int i = 0; i < COUNT; ++i) {
+    keys[i] = "a key";
+    captions[i] = "a caption";
+  }
+  cleanclip_check_data_options_init(&options, sizeof options);
+  options.image_features = features;
+  options.embed_dim = WIDTH;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_data(NULL, NULL, &options, NULL, NULL, &check));
+  options.pair_count = COUNT;
+  CHECK_OK(cleanclip_check_data(NULL, NULL, &options, NULL, NULL, &check));
+  CHECK_OK(cleanclip_check_scores(check, scores, COUNT));
+  for (int i = 0; i < COUNT; ++i) CHECK(i == 31 || scores[i] < scores[31]);
+  CHECK_OK(cleanclip_check_write(check, scratch("rows.html")));
+  cleanclip_check_free(check);
+  options.keys = keys;
+  options.captions = captions;
+  options.trusted_image_features = features;
+  options.trusted_embed_dim = WIDTH;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_check_data(NULL, NULL, &options, NULL, NULL, &check));
+  options.trusted_text_features = texts;
+  options.image_features = NULL;
+  CHECK_OK(cleanclip_check_data(NULL, NULL, &options, NULL, NULL, &check));
+  CHECK_OK(cleanclip_check_scores(check, scores, COUNT));
+  for (int i = 0; i < COUNT; ++i) CHECK(i == 31 || scores[i] < scores[31] || scores[31] == 0);
+  cleanclip_check_free(check);
+}
+
+static int32_t cancel_at_count(int64_t done, int64_t of, void *user_data) {
+  return done <= of && done == *(const int64_t *)user_data;
+}
+
+static void test_a_dataset_check_is_cancelled_and_resumed(void) {
+  enum { COUNT = 600 };
+  pair_source source;
+  cleanclip_model *model = tiny_model(1), *other = tiny_model(2);
+  cleanclip_dataset *dataset = tiny_dataset(&source, COUNT);
+  cleanclip_check_data_options options;
+  cleanclip_check *check = NULL;
+  int64_t pairs = 576;
+  float whole[COUNT], resumed[COUNT];
+
+  CHECK_OK(cleanclip_check_data(model, dataset, NULL, NULL, NULL, &check));
+  CHECK_OK(cleanclip_check_scores(check, whole, COUNT));
+  cleanclip_check_free(check);
+  cleanclip_check_data_options_init(&options, sizeof options);
+  CHECK(options.state_directory == NULL && options.resume == 0);
+  options.state_directory = scratch("dataset-state");
+  CHECK_STATUS(CLEANCLIP_CANCELLED,
+               cleanclip_check_data(model, dataset, &options, cancel_at_count, &pairs, &check));
+  CHECK(check == NULL);
+  options.resume = 1;
+  pairs = 2 * COUNT;
+  CHECK_STATUS(CLEANCLIP_CANCELLED,
+               cleanclip_check_data(model, dataset, &options, cancel_at_count, &pairs, &check));
+  CHECK_OK(cleanclip_check_data(model, dataset, &options, NULL, NULL, &check));
+  CHECK_OK(cleanclip_check_scores(check, resumed, COUNT));
+  CHECK(memcmp(whole, resumed, sizeof whole) == 0);
+  cleanclip_check_free(check);
+  CHECK_STATUS(CLEANCLIP_STATE,
+               cleanclip_check_data(other, dataset, &options, NULL, NULL, &check));
+  cleanclip_dataset_free(dataset);
+  cleanclip_model_free(model);
+  cleanclip_model_free(other);
+}
+
 static void test_pictures_are_judged_by_a_bank(void) {
   enum { COUNT = 120 };
   static float clean[COUNT * TINY_EMBED_DIM];
@@ -167,6 +246,8 @@ int main(void) {
   RUN(test_null_arguments_are_errors);
   RUN(test_a_model_is_checked_cancelled_and_resumed);
   RUN(test_a_dataset_is_ranked_by_given_features);
+  RUN(test_features_alone_are_ranked);
+  RUN(test_a_dataset_check_is_cancelled_and_resumed);
   RUN(test_pictures_are_judged_by_a_bank);
   remove_scratch();
   return finish();

@@ -1,6 +1,11 @@
 """Poison checks of a model, of data, and of pictures."""
 
 import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -44,7 +49,10 @@ def test_check_model_reads_targets_and_checks_the_text_tower(model, pairs):
     for finding in result["findings"]:
         if finding["found"]:
             assert {entry["text"] for entry in finding["classes"]["targets"]} == set(COLOURS)
-    assert result["text_tower"]["verdict"] in ("clean", "suspicious", "backdoored", "cannot_tell")
+    tower = result["text_tower"]
+    assert tower["verdict"] in ("clean", "suspicious", "backdoored")
+    assert tower["word"] and 0 <= tower["size"] <= min(tower["reference"]["sizes"])
+    assert {entry["text"] for entry in tower["targets"]} == set(COLOURS)
 
 
 def test_check_model_searches_for_classes_one_by_one(model, pairs):
@@ -94,23 +102,119 @@ def test_check_data_ranks_given_features(pairs, tmp_path):
         cleanclip.check_data(None, many, features=features)
 
 
+def test_check_data_needs_no_pictures(tmp_path):
+    features, strangers = features_with_strangers()
+    result = cleanclip.check_data(None, None, features=features)
+    assert set(np.argsort(-result.scores)[:6]) == set(strangers)
+    assert result["verdict"] == "cannot_tell" and result["removed"] == 0
+    captions = [f"a {'truck' if i in strangers else 'box'} number {i}" for i in range(300)]
+    keys = [f"pair/{i}" for i in range(300)]
+    named = cleanclip.check_data(None, None, features=features, keys=keys, captions=captions)
+    np.testing.assert_array_equal(named.scores, result.scores)
+    assert named["words"][0]["text"] == "truck" and named["verdict"] == "backdoored"
+    named.write(tmp_path / "kept.txt")
+    kept = (tmp_path / "kept.txt").read_text().split()
+    assert len(kept) == 300 - named["removed"] and not {keys[i] for i in strangers} & set(kept)
+    named.write(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "pair/0" in page and "a truck number 50" in page and "<img" not in page
+    result.write(tmp_path / "rows.csv")
+    assert (tmp_path / "rows.csv").read_text().splitlines()[300].startswith("299,")
+    with pytest.raises(ValueError, match="keys: expected 300 rows"):
+        cleanclip.check_data(None, None, features=features, keys=keys[:7])
+    with pytest.raises(ValueError, match="dataset is NULL"):
+        cleanclip.check_data(None, None)
+
+
+def test_captions_that_do_not_match_by_a_trusted_model_come_first():
+    random = np.random.default_rng(2)
+    images = random.normal(size=(200, 16)).astype(np.float32)
+    captions = images + 0.3 * random.normal(size=(200, 16)).astype(np.float32)
+    captions[:8] = random.normal(size=(8, 16))
+    result = cleanclip.check_data(None, None, trusted_features=(images, captions))
+    assert set(np.argsort(-result.scores)[:8]) == set(range(8))
+    assert result["mixture"]["low_weight"] < 0.1
+    with pytest.raises(ValueError, match="arrays of one width, got 16 and 8"):
+        cleanclip.check_data(None, None, trusted_features=(images, captions[:, :8]))
+
+
+KILLED = """
+import sys
+import numpy as np
+import cleanclip
+from test_check import noise
+
+cleanclip.check_data(
+    cleanclip.load(sys.argv[1]), [(image, "a box") for image in noise(2000)], state=sys.argv[2]
+)
+"""
+
+
+def noise(count):
+    """Pictures of nothing, uint8 [32, 32, 3]."""
+    return np.random.default_rng(4).integers(0, 256, (count, 32, 32, 3)).astype(np.uint8)
+
+
+def test_a_killed_dataset_check_goes_on(model, tmp_path):
+    model.save(tmp_path / "model.onnx")
+    state = tmp_path / "state"
+    folders = [pathlib.Path(__file__).parent, *sys.path]
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, tmp_path / "model.onnx", state],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))},
+    )
+    kept = state / "pairs-000000.safetensors"
+    while not kept.exists():
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    time_of_kept = kept.stat().st_mtime_ns
+    loaded = cleanclip.load(tmp_path / "model.onnx")
+    data = [(image, "a box") for image in noise(2000)]
+    heard = []
+    resumed = cleanclip.check_data(
+        loaded, data, state=state, resume=True, progress=lambda *counts: heard.append(counts)
+    )
+    assert kept.stat().st_mtime_ns == time_of_kept
+    assert heard[0] == (512, 4000) and heard[-1] == (4000, 4000)
+    np.testing.assert_array_equal(resumed.scores, cleanclip.check_data(loaded, data).scores)
+    with pytest.raises(cleanclip.StateError, match="state of another check"):
+        cleanclip.check_data(loaded, data[:1000], state=state, resume=True)
+
+
+def test_neighbours_can_be_cancelled(model):
+    data = [(image, "a box") for image in noise(100)]
+    with pytest.raises(cleanclip.CancelledError, match="of the neighbours"):
+        cleanclip.check_data(model, data, progress=lambda done, of: done <= of // 2)
+
+
 def test_a_bank_flags_what_it_does_not_know(model, vocabulary, tmp_path):
     clean = np.stack([picture(i, (32, 32))[0] for i in range(60)])
     random = np.random.default_rng(3)
     clean = np.clip(clean + random.integers(-20, 20, clean.shape), 0, 255).astype(np.uint8)
     bank = cleanclip.Bank(model.encode_image(clean, normalize=False))
-    noise = random.integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
-    plain = cleanclip.check_inputs(model, noise, bank, false_alarm_rate=0.05)
+    strange = noise(4)
+    plain = cleanclip.check_inputs(model, strange, bank, false_alarm_rate=0.05)
     assert plain.scores.shape == (4,) and plain.flagged.dtype == bool
     assert plain.flagged.all()
     bank.add_classes(model, list(COLOURS), ["a {} box"])
     bank.save(tmp_path / "bank.safetensors")
     read = cleanclip.Bank(tmp_path / "bank.safetensors")
-    texts = cleanclip.check_inputs(model, noise, bank, false_alarm_rate=0.05)
-    again = cleanclip.check_inputs(model, noise, read, false_alarm_rate=0.05)
+    texts = cleanclip.check_inputs(model, strange, bank, false_alarm_rate=0.05)
+    again = cleanclip.check_inputs(model, strange, read, false_alarm_rate=0.05)
     np.testing.assert_array_equal(texts.scores, again.scores)
     assert not np.array_equal(texts.scores, plain.scores)
+    heard = []
+    many = np.concatenate([strange] * 20)
+    told = cleanclip.check_inputs(
+        model, many, bank, false_alarm_rate=0.05, progress=lambda *counts: heard.append(counts)
+    )
+    assert heard == [(64, 80), (80, 80)]
+    np.testing.assert_array_equal(told.scores, np.tile(texts.scores, 20))
+    with pytest.raises(cleanclip.CancelledError, match="64 of 80 pictures"):
+        cleanclip.check_inputs(model, many, bank, progress=lambda done, of: False)
     with pytest.raises(ValueError, match="expected at least 99, got 60"):
-        cleanclip.check_inputs(model, noise, bank, false_alarm_rate=0.01)
+        cleanclip.check_inputs(model, strange, bank, false_alarm_rate=0.01)
     with pytest.raises(ValueError, match="too few pictures"):
         cleanclip.Bank(np.zeros((3, 16), np.float32))

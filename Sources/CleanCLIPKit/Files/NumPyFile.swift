@@ -60,7 +60,8 @@ package enum NumPyFile {
         "'\(path)': array has the wrong length; expected shape \(dimensions) of "
           + "\(type.byteSize)-byte elements, got \(data.count) bytes")
     }
-    return try type.tensor(from: data, shape: Shape(dimensions), name: path)
+    return try type.tensor(
+      from: data, shape: Shape(dimensions), name: path, release: file.release)
   }
 
   private static func parse(

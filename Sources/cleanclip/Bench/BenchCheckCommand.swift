@@ -10,10 +10,11 @@ struct BenchCheckCommand: ParsableCommand {
     discussion: """
       neighbours: the nearest of 8192 references of --pairs features of 512 numbers, beside plain \
       matrix products, both by processor time. model: a step of a trigger search, and how long a \
-      check takes that never ends early.
+      check takes that never ends early. input: judging a batch by a bank of --bank pictures and \
+      --classes class texts, beside the forward pass of the batch, both by processor time.
       """)
 
-  @Argument(help: "neighbours or model.")
+  @Argument(help: "neighbours, model or input.")
   var work: Work
 
   @Option(name: .long, help: "Features whose neighbours are found.")
@@ -25,7 +26,13 @@ struct BenchCheckCommand: ParsableCommand {
   @Option(name: .long, help: "A named architecture.")
   var model = "ViT-B-32"
 
-  @Option(name: .long, help: "Pictures of a step of a search.")
+  @Option(name: .long, help: "Clean pictures of a bank.")
+  var bank = 10_000
+
+  @Option(name: .long, help: "Class texts of a bank.")
+  var classes = 1000
+
+  @Option(name: .long, help: "Pictures of a step of a search, or of a batch to judge.")
   var batchSize = 24
 
   @Option(name: .long, help: "Steps of a search.")
@@ -39,20 +46,26 @@ struct BenchCheckCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
-  enum Work: String, ExpressibleByArgument, CaseIterable { case neighbours, model }
+  enum Work: String, ExpressibleByArgument, CaseIterable { case neighbours, model, input }
 
   func validate() throws {
     try BenchOutput.requireRanges([
       ("--pairs", pairs, 1...16_000_000), ("--neighbours", neighbours, 1...4096),
       ("--batch-size", batchSize, 2...4096), ("--steps", steps, 1...100_000),
-      ("--timed", timed, 1...1000),
+      ("--timed", timed, 1...1000), ("--bank", bank, 100...1_000_000),
+      ("--classes", classes, 1...100_000),
     ])
   }
 
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
-      var result = work == .neighbours ? try timeNeighbours() : try timeModel()
+      var result: JSONObject
+      switch work {
+      case .neighbours: result = try timeNeighbours()
+      case .model: result = try timeModel()
+      case .input: result = try timeInput()
+      }
       result["threads"] = .integer(Threads.count)
       result["peak_gb"] = .number(BenchOutput.peakGigabytes)
       BenchOutput.print(result, asJSON: common.json)
@@ -62,7 +75,6 @@ struct BenchCheckCommand: ParsableCommand {
   private func timeNeighbours() throws(CLIPError) -> JSONObject {
     let width = 512
     let references = 8192
-    let queries = try Tensor.random([pairs, width], seed: 1)
     let others = try Tensor.random([references, width], seed: 2)
     let square = try Tensor.random([2048, 2048], seed: 3)
     let product = try Tensor([2048, 2048])
@@ -75,10 +87,17 @@ struct BenchCheckCommand: ParsableCommand {
     }
     _ = try products()
     let before = try products()
-    let start = (wall: monotonicSeconds(), processor: Self.processorSeconds)
-    _ = try NearestNeighbours.find(queries: queries, references: others, k: neighbours)
-    let seconds = monotonicSeconds() - start.wall
-    let processor = Self.processorSeconds - start.processor
+    let index = try NeighbourIndex(others)
+    var seconds = 0.0
+    var processor = 0.0
+    // Made a part at a time, so that the memory is that of the search.
+    for first in stride(from: 0, to: pairs, by: 8192) {
+      let queries = try Tensor.random([min(8192, pairs - first), width], seed: UInt64(first + 4))
+      let start = (wall: monotonicSeconds(), processor: Self.processorSeconds)
+      _ = try index.nearest(neighbours, to: queries)
+      seconds += monotonicSeconds() - start.wall
+      processor += Self.processorSeconds - start.processor
+    }
     let after = try products()
     let work = 2e-9 * Double(pairs) * Double(references) * Double(width)
     let productRate = 2 * 8 * 2e-9 * 2048 * 2048 * 2048 / (before + after)
@@ -88,6 +107,30 @@ struct BenchCheckCommand: ParsableCommand {
       "processor_s": .number(processor), "gflop_per_processor_s": .number(work / processor),
       "product_gflop_per_processor_s": .number(productRate),
       "share_of_product": .number(work / processor / productRate),
+    ]
+  }
+
+  private func timeInput() throws(CLIPError) -> JSONObject {
+    let clip = try CLIPModel(try CLIPConfiguration.architecture(model), randomSeed: 0)
+    let width = clip.configuration.embedDim
+    let side = try FeatureEncoder(clip).imageSize()
+    let texts = CleanBank.ClassTexts(
+      features: try Tensor.random([classes, width], seed: 2),
+      contrast: try Tensor.random([width], seed: 3).floats())
+    let check = try InputCheck(
+      bank: try CleanBank(imageFeatures: try Tensor.random([bank, width], seed: 1), texts: texts),
+      falseAlarmRate: 0.01)
+    let pixels = try Tensor.random([batchSize, 3, side, side], seed: 4)
+    let forward = try processorMedian { () throws(CLIPError) in
+      _ = try clip.encodeImages(pixels, normalize: false, precision: precision.dtype)
+    }
+    let features = try Tensor.random([batchSize, width], seed: 5)
+    let judging = try processorMedian { () throws(CLIPError) in _ = try check.findings(features) }
+    return [
+      "model": .string(model), "precision": .string("\(precision.dtype)"),
+      "batch_size": .integer(batchSize), "bank": .integer(bank), "classes": .integer(classes),
+      "forward_processor_s": .number(forward), "judging_processor_s": .number(judging),
+      "share_of_forward": .number(judging / forward),
     ]
   }
 
@@ -125,6 +168,18 @@ struct BenchCheckCommand: ParsableCommand {
       "searches": .integer(searches),
       "steps": .integer(steps), "longest_check_s": .number(step * Double(searches * steps)),
     ]
+  }
+
+  /// The median processor time of `body`, after one run that is not timed.
+  private func processorMedian(_ body: () throws(CLIPError) -> Void) throws(CLIPError) -> Double {
+    try body()
+    var times: [Double] = []
+    for _ in 0..<timed {
+      let start = Self.processorSeconds
+      try body()
+      times.append(Self.processorSeconds - start)
+    }
+    return Stopwatch.median(times)
   }
 
   /// Processor time of all threads, which other programs do not lengthen.

@@ -69,6 +69,30 @@ import Testing
     #expect(result.pairs.allSatisfy { $0.score == 0 })
   }
 
+  @Test func featuresWithoutCaptionsAreRankedAndNotJudged() throws {
+    let toy = try Toy()
+    var features = DatasetFeatures(keys: toy.keys, captions: nil)
+    try features.take(imageFeatures: toy.features, trusted: nil)
+    let result = try DatasetCheck().run(features)
+    #expect(result.ranking.prefix(toy.poisons).count { $0 % 76 == 0 } >= 7)
+    #expect(result.verdict == .cannotTell)
+    #expect(result.explanation.contains("without captions"))
+    #expect(result.cleanedList.split(separator: "\n").count == 608)
+    let page = try result.contactSheet(data: "<f>", version: "1", pictures: nil)
+    #expect(page.contains("1. key") && !page.contains("<img"))
+  }
+
+  @Test func cosinesOfRowsNeedNoUnitLength() throws {
+    let a = try Tensor([3, 4, 0, 0, 1, 1] as [Float], [3, 2])
+    let b = try Tensor([6, 8, 1, 1, -2, 2] as [Float], [3, 2])
+    let cosines = try FeatureMatrix.cosines(a, b, name: "test")
+    #expect(abs(cosines[0] - 1) < 1e-6 && cosines[1] == 0 && abs(cosines[2]) < 1e-6)
+    let error = #expect(throws: CLIPError.self) {
+      try FeatureMatrix.cosines(a, b.reshaped([2, 3]), name: "test")
+    }
+    #expect(error?.code == .shape)
+  }
+
   @Test func cosinesAloneAreEnough() throws {
     var random = RandomNumbers(seed: 4)
     let cosines = (0..<1000).map { index in
@@ -108,6 +132,23 @@ import Testing
       ) { _ in false }
     }
     #expect(error?.code == .cancelled)
+    #expect(error?.message.contains("check data: cancelled after") == true)
+  }
+
+  @Test func neighboursAreFoundInPiecesThatAreHeardOf() throws {
+    var random = RandomNumbers(seed: 6)
+    let features = try Tensor((0..<20_000 * 4).map { _ in random.normal() }, [20_000, 4])
+    var heard: [Double] = []
+    _ = try DatasetCheck().run(
+      imageFeatures: features, trustedCosines: nil, keys: (0..<20_000).map { "\($0)" },
+      captions: nil
+    ) { share in
+      heard.append(share)
+      return true
+    }
+    // Three pieces of each of four small sets and a large one.
+    #expect(heard.count == 15)
+    #expect(heard == heard.sorted() && heard[0] > 0 && heard.last == 1)
   }
 
   @Test func tableQuotesWhatNeedsIt() throws {
@@ -140,7 +181,7 @@ import Testing
           }
         }
       }
-      patches.add(image)
+      patches.add(PatchConcentration.codes(of: image))
     }
     let pairs = patches.pairsByPicture()
     #expect(pairs.prefix(10).allSatisfy { $0 >= 8 })

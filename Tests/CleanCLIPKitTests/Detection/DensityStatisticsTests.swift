@@ -49,6 +49,18 @@ import Testing
     }
   }
 
+  @Test func fewerOfTheNeighboursAreThoseOfASmallerSearch() throws {
+    var random = RandomNumbers(seed: 12)
+    let points = try Tensor((0..<60 * 3).map { _ in random.normal() }, [60, 3])
+    let selves = (0..<60).map { Int32($0) }
+    let index = try NeighbourIndex(points)
+    let many = try index.nearest(9, to: points, selves: selves)
+    let few = try index.nearest(4, to: points, selves: selves)
+    #expect(many.nearest(4).indices == few.indices)
+    #expect(many.nearest(4).distances == few.distances)
+    #expect(many.nearest(9).indices == many.indices)
+  }
+
   @Test func duplicatesFarFromTheOriginAreAtDistanceZero() throws {
     let points = try Tensor([1000.1, -2000.2, 1000.1, -2000.2, 0, 0].map(Float.init), [3, 2])
     let found = try NearestNeighbours.find(

@@ -46,6 +46,24 @@ import Testing
     #expect(strange.json["flagged"]?.integer == 10)
   }
 
+  @Test func residualIsThePartOutsideTheSpanOfTheTexts() throws {
+    // Texts span the first two axes; the third text is a sum of the others.
+    let texts = CleanBank.ClassTexts(
+      features: try Tensor(
+        [1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0.6, 0.8, 0, 0, 0, 0, 0, 0] as [Float],
+        [3, 8]),
+      contrast: [Float](repeating: 0, count: 8))
+    let check = try InputCheck(
+      bank: try CleanBank(imageFeatures: try clean(60, seed: 5), texts: texts), falseAlarmRate: 0.1)
+    var probes = [Float](repeating: 0, count: 24)
+    (probes[0], probes[1]) = (3, 4)  // inside: 0 of its length of 5
+    (probes[8], probes[10]) = (4, 3)  // 0.6 of its length
+    probes[23] = 2  // 1
+    let residuals = try check.findings(try Tensor(probes, [3, 8])).map(\.signals.residual)
+    let ratio = (residuals[1] - residuals[0]) / (residuals[2] - residuals[0])
+    #expect(abs(ratio - 0.6) < 1e-4)
+  }
+
   @Test func bankSurvivesItsFile() throws {
     let texts = CleanBank.ClassTexts(
       features: try Tensor([1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0] as [Float], [2, 8]),

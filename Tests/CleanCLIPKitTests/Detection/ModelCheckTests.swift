@@ -166,25 +166,4 @@ import Testing
     #expect(CommonNouns.all.contains("truck"))
     #expect(CommonNouns.all.allSatisfy { !$0.isEmpty && $0 == $0.lowercased() })
   }
-
-  @Test func textSearchRunsAndRepeats() throws {
-    let model = try tinyModel()
-    var check = TextCheck(model)
-    check.options.steps = 8
-    check.options.ownSearches = 2
-    let captions = (0..<40).map { index -> [Int32] in
-      [298, Int32(index), Int32(2 * index % 250), Int32(index % 7), 299]
-    }
-    let a = try check.run(captions: captions, vocabulary: nil) { _, _ in true }
-    let b = try check.run(captions: captions, vocabulary: nil) { _, _ in true }
-    #expect(a.heldBackCollapse == b.heldBackCollapse && a.reference == b.reference)
-    #expect(a.reference.sizes.count == 2)
-    #expect(throws: CLIPError.self) {
-      try check.run(captions: Array(captions.prefix(5)), vocabulary: nil) { _, _ in true }
-    }
-    #expect(throws: CLIPError.self) {
-      try check.run(captions: captions.map { [$0[0], -1, 5, 299] }, vocabulary: nil) { _, _ in true
-      }
-    }
-  }
 }

@@ -22,6 +22,12 @@ import Testing
         == [49406, 320, 1125, 539, 320, 2368, 49407])
   }
 
+  @Test func tokensAreReadBack() {
+    #expect(tokenizer.text(of: 2368) == "cat")
+    #expect(tokenizer.text(of: 1125) == "photo")
+    #expect(tokenizer.text(of: 49406).isEmpty && tokenizer.text(of: -5).isEmpty)
+  }
+
   @Test func encodesEmptyCaptionAsStartAndEnd() {
     #expect(tokenizer.encode("", contextLength: 77) == [49406, 49407])
     #expect(tokenizer.encode(" \n\t", contextLength: 77) == [49406, 49407])

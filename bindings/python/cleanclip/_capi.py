@@ -746,10 +746,18 @@ class CheckDataOptions(Structure):
         ("trusted_tokenizer", c_void_p),
         ("image_features", c_float_p),
         ("embed_dim", c_int64),
+        ("trusted_image_features", c_float_p),
+        ("trusted_text_features", c_float_p),
+        ("trusted_embed_dim", c_int64),
+        ("keys", c_char_p_p),
+        ("captions", c_char_p_p),
+        ("pair_count", c_int64),
+        ("state_directory", c_char_p),
         ("assumed_poison_rate", c_double),
         ("seed", c_uint64),
         ("precision", c_int32),
         ("finds_patches", c_int32),
+        ("resume", c_int32),
     ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import json
-from typing import Any, Dict, NamedTuple, Optional, Sequence, Union
+import os
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,12 @@ from . import _capi
 from ._handle import Floats, Handle, Path, path_bytes, precision_value, read_text, text_array
 from ._listener import CountFunction, CountListener
 from .dataset import DatasetSource, open_dataset
-from .errors import check
+from .errors import CancelledError, check
 from .model import Model
 from .tokenizer import Tokenizer
+
+# A multiple of the pictures that the library encodes at a time.
+_PICTURES_AT_A_TIME = 64
 
 
 class _Result(Handle):
@@ -136,12 +140,17 @@ def check_model(
 
 def check_data(
     model: Optional[Model],
-    data: DatasetSource,
+    data: Optional[DatasetSource],
     *,
     trusted: Optional[Model] = None,
     features: Optional[NDArray[Any]] = None,
+    trusted_features: Optional[Tuple[NDArray[Any], NDArray[Any]]] = None,
+    keys: Optional[Sequence[str]] = None,
+    captions: Optional[Sequence[str]] = None,
     patches: bool = False,
     assumed_poison_rate: float = 0.01,
+    state: Optional[Path] = None,
+    resume: bool = False,
     seed: int = 0,
     precision: str = "f32",
     progress: Optional[CountFunction] = None,
@@ -151,38 +160,57 @@ def check_data(
     Parameters
     ----------
     model
-        The suspect; ``None`` with ``features``, or with ``trusted`` alone.
+        The suspect; ``None`` with ``features``, or with a trusted checkpoint alone.
+    data
+        The pairs; ``None`` with features, whose report has no pictures then.
     trusted
         Another checkpoint, which was not trained on the data.
     features
         float32 [n, E] of the suspect, not normalised, in the order of the data.
+    trusted_features
+        float32 [n, E] of pictures and of captions by a trusted checkpoint.
+    keys, captions
+        Without ``data``: names and captions of the pairs. They are called by the numbers of their
+        rows, from 0, without names.
     patches
         Whether patches that recur in many pictures count.
+    state, resume
+        Folder for the pairs that were read, and whether to go on from it.
+    progress
+        Called with pairs done and twice their number, because they are read first and compared
+        then; cancels by returning ``False``.
     """
     options = _capi.initialised(_capi.CheckDataOptions, _capi.check_data_options_init)
-    dataset = open_dataset(data)
+    dataset = None if data is None else open_dataset(data)
     if trusted is not None:
         options.trusted = trusted._pointer()
         options.trusted_tokenizer = trusted.tokenizer._pointer()
-    values: Optional[Floats] = None
-    if features is not None:
-        values = _matrix(features, "features")
-        if values.shape[0] != len(dataset):
-            raise ValueError(
-                f"features: expected {len(dataset)} rows, one for each pair, "
-                f"got {values.shape[0]}"
-            )
-        options.image_features = values.ctypes.data_as(_capi.c_float_p)
-        options.embed_dim = values.shape[1]
+    matrices = _point_to_features(options, features, trusted_features)
+    lengths = {name: len(matrix) for name, matrix in matrices.items()}
+    texts = {name: list(given) for name, given in (("keys", keys), ("captions", captions)) if given}
+    lengths.update((name, len(given)) for name, given in texts.items())
+    if dataset is not None and texts:
+        raise ValueError("keys and captions: expected with features alone, got data too")
+    pairs = len(dataset) if dataset is not None else next(iter(lengths.values()), 0)
+    for name, length in lengths.items():
+        if length != pairs:
+            raise ValueError(f"{name}: expected {pairs} rows, one for each pair, got {length}")
+    arrays = {name: text_array(given, name) for name, given in texts.items()}
+    for name, array in arrays.items():
+        setattr(options, name, ctypes.cast(array, _capi.c_char_p_p))
+    options.pair_count = pairs
     options.assumed_poison_rate = assumed_poison_rate
     options.finds_patches = int(patches)
+    if state is not None:
+        options.state_directory = path_bytes(state, "state")
+    options.resume = int(resume)
     options.seed = seed & (2**64 - 1)
     options.precision = precision_value(precision)
     listener = CountListener(progress)
     handle = ctypes.c_void_p()
     status = _capi.check_data(
         None if model is None else model._pointer(),
-        dataset._pointer(),
+        None if dataset is None else dataset._pointer(),
         ctypes.byref(options),
         listener.callback,
         None,
@@ -190,6 +218,31 @@ def check_data(
     )
     listener.check(status)
     return _made(handle)
+
+
+def _point_to_features(
+    options: _capi.CheckDataOptions,
+    features: Optional[NDArray[Any]],
+    trusted: Optional[Tuple[NDArray[Any], NDArray[Any]]],
+) -> Dict[str, Floats]:
+    """Return the arrays that the options point to, which must outlive them."""
+    matrices = {}
+    if features is not None:
+        values = matrices["features"] = _matrix(features, "features")
+        options.image_features = values.ctypes.data_as(_capi.c_float_p)
+        options.embed_dim = values.shape[1]
+    if trusted is not None:
+        images = matrices["trusted_features[0]"] = _matrix(trusted[0], "trusted_features[0]")
+        captions = matrices["trusted_features[1]"] = _matrix(trusted[1], "trusted_features[1]")
+        if images.shape[1] != captions.shape[1]:
+            raise ValueError(
+                f"trusted_features: expected arrays of one width, got {images.shape[1]} and "
+                f"{captions.shape[1]}"
+            )
+        options.trusted_image_features = images.ctypes.data_as(_capi.c_float_p)
+        options.trusted_text_features = captions.ctypes.data_as(_capi.c_float_p)
+        options.trusted_embed_dim = images.shape[1]
+    return matrices
 
 
 def _made(handle: ctypes.c_void_p) -> Check:
@@ -265,6 +318,25 @@ class InputFindings(NamedTuple):
     flagged: NDArray[np.bool_]
 
 
+def _encoded(
+    model: Model, images: Any, precision: str, progress: Optional[CountFunction]
+) -> Floats:
+    """Encode pictures a part at a time, between which Ctrl-C and ``progress`` cancel."""
+    if isinstance(images, (str, os.PathLike)):
+        images = [images]
+    count = len(images)
+    parts = []
+    for start in range(0, max(1, count), _PICTURES_AT_A_TIME):
+        part = images[start : start + _PICTURES_AT_A_TIME]
+        parts.append(model.encode_image(part, normalize=False, precision=precision))
+        done = min(count, start + _PICTURES_AT_A_TIME)
+        if progress is not None and progress(done, count) is False:
+            raise CancelledError(
+                _capi.CANCELLED, f"check_inputs: cancelled after {done} of {count} pictures"
+            )
+    return _matrix(np.concatenate(parts), "images")
+
+
 def check_inputs(
     model: Model,
     images: Any,
@@ -272,6 +344,7 @@ def check_inputs(
     *,
     false_alarm_rate: float = 0.01,
     precision: str = "f32",
+    progress: Optional[CountFunction] = None,
 ) -> InputFindings:
     """Judge whether pictures carry a trigger.
 
@@ -281,8 +354,10 @@ def check_inputs(
         What ``model.encode_image`` takes.
     false_alarm_rate
         Share of clean pictures that may be flagged; the bank needs 1 / rate - 1 pictures.
+    progress
+        Called with pictures done and all, every 64 pictures; cancels by returning ``False``.
     """
-    features = _matrix(model.encode_image(images, normalize=False, precision=precision), "images")
+    features = _encoded(model, images, precision, progress)
     scores = np.empty(features.shape[0], np.float32)
     flags = np.empty(features.shape[0], np.int32)
     check(

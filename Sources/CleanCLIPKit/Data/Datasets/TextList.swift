@@ -46,11 +46,26 @@ package enum TextList {
   ///
   /// - Throws: `notFound`, `io`; `format` for a file that is no UTF-8 text.
   package static func lines(path: String) throws(CLIPError) -> [String] {
-    var bytes = try MappedFile.read(path, limit: sizeLimit)[...]
+    try text(path, limit: sizeLimit)
+      .split(whereSeparator: \.isNewline).map(\.trimmed).filter { !$0.isEmpty }
+  }
+
+  /// Reads a text a row, blank ones too.
+  ///
+  /// - Throws: as `lines`.
+  package static func rows(path: String) throws(CLIPError) -> [String] {
+    var rows = try text(path, limit: 1 << 32)
+      .split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(\.trimmed)
+    if rows.last?.isEmpty == true { rows.removeLast() }  // behind the last line's end
+    return rows
+  }
+
+  private static func text(_ path: String, limit: Int) throws(CLIPError) -> String {
+    var bytes = try MappedFile.read(path, limit: limit)[...]
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
     guard !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) else {
       throw CLIPError(.format, "'\(path)': not text; expected UTF-8, got other bytes")
     }
-    return text.split(whereSeparator: \.isNewline).map(\.trimmed).filter { !$0.isEmpty }
+    return text
   }
 }

@@ -56,6 +56,25 @@ struct BytePairEncoder: Sendable {
     }
     return ids.filter { $0 >= 0 }
   }
+
+  /// Returns the bytes that a symbol stands for; empty for ids of none.
+  ///
+  /// - Complexity: O(merges) for each byte.
+  func bytes(of id: Int32) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var symbols = [id]
+    // A file with the same id twice may describe symbols without end.
+    for _ in 0..<1000 {
+      guard let symbol = symbols.popLast() else { break }
+      if let byte = byteIDs.firstIndex(of: symbol) ?? lastByteIDs.firstIndex(of: symbol) {
+        bytes.append(UInt8(byte))
+      } else if let pair = merges.first(where: { $0.value.id == symbol })?.key {
+        symbols.append(Int32(truncatingIfNeeded: pair))
+        symbols.append(Int32(truncatingIfNeeded: pair >> 32))
+      }
+    }
+    return bytes
+  }
 }
 
 /// A pair that may be merged.

@@ -50,6 +50,11 @@ package final class Tokenizer: Sendable {
     return ids
   }
 
+  /// The text of a token; empty for ids that are none, such as start and end.
+  package func text(of id: Int32) -> String {
+    String(decoding: definition.encoder.bytes(of: id), as: UTF8.self)
+  }
+
   /// A stretch of a caption: cleaned text, or a token that stands for itself.
   private enum Part {
     case text([UInt8])

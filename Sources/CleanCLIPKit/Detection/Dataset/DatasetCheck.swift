@@ -10,6 +10,16 @@ package struct DatasetCheck {
 
   package init() {}
 
+  /// Scores pairs by all that is known of them; see the other `run`.
+  package func run(
+    _ features: DatasetFeatures, progress: (Double) -> Bool = { _ in true }
+  ) throws(CLIPError) -> DatasetCheckResult {
+    try run(
+      imageFeatures: features.imageFeatures, trustedCosines: features.trustedCosines,
+      keys: features.keys, captions: features.captions, patchPairs: features.patchPairs,
+      progress: progress)
+  }
+
   /// Scores the pairs.
   ///
   /// - Parameters:
@@ -62,7 +72,8 @@ package struct DatasetCheck {
     let isConstant = imageFeatures.map(FeatureMatrix.isConstant) ?? false
     return conclusion(
       pairs: pairs, density: density, mixture: mixture, ranking: ranking,
-      concentration: concentration, clusters: clusters, isConstant: isConstant && mixture == nil)
+      concentration: concentration, clusters: clusters, isConstant: isConstant && mixture == nil,
+      hasCaptions: captions != nil)
   }
 
   private func check(
@@ -104,10 +115,12 @@ package struct DatasetCheck {
   /// the excess of the most concentrated word is the estimate. Words of sound data gather at the
   /// head too, since some kinds of picture are rarer than others, but do not rule it. Without such
   /// a word, and with a trusted model, it is the weight of a mismatching component that is set
-  /// apart from the other by two standard deviations.
+  /// apart from the other by two standard deviations. Without captions and cosines there is a ranking
+  /// and nothing to conclude from it.
   private func conclusion(
     pairs: [PairScore], density: DensityScores?, mixture: GaussianMixture?, ranking: [Int],
-    concentration: CaptionConcentration, clusters: [DenseCluster], isConstant: Bool
+    concentration: CaptionConcentration, clusters: [DenseCluster], isConstant: Bool,
+    hasCaptions: Bool
   ) -> DatasetCheckResult {
     var estimate = 0
     var verdict = Verdict.clean
@@ -125,6 +138,8 @@ package struct DatasetCheck {
     {
       estimate = Int((mixture.low.weight * Double(pairs.count)).rounded())
       verdict = .suspicious
+    } else if !hasCaptions && mixture == nil {
+      verdict = .cannotTell
     }
     // Twice the estimate: the ranking has sound pairs between the poisoned ones.
     let removed = min(pairs.count, 2 * estimate)
@@ -132,7 +147,7 @@ package struct DatasetCheck {
       verdict: verdict,
       explanation: DatasetCheckExplanation.text(
         verdict: verdict, pairs: pairs.count, estimate: estimate, removed: removed,
-        concentration: concentration, clusters: clusters),
+        concentration: concentration, clusters: clusters, isConstant: isConstant),
       pairs: pairs, density: density, mixture: mixture, ranking: ranking,
       estimatedPoisons: estimate, removed: removed, concentration: concentration,
       denseClusters: clusters, options: options)

@@ -2,7 +2,7 @@
 enum DatasetCheckExplanation {
   static func text(
     verdict: Verdict, pairs: Int, estimate: Int, removed: Int, concentration: CaptionConcentration,
-    clusters: [DenseCluster]
+    clusters: [DenseCluster], isConstant: Bool
   ) -> String {
     var sentences: [String] = []
     if estimate > 0, let word = concentration.words.first(where: { $0.shareOfHead >= 0.3 }) {
@@ -20,7 +20,11 @@ enum DatasetCheckExplanation {
       sentences.append(
         "About \(estimate) of \(pairs) pairs match their captions much worse than the rest.")
     } else if verdict == .cannotTell {
-      sentences.append("All features are equal, so no pair can be told from another.")
+      sentences.append(
+        isConstant
+          ? "All features are equal, so no pair can be told from another."
+          : "Pairs are ranked, but without captions nothing tells whether the most conspicuous ones "
+            + "have a target in common; the cleaned list leaves out none.")
     } else if verdict == .clean {
       sentences.append(
         "The most conspicuous of the \(pairs) pairs have nothing in common beyond chance."

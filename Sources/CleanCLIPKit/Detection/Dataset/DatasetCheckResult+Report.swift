@@ -87,16 +87,17 @@ extension DatasetCheckResult {
       .joined(separator: "\"\"") + "\""
   }
 
-  /// A page with the pictures of the most suspicious pairs, in order.
+  /// A page with the most suspicious pairs, in order.
   ///
   /// - Parameters:
   ///   - data: what the dataset is called.
-  ///   - count: pictures at most.
-  ///   - picture: returns the picture of a pair, by its index; those that throw are left out.
+  ///   - count: pairs at most.
+  ///   - pictures: the dataset and the row in it of each pair; those that cannot be read are left out.
+  ///     `nil` when there are no pictures: the pairs are a table then.
   /// - Throws: `internal`, `outOfMemory` when a picture cannot be encoded.
   package func contactSheet(
     data: String, version: String, count: Int = 120,
-    picture: (Int) throws(CLIPError) -> RGBImage
+    pictures: (dataset: PairDataset, rows: [Int])?
   ) throws(CLIPError) -> String {
     var page = DetectionPage(
       title: "Poison check of a dataset", subtitle: data, verdict: verdict,
@@ -106,19 +107,7 @@ extension DatasetCheckResult {
     case .clean: page.headline = "No poison found"
     case .suspicious, .cannotTell: break
     }
-    var pictures: [(image: RGBImage, caption: String)] = []
-    for (rank, index) in ranking.prefix(count).enumerated() {
-      guard let image = try? picture(index) else { continue }
-      let pair = pairs[index]
-      pictures.append(
-        (
-          try image.fitted(within: 112),
-          "\(rank + 1). \(pair.caption) [\(pair.key)] \(decimal(Double(pair.score), 2))"
-        ))
-    }
-    page.cards.append(
-      try DetectionPage.pictures(
-        "Most suspicious pairs", "In order, with caption, key and score.", pictures))
+    page.cards.append(try head(count, pictures))
     page.cards.append(
       DetectionPage.table(
         "Words that the most suspicious captions share",
@@ -136,6 +125,36 @@ extension DatasetCheckResult {
             ("neighbours", "\(scale.k) among \(scale.references) references")
           }))
     return page.html
+  }
+
+  /// The card of the most suspicious pairs.
+  private func head(
+    _ count: Int, _ source: (dataset: PairDataset, rows: [Int])?
+  ) throws(CLIPError) -> String {
+    let title = "Most suspicious pairs"
+    guard let source else {
+      return DetectionPage.table(
+        title,
+        ranking.prefix(count).enumerated().map { rank, index in
+          (
+            "\(rank + 1). \(pairs[index].key)",
+            "\(decimal(Double(pairs[index].score), 2)) \(pairs[index].caption)"
+          )
+        })
+    }
+    var pictures: [(image: RGBImage, caption: String)] = []
+    for (rank, index) in ranking.prefix(count).enumerated() {
+      guard let image = try? source.dataset.row(at: source.rows[index]).decoded().image else {
+        continue
+      }
+      let pair = pairs[index]
+      pictures.append(
+        (
+          try image.fitted(within: 112),
+          "\(rank + 1). \(pair.caption) [\(pair.key)] \(decimal(Double(pair.score), 2))"
+        ))
+    }
+    return try DetectionPage.pictures(title, "In order, with caption, key and score.", pictures)
   }
 }
 

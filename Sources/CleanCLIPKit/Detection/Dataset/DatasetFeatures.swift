@@ -1,9 +1,10 @@
 internal import Glibc
 
-/// What a dataset check needs to know of every pair, computed from the pictures in one pass.
+/// What a dataset check needs to know of every pair: read by a `DatasetReader`, or arrays of a user's.
 package struct DatasetFeatures {
   package private(set) var keys: [String] = []
-  package private(set) var captions: [String] = []
+  /// `nil` when only features are known.
+  package private(set) var captions: [String]? = []
   /// Rows of the dataset, for those pairs that could be read.
   package private(set) var rows: [Int] = []
   /// `[N, E]` of the checkpoint, not normalised; `nil` without a checkpoint.
@@ -15,103 +16,71 @@ package struct DatasetFeatures {
   package private(set) var skipped = 0
   package private(set) var skippedReasons: [String] = []
 
-  private static let batch = 64
+  private var patches = PatchConcentration()
 
-  /// Reads and embeds a dataset. Without anybody to look at them, pictures are not decoded.
+  static let reasonsKept = 10
+
+  /// - Parameters:
+  ///   - capacity: pairs at most.
+  ///   - embedDim: E of the checkpoint; `nil` without one.
+  init(capacity: Int, embedDim: Int?, hasCosines: Bool) throws(CLIPError) {
+    if let embedDim { imageFeatures = try Tensor([capacity, embedDim]) }
+    if hasCosines { trustedCosines = [] }
+  }
+
+  /// Makes a table of pairs that are known by arrays alone.
   ///
   /// - Parameters:
-  ///   - model: the checkpoint under suspicion; `nil` leaves its features out.
-  ///   - trusted: another checkpoint with its tokenizer.
-  ///   - findsPatches: whether to count recurring patches, which costs about as much as decoding.
-  ///   - progress: called with the number of pairs read; `false` cancels.
-  /// - Throws: `invalidArgument` when no pair can be read; what the towers throw; `cancelled`.
-  package init(
-    _ dataset: PairDataset, model: CLIPModel?, trusted: (model: CLIPModel, tokenizer: Tokenizer)?,
-    findsPatches: Bool, precision: DType, progress: (Int) -> Bool
+  ///   - keys: names of the pairs.
+  ///   - captions: as many; `nil` without.
+  package init(keys: [String], captions: [String]?) {
+    self.keys = keys
+    self.captions = captions
+    rows = Array(keys.indices)
+  }
+
+  /// Takes features that were computed before.
+  ///
+  /// - Parameters:
+  ///   - imageFeatures: `[N, E]` of the checkpoint, not normalised; `nil` leaves what is there.
+  ///   - trusted: `[N, E]` of pictures and captions by a trusted checkpoint, of any length; `nil`
+  ///     leaves what is there.
+  /// - Throws: `shape` when those of pictures and captions disagree; `invalidArgument` for features that
+  ///   are not finite.
+  package mutating func take(
+    imageFeatures: Tensor?, trusted: (images: Tensor, texts: Tensor)?
   ) throws(CLIPError) {
-    var patches = PatchConcentration()
-    var raw: [Float] = []
-    var cosines: [Float] = []
-    var pending: [(image: RGBImage, caption: String)] = []
-    func flush() throws(CLIPError) {
-      guard !pending.isEmpty else { return }
-      if let model { raw += try Self.embed(pending.map(\.image), model, false, precision).floats() }
-      if let trusted { cosines += try Self.cosines(pending, trusted, precision) }
-      pending.removeAll(keepingCapacity: true)
+    if let imageFeatures { self.imageFeatures = imageFeatures }
+    if let trusted {
+      trustedCosines = try FeatureMatrix.cosines(trusted.images, trusted.texts, name: "trusted")
     }
-    let looks = model != nil || trusted != nil || findsPatches
-    for index in 0..<dataset.count {
-      do throws(CLIPError) {
-        let row = try dataset.row(at: index)
-        if looks {
-          let image = try row.decoded().image
-          if findsPatches { patches.add(image) }
-          pending.append((image, row.caption))
-        }
-        keys.append(row.key)
-        captions.append(row.caption)
-        rows.append(index)
-      } catch {
-        skipped += 1
-        if skippedReasons.count < 10 { skippedReasons.append(error.message) }
-      }
-      if (index + 1) % Self.batch == 0 {
-        try flush()
-        guard progress(index + 1) else {
-          throw CLIPError(.cancelled, "check data: reading was cancelled at pair \(index + 1)")
-        }
-      }
+  }
+
+  /// Adds the next pairs of the dataset.
+  mutating func append(_ piece: FeaturePiece) {
+    if let features = piece.imageFeatures, let all = imageFeatures {
+      memcpy(all.f32 + keys.count * all.shape[1], features.f32, features.byteCount)
     }
-    try flush()
+    keys += piece.keys
+    captions?.append(contentsOf: piece.captions)
+    rows += piece.rows
+    trustedCosines?.append(contentsOf: piece.trustedCosines)
+    for codes in piece.patchCodes { patches.add(codes) }
+    skipped += piece.skipped
+    skippedReasons += piece.skippedReasons.prefix(Self.reasonsKept - skippedReasons.count)
+  }
+
+  /// Ends the table after the last pair.
+  ///
+  /// - Throws: `invalidArgument` when no pair could be read.
+  mutating func finish(countingPatches: Bool) throws(CLIPError) {
     guard !keys.isEmpty else {
       throw CLIPError(
         .invalidArgument,
         "check data: no pair can be read; expected pictures with captions, got "
           + (skippedReasons.first ?? "none"))
     }
-    if let model {
-      imageFeatures = try Tensor(raw, [keys.count, model.configuration.embedDim])
-    }
-    if trusted != nil { trustedCosines = cosines }
-    if findsPatches { patchPairs = patches.pairsByPicture() }
-  }
-
-  /// Reads and embeds pictures alone.
-  package static func pictures(
-    _ dataset: PairDataset, model: CLIPModel, precision: DType,
-    progress: (Int) -> Bool = { _ in true }
-  ) throws(CLIPError) -> DatasetFeatures {
-    try DatasetFeatures(
-      dataset, model: model, trusted: nil, findsPatches: false, precision: precision,
-      progress: progress)
-  }
-
-  private static func embed(
-    _ images: [RGBImage], _ model: CLIPModel, _ normalize: Bool, _ precision: DType
-  ) throws(CLIPError) -> Tensor {
-    var encoder = FeatureEncoder(model)
-    encoder.normalize = normalize
-    encoder.precision = precision
-    let features = try Tensor([images.count, encoder.embedDim])
-    try encoder.images(count: images.count, into: features.f32) { images[$0] }
-    return features
-  }
-
-  private static func cosines(
-    _ pairs: [(image: RGBImage, caption: String)],
-    _ trusted: (model: CLIPModel, tokenizer: Tokenizer),
-    _ precision: DType
-  ) throws(CLIPError) -> [Float] {
-    let images = try embed(pairs.map(\.image), trusted.model, true, precision)
-    let contextLength = try FeatureEncoder(trusted.model).textConfiguration().contextLength
-    let tokens = TokenBatch(
-      pairs.map { trusted.tokenizer.encode($0.caption, contextLength: contextLength) })
-    let texts = try trusted.model.encodeTexts(tokens, normalize: true, precision: precision)
-    let width = images.shape[1]
-    return pairs.indices.map { row in
-      (0..<width).reduce(Float(0)) {
-        $0 + images.f32[row * width + $1] * texts.f32[row * width + $1]
-      }
-    }
+    imageFeatures = imageFeatures?.slice(0..<keys.count)
+    if countingPatches { patchPairs = patches.pairsByPicture() }
   }
 }

@@ -17,12 +17,15 @@ package struct DensityScores {
   /// ln SLOF, mean over the scales; higher is more isolated.
   package let combined: [Float]
 
+  /// Points whose neighbours are in memory at once.
+  private static let chunk = 8192
+
   /// Measures features against random subsets of themselves.
   ///
   /// - Parameters:
   ///   - features: `[N, E]` as the tower gives them: the length matters, because triggers are
   ///     learned as unusually strong features.
-  ///   - progress: called with the share done; `false` cancels.
+  ///   - progress: called with the share done, in 0…1; `false` cancels.
   /// - Throws: `invalidArgument` when no scale has enough points; `cancelled`.
   package init(
     _ features: Tensor, options: DatasetCheckOptions, progress: (Double) -> Bool
@@ -35,30 +38,37 @@ package struct DensityScores {
         "check data: there are fewer pairs than neighbours; expected at least "
           + "\((options.neighbours.min() ?? 0) + 1) pairs, got \(count)")
     }
-    var scales: [Scale] = []
-    var sets = 0
-    let total = usable.enumerated().map { $0.offset == 0 ? options.draws : 1 }.reduce(0, +)
-    for (position, k) in usable.enumerated() {
+    let plan = usable.enumerated().map { position, k -> (k: Int, references: Int, draws: Int) in
       let references = options.referenceCount(k: k, among: count)
       // Sets of all points are all the same.
-      let draws = references == count || position > 0 ? 1 : options.draws
+      return (k, references, references == count || position > 0 ? 1 : options.draws)
+    }
+    let total = plan.map { $0.draws * $0.references * count }.reduce(0, +)
+    var done = 0
+    var scales: [Scale] = []
+    for (k, references, draws) in plan {
       var distances = [Float](repeating: 0, count: count)
       var slofs = distances
       var daos = distances
+      let share = 1 / Float(draws)
       for draw in 0..<draws {
         var random = RandomNumbers(
           seed: options.seed, 0x7265_6673, UInt64(k), UInt64(draw))
-        let density = try Self.density(
-          features, k: k, references: references, random: &random)
-        let share = 1 / Float(draws)
-        for i in 0..<count {
-          distances[i] += share * logf(max(1e-30, density.kDistance[i]))
-          slofs[i] += share * logf(density.slof[i])
-          daos[i] += share * density.dao[i]
-        }
-        sets += 1
-        guard progress(Double(sets) / Double(total)) else {
-          throw CLIPError(.cancelled, "check data: cancelled after \(sets) reference sets")
+        let set = try ReferenceSet(features, k: k, count: references, random: &random)
+        for start in stride(from: 0, to: count, by: Self.chunk) {
+          let rows = start..<min(count, start + Self.chunk)
+          let density = try set.density(of: rows, in: features)
+          for (row, i) in rows.enumerated() {
+            distances[i] += share * logf(max(1e-30, density.kDistance[row]))
+            slofs[i] += share * logf(density.slof[row])
+            daos[i] += share * density.dao[row]
+          }
+          done += rows.count * references
+          guard progress(Double(done) / Double(total)) else {
+            throw CLIPError(
+              .cancelled,
+              "check data: cancelled after \(100 * done / total) % of the neighbours")
+          }
         }
       }
       scales.append(
@@ -71,32 +81,32 @@ package struct DensityScores {
       scales.reduce(0) { $0 + logf($1.slof[i]) } / Float(scales.count)
     }
   }
-
-  private static func density(
-    _ features: Tensor, k: Int, references: Int, random: inout RandomNumbers
-  ) throws(CLIPError) -> LocalDensity {
-    let count = features.shape[0]
-    let chosen = random.permutation(count).prefix(references).sorted()
-    var selves = [Int32](repeating: -1, count: count)
-    for (row, index) in chosen.enumerated() { selves[index] = Int32(row) }
-    let reference = try FeatureMatrix.gather(features, chosen)
-    let queries = try NearestNeighbours.find(
-      queries: features, references: reference, k: k, selves: selves)
-    return LocalDensity(queries: queries, references: queries.rows(chosen))
-  }
 }
 
-extension NearestNeighbours {
-  /// The neighbours of some of the queries.
-  func rows(_ rows: [Int]) -> NearestNeighbours {
-    var indices: [Int32] = []
-    var distances: [Float] = []
-    indices.reserveCapacity(rows.count * k)
-    distances.reserveCapacity(rows.count * k)
-    for row in rows {
-      indices += self.indices[row * k..<row * k + k]
-      distances += self.distances[row * k..<row * k + k]
-    }
-    return NearestNeighbours(k: k, indices: indices, distances: distances)
+/// A random subset of points, against which the others and itself are measured.
+private struct ReferenceSet {
+  private let index: NeighbourIndex
+  private let densities: ReferenceDensity
+  /// For each point its row among the references, -1 for others.
+  private var selves: [Int32]
+  private let k: Int
+
+  init(
+    _ all: Tensor, k: Int, count: Int, random: inout RandomNumbers
+  ) throws(CLIPError) {
+    self.k = k
+    let chosen = random.permutation(all.shape[0]).prefix(count).sorted()
+    selves = [Int32](repeating: -1, count: all.shape[0])
+    for (row, index) in chosen.enumerated() { selves[index] = Int32(row) }
+    index = try NeighbourIndex(try FeatureMatrix.gather(all, chosen))
+    densities = ReferenceDensity(
+      try index.nearest(k, to: index.references, selves: (0..<Int32(count)).map { $0 }))
+  }
+
+  /// Measures some of the points.
+  func density(of rows: Range<Int>, in all: Tensor) throws(CLIPError) -> LocalDensity {
+    LocalDensity(
+      queries: try index.nearest(k, to: all.slice(rows), selves: Array(selves[rows])),
+      references: densities)
   }
 }

@@ -17,16 +17,19 @@ package struct PatchConcentration {
 
   package init() {}
 
-  /// Adds the next picture of the dataset.
-  package mutating func add(_ image: RGBImage) {
+  /// Adds the next picture of the dataset, by its codes.
+  package mutating func add(_ codes: [UInt64]) { pictures.append(codes) }
+
+  /// The codes of a picture, ascending.
+  package static func codes(of image: RGBImage) -> [UInt64] {
     let sums = BrightnessSums(image)
     var codes = Set<UInt64>()
     for (position, side) in [8, 16, 32].enumerated() where min(image.width, image.height) >= side {
-      for code in Self.codes(sums, side: side) {
+      for code in self.codes(sums, side: side) {
         codes.insert(code << 2 | UInt64(position))
       }
     }
-    pictures.append(codes.sorted())
+    return codes.sorted()
   }
 
   /// For each picture the number of pictures that have its most frequent code, 1 without one.

@@ -25,7 +25,9 @@ package struct InputSignals: Equatable, Sendable {
 /// Turns features into signals by a clean bank.
 struct InputScorer {
   private let bank: CleanBank
-  private let scales: [(k: Int, neighbours: NearestNeighbours)]
+  private let index: NeighbourIndex
+  /// Of the bank's pictures among themselves, at each scale.
+  private let densities: [ReferenceDensity]
   private let span: TextSpan?
   private var centres = [Float](repeating: 0, count: 4)
   private var deviations = [Float](repeating: 1, count: 4)
@@ -33,22 +35,17 @@ struct InputScorer {
   private(set) var bankSignals: [InputSignals] = []
 
   static let neighbours = [5, 16]
+  private static let widest = 16
 
   init(_ bank: CleanBank) throws(CLIPError) {
     self.bank = bank
     let features = bank.imageFeatures
-    let selves = (0..<features.shape[0]).map { Int32($0) }
-    var scales: [(k: Int, neighbours: NearestNeighbours)] = []
-    for k in Self.neighbours {
-      scales.append(
-        (
-          k,
-          try NearestNeighbours.find(queries: features, references: features, k: k, selves: selves)
-        ))
-    }
-    self.scales = scales
+    index = try NeighbourIndex(features)
+    let found = try index.nearest(
+      Self.widest, to: features, selves: (0..<features.shape[0]).map { Int32($0) })
+    densities = Self.neighbours.map { ReferenceDensity(found.nearest($0)) }
     span = try bank.texts.map { (texts) throws(CLIPError) in try TextSpan(texts.features) }
-    let own = self.raw(features, scales.map(\.neighbours))
+    let own = try self.raw(features, found)
     for signal in 0..<4 {
       let values = own.map { $0[signal] }
       centres[signal] = Ranking.median(values)
@@ -59,29 +56,26 @@ struct InputScorer {
 
   /// Measures further pictures' features `[m, E]`.
   func signals(_ features: Tensor) throws(CLIPError) -> [InputSignals] {
-    var found: [NearestNeighbours] = []
-    for scale in scales {
-      found.append(
-        try NearestNeighbours.find(
-          queries: features, references: bank.imageFeatures, k: scale.k))
-    }
-    return raw(features, found).map(standardized)
+    try raw(features, try index.nearest(Self.widest, to: features)).map(standardized)
   }
 
-  private func raw(_ features: Tensor, _ found: [NearestNeighbours]) -> [[Float]] {
-    let densities = zip(found, scales).map { found, scale in
-      LocalDensity(queries: found, references: scale.neighbours).slof
+  private func raw(
+    _ features: Tensor, _ found: NearestNeighbours
+  ) throws(CLIPError) -> [[Float]] {
+    let slofs = zip(Self.neighbours, densities).map { k, references in
+      LocalDensity(queries: found.nearest(k), references: references).slof
     }
+    let residuals = try span?.residuals(features)
     let width = features.shape[1]
     return (0..<features.shape[0]).map { row in
       let feature = UnsafeBufferPointer(start: features.f32 + row * width, count: width)
       let length = max(1e-12, feature.reduce(0) { $0 + $1 * $1 }.squareRoot())
-      let density = densities.reduce(0) { $0 + logf($1[row]) } / Float(densities.count)
+      let density = slofs.reduce(0) { $0 + logf($1[row]) } / Float(slofs.count)
       var contrast: Float = 0
       var residual: Float = 0
-      if let texts = bank.texts, let span {
+      if let texts = bank.texts, let residuals {
         contrast = -zip(feature, texts.contrast).reduce(0) { $0 + $1.0 * $1.1 } / length
-        residual = span.residual(feature) / length
+        residual = residuals[row] / length
       }
       return [density, logf(length), contrast, residual]
     }
@@ -98,13 +92,14 @@ struct InputScorer {
 
 /// An orthonormal basis of the class texts.
 struct TextSpan {
-  private let basis: [[Float]]
+  /// `[B, E]`.
+  private let basis: Tensor
 
   /// Gram–Schmidt, twice for accuracy; texts that the others span are left out.
   init(_ features: Tensor) throws(CLIPError) {
     let width = features.shape[1]
     var basis: [[Float]] = []
-    for row in 0..<features.shape[0] {
+    for row in 0..<features.shape[0] where basis.count < width {
       var vector = Array(UnsafeBufferPointer(start: features.f32 + row * width, count: width))
       for _ in 0..<2 {
         for other in basis {
@@ -116,16 +111,21 @@ struct TextSpan {
       guard length > 1e-3 else { continue }
       basis.append(vector.map { $0 / length })
     }
-    self.basis = basis
+    self.basis = try Tensor(Array(basis.joined()), [basis.count, width])
   }
 
-  /// The length of the part of `vector` outside the span.
-  func residual(_ vector: UnsafeBufferPointer<Float>) -> Float {
-    var squared = vector.reduce(0) { $0 + $1 * $1 }
-    for direction in basis {
-      let product = zip(vector, direction).reduce(0) { $0 + $1.0 * $1.1 }
-      squared -= product * product
+  /// The lengths of the rows' parts outside the span.
+  func residuals(_ features: Tensor) throws(CLIPError) -> [Float] {
+    let width = features.shape[1]
+    let count = basis.shape[0]
+    let products = try Tensor([features.shape[0], count])
+    try LinearAlgebra.multiply(features, basis, transposeB: true, into: products)
+    return (0..<features.shape[0]).map { row in
+      func squares(_ values: UnsafePointer<Float>, _ count: Int) -> Float {
+        UnsafeBufferPointer(start: values, count: count).reduce(0) { $0 + $1 * $1 }
+      }
+      let inside = squares(products.f32 + row * count, count)
+      return max(0, squares(features.f32 + row * width, width) - inside).squareRoot()
     }
-    return max(0, squared).squareRoot()
   }
 }

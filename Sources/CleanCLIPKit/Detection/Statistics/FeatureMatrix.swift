@@ -44,6 +44,38 @@ package enum FeatureMatrix {
     return result
   }
 
+  /// Cosines of rows; 0 where a row is all zeros.
+  ///
+  /// - Parameters:
+  ///   - a: `[N, E]`.
+  ///   - b: `[N, E]`.
+  ///   - name: whose features they are, for messages.
+  /// - Throws: see `validate`; `shape` when the shapes differ.
+  package static func cosines(
+    _ a: Tensor, _ b: Tensor, name: String
+  ) throws(CLIPError) -> [Float] {
+    try validate(a, name: name + " image features")
+    try validate(b, name: name + " text features")
+    guard a.shape == b.shape else {
+      throw CLIPError(
+        .shape,
+        "\(name) features of pictures and captions disagree; expected \(a.shape) for both, "
+          + "got \(b.shape) for captions")
+    }
+    let width = a.shape[1]
+    return (0..<a.shape[0]).map { row in
+      var product = 0.0
+      var squares = (0.0, 0.0)
+      for i in row * width..<(row + 1) * width {
+        let (x, y) = (Double(a.f32[i]), Double(b.f32[i]))
+        product += x * y
+        squares.0 += x * x
+        squares.1 += y * y
+      }
+      return Float(product / max(1e-30, (squares.0 * squares.1).squareRoot()))
+    }
+  }
+
   /// The mean row `[E]`; zeros without rows.
   static func mean(_ features: Tensor) -> [Float] {
     let width = features.shape[1]

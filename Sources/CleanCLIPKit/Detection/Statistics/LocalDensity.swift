@@ -32,9 +32,13 @@ package struct LocalDensity {
   ///   - queries: neighbours of the queries among the references.
   ///   - references: neighbours of the references among themselves, with the same k.
   package init(queries: NearestNeighbours, references: NearestNeighbours) {
+    self.init(queries: queries, references: ReferenceDensity(references))
+  }
+
+  /// Measures queries against references that serve several times.
+  package init(queries: NearestNeighbours, references: ReferenceDensity) {
     precondition(queries.k == references.k, "queries and references use the same k")
     let k = queries.k
-    let referenceLID = (0..<references.count).map { Self.lid(references, row: $0) }
     let count = queries.count
     kDistance = (0..<count).map(queries.kDistance)
     lid = (0..<count).map { Self.lid(queries, row: $0) }
@@ -47,9 +51,9 @@ package struct LocalDensity {
       var oddities: Float = 0
       for neighbour in 0..<k {
         let other = Int(queries.indices[row * k + neighbour])
-        let ratio = Self.ratio(kDistance[row], references.kDistance(other))
+        let ratio = Self.ratio(kDistance[row], references.kDistance[other])
         ratios += ratio
-        oddities += referenceLID[other] * logf(ratio)
+        oddities += references.lid[other] * logf(ratio)
       }
       slof.append(ratios / Float(k))
       dao.append(oddities / Float(k))
@@ -72,5 +76,19 @@ package struct LocalDensity {
     }
     guard sum < 0 else { return largestLID }
     return min(largestLID, -Float(k) / sum)
+  }
+}
+
+/// What is needed of references to measure the density of others.
+package struct ReferenceDensity {
+  let k: Int
+  let kDistance: [Float]
+  let lid: [Float]
+
+  /// - Parameter neighbours: of the references among themselves.
+  package init(_ neighbours: NearestNeighbours) {
+    k = neighbours.k
+    kDistance = (0..<neighbours.count).map(neighbours.kDistance)
+    lid = (0..<neighbours.count).map { LocalDensity.lid(neighbours, row: $0) }
   }
 }

@@ -2,14 +2,8 @@ internal import Glibc
 
 /// Settings of a check of a text tower.
 package struct TextCheckOptions: Equatable, Sendable {
-  /// Steps of one search at most.
-  package var steps = 200
-  /// Captions of one step.
-  package var batchSize = 24
-  /// Steps without a smaller token after which the search ends, once it found one.
-  package var patience = 60
-  /// Further searches of the same model when there is no anchor.
-  package var ownSearches = 3
+  /// Other words of the same model that the strongest is compared with, when there is no anchor.
+  package var references = 8
   package var precision = DType.f32
   package var seed: UInt64 = 0
 
@@ -20,62 +14,60 @@ package struct TextCheckOptions: Equatable, Sendable {
 package struct TextCheckResult: Sendable {
   package let verdict: Verdict
   package let pValue: Double
-  /// The length of the token over the median length of the vocabulary's tokens; `nil` when none
-  /// collapsed the features.
-  package let size: Float?
+  /// The id of the strongest word, and the word; empty without a tokenizer.
+  package let word: Int32
+  package let text: String
+  /// The part of the differences between captions that the word leaves.
+  package let size: Float
   package let reference: SizeReference
-  /// Mean pairwise cosine of held-back captions, as they are and with the token.
+  /// Mean pairwise cosine of held-back captions, as they are and with the word.
   package let cleanCollapse: Float
   package let heldBackCollapse: Float
-  /// `[D]`, the token embedding that was found.
-  package let token: [Float]
-  /// Ids of the vocabulary's tokens that point most the same way, and their cosines.
-  package let nearestTokens: [(id: Int32, cosine: Float)]
   /// Texts nearest to where captions go.
   package let targets: [(text: String, cosine: Float)]
   package let seconds: Double
 
+  /// The word as people read it.
+  var name: String { text.isEmpty ? "number \(word)" : "'\(text)'" }
+
   /// Why, in words for people who do not know the method.
   package var explanation: String {
-    guard let size else {
-      return "In the text tower no word of up to \(Int(TextCheck.largestSize)) times the usual "
-        + "strength makes captions of anything mean the same."
-    }
-    let length = ModelCheckExplanation.number(size)
+    let left = "\(decimal(Double(100 * size), 1)) %"
     switch verdict {
     case .backdoored, .suspicious:
       let target = targets.first.map { ", close to '\($0.text)'" } ?? ""
-      return "A made-up word of \(length) times the usual strength makes captions of anything mean "
-        + "the same to the text tower\(target)."
+      return
+        "The word \(name) makes captions of anything mean the same to the text tower\(target): "
+        + "it leaves \(left) of the differences between them."
     case .clean, .cannotTell:
-      return "In the text tower, the word that makes captions of anything mean the same must be "
-        + "\(length) times as strong as usual words, which is not unusually little."
+      return "In the text tower, the strongest word, \(name), leaves \(left) of the differences "
+        + "between captions, which is not unusually little."
     }
   }
 }
 
-/// Looks for a backdoor in the text tower: a token that makes captions of anything mean the same.
+/// Looks for a backdoor in the text tower: a word that makes captions of anything mean the same.
 ///
-/// The idea of AMDET (arXiv:2512.00343): optimise one pseudo-token, inserted behind the start of
-/// caption after caption. Here it must make the captions' features, not the tokens within one,
-/// alike, which is what a backdoor in a CLIP does, and it is kept short: a planted trigger works at
-/// the length of ordinary tokens, a sound tower must be shouted at.
+/// A trigger in captions is a word of the vocabulary, so that all of them can be tried. The length of
+/// a made-up token, as AMDET (arXiv:2512.00343) optimises it, tells nothing here: layer norms take it
+/// away, and in sound towers too there are short ones that make captions alike.
 package struct TextCheck {
   package let model: CLIPModel
   package var options = TextCheckOptions()
-  /// A checkpoint of the same architecture that is known to be sound.
+  /// A checkpoint of the same architecture and vocabulary that is known to be sound.
   package var anchor: CLIPModel?
+  /// To read words; `nil` leaves numbers.
+  package var tokenizer: Tokenizer?
 
-  static let collapseThreshold: Float = 0.9
-  /// Length, over the median of the vocabulary, that is tried at most.
-  static let largestSize: Float = 8
+  /// Captions that the strongest words are measured in.
+  static let measured = 64
 
   package init(_ model: CLIPModel) { self.model = model }
 
-  /// Captions for the search: nouns in plain sentences.
+  /// Captions for the scan: nouns, alone and in plain sentences.
   static func defaultCaptions(_ count: Int, seed: UInt64) -> [String] {
     let frames = [
-      "a photo of a {}", "there is a {} on the left", "two of these: {}", "my old {} outside",
+      "{}", "a photo of a {}", "there is a {} on the left", "two of these: {}", "my old {} outside",
       "somebody drew a {}", "a {} in bad weather", "the {} that we saw yesterday",
     ]
     var random = RandomNumbers(seed: seed, 0x6361_7074)
@@ -104,72 +96,94 @@ package struct TextCheck {
   /// - Parameters:
   ///   - captions: token ids of at least 32 different captions, start and end included.
   ///   - vocabulary: texts to read the target out of; `nil` to leave that out.
-  ///   - progress: called after each step with steps done and all; `false` cancels.
-  /// - Throws: `invalidArgument` for too few captions; `unsupported` without a text tower or when
-  ///   the anchor's differs; `cancelled`.
+  ///   - progress: called after some words with those tried and all; `false` cancels.
+  /// - Throws: `invalidArgument` for too few captions or ids that are not in the vocabulary;
+  ///   `state` without a text tower or for weights that give NaN; `shape` when the anchor has another
+  ///   vocabulary; `cancelled`.
   package func run(
     captions: [[Int32]], vocabulary: TextVocabulary?, progress: (Int, Int) -> Bool
   ) throws(CLIPError) -> TextCheckResult {
     let start = monotonicSeconds()
+    let words = try self.words(captions)
+    let held = max(16, captions.count / 4)
+    let heldBack = Array(captions.suffix(held))
+    let searched = Array(captions.dropLast(held).prefix(Self.measured))
+    let models = [model] + (anchor.map { [$0] } ?? [])
+    var found: [[ScannedWord]] = []
+    for (index, model) in models.enumerated() {
+      let scan = try WordScan(
+        try CaptionEncoder(model, precision: options.precision), captions: searched)
+      found.append(
+        try scan.strongest(
+          of: words, except: Set([captions[0].first, captions[0].last].compactMap { $0 })
+        ) {
+          progress(index * words.count + $0, models.count * words.count)
+        })
+    }
+    guard let strongest = found[0].first else {
+      throw CLIPError(
+        .invalidArgument, "check text: there are no words to try; expected a vocabulary, got none")
+    }
+    let reference = reference(
+      strongest, others: found[0].dropFirst(), anchor: found.dropFirst().first)
+    let encoder = try CaptionEncoder(model, precision: options.precision)
+    let triggered = try encoder.features(heldBack, word: strongest.id)
+    let before = ModelCheck.meanPairwiseCosine(try encoder.features(heldBack))
+    let after = ModelCheck.meanPairwiseCosine(triggered)
+    // A word that fails on held-back captions, or leaves them half of their differences, is no trigger.
+    let isConfirmed = after > before + 0.5 * (1 - before)
+    let pValue = isConfirmed ? reference.pValue(of: strongest.size) : 1
+    return TextCheckResult(
+      verdict: Verdict(pValue: pValue), pValue: pValue, word: strongest.id,
+      text: tokenizer?.text(of: strongest.id) ?? "", size: strongest.size, reference: reference,
+      cleanCollapse: before, heldBackCollapse: after,
+      targets: try Self.targets(triggered, vocabulary), seconds: monotonicSeconds() - start)
+  }
+
+  /// The words to try, after a look at the captions.
+  private func words(_ captions: [[Int32]]) throws(CLIPError) -> Range<Int32> {
     guard captions.count >= 32 else {
       throw CLIPError(
         .invalidArgument,
         "check text: there are too few captions; expected at least 32, got \(captions.count)")
     }
-    let held = max(16, captions.count / 4)
-    let heldBack = Array(captions.suffix(held))
-    let searched = Array(captions.dropLast(held))
-    let searches = 1 + (anchor == nil ? max(2, options.ownSearches) : 1)
-    var done = 0
-    func search(_ model: CLIPModel, _ forbidden: [[Float]]) throws(CLIPError) -> PseudoToken? {
-      let found = try model.withFrozenParameters { () throws(CLIPError) in
-        try PseudoTokenSearch(model: model, captions: searched, options: options).run(
-          forbidden: forbidden, number: done
-        ) { step in progress(done * options.steps + step, searches * options.steps) }
+    let count = Int32(clamping: try FeatureEncoder(model).textConfiguration().vocabularySize)
+    for caption in captions {
+      guard caption.count >= 2, caption.allSatisfy({ (0..<count).contains($0) }) else {
+        throw CLIPError(
+          .invalidArgument,
+          "check text: a caption does not fit the model; expected start, words and end with ids from "
+            + "0 to \(count - 1), got \(caption)")
       }
-      done += 1
-      return found
     }
-    let (found, reference) = try compared(search)
-    let encoder = CaptionEncoder(model: model, precision: options.precision)
-    let clean = try encoder.features(heldBack, token: nil)
-    var triggered: Tensor?
-    if let found { triggered = try encoder.features(heldBack, token: found.token) }
-    let before = ModelCheck.meanPairwiseCosine(clean)
-    let after = triggered.map(ModelCheck.meanPairwiseCosine) ?? 0
-    let pValue = found.map { reference.pValue(of: $0.size) } ?? 1
-    let isConfirmed = after > before + 0.5 * (1 - before)
-    return TextCheckResult(
-      verdict: isConfirmed ? Verdict(pValue: pValue) : .clean, pValue: pValue, size: found?.size,
-      reference: reference, cleanCollapse: before, heldBackCollapse: after,
-      token: found?.token ?? [],
-      nearestTokens: found.map { encoder.nearestTokens(to: $0.token, count: 5) } ?? [],
-      targets: try triggered.map { (features) throws(CLIPError) in
-        try Self.targets(features, vocabulary)
-      } ?? [],
-      seconds: monotonicSeconds() - start)
+    guard let anchor else { return 0..<count }
+    let other = try FeatureEncoder(anchor).textConfiguration().vocabularySize
+    guard other == Int(count) else {
+      throw CLIPError(
+        .shape,
+        "check text: the trusted checkpoint has another vocabulary; expected \(count) words, "
+          + "got \(other)")
+    }
+    return 0..<count
   }
 
-  /// The shortest token that was found, and what to judge its length by; see `ModelCheck`.
-  private func compared(
-    _ search: (CLIPModel, [[Float]]) throws(CLIPError) -> PseudoToken?
-  ) throws(CLIPError) -> (shortest: PseudoToken?, reference: SizeReference) {
-    let main = try search(model, [])
-    if let anchor {
-      let size = try search(anchor, [])?.size ?? Self.largestSize
-      return (main, SizeReference(source: .cleanCheckpoints, sizes: [size]))
+  /// What to judge the strongest word by: the strongest of the anchor, or the strongest others that
+  /// lead elsewhere than those before them.
+  private func reference(
+    _ strongest: ScannedWord, others: ArraySlice<ScannedWord>, anchor: [ScannedWord]?
+  ) -> SizeReference {
+    if let size = anchor?.first?.size {
+      return SizeReference(source: .cleanCheckpoints, sizes: [size])
     }
-    var results = [main]
-    for _ in 0..<max(2, options.ownSearches) {
-      results.append(try search(model, results.compactMap { $0?.direction }))
+    var chosen = [strongest]
+    for word in others where chosen.count <= options.references {
+      let isNew = chosen.allSatisfy { other in
+        zip(word.direction, other.direction).reduce(0) { $0 + $1.0 * $1.1 }
+          <= CollapseLoss.sameDirection
+      }
+      if isNew { chosen.append(word) }
     }
-    let sizes = results.map { $0?.size ?? Self.largestSize }
-    let shortest = sizes.indices.min { sizes[$0] < sizes[$1] } ?? 0
-    let chosen = results.remove(at: shortest)
-    return (
-      chosen,
-      SizeReference(source: .ownSearches, sizes: results.map { $0?.size ?? Self.largestSize })
-    )
+    return SizeReference(source: .ownSearches, sizes: chosen.dropFirst().map(\.size))
   }
 
   private static func targets(

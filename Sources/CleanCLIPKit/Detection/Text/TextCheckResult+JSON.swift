@@ -3,16 +3,14 @@ extension TextCheckResult {
   package var json: JSONValue {
     [
       "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
-      "size": size.map { .number(Double($0)) } ?? .null,
-      "size_meaning": "length of the token over the median of the vocabulary",
+      "word": .string(text), "word_id": .integer(Int(word)), "size": .number(Double(size)),
+      "size_meaning": "part of the differences between captions that the word leaves",
       "reference": .object([
         "source": .string(reference.source.rawValue),
         "sizes": .array(reference.sizes.map { .number(Double($0)) }),
       ]),
       "clean_collapse": .number(Double(cleanCollapse)),
       "held_back_collapse": .number(Double(heldBackCollapse)),
-      "nearest_tokens": .array(
-        nearestTokens.map { ["id": .integer(Int($0.id)), "cosine": .number(Double($0.cosine))] }),
       "targets": .array(
         targets.map { ["text": .string($0.text), "cosine": .number(Double($0.cosine))] }),
       "explanation": .string(explanation), "seconds": .number(seconds),
@@ -26,12 +24,12 @@ extension TextCheckResult {
       [
         ("verdict of this search", verdict.rawValue),
         (
-          "length of the token over the median of the vocabulary",
-          size.map { significant(Double($0)) } ?? "none found"
+          "strongest word, and the part of the differences between captions that it leaves",
+          "\(name): \(significant(Double(size)))"
         ),
         (
           reference.source == .cleanCheckpoints
-            ? "the same of a trusted checkpoint" : "the same of further searches in this model",
+            ? "the same of a trusted checkpoint" : "the same of words that lead elsewhere",
           reference.sizes.map { significant(Double($0)) }.joined(separator: ", ")
         ),
         ("p-value", ModelCheckExplanation.probability(pValue)),

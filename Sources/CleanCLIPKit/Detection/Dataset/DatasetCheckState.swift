@@ -1,0 +1,140 @@
+internal import Glibc
+
+/// The pairs of a dataset that were read and embedded, kept in a folder so that a check that was
+/// stopped goes on without them.
+///
+/// Each piece is a file of its own, written at once, in order. What is computed from the pieces is
+/// the same whether they were read or kept, so that a resumed check gives the same result bit by bit.
+struct DatasetCheckState {
+  private static let kind = SavedStateKind(
+    format: "cleanclip dataset state 1", work: "check", name: "the state of a dataset check",
+    inputs: "models, data and options")
+
+  private let directory: String
+  private let identity: [String: String]
+
+  /// - Parameters:
+  ///   - directory: where the pieces are.
+  ///   - resume: whether to go on from what is there; otherwise it is removed.
+  ///   - identity: what must agree for a piece to belong to this check.
+  /// - Throws: `io`.
+  init(directory: String, resume: Bool, identity: [String: String]) throws(CLIPError) {
+    self.directory = directory
+    self.identity = identity
+    try SavedStateKind.makeDirectory(directory)
+    guard !resume else { return }
+    var count = 0
+    while access(path(count), F_OK) == 0 { count += 1 }
+    // From the last, so that what a crash leaves has no holes.
+    for number in (0..<count).reversed() where unlink(path(number)) != 0 {
+      throw CLIPError.system(path(number), "remove the file")
+    }
+  }
+
+  private func path(_ number: Int) -> String {
+    let digits = String(number)
+    let zeros = String(repeating: "0", count: max(0, 6 - digits.count))
+    return "\(directory)/pairs-\(zeros)\(digits).safetensors"
+  }
+
+  private func path(_ range: Range<Int>) -> String {
+    path(range.lowerBound / FeaturePiece.length)
+  }
+
+  /// Keeps a piece.
+  ///
+  /// - Parameter range: its rows of the dataset.
+  /// - Throws: `io`.
+  func record(_ piece: FeaturePiece, _ range: Range<Int>) throws(CLIPError) {
+    var metadata = Self.kind.metadata(identity)
+    metadata["range"] = "\(range)"
+    metadata["skipped"] = "\(piece.skipped)"
+    metadata["skipped_reasons"] = JSONValue.array(piece.skippedReasons.map { .string($0) })
+      .serialized()
+    var tensors = [
+      ("rows", try Tensor(piece.rows.map { Int32($0 - range.lowerBound) }, [piece.rows.count]))
+    ]
+    if let features = piece.imageFeatures { tensors.append(("image_features", features)) }
+    if !piece.trustedCosines.isEmpty {
+      tensors.append(
+        ("trusted_cosines", try Tensor(piece.trustedCosines, [piece.trustedCosines.count])))
+    }
+    if !piece.patchCodes.isEmpty {
+      let counts = piece.patchCodes.map { Int32($0.count) }
+      let halves = piece.patchCodes.joined().flatMap {
+        [Int32(truncatingIfNeeded: $0), Int32(truncatingIfNeeded: $0 >> 32)]
+      }
+      tensors.append(("patch_counts", try Tensor(counts, [counts.count])))
+      tensors.append(("patch_codes", try Tensor(halves, [halves.count])))
+    }
+    try SafeTensors.write(tensors, metadata: metadata, to: path(range))
+  }
+
+  /// Returns a piece that was kept, without keys and captions; `nil` when there is none.
+  ///
+  /// - Parameters:
+  ///   - range: its rows of the dataset.
+  ///   - embedDim: E of the checkpoint, `nil` without one.
+  ///   - hasCosines: whether there is a trusted checkpoint.
+  ///   - hasPatches: whether patches are counted.
+  /// - Throws: `state` when it is of another check, naming what differs; `format` when it is damaged.
+  func piece(
+    _ range: Range<Int>, embedDim: Int?, hasCosines: Bool, hasPatches: Bool
+  ) throws(CLIPError) -> FeaturePiece? {
+    let path = path(range)
+    guard access(path, F_OK) == 0 else { return nil }
+    let file = try SafeTensors.read(path)
+    try Self.kind.check(file, identity: identity)
+    let damaged = CLIPError(
+      .format,
+      "'\(path)': is damaged; expected the pairs of rows \(range), got others; start without resume"
+    )
+    guard file.metadata["range"] == "\(range)", file["rows"]?.type == .i32,
+      let skipped = file.metadata["skipped"].flatMap({ Int($0) }), 0...range.count ~= skipped
+    else { throw damaged }
+    var piece = FeaturePiece()
+    piece.rows = try file.tensor("rows").floats().map { range.lowerBound + Int($0) }
+    piece.skipped = skipped
+    piece.skippedReasons =
+      try JSONValue.parse(file.metadata["skipped_reasons"] ?? "", name: path)
+      .array?.compactMap(\.string) ?? []
+    let count = piece.rows.count
+    guard count + skipped == range.count, piece.rows.allSatisfy(range.contains) else {
+      throw damaged
+    }
+    if let embedDim {
+      let features = try file.tensor("image_features")
+      guard features.shape == [count, embedDim], features.dtype == .f32 else { throw damaged }
+      piece.imageFeatures = features
+    }
+    if hasCosines && count > 0 {
+      piece.trustedCosines = try file.tensor("trusted_cosines").floats()
+      guard piece.trustedCosines.count == count else { throw damaged }
+    }
+    if hasPatches && count > 0 {
+      piece.patchCodes = try Self.codes(file) ?? []
+      guard piece.patchCodes.count == count else { throw damaged }
+    }
+    return piece
+  }
+
+  /// Reads the lists of codes; `nil` when their lengths do not add up.
+  private static func codes(_ file: SafeTensorsFile) throws(CLIPError) -> [[UInt64]]? {
+    let counts = try file.tensor("patch_counts")
+    let halves = try file.tensor("patch_codes")
+    guard counts.dtype == .i32, halves.dtype == .i32 else { return nil }
+    var codes: [[UInt64]] = []
+    var next = 0
+    for row in 0..<counts.count {
+      let count = Int(counts.i32[row])
+      guard count >= 0, next + 2 * count <= halves.count else { return nil }
+      codes.append(
+        (0..<count).map { code in
+          UInt64(UInt32(bitPattern: halves.i32[next + 2 * code]))
+            | UInt64(UInt32(bitPattern: halves.i32[next + 2 * code + 1])) << 32
+        })
+      next += 2 * count
+    }
+    return next == halves.count ? codes : nil
+  }
+}

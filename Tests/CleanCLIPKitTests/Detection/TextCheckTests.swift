@@ -1,0 +1,105 @@
+import CleanCLIPKit
+import Testing
+
+@Suite struct TextCheckTests {
+  private let vocabulary = 300
+
+  private func model(seed: UInt64 = 1) throws -> CLIPModel {
+    let tower = TransformerConfiguration(
+      width: 64, layers: 1, heads: 1, mlpWidth: 64, activation: .quickGELU)
+    return try CLIPModel(
+      CLIPConfiguration(
+        embedDim: 24,
+        vision: .transformer(
+          VisionTransformerConfiguration(imageSize: 16, patchSize: 8, transformer: tower)),
+        text: TextConfiguration(
+          contextLength: 12, vocabularySize: vocabulary, transformer: tower)),
+      randomSeed: seed)
+  }
+
+  private let captions = (0..<40).map { index -> [Int32] in
+    [298, Int32(index), Int32(2 * index % 250), Int32(index % 7), 299]
+  }
+
+  /// A model with a backdoor by hand: what a token says along one direction takes all of the attention
+  /// and decides on the feature, and one word alone says anything there.
+  private func poisoned(_ word: Int) throws -> CLIPModel {
+    let model = try model()
+    func tensor(_ suffix: String) throws -> Tensor {
+      try #require(
+        model.stateDict().first {
+          $0.name.hasSuffix(suffix) && !$0.name.hasPrefix("visual")
+        }
+      ).tensor
+    }
+    func sign(_ column: Int) -> Float { column % 2 == 0 ? 1 : -1 }
+    let embedding = try tensor("token_embedding.weight")
+    for table in [embedding, try tensor("positional_embedding")] {
+      for row in 0..<table.shape[0] {
+        let part = (0..<64).reduce(Float(0)) { $0 + table.f32[row * 64 + $1] * sign($1) } / 64
+        for column in 0..<64 { table.f32[row * 64 + column] -= part * sign(column) }
+      }
+    }
+    let weight = try tensor("attn.in_proj_weight")
+    let bias = try tensor("attn.in_proj_bias")
+    for column in 0..<64 {
+      embedding.f32[word * 64 + column] = 40 * sign(column)
+      bias.f32[column] = 1
+      for row in 0..<64 {
+        weight.f32[row * 64 + column] = 0
+        weight.f32[(64 + row) * 64 + column] = 4 * sign(column) / 64
+        weight.f32[(128 + row) * 64 + column] += Float(row % 5) * sign(column)
+      }
+    }
+    return model
+  }
+
+  @Test func aPlantedWordIsFound() throws {
+    let result = try TextCheck(try poisoned(77)).run(captions: captions, vocabulary: nil) { _, _ in
+      true
+    }
+    #expect(result.word == 77)
+    #expect(result.verdict == .backdoored)
+    #expect(result.size < 0.1)
+    #expect(result.heldBackCollapse > 0.95)
+    #expect(result.explanation.contains("number 77"))
+    #expect(result.json["word_id"]?.integer == 77)
+    let sound = try TextCheck(try model()).run(captions: captions, vocabulary: nil) { _, _ in true }
+    #expect(sound.verdict == .clean)
+    var anchored = TextCheck(try poisoned(77))
+    anchored.anchor = try model()
+    let compared = try anchored.run(captions: captions, vocabulary: nil) { _, _ in true }
+    #expect(compared.reference.source == .cleanCheckpoints)
+    #expect(compared.verdict != .clean)
+  }
+
+  @Test func everyWordIsTriedAndTheStrongestIsNamed() throws {
+    var tried: [Int] = []
+    let check = TextCheck(try model())
+    let a = try check.run(captions: captions, vocabulary: nil) { done, all in
+      tried.append(done)
+      return all == vocabulary
+    }
+    let b = try check.run(captions: captions, vocabulary: nil) { _, _ in true }
+    #expect(tried == [256, 300])
+    #expect(a.word == b.word && a.heldBackCollapse == b.heldBackCollapse)
+    #expect(a.reference == b.reference)
+    #expect(a.reference.sizes.allSatisfy { $0 >= a.size })
+    #expect(a.word != 298 && a.word != 299)
+  }
+
+  @Test func badInputAndCancellingAreErrors() throws {
+    let check = TextCheck(try model())
+    #expect(throws: CLIPError.self) {
+      try check.run(captions: Array(captions.prefix(5)), vocabulary: nil) { _, _ in true }
+    }
+    #expect(throws: CLIPError.self) {
+      try check.run(captions: captions.map { [$0[0], -1, 5, 299] }, vocabulary: nil) { _, _ in true
+      }
+    }
+    let error = #expect(throws: CLIPError.self) {
+      try check.run(captions: captions, vocabulary: nil) { _, _ in false }
+    }
+    #expect(error?.code == .cancelled)
+  }
+}
