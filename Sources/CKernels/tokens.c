@@ -28,7 +28,7 @@ CK_INLINE void sum_row(
 }
 
 typedef struct {
-  ck_dtype source_type, type;
+  ck_dtype type;
   const void *source;
   const int32_t *ids, *offsets;
   const float *a, *b;
@@ -82,38 +82,25 @@ void ck_scatter_rows(
   scatter_all(&work);
 }
 
-CK_CLONES static void positions_body(void *context, int64_t begin, int64_t end, int32_t thread) {
+CK_CLONES static void embed_body(void *context, int64_t begin, int64_t end, int32_t thread) {
   (void)thread;
   const arguments *w = context;
   for (int64_t sequence = begin; sequence < end; sequence++) {
     int64_t first = w->offsets[sequence], last = w->offsets[sequence + 1];
     for (int64_t row = first; row < last; row++) {
       const float *position = w->b + (row - first) * w->columns;
-      int64_t source = (w->ids ? w->ids[row] : row) * w->columns;
-      if (w->source_type == CK_F32) {
-        sum_row(CK_F32, w->source, source, position, w->type, w->out, row * w->columns, w->columns);
-      } else {
-        sum_row(CK_BF16, w->source, source, position, w->type, w->out, row * w->columns,
-                w->columns);
-      }
+      int64_t source = w->ids[row] * w->columns;
+      sum_row(CK_F32, w->source, source, position, w->type, w->out, row * w->columns, w->columns);
     }
   }
-}
-
-void ck_add_positions(
-    ck_dtype source_type, ck_dtype type, const void *source, const float *positions,
-    const int32_t *offsets, int64_t sequences, int64_t columns, void *out) {
-  arguments work = {.source_type = source_type, .type = type, .source = source,
-                    .offsets = offsets, .b = positions, .columns = columns, .out = out};
-  ck_parallel(sequences, offsets[sequences] * columns, positions_body, &work);
 }
 
 void ck_embed(
     ck_dtype type, const int32_t *ids, const float *table, const float *positions,
     const int32_t *offsets, int64_t sequences, int64_t columns, void *out) {
-  arguments work = {.source_type = CK_F32, .type = type, .source = table, .ids = ids,
+  arguments work = {.type = type, .source = table, .ids = ids,
                     .offsets = offsets, .b = positions, .columns = columns, .out = out};
-  ck_parallel(sequences, offsets[sequences] * columns, positions_body, &work);
+  ck_parallel(sequences, offsets[sequences] * columns, embed_body, &work);
 }
 
 // Threads take ranges of the sorted rows and begin and end at a change of the id, so that one table

@@ -191,10 +191,6 @@ void ck_gather_rows(
 void ck_scatter_rows(
     ck_dtype type, const void *dout, const int32_t *indices, int64_t count, int64_t rows,
     int64_t columns, void *dx);
-/// out[n] = source[n] + positions[position of n in its sequence].
-void ck_add_positions(
-    ck_dtype source_type, ck_dtype type, const void *source, const float *positions,
-    const int32_t *offsets, int64_t sequences, int64_t columns, void *out);
 /// out[n] = table[ids[n]] + positions[position of n in its sequence].
 void ck_embed(
     ck_dtype type, const int32_t *ids, const float *table, const float *positions,

@@ -119,26 +119,6 @@ package final class CLIPModel {
     return try tower(tape, tokens)
   }
 
-  /// Returns raw text features `[B, E]` of token embeddings, for gradients with respect to them.
-  ///
-  /// - Parameters:
-  ///   - embedded: `[N, D]` rows of the embedding table, or others of the same width.
-  ///   - sequences: which rows make up which caption.
-  /// - Throws: `shape` when the captions do not fit; `unsupported` without a text tower.
-  package func textFeatures(
-    _ tape: Tape, embedded: Variable, sequences: Sequences
-  ) throws(CLIPError) -> Variable {
-    let tower = try textTower(longest: sequences.longest)
-    let width = tower.configuration.transformer.width
-    guard embedded.shape == Shape([sequences.rows, width]) else {
-      throw CLIPError(
-        .shape,
-        "encode text: token embeddings do not fit; expected [\(sequences.rows), \(width)], "
-          + "got \(embedded.shape)")
-    }
-    return try tower(tape, embedded: embedded, sequences: sequences)
-  }
-
   private func textTower(longest: Int) throws(CLIPError) -> TextTransformer {
     guard let text else {
       throw CLIPError(

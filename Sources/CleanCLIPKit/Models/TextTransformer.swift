@@ -20,22 +20,8 @@ struct TextTransformer {
   /// Returns the text features `[B, E]` of captions.
   func callAsFunction(_ tape: Tape, _ tokens: TokenBatch) throws(CLIPError) -> Variable {
     let x = try tape.embedding(tokens, table: tokenEmbedding, positions: positionalEmbedding)
-    return try features(tape, x, sequences: tokens.sequences)
-  }
-
-  /// Returns the text features `[B, E]` of token embeddings `[N, D]` that may want a gradient.
-  func callAsFunction(
-    _ tape: Tape, embedded: Variable, sequences: Sequences
-  ) throws(CLIPError) -> Variable {
-    let x = try tape.embedding(embedded, sequences: sequences, positions: positionalEmbedding)
-    return try features(tape, x, sequences: sequences)
-  }
-
-  private func features(
-    _ tape: Tape, _ x: Variable, sequences: Sequences
-  ) throws(CLIPError) -> Variable {
-    let ends = sequences.offsets.dropFirst().map { Int($0) - 1 }
-    let x = try transformer(tape, x, sequences: sequences, isCausal: true, keeping: ends)
-    return try tape.project(try lnFinal(tape, x), weight: projection)
+    let ends = tokens.sequences.offsets.dropFirst().map { Int($0) - 1 }
+    let y = try transformer(tape, x, sequences: tokens.sequences, isCausal: true, keeping: ends)
+    return try tape.project(try lnFinal(tape, y), weight: projection)
   }
 }

@@ -40,34 +40,6 @@ extension Tape {
     }
   }
 
-  /// Adds positions to tokens that were embedded before, for gradients with respect to them.
-  ///
-  /// - Parameters:
-  ///   - embedded: `[N, D]`.
-  ///   - sequences: captions that cover the rows.
-  ///   - positions: `[L, D]`.
-  /// - Returns: `[N, D]` in the tape's precision.
-  /// - Throws: `invalidArgument` for a caption longer than L.
-  package func embedding(
-    _ embedded: Variable, sequences: Sequences, positions: Parameter
-  ) throws(CLIPError) -> Variable {
-    let width = embedded.shape.columns
-    precondition(embedded.shape == [sequences.rows, width], "sequences cover all rows")
-    precondition(positions.shape == [positions.shape[0], width])
-    try Self.checkLength(sequences, positions)
-    let dtype = precision
-    let y = try Tensor(embedded.shape, dtype)
-    ck_add_positions(
-      embedded.value.dtype.kernel, dtype.kernel, embedded.value.bytes, positions.value.f32,
-      sequences.offsets, Int64(sequences.count), Int64(width), y.bytes)
-    let inputType = embedded.value.dtype
-    return record(y, dependsOnGradient: embedded.requiresGradient || positions.isTrainable) {
-      [embedded = embedded.slot] (dy: Tensor) throws(CLIPError) in
-      try self.accumulate(try dy.converted(to: inputType), into: embedded)
-      try Self.addPositionGradient(dy, sequences, positions)
-    }
-  }
-
   private static func checkLength(
     _ sequences: Sequences, _ positions: Parameter
   ) throws(CLIPError) {

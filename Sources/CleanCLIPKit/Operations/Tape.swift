@@ -9,7 +9,7 @@ package struct Variable {
   /// where that would take long.
   let remake: (() throws(CLIPError) -> Tensor)?
 
-  /// Wraps an input: pixels, token embeddings or a constant.
+  /// Wraps an input: pixels or a constant.
   package init(_ value: Tensor, requiresGradient: Bool = false) {
     self.init(value, requiresGradient: requiresGradient, remake: nil)
   }

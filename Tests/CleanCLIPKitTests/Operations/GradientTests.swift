@@ -12,7 +12,7 @@ import Testing
     case layerNorm, attention, causalAttention, wideAttention, poolingAttention
     case convolution, stridedConvolution, pointwiseConvolution
     case batchNormTraining, batchNormInference, batchNormReLU
-    case averagePool, pixels, patches, visualTokens, meanToken, embedded, rows, normalize
+    case averagePool, pixels, patches, visualTokens, meanToken, rows, normalize
 
     var testDescription: String { rawValue }
 
@@ -25,7 +25,7 @@ import Testing
       case .convolution, .stridedConvolution, .pointwiseConvolution, .batchNormTraining,
         .batchNormInference, .batchNormReLU, .averagePool:
         try makePicture()
-      case .pixels, .patches, .visualTokens, .meanToken, .embedded, .rows: try makeTokens()
+      case .pixels, .patches, .visualTokens, .meanToken, .rows: try makeTokens()
       }
     }
 
@@ -167,12 +167,6 @@ import Testing
         let positions = try randomParameter("positions", [13, 21], seed: 21)
         return Differentiable(inputs: [x], parameters: [positions]) { tape, x in
           try tape.meanToken(x[0], positions: positions)
-        }
-      case .embedded:
-        let x = try randomTensor([9, 21], seed: 22)
-        let positions = try randomParameter("positions", [6, 21], seed: 23)
-        return Differentiable(inputs: [x], parameters: [positions]) { tape, x in
-          try tape.embedding(x[0], sequences: Sequences(lengths: [4, 5]), positions: positions)
         }
       default:
         let x = try randomTensor([6, 21], seed: 24)
