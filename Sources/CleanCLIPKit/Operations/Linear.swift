@@ -94,15 +94,18 @@ extension Parameter {
     }
   }
 
-  /// Returns the copy of the value with this meaning, made by `fill` where there is none.
+  /// Returns the copy of the value with this meaning and scale, made by `fill` where there is none.
   func prepared(
-    _ key: String, byteCount: Int, fill: (Tensor) throws(CLIPError) -> Void
+    _ key: String, byteCount: Int, scale: Tensor? = nil,
+    fill: (Tensor) throws(CLIPError) -> Void
   ) throws(CLIPError) -> Tensor {
-    if let existing = prepared.withLock({ $0[key] }) { return existing.tensor }
+    if let existing = prepared.withLock({ $0[key] }), existing.isScaled(by: scale) {
+      return existing.tensor
+    }
     let tensor = try Tensor([(byteCount + 3) / 4], .f32)
     try fill(tensor)
     // Two threads at once make the same copy twice.
-    prepared.withLock { $0[key] = PreparedWeight(tensor: tensor) }
+    prepared.withLock { $0[key] = PreparedWeight(tensor: tensor, scale: scale) }
     return tensor
   }
 

@@ -87,6 +87,14 @@ package final class Parameter {
 /// A copy of a weight in the element type and layout of the operation that reads it.
 struct PreparedWeight {
   let tensor: Tensor
+  /// The factors of its rows, which are no part of the weight's value.
+  let scale: Tensor?
+
+  /// Whether the rows were multiplied by just these factors.
+  func isScaled(by other: Tensor?) -> Bool {
+    guard let scale, let other else { return scale == nil && other == nil }
+    return scale.hasSameBits(as: other)
+  }
 }
 
 /// Records operations and unwinds them for gradients.
