@@ -183,8 +183,8 @@ void ck_attention_forward(
     float *log_sums, void *workspace);
 /// dq, dk, dv have the strides of q, k, v.
 void ck_attention_backward(
-    const ck_attention *shape, const void *q, const void *k, const void *v, const void *output,
-    const void *doutput, const float *log_sums, void *dq, void *dk, void *dv, void *workspace);
+    const ck_attention *shape, const void *q, const void *k, const void *v, const void *doutput,
+    const float *log_sums, void *dq, void *dk, void *dv, void *workspace);
 
 // Tokens and pictures.
 

@@ -61,7 +61,8 @@ extension Tape {
         try Tensor(result, dtype)
       }
     var shape = layout
-    let packed = try filters.packed(for: &shape, isForward: true)
+    let isKept = keepsPacked(filters.weight)
+    let packed = try filters.packed(for: &shape, isForward: true, isKept: isKept)
     try check(
       ck_convolution_forward(&shape, x.value.bytes, packed.bytes, filters.shift?.f32, y.bytes),
       "convolution")
@@ -78,7 +79,7 @@ extension Tape {
       var shape = layout
       if x.requiresGradient {
         let dx = try Tensor(x.shape, dtype)
-        let packed = try filters.packed(for: &shape, isForward: false)
+        let packed = try filters.packed(for: &shape, isForward: false, isKept: isKept)
         try check(
           ck_convolution_backward_data(&shape, dSum.bytes, packed.bytes, dx.bytes), "convolution")
         try self.accumulate(dx, into: x)
@@ -118,14 +119,18 @@ private struct Filters {
   }
 
   /// Returns the filters in the layout and element type that a pass asks for; made once for each
-  /// value of the weight and the scale.
-  func packed(for shape: inout ck_convolution, isForward: Bool) throws(CLIPError) -> Tensor {
+  /// value of the weight and the scale where they are kept.
+  func packed(
+    for shape: inout ck_convolution, isForward: Bool, isKept: Bool
+  ) throws(CLIPError) -> Tensor {
     var format = ck_format()
     try check(
       isForward
         ? ck_convolution_forward_format(&shape, &format)
         : ck_convolution_backward_format(&shape, &format), "convolution")
-    return try weight.prepared("filter \(format.id)", byteCount: format.bytes, scale: scale) {
+    return try weight.prepared(
+      "filter \(format.id)", byteCount: format.bytes, scale: scale, isKept: isKept
+    ) {
       (target: Tensor) throws(CLIPError) in
       try check(
         ck_pack_filter(format.id, &shape, weight.value.f32, scale?.f32, target.bytes),
