@@ -71,7 +71,7 @@ CK_INLINE void product(
 
 typedef struct {
   const ck_attention *shape;
-  const void *q, *k, *v, *output, *doutput;
+  const void *q, *k, *v, *doutput;
   void *out, *dq, *dk, *dv;
   float *log_sums;
   float *workspace;
@@ -83,13 +83,13 @@ typedef struct {
   int64_t query_rows, key_rows, width, keys, columns;  // keys, columns: padded
   int64_t first_query, first_key;
   float *q, *k, *v, *transposed_k, *transposed_v, *dout, *dq, *dk, *dv;
-  float *scores, *dscores, *delta;
+  float *scores, *dscores, *reciprocals;
 } task;
 
 static int64_t workspace_floats(const ck_attention *shape) {
   int64_t columns = padded(shape->head_width), keys = padded(shape->longest_key);
   int64_t queries = padded(shape->longest_query);
-  return 3 * queries * columns + 6 * keys * columns + 2 * QUERY_BLOCK * keys + queries + 64;
+  return 3 * queries * columns + 6 * keys * columns + 2 * QUERY_BLOCK * keys + QUERY_BLOCK;
 }
 
 size_t ck_attention_workspace(const ck_attention *shape) {
@@ -120,7 +120,7 @@ CK_INLINE task make_task(const arguments *w, int64_t index, int32_t thread) {
   t.dv = next, next += t.keys * t.columns;
   t.scores = next, next += QUERY_BLOCK * t.keys;
   t.dscores = next, next += QUERY_BLOCK * t.keys;
-  t.delta = next;
+  t.reciprocals = next;
   return t;
 }
 
@@ -214,11 +214,11 @@ CK_INLINE void forward_task(const arguments *w, int64_t index, int32_t thread, c
             t.scores, t.keys, 0);
     for (int64_t i = 0; i < rows; i++) {
       log_sums[row + i] = exponentials(
-          t.scores + i * t.keys, visible_keys(s, &t, row + i), extent, t.delta + i);
+          t.scores + i * t.keys, visible_keys(s, &t, row + i), extent, t.reciprocals + i);
     }
     product(rows, t.columns, seen, t.scores, t.keys, 1, t.v, t.columns, t.dout, t.columns, 0);
     for (int64_t i = 0; i < rows; i++) {
-      write_rows(type, t.dout + i * t.columns, 1, t.width, t.columns, t.delta[i], w->out,
+      write_rows(type, t.dout + i * t.columns, 1, t.width, t.columns, t.reciprocals[i], w->out,
                  s->output_stride, (t.first_query + row + i) * s->output_stride + column);
     }
   }
@@ -249,8 +249,9 @@ void ck_attention_forward(
   ck_parallel(shape->sequences * shape->heads, cost(shape), forward_body, &work);
 }
 
-// With P the probabilities and δ = Σ dO·O over each row (FlashAttention, Dao et al. 2022, alg. 4):
-// dV = Pᵀ dO, dS = P ⊙ (dO Vᵀ - δ), dQ = scale dS K, dK = scale dSᵀ Q.
+// With P the probabilities, dP = dO Vᵀ and δ = Σ P dP over each row, which is the Σ dO·O of
+// FlashAttention (Dao et al. 2022, alg. 4) without the output:
+// dV = Pᵀ dO, dS = P ⊙ (dP - δ), dQ = scale dS K, dK = scale dSᵀ Q.
 CK_INLINE void backward_task(const arguments *w, int64_t index, int32_t thread, ck_dtype type) {
   const ck_attention *s = w->shape;
   task t = make_task(w, index, thread);
@@ -265,18 +266,8 @@ CK_INLINE void backward_task(const arguments *w, int64_t index, int32_t thread, 
   read_rows(type, w->v, s->value_stride, value_base, t.key_rows, t.width, t.columns, 1, t.v);
   transpose(t.k, t.key_rows, t.columns, t.keys, t.transposed_k);
   transpose(t.v, t.key_rows, t.columns, t.keys, t.transposed_v);
-  // dq first holds the output, for δ.
-  read_rows(type, w->output, s->output_stride, output_base, t.query_rows, t.width, t.columns, 1,
-            t.dq);
   read_rows(type, w->doutput, s->output_stride, output_base, t.query_rows, t.width, t.columns, 1,
             t.dout);
-  for (int64_t i = 0; i < t.query_rows; i++) {
-    vfloat sum = splat(0.f);
-    for (int64_t d = 0; d < t.columns; d += LANES) {
-      sum += load_f32(t.dq + i * t.columns + d) * load_f32(t.dout + i * t.columns + d);
-    }
-    t.delta[i] = sum_lanes(sum);
-  }
   memset(t.dk, 0, (size_t)(t.keys * t.columns) * sizeof(float));
   memset(t.dv, 0, (size_t)(t.keys * t.columns) * sizeof(float));
   int64_t total_queries = s->query_offsets[s->sequences];
@@ -292,11 +283,15 @@ CK_INLINE void backward_task(const arguments *w, int64_t index, int32_t thread, 
       float *p = t.scores + i * t.keys, *ds = t.dscores + i * t.keys;
       int64_t visible = visible_keys(s, &t, row + i);
       for (int64_t j = visible; j < extent; j++) p[j] = -INFINITY;
-      vfloat log_sum = splat(log_sums[row + i]), delta = splat(t.delta[row + i]);
+      vfloat log_sum = splat(log_sums[row + i]), total = splat(0.f);
       for (int64_t j = 0; j < extent; j += LANES) {
         vfloat probability = vexp(load_f32(p + j) - log_sum);
         store_f32(p + j, probability);
-        store_f32(ds + j, probability * (load_f32(ds + j) - delta));
+        total += probability * load_f32(ds + j);
+      }
+      vfloat delta = splat(sum_lanes(total));
+      for (int64_t j = 0; j < extent; j += LANES) {
+        store_f32(ds + j, load_f32(p + j) * (load_f32(ds + j) - delta));
       }
     }
     product(seen, t.columns, rows, t.scores, 1, t.keys, dout, t.columns, t.dv, t.columns, 1);
@@ -322,10 +317,10 @@ CK_CLONES static void backward_body(void *context, int64_t begin, int64_t end, i
 }
 
 void ck_attention_backward(
-    const ck_attention *shape, const void *q, const void *k, const void *v, const void *output,
-    const void *doutput, const float *log_sums, void *dq, void *dk, void *dv, void *workspace) {
-  arguments work = {.shape = shape, .q = q, .k = k, .v = v, .output = output, .doutput = doutput,
-                    .dq = dq, .dk = dk, .dv = dv, .log_sums = (float *)log_sums,
-                    .workspace = workspace, .floats_per_thread = workspace_floats(shape)};
+    const ck_attention *shape, const void *q, const void *k, const void *v, const void *doutput,
+    const float *log_sums, void *dq, void *dk, void *dv, void *workspace) {
+  arguments work = {.shape = shape, .q = q, .k = k, .v = v, .doutput = doutput, .dq = dq,
+                    .dk = dk, .dv = dv, .log_sums = (float *)log_sums, .workspace = workspace,
+                    .floats_per_thread = workspace_floats(shape)};
   ck_parallel(shape->sequences * shape->heads, 2 * cost(shape), backward_body, &work);
 }

@@ -40,7 +40,7 @@ Operands operands(const ck_convolution &s, ck_dtype weight_type) {
 
 convolution_forward::primitive_desc describe_forward(const ck_convolution &s) {
   Operands o = operands(s, s.dtype);
-  auto attributes = ck::attributes(false);
+  auto attributes = ck::attributes(s.accumulates, s.relu);
 #if DNNL_VERSION_MAJOR >= 3
   return convolution_forward::primitive_desc(
       ck::engine(), prop_kind::forward, algorithm::convolution_direct, o.x, o.weight, o.bias, o.y,
@@ -103,20 +103,20 @@ std::shared_ptr<const Plan> forward_plan(const ck_convolution &shape) {
   return cache.find(shape, [&] { return make_forward(shape); });
 }
 
-// The bias plays no part in the backward passes.
-ck_convolution without_bias(ck_convolution shape) {
-  shape.has_bias = 0;
+// What follows the products plays no part in their backward passes.
+ck_convolution products_of(ck_convolution shape) {
+  shape.has_bias = shape.accumulates = shape.relu = 0;
   return shape;
 }
 
 std::shared_ptr<const Plan> backward_data_plan(const ck_convolution &shape) {
   static Plans &cache = *new Plans;
-  return cache.find(without_bias(shape), [&] { return make_backward_data(without_bias(shape)); });
+  return cache.find(products_of(shape), [&] { return make_backward_data(products_of(shape)); });
 }
 
 std::shared_ptr<const Plan> backward_weight_plan(const ck_convolution &shape) {
   static Plans &cache = *new Plans;
-  return cache.find(without_bias(shape), [&] { return make_backward_weight(without_bias(shape)); });
+  return cache.find(products_of(shape), [&] { return make_backward_weight(products_of(shape)); });
 }
 
 }  // namespace
@@ -130,11 +130,19 @@ extern "C" ck_status ck_convolution_backward_format(const ck_convolution *shape,
 }
 
 extern "C" ck_status ck_pack_filter(
-    int32_t format, const ck_convolution *shape, ck_dtype type, const void *source, void *target) {
+    int32_t format, const ck_convolution *shape, const float *source, const float *scale,
+    void *target) {
   return ck::guarded([&] {
-    ck::reorder(
-        filter(*shape, type, memory::format_tag::oihw), source, ck::layout_of(format), target,
-        false);
+    memory::desc plain = filter(*shape, CK_F32, memory::format_tag::oihw);
+    if (scale) {
+      float *scaled = static_cast<float *>(ck::workspace(1, plain.get_size()));
+      int64_t size = shape->in_channels * shape->kernel_height * shape->kernel_width;
+      for (int64_t i = 0; i < shape->out_channels * size; i++) {
+        scaled[i] = source[i] * scale[i / size];
+      }
+      source = scaled;
+    }
+    ck::reorder(plain, source, ck::layout_of(format), target, false);
   });
 }
 

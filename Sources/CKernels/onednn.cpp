@@ -75,14 +75,22 @@ dnnl::memory::desc layout_of(int32_t format) {
   return known.all.at(static_cast<size_t>(format));
 }
 
-dnnl::primitive_attr attributes(bool accumulates) {
+dnnl::primitive_attr attributes(bool accumulates, bool relu) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  if (accumulates) {
-    dnnl::post_ops operations;
-    operations.append_sum(1.f);
-    attributes.set_post_ops(operations);
+  dnnl::post_ops operations;
+  if (accumulates) operations.append_sum(1.f);
+  if (relu) {
+    // oneDNN's ReLU turns not-a-number into 0, its leaky one does not; this slope is nothing beside
+    // what the next layer adds up.
+    constexpr float slope = 1e-30f;
+#if DNNL_VERSION_MAJOR >= 3
+    operations.append_eltwise(dnnl::algorithm::eltwise_relu, slope, 0.f);
+#else
+    operations.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, slope, 0.f);
+#endif
   }
+  attributes.set_post_ops(operations);
   return attributes;
 }
 

@@ -33,8 +33,9 @@ void *workspace(int slot, size_t bytes);
 ck_format format_of(const dnnl::memory::desc &layout);
 dnnl::memory::desc layout_of(int32_t format);
 
-/// Attributes with scratchpads that the caller provides: oneDNN allocates nothing while it runs.
-dnnl::primitive_attr attributes(bool accumulates);
+/// Attributes with scratchpads that the caller provides: oneDNN allocates nothing while it runs. The
+/// result is added to what the target holds, then passes a ReLU, where asked.
+dnnl::primitive_attr attributes(bool accumulates, bool relu = false);
 
 /// Runs with a scratchpad and waits.
 void execute(

@@ -72,18 +72,23 @@ ck_status ck_pack_matrix(
 
 // Convolution (oneDNN): x [B, H, W, C], weight [O, C, kh, kw], y [B, OH, OW, O].
 
+/// y = relu(x * weight (+ bias[O]) (+ y)); ReLU where asked, not-a-number passes through it.
 typedef struct ck_convolution {
   int64_t batch, height, width, in_channels, out_channels;
   int64_t kernel_height, kernel_width, stride, padding;
   ck_dtype dtype;
   int32_t has_bias;
+  /// Whether y is added to.
+  int32_t accumulates;
+  int32_t relu;
 } ck_convolution;
 
 ck_status ck_convolution_forward_format(const ck_convolution *shape, ck_format *out);
 ck_status ck_convolution_backward_format(const ck_convolution *shape, ck_format *out);
-/// Brings a weight [O, C, kh, kw] into a layout.
+/// Brings a weight [O, C, kh, kw], times scale [O] unless NULL, into a layout.
 ck_status ck_pack_filter(
-    int32_t format, const ck_convolution *shape, ck_dtype type, const void *source, void *target);
+    int32_t format, const ck_convolution *shape, const float *source, const float *scale,
+    void *target);
 ck_status ck_convolution_forward(
     const ck_convolution *shape, const void *x, const void *weight, const float *bias, void *y);
 ck_status ck_convolution_backward_data(
@@ -178,8 +183,8 @@ void ck_attention_forward(
     float *log_sums, void *workspace);
 /// dq, dk, dv have the strides of q, k, v.
 void ck_attention_backward(
-    const ck_attention *shape, const void *q, const void *k, const void *v, const void *output,
-    const void *doutput, const float *log_sums, void *dq, void *dk, void *dv, void *workspace);
+    const ck_attention *shape, const void *q, const void *k, const void *v, const void *doutput,
+    const float *log_sums, void *dq, void *dk, void *dv, void *workspace);
 
 // Tokens and pictures.
 

@@ -64,13 +64,29 @@ struct NormalizedConvolution {
     }
   }
 
-  /// Returns `[B, H', W', O]` of `[B, H, W, C]`.
+  /// Returns `[B, H', W', O]` of `[B, H, W, C]`, with a residual of that shape added before the ReLU.
+  ///
+  /// Without a record, the result takes the place of the residual.
   func callAsFunction(
-    _ tape: Tape, _ x: Variable, followedByReLU: Bool
+    _ tape: Tape, _ x: Variable, adding residual: Variable? = nil, followedByReLU: Bool
   ) throws(CLIPError) -> Variable {
-    let y = try tape.convolution(x, weight: weight, bias: bias, stride: stride, padding: padding)
-    if let norm { return try tape.batchNorm(y, norm, followedByReLU: followedByReLU) }
-    return followedByReLU ? try tape.relu(y) : y
+    guard let norm else {
+      return try tape.convolution(
+        x, weight: weight, bias: bias, stride: stride, padding: padding, adding: residual,
+        followedByReLU: followedByReLU)
+    }
+    guard !tape.canFold(norm, into: weight) else {
+      return try tape.convolution(
+        x, weight: weight, foldedNorm: norm, stride: stride, padding: padding, adding: residual,
+        followedByReLU: followedByReLU)
+    }
+    let y = try tape.convolution(x, weight: weight, bias: nil, stride: stride, padding: padding)
+    guard let residual else {
+      return try tape.batchNorm(y, norm, followedByReLU: followedByReLU)
+    }
+    let normalized = try tape.batchNorm(y, norm, followedByReLU: false)
+    return followedByReLU
+      ? try tape.addReLU(normalized, residual) : try tape.add(normalized, residual)
   }
 }
 
@@ -104,18 +120,18 @@ struct Bottleneck {
     [conv1, conv2, conv3] + (downsample.map { [$0] } ?? [])
   }
 
-  /// Returns `[B, H/stride, W/stride, 4 P]` of `[B, H, W, C]`.
+  /// Returns `[B, H/stride, W/stride, 4 P]` of `[B, H, W, C]`, which a tape without a record may
+  /// overwrite.
   func callAsFunction(_ tape: Tape, _ x: Variable) throws(CLIPError) -> Variable {
     var y = try conv1(tape, x, followedByReLU: true)
     y = try conv2(tape, y, followedByReLU: true)
     if stride > 1 { y = try tape.averagePool(y, kernel: stride) }
-    y = try conv3(tape, y, followedByReLU: false)
     var identity = x
     if let downsample {
       if stride > 1 { identity = try tape.averagePool(identity, kernel: stride) }
       identity = try downsample(tape, identity, followedByReLU: false)
     }
-    return try tape.addReLU(y, identity)
+    return try conv3(tape, y, adding: identity, followedByReLU: true)
   }
 }
 

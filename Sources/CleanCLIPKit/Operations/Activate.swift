@@ -38,9 +38,14 @@ extension Tape {
     ck_relu(dtype.kernel, x.value.bytes, y.bytes, Int64(y.count))
     return record(y, dependsOnGradient: x.requiresGradient) {
       [slot = x.slot] (dy: Tensor) throws(CLIPError) in
-      let dx = try Tensor(dy.shape, dtype)
-      ck_relu_backward(dtype.kernel, y.bytes, dy.bytes, dx.bytes, Int64(dy.count))
-      try self.accumulate(dx, into: slot)
+      try self.accumulate(try self.masked(dy, where: y), into: slot)
     }
+  }
+
+  /// Returns `dy` where a ReLU's result `y` is positive, and 0 elsewhere.
+  func masked(_ dy: Tensor, where y: Tensor) throws(CLIPError) -> Tensor {
+    let dx = try Tensor(dy.shape, dy.dtype)
+    ck_relu_backward(dy.dtype.kernel, y.bytes, dy.bytes, dx.bytes, Int64(dy.count))
+    return dx
   }
 }

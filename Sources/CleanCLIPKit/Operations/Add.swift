@@ -19,8 +19,7 @@ extension Tape {
     ck_add_relu(dtype.kernel, a.value.bytes, b.value.bytes, y.bytes, Int64(y.count))
     return record(y, dependsOnGradient: a.requiresGradient || b.requiresGradient) {
       [a = a.slot, b = b.slot] (dy: Tensor) throws(CLIPError) in
-      let dx = try Tensor(dy.shape, dtype)
-      ck_relu_backward(dtype.kernel, y.bytes, dy.bytes, dx.bytes, Int64(dy.count))
+      let dx = try self.masked(dy, where: y)
       try self.accumulate(dx, into: a)
       try self.accumulate(dx, into: b)
     }

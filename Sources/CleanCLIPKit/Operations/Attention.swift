@@ -25,17 +25,22 @@ extension Tape {
       dtype: dtype, queries: sequences, keys: sequences, heads: heads, headWidth: width / heads,
       inputStride: 3 * width, isCausal: isCausal)
     let part = width * dtype.byteSize
-    let y = try Tensor([sequences.rows, width], dtype)
-    let q = qkv.value.bytes
-    let logSums = try layout.forward(q: q, k: q + part, v: q + 2 * part, output: y)
-    return record(y, dependsOnGradient: qkv.requiresGradient) {
-      [slot = qkv.slot, qkv = qkv.value] (dy: Tensor) throws(CLIPError) in
+    let compute = { [qkv = qkv.value] () throws(CLIPError) -> (y: Tensor, logSums: Tensor) in
+      let y = try Tensor([sequences.rows, width], dtype)
+      let q = qkv.bytes
+      return (y, try layout.forward(q: q, k: q + part, v: q + 2 * part, output: y))
+    }
+    let (y, logSums) = try compute()
+    return record(
+      y, dependsOnGradient: qkv.requiresGradient,
+      remake: { () throws(CLIPError) in try compute().y }
+    ) { [slot = qkv.slot, qkv = qkv.value] (dy: Tensor) throws(CLIPError) in
       let gradient = try Tensor(qkv.shape, dtype)
       let q = qkv.bytes
       let dq = gradient.bytes
       try layout.backward(
-        q: q, k: q + part, v: q + 2 * part, output: y, dOutput: dy, logSums: logSums,
-        dq: dq, dk: dq + part, dv: dq + 2 * part)
+        q: q, k: q + part, v: q + 2 * part, dOutput: dy, logSums: logSums, dq: dq,
+        dk: dq + part, dv: dq + 2 * part)
       try self.accumulate(gradient, into: slot)
     }
   }
@@ -71,8 +76,8 @@ extension Tape {
       let dk = try Tensor(k.shape, dtype)
       let dv = try Tensor(v.shape, dtype)
       try layout.backward(
-        q: q.bytes, k: k.bytes, v: v.bytes, output: y, dOutput: dy,
-        logSums: logSums, dq: dq.bytes, dk: dk.bytes, dv: dv.bytes)
+        q: q.bytes, k: k.bytes, v: v.bytes, dOutput: dy, logSums: logSums, dq: dq.bytes,
+        dk: dk.bytes, dv: dv.bytes)
       try self.accumulate(dq, into: slots.0)
       try self.accumulate(dk, into: slots.1)
       try self.accumulate(dv, into: slots.2)
@@ -104,14 +109,13 @@ private struct AttentionLayout {
   }
 
   func backward(
-    q: UnsafeRawPointer, k: UnsafeRawPointer, v: UnsafeRawPointer, output: Tensor, dOutput: Tensor,
-    logSums: Tensor, dq: UnsafeMutableRawPointer, dk: UnsafeMutableRawPointer,
-    dv: UnsafeMutableRawPointer
+    q: UnsafeRawPointer, k: UnsafeRawPointer, v: UnsafeRawPointer, dOutput: Tensor, logSums: Tensor,
+    dq: UnsafeMutableRawPointer, dk: UnsafeMutableRawPointer, dv: UnsafeMutableRawPointer
   ) throws(CLIPError) {
     let workspace = try makeWorkspace()
     withShape { shape in
       ck_attention_backward(
-        shape, q, k, v, output.bytes, dOutput.bytes, logSums.f32, dq, dk, dv, workspace.bytes)
+        shape, q, k, v, dOutput.bytes, logSums.f32, dq, dk, dv, workspace.bytes)
     }
   }
 

@@ -28,6 +28,22 @@ package final class BatchNorm {
     self.momentum = momentum
   }
 
+  /// Returns the norm with these statistics as `x · scale + shift`, and `rstd = 1/√(variance + ε)`,
+  /// each `[C]`.
+  func affine(
+    mean: Tensor, variance: Tensor
+  ) throws(CLIPError) -> (rstd: Tensor, scale: Tensor, shift: Tensor) {
+    let rstd = try Tensor(gain.shape)
+    let scale = try Tensor(gain.shape)
+    let shift = try Tensor(gain.shape)
+    for c in 0..<gain.value.count {
+      rstd.f32[c] = 1 / (variance.f32[c] + epsilon).squareRoot()
+      scale.f32[c] = gain.value.f32[c] * rstd.f32[c]
+      shift.f32[c] = bias.value.f32[c] - mean.f32[c] * scale.f32[c]
+    }
+    return (rstd, scale, shift)
+  }
+
   /// Moves the running statistics towards those of a batch of `rows`, whose variance is unbiased
   /// first, as PyTorch does.
   fileprivate func updateRunningStatistics(mean: Tensor, variance: Tensor, rows: Int) {
@@ -65,15 +81,7 @@ extension Tape {
     if usesBatch && isRecording {
       norm.updateRunningStatistics(mean: mean, variance: variance, rows: rows)
     }
-
-    let rstd = try Tensor([channels])
-    let scale = try Tensor([channels])
-    let shift = try Tensor([channels])
-    for c in 0..<channels {
-      rstd.f32[c] = 1 / (variance.f32[c] + norm.epsilon).squareRoot()
-      scale.f32[c] = norm.gain.value.f32[c] * rstd.f32[c]
-      shift.f32[c] = norm.bias.value.f32[c] - mean.f32[c] * scale.f32[c]
-    }
+    let (rstd, scale, shift) = try norm.affine(mean: mean, variance: variance)
     let compute = { [x = x.value] () throws(CLIPError) -> Tensor in
       let y = try Tensor(x.shape, dtype)
       ck_scale_shift(

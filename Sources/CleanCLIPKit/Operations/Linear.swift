@@ -43,7 +43,8 @@ extension Tape {
       rows: Int64(rows), columns: Int64(outputWidth), depth: Int64(inputWidth), a: dtype.kernel,
       b: dtype.kernel, c: dtype.kernel, transposes_a: 0, transposes_b: 0,
       has_bias: bias == nil ? 0 : 1, accumulates: 0, packed_b: 1)
-    let packed = try weight.packed(for: &shape, isTransposed: isTransposed)
+    let isKept = keepsPacked(weight)
+    let packed = try weight.packed(for: &shape, isTransposed: isTransposed, isKept: isKept)
     try check(
       ck_matmul_run(&shape, x.value.bytes, packed.bytes, bias?.value.f32, y.bytes), "linear")
 
@@ -57,7 +58,7 @@ extension Tape {
           rows: Int64(rows), columns: Int64(inputWidth), depth: Int64(outputWidth),
           a: dtype.kernel, b: dtype.kernel, c: dtype.kernel, transposes_a: 0, transposes_b: 0,
           has_bias: 0, accumulates: 0, packed_b: 1)
-        let packed = try weight.packed(for: &shape, isTransposed: !isTransposed)
+        let packed = try weight.packed(for: &shape, isTransposed: !isTransposed, isKept: isKept)
         try check(ck_matmul_run(&shape, dy.bytes, packed.bytes, nil, dx.bytes), "linear")
         try self.accumulate(dx, into: x)
       }
@@ -78,14 +79,16 @@ extension Tape {
 
 extension Parameter {
   /// Returns the matrix as the right factor of a product, in the layout and element type that the
-  /// product asks for; made once for each value of the parameter.
+  /// product asks for; made once for each value of the parameter where it is kept.
   fileprivate func packed(
-    for shape: inout ck_matmul, isTransposed: Bool
+    for shape: inout ck_matmul, isTransposed: Bool, isKept: Bool
   ) throws(CLIPError) -> Tensor {
     var format = ck_format()
     try check(ck_matmul_format(&shape, &format), "linear")
     // A square weight and its transpose have one format and two contents.
-    return try prepared("matrix \(format.id) \(isTransposed)", byteCount: format.bytes) {
+    return try prepared(
+      "matrix \(format.id) \(isTransposed)", byteCount: format.bytes, isKept: isKept
+    ) {
       (target: Tensor) throws(CLIPError) in
       try check(
         ck_pack_matrix(
@@ -94,15 +97,19 @@ extension Parameter {
     }
   }
 
-  /// Returns the copy of the value with this meaning, made by `fill` where there is none.
+  /// Returns the copy of the value with this meaning and scale, made by `fill` where there is none.
   func prepared(
-    _ key: String, byteCount: Int, fill: (Tensor) throws(CLIPError) -> Void
+    _ key: String, byteCount: Int, scale: Tensor? = nil, isKept: Bool,
+    fill: (Tensor) throws(CLIPError) -> Void
   ) throws(CLIPError) -> Tensor {
-    if let existing = prepared.withLock({ $0[key] }) { return existing.tensor }
+    if let existing = prepared.withLock({ $0[key] }), existing.isScaled(by: scale) {
+      return existing.tensor
+    }
     let tensor = try Tensor([(byteCount + 3) / 4], .f32)
     try fill(tensor)
+    guard isKept else { return tensor }
     // Two threads at once make the same copy twice.
-    prepared.withLock { $0[key] = PreparedWeight(tensor: tensor) }
+    prepared.withLock { $0[key] = PreparedWeight(tensor: tensor, scale: scale) }
     return tensor
   }
 

@@ -87,6 +87,14 @@ package final class Parameter {
 /// A copy of a weight in the element type and layout of the operation that reads it.
 struct PreparedWeight {
   let tensor: Tensor
+  /// The factors of its rows, which are no part of the weight's value.
+  let scale: Tensor?
+
+  /// Whether the rows were multiplied by just these factors.
+  func isScaled(by other: Tensor?) -> Bool {
+    guard let scale, let other else { return scale == nil && other == nil }
+    return scale.hasSameBits(as: other)
+  }
 }
 
 /// Records operations and unwinds them for gradients.
@@ -107,6 +115,9 @@ package final class Tape {
   package let isTraining: Bool
   /// Whether operations are recorded; `false` for inference.
   package let isRecording: Bool
+  /// Whether copies of trained weights in a product's own layout outlive their use, for another pass
+  /// with the same values.
+  package let keepsPackedWeights: Bool
 
   typealias Backward = (Tensor) throws(CLIPError) -> Void
 
@@ -117,12 +128,19 @@ package final class Tape {
 
   private var records: [Record] = []
 
-  package init(precision: DType = .f32, isTraining: Bool = false, isRecording: Bool = true) {
+  package init(
+    precision: DType = .f32, isTraining: Bool = false, isRecording: Bool = true,
+    keepsPackedWeights: Bool = true
+  ) {
     precondition(precision != .i32, "activations are f32 or bf16")
     self.precision = precision
     self.isTraining = isTraining
     self.isRecording = isRecording
+    self.keepsPackedWeights = keepsPackedWeights
   }
+
+  /// Whether a packed copy of this weight will be asked for again.
+  func keepsPacked(_ weight: Parameter) -> Bool { keepsPackedWeights || !weight.isTrainable }
 
   /// Wraps the result of an operation.
   ///

@@ -49,7 +49,8 @@ package final class CleanCLIPRecipe: Recipe {
     let chunks = batch.chunks(of: chunkSize)
     let result: CleanCLIPLoss.Result
     if chunks.count == 1 {
-      let tape = Tape(precision: precision, isTraining: true)
+      let tape = Tape(
+        precision: precision, isTraining: true, keepsPackedWeights: chunkSize != nil)
       let features = try forward(tape, batch)
       result = try evaluate(features.images.value, features.texts.value)
       try tape.backward([
@@ -104,8 +105,10 @@ package final class CleanCLIPRecipe: Recipe {
   private func forward(
     _ tape: Tape, _ batch: TrainingBatch
   ) throws(CLIPError) -> (images: Variable, texts: Variable) {
-    let images = try model.imageFeatures(tape, Variable(batch.pixels))
+    // Images last: unwinding starts with the tower that frees the most, and what it leaves serves the
+    // gradients of both.
     let texts = try model.textFeatures(tape, batch.tokens)
+    let images = try model.imageFeatures(tape, Variable(batch.pixels))
     return (try tape.normalize(images), try tape.normalize(texts))
   }
 

@@ -66,7 +66,8 @@ package final class SupervisedRecipe: Recipe {
     for range in batch.chunks(of: chunkSize) {
       let chunk = try batch.pairs(range)
       let share = Double(range.count) / Double(batch.count)
-      let tape = Tape(precision: precision, isTraining: true)
+      let tape = Tape(
+        precision: precision, isTraining: true, keepsPackedWeights: chunkSize != nil)
       let features = try model.imageFeatures(tape, Variable(chunk.pixels))
       let logits = try tape.linear(features, weight: headWeight, bias: headBias)
       let result = try CrossEntropy.evaluate(

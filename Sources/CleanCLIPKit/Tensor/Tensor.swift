@@ -114,6 +114,11 @@ package struct Tensor: Sendable {
     return result
   }
 
+  /// Whether shape, element type and all bytes agree.
+  func hasSameBits(as other: Tensor) -> Bool {
+    shape == other.shape && dtype == other.dtype && memcmp(bytes, other.bytes, byteCount) == 0
+  }
+
   /// Lets a caller outside the engine write the elements of a single-precision tensor in place.
   package func withMutableFloats<Result>(
     _ body: (UnsafeMutableBufferPointer<Float>) -> Result

@@ -51,7 +51,8 @@ package struct MemoryPlan: Equatable {
     for count in [1, 1, 2] {
       let part = try batch.pairs(0..<min(count, batch.count))
       MemoryPool.shared.resetPeak()
-      _ = try recipe.accumulateGradients(part, precision: precision, chunkSize: nil)
+      // A size, because chunks keep what the next one reads again.
+      _ = try recipe.accumulateGradients(part, precision: precision, chunkSize: part.count)
       peaks.append(MemoryPool.shared.statistics.peakBytes)
     }
     return try MemoryPlan(

@@ -21,7 +21,8 @@ package protocol Recipe: AnyObject {
   /// - Parameters:
   ///   - batch: with what `needs` asks for.
   ///   - precision: element type of activations.
-  ///   - chunkSize: pairs whose activations are held at once; `nil` for all.
+  ///   - chunkSize: pairs whose activations are held at once, while packed weights are kept from chunk
+  ///     to chunk; `nil` for all at once.
   /// - Returns: the losses, which may be NaN.
   func accumulateGradients(
     _ batch: TrainingBatch, precision: DType, chunkSize: Int?

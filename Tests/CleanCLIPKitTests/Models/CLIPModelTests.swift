@@ -2,12 +2,6 @@ import CleanCLIPKit
 import Testing
 
 @Suite struct CLIPModelTests {
-  private static func tensors(_ model: CLIPModel) throws -> [String: Tensor] {
-    var tensors: [String: Tensor] = [:]
-    for (name, tensor) in model.stateDict() { tensors[name] = try tensor.copy() }
-    return tensors
-  }
-
   @Test func stateDictHasOpenCLIPsNamesAndMakesTheSameModel() throws {
     for resNet in [false, true] {
       let model = try TinyRun.model(resNet: resNet)
@@ -16,7 +10,7 @@ import Testing
       #expect(names.contains("visual.layer1.0.downsample.1.running_var") == resNet)
       #expect(names.contains("visual.transformer.resblocks.1.attn.in_proj_weight") == !resNet)
       #expect(names.contains("logit_scale") && names.contains("text_projection"))
-      var tensors = try Self.tensors(model)
+      var tensors = try model.copiedState()
       tensors["visual.bn1.num_batches_tracked"] = try Tensor([3 as Int32], [])
       #expect(try CLIPModel(model.configuration, tensors: tensors).bits == model.bits)
     }
@@ -25,7 +19,7 @@ import Testing
   @Test func allProblemsAreReportedAtOnceAndLoadingChangesNothing() throws {
     let model = try TinyRun.model()
     let before = model.bits
-    var tensors = try Self.tensors(model)
+    var tensors = try model.copiedState()
     tensors["ln_final.bias"] = nil
     tensors["visual.proj"] = try Tensor.zeros([6, 12])
     tensors["extra"] = try Tensor.zeros([1])
@@ -54,7 +48,7 @@ import Testing
 
   @Test func weightsThatAreNotFiniteAreNamedUnlessAllowed() throws {
     let model = try TinyRun.model()
-    let tensors = try Self.tensors(model)
+    let tensors = try model.copiedState()
     let broken = try #require(tensors["visual.proj"])
     broken.f32[5] = .nan
     let infinite = try #require(tensors["ln_final.weight"])
@@ -79,7 +73,7 @@ import Testing
       _ = try model.encodeImages(batch.pixels, normalize: true, precision: precision)
       _ = try model.encodeTexts(batch.tokens, normalize: true, precision: precision)
     }
-    try model.load(try Self.tensors(other))
+    try model.load(try other.copiedState())
     for precision in precisions {
       #expect(
         try model.encodeImages(batch.pixels, normalize: true, precision: precision).floats()
@@ -210,56 +204,6 @@ import Testing
       }
       #expect(error?.code == .unsupported)
     }
-  }
-
-  /// A norm with fixed statistics is a scale and a shift, which the convolution can carry.
-  @Test func foldedNormsGiveTheSameFeatures() throws {
-    let model = try TinyRun.model(resNet: true)
-    let batch = try TinyRun.batch(Array(0..<6), size: 32)
-    // Statistics and gains off their initial values.
-    _ = try model.imageFeatures(Tape(isTraining: true), Variable(batch.pixels))
-    var random = RandomNumbers(seed: 3)
-    for (_, norm) in model.batchNorms {
-      for channel in 0..<norm.gain.value.count {
-        norm.gain.value.f32[channel] = 0.5 + random.uniform()
-        norm.bias.value.f32[channel] = random.normal()
-      }
-      norm.gain.valueDidChange()
-    }
-    var configuration = model.configuration
-    guard case .resNet(var vision)? = configuration.vision else { return }
-    vision.batchNorm = .folded
-    configuration.vision = .resNet(vision)
-    var tensors = try Self.tensors(model)
-    for (name, norm) in model.batchNorms {
-      let convolution =
-        name.hasSuffix("downsample.1")
-        ? name.dropLast() + "0" : name.replacing("bn", with: "conv")[...]
-      let weight = try #require(tensors[convolution + ".weight"])
-      let bias = try Tensor.zeros([norm.gain.value.count])
-      for channel in 0..<bias.count {
-        let scale =
-          norm.gain.value.f32[channel]
-          / (norm.runningVariance.f32[channel] + 1e-5).squareRoot()
-        bias.f32[channel] =
-          norm.bias.value.f32[channel] - scale * norm.runningMean.f32[channel]
-        let filter = weight.slice(channel..<channel + 1)
-        for index in 0..<filter.count { filter.f32[index] *= scale }
-      }
-      tensors[convolution + ".bias"] = bias
-      for suffix in ["weight", "bias", "running_mean", "running_var"] {
-        tensors["\(name).\(suffix)"] = nil
-      }
-    }
-    let folded = try CLIPModel(configuration, tensors: tensors)
-    #expect(folded.batchNorms.isEmpty)
-    let expected = try model.encodeImages(batch.pixels, normalize: false, precision: .f32)
-    let actual = try folded.encodeImages(batch.pixels, normalize: false, precision: .f32)
-    #expect(relativeError(actual.floats(), expected.floats()) < 1e-5)
-    let recipe = try CleanCLIPRecipe(folded, loss: TinyRun.loss)
-    #expect(
-      try recipe.accumulateGradients(batch, precision: .f32, chunkSize: nil).loss.isFinite)
-    #expect(folded.parameters.allSatisfy { $0.gradient != nil })
   }
 
   @Test func paddedIdsAreCutAtTheTokenThatStandsForTheCaption() {

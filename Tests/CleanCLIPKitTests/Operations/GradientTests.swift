@@ -10,7 +10,8 @@ import Testing
     case linear, linearWithoutBias, squareLinear, project, add, addReLU, quickGELU, gelu, geluTanh,
       relu
     case layerNorm, attention, causalAttention, wideAttention, poolingAttention
-    case convolution, stridedConvolution, pointwiseConvolution
+    case convolution, stridedConvolution, pointwiseConvolution, residualConvolution,
+      foldedConvolution
     case batchNormTraining, batchNormInference, batchNormReLU
     case averagePool, pixels, patches, visualTokens, meanToken, rows, normalize
 
@@ -22,8 +23,8 @@ import Testing
         try makeRows()
       case .add, .addReLU, .quickGELU, .gelu, .geluTanh, .relu: try makeElementwise()
       case .attention, .causalAttention, .wideAttention, .poolingAttention: try makeAttention()
-      case .convolution, .stridedConvolution, .pointwiseConvolution, .batchNormTraining,
-        .batchNormInference, .batchNormReLU, .averagePool:
+      case .convolution, .stridedConvolution, .pointwiseConvolution, .residualConvolution,
+        .foldedConvolution, .batchNormTraining, .batchNormInference, .batchNormReLU, .averagePool:
         try makePicture()
       case .pixels, .patches, .visualTokens, .meanToken, .rows: try makeTokens()
       }
@@ -128,6 +129,8 @@ import Testing
         return Differentiable(inputs: [x], parameters: [weight]) { tape, x in
           try tape.convolution(x[0], weight: weight, bias: nil, stride: 1, padding: 0)
         }
+      case .residualConvolution, .foldedConvolution:
+        return try makeResidual(x)
       case .averagePool:
         return Differentiable(inputs: [x]) { tape, x in try tape.averagePool(x[0], kernel: 2) }
       default:
@@ -143,6 +146,38 @@ import Testing
         result.isTraining = self != .batchNormInference
         return result
       }
+    }
+
+    /// Convolutions that add and cut off what is negative themselves.
+    private func makeResidual(_ x: Tensor) throws -> Differentiable {
+      let weight = try randomParameter("weight", [11, 5, 3, 3], seed: 11, scale: 0.05)
+      // Away from the kink of ReLU.
+      let terms = randomFloats(2 * 7 * 9 * 11, seed: 12).map { $0 < 0 ? $0 - 4 : $0 + 4 }
+      let residual = try Tensor(terms, [2, 7, 9, 11])
+      if self == .residualConvolution {
+        let bias = try randomParameter("bias", [11], seed: 13, scale: 0.1)
+        return Differentiable(inputs: [x, residual], parameters: [weight, bias]) { tape, x in
+          try tape.convolution(
+            x[0], weight: weight, bias: bias, stride: 1, padding: 1,
+            adding: try Self.copy(tape, x[1]), followedByReLU: true)
+        }
+      }
+      let norm = BatchNorm(
+        gain: try randomParameter("gain", [11], seed: 13, scale: 0.2, around: 1),
+        bias: try randomParameter("bias", [11], seed: 14, scale: 0.1),
+        runningMean: try randomTensor([11], seed: 15, scale: 0.1),
+        runningVariance: try Tensor((0..<11).map { 0.5 + 0.1 * Float($0) }, [11]), epsilon: 1e-5)
+      for parameter in [weight, norm.gain, norm.bias] { parameter.isTrainable = false }
+      return Differentiable(inputs: [x, residual]) { tape, x in
+        try tape.convolution(
+          x[0], weight: weight, foldedNorm: norm, stride: 1, padding: 1,
+          adding: try Self.copy(tape, x[1]), followedByReLU: true)
+      }
+    }
+
+    /// A residual takes the result where nothing is recorded.
+    private static func copy(_ tape: Tape, _ x: Variable) throws -> Variable {
+      try tape.averagePool(x, kernel: 1)
     }
 
     private func makeTokens() throws -> Differentiable {

@@ -85,4 +85,20 @@ import Testing
       try tape.backward(y, gradient: x.value)
     }
   }
+
+  @Test func packedWeightsOutliveAStepOnlyInChunks() async {
+    await #expect(processExitsWith: .success) {
+      let model = try TinyRun.model(resNet: true)
+      let recipe = try CleanCLIPRecipe(model, loss: TinyRun.loss)
+      let batch = try TinyRun.batch(Array(0..<4), size: 32)
+      func liveBytes(chunkSize: Int?) throws -> Int {
+        _ = try recipe.accumulateGradients(batch, precision: .f32, chunkSize: chunkSize)
+        return MemoryPool.shared.statistics.liveBytes
+      }
+      let lean = try liveBytes(chunkSize: nil)
+      #expect(try liveBytes(chunkSize: 2) > lean)
+      for parameter in model.parameters { parameter.valueDidChange() }
+      #expect(try liveBytes(chunkSize: nil) == lean)
+    }
+  }
 }

@@ -83,6 +83,13 @@ enum TinyRun {
 }
 
 extension CLIPModel {
+  /// The tensors of the state dict in memory of their own.
+  func copiedState() throws(CLIPError) -> [String: Tensor] {
+    var tensors: [String: Tensor] = [:]
+    for (name, tensor) in stateDict() { tensors[name] = try tensor.copy() }
+    return tensors
+  }
+
   /// All weights and statistics as bit patterns.
   var bits: [UInt32] { stateDict().flatMap { $0.tensor.floats().map(\.bitPattern) } }
 }
