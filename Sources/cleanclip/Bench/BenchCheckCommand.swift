@@ -9,8 +9,8 @@ struct BenchCheckCommand: ParsableCommand {
     abstract: "Time the checks with random weights and features.",
     discussion: """
       neighbours: the nearest of 8192 references of --pairs features of 512 numbers, beside plain \
-      matrix products, both by processor time. model: a step of a trigger search, and how long a \
-      check takes that never ends early. input: judging a batch by a bank of --bank pictures and \
+      matrix products, both by processor time. model: a check without pictures, a step of a \
+      search, and how long a check takes that never ends early. input: judging a batch by a bank of --bank pictures and \
       --classes class texts, beside the forward pass of the batch, both by processor time.
       """)
 
@@ -32,13 +32,10 @@ struct BenchCheckCommand: ParsableCommand {
   @Option(name: .long, help: "Class texts of a bank.")
   var classes = 1000
 
-  @Option(name: .long, help: "Pictures of a step of a search, or of a batch to judge.")
+  @Option(name: .long, help: "Pictures of a batch to judge.")
   var batchSize = 24
 
-  @Option(name: .long, help: "Steps of a search.")
-  var steps = 300
-
-  @Option(name: .long, help: "Steps that are timed, after two that are not.")
+  @Option(name: .long, help: "Batches that are judged, after one that is not timed.")
   var timed = 5
 
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
@@ -51,7 +48,7 @@ struct BenchCheckCommand: ParsableCommand {
   func validate() throws {
     try BenchOutput.requireRanges([
       ("--pairs", pairs, 1...16_000_000), ("--neighbours", neighbours, 1...4096),
-      ("--batch-size", batchSize, 2...4096), ("--steps", steps, 1...100_000),
+      ("--batch-size", batchSize, 2...4096),
       ("--timed", timed, 1...1000), ("--bank", bank, 100...1_000_000),
       ("--classes", classes, 1...100_000),
     ])
@@ -134,39 +131,26 @@ struct BenchCheckCommand: ParsableCommand {
     ]
   }
 
+  /// Runs a check with the settings of `cleanclip check model`.
   private func timeModel() throws(CLIPError) -> JSONObject {
     var check = ModelCheck(
       try CLIPModel(try CLIPConfiguration.architecture(model), randomSeed: 0))
     check.options.search.precision = precision.dtype
-    check.options.search.batchSize = batchSize
-    check.options.search.steps = timed + 2
-    check.options.search.patience = timed + 2
-    check.options.kinds = [.patch]
-    check.options.pictures = 64
     var times: [Double] = []
-    var processor: [Double] = []
-    var last = (wall: monotonicSeconds(), processor: Self.processorSeconds)
-    // The steps of the first search are enough.
-    do throws(CLIPError) {
-      _ = try check.run(images: nil) { position in
-        let now = (wall: monotonicSeconds(), processor: Self.processorSeconds)
-        times.append(now.wall - last.wall)
-        processor.append(now.processor - last.processor)
-        last = now
-        return position.step < timed + 2
-      }
-    } catch {
-      guard error.code == .cancelled else { throw error }
+    var last = monotonicSeconds()
+    let result = try check.run(images: nil) { _ in
+      times.append(monotonicSeconds() - last)
+      last = monotonicSeconds()
+      return true
     }
-    let step = Stopwatch.median(times.dropFirst(2))
-    let defaults = ModelCheckOptions()
-    let searches = defaults.kinds.count * (1 + defaults.ownSearches)
+    let step = Stopwatch.median(times[...])
+    let options = check.options
+    let searches = options.kinds.count * (1 + options.ownSearches)
     return [
       "model": .string(model), "precision": .string("\(precision.dtype)"),
-      "batch_size": .integer(batchSize), "step_s": .number(step),
-      "step_processor_s": .number(Stopwatch.median(processor.dropFirst(2))),
-      "searches": .integer(searches),
-      "steps": .integer(steps), "longest_check_s": .number(step * Double(searches * steps)),
+      "batch_size": .integer(options.search.batchSize), "seconds": .number(result.seconds),
+      "steps": .integer(times.count), "step_s": .number(step),
+      "longest_check_s": .number(step * Double(searches * options.search.steps)),
     ]
   }
 

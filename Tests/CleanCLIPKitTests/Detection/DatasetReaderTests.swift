@@ -6,15 +6,7 @@ import Testing
   private let count = 1200
 
   private func model(seed: UInt64 = 1) throws -> CLIPModel {
-    let tower = TransformerConfiguration(
-      width: 64, layers: 1, heads: 1, mlpWidth: 64, activation: .quickGELU)
-    return try CLIPModel(
-      CLIPConfiguration(
-        embedDim: 16,
-        vision: .transformer(
-          VisionTransformerConfiguration(imageSize: 16, patchSize: 8, transformer: tower)),
-        text: nil),
-      randomSeed: seed)
+    try tinyModel(imageSize: 16, embedDim: 16, vocabularySize: nil, seed: seed)
   }
 
   private func dataset() throws -> PairDataset {

@@ -3,15 +3,7 @@ import Testing
 
 @Suite struct ModelCheckStateTests {
   private func model(seed: UInt64 = 1) throws -> CLIPModel {
-    let tower = TransformerConfiguration(
-      width: 64, layers: 1, heads: 1, mlpWidth: 64, activation: .quickGELU)
-    return try CLIPModel(
-      CLIPConfiguration(
-        embedDim: 24,
-        vision: .transformer(
-          VisionTransformerConfiguration(imageSize: 32, patchSize: 8, transformer: tower)),
-        text: nil),
-      randomSeed: seed)
+    try tinyModel(vocabularySize: nil, seed: seed)
   }
 
   /// A random tower maps pictures close together, so that its searches find triggers.
@@ -81,17 +73,7 @@ import Testing
 
   @Test func referencesOfAnotherArchitectureAreRefused() throws {
     var check = check(try model(), state: nil, resume: false)
-    let tower = TransformerConfiguration(
-      width: 64, layers: 1, heads: 1, mlpWidth: 64, activation: .quickGELU)
-    check.cleanReferences = [
-      try CLIPModel(
-        CLIPConfiguration(
-          embedDim: 24,
-          vision: .transformer(
-            VisionTransformerConfiguration(imageSize: 16, patchSize: 8, transformer: tower)),
-          text: nil),
-        randomSeed: 1)
-    ]
+    check.cleanReferences = [try tinyModel(imageSize: 16, vocabularySize: nil)]
     let error = #expect(throws: CLIPError.self) { try check.run(images: nil) { _ in true } }
     #expect(error?.code == .shape)
   }

@@ -2,18 +2,6 @@ import CleanCLIPKit
 import Testing
 
 @Suite struct ModelCheckTests {
-  private func tinyModel(imageSize: Int = 32, seed: UInt64 = 1) throws -> CLIPModel {
-    let tower = TransformerConfiguration(
-      width: 64, layers: 1, heads: 1, mlpWidth: 64, activation: .quickGELU)
-    return try CLIPModel(
-      CLIPConfiguration(
-        embedDim: 24,
-        vision: .transformer(
-          VisionTransformerConfiguration(imageSize: imageSize, patchSize: 8, transformer: tower)),
-        text: TextConfiguration(contextLength: 16, vocabularySize: 300, transformer: tower)),
-      randomSeed: seed)
-  }
-
   private func shortOptions() -> ModelCheckOptions {
     var options = ModelCheckOptions()
     options.search.steps = 6

@@ -5,16 +5,7 @@ import Testing
   private let vocabulary = 300
 
   private func model(seed: UInt64 = 1) throws -> CLIPModel {
-    let tower = TransformerConfiguration(
-      width: 64, layers: 1, heads: 1, mlpWidth: 64, activation: .quickGELU)
-    return try CLIPModel(
-      CLIPConfiguration(
-        embedDim: 24,
-        vision: .transformer(
-          VisionTransformerConfiguration(imageSize: 16, patchSize: 8, transformer: tower)),
-        text: TextConfiguration(
-          contextLength: 12, vocabularySize: vocabulary, transformer: tower)),
-      randomSeed: seed)
+    try tinyModel(imageSize: 16, vocabularySize: vocabulary, seed: seed)
   }
 
   private let captions = (0..<40).map { index -> [Int32] in

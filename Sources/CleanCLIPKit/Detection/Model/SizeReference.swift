@@ -16,27 +16,29 @@ package struct SizeReference: Equatable, Sendable {
   package let sizes: [Float]
   /// Spread of ln(size) from search to search that is usual in sound models.
   private let usualSpread: Double
-
   /// The weight of the usual spread beside that of the sizes, in observations, because three sizes
-  /// alone say too little: as many as the least of the usual spreads was measured with.
-  static let usualSpreadWeight = 12.0
+  /// alone say too little.
+  private let usualWeight: Double
 
   /// - Parameter kind: of the searches; `nil` for those of words.
   package init(source: Source, sizes: [Float], kind: TriggerKind? = nil) {
     self.source = source
     self.sizes = sizes
-    usualSpread = Self.usualSpread(kind, source)
+    (usualSpread, usualWeight) = Self.usual(kind, source)
   }
 
-  /// Measured on sound models of the zoo's first half (`docs/detection.md`); for words and for warps,
-  /// which did not collapse any of them, set by hand.
-  private static func usualSpread(_ kind: TriggerKind?, _ source: Source) -> Double {
+  /// Measured on sound models of the zoo's first half (`docs/detection.md`), with the weight of the
+  /// smallest of these samples; for words and for warps, which did not collapse any of them, set by
+  /// hand.
+  private static func usual(
+    _ kind: TriggerKind?, _ source: Source
+  ) -> (spread: Double, weight: Double) {
     switch (kind, source) {
-    case (.patch, .otherClasses): 0.45
-    case (.additive, .otherClasses): 0.19
-    case (.patch, _): 0.33
-    case (.additive, _): 0.20
-    case (.warp, _), (nil, _): 0.4
+    case (.patch, .otherClasses): (0.45, 12)
+    case (.additive, .otherClasses): (0.19, 12)
+    case (.patch, _): (0.33, 12)
+    case (.additive, _): (0.20, 12)
+    case (.warp, _), (nil, _): (0.4, 6)
     }
   }
 
@@ -52,8 +54,8 @@ package struct SizeReference: Equatable, Sendable {
     let count = Double(logs.count)
     let mean = logs.reduce(0, +) / count
     let squares = logs.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    let degrees = count - 1 + Self.usualSpreadWeight
-    let prior = usualSpread * usualSpread * Self.usualSpreadWeight
+    let degrees = count - 1 + usualWeight
+    let prior = usualSpread * usualSpread * usualWeight
     let spread = ((squares + prior) / degrees).squareRoot()
     let t = (log(Double(max(size, 1e-9))) - mean) / (spread * (1 + 1 / count).squareRoot())
     let choices = source == .cleanCheckpoints ? 1 : count + 1
