@@ -9,8 +9,9 @@ struct CheckModelCommand: ParsableCommand {
     discussion: """
       Searches for the smallest patch, faint pattern and warp that make pictures of anything look \
       alike to the image tower, and compares their sizes with those that sound checkpoints, or \
-      other targets in the same checkpoint, need. A few hundred unlabelled pictures are enough; \
-      without any, pictures are drawn.
+      other targets in the same checkpoint, need. With --classes, also for the smallest that make \
+      pictures of anything read as one class, for each of them. A few hundred unlabelled pictures \
+      are enough; without any, pictures are drawn. --precision auto is faster on large towers.
       """)
 
   @OptionGroup var model: ModelArguments

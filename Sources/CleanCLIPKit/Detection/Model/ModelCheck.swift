@@ -93,9 +93,7 @@ package struct ModelCheck {
       likely: findings.sorted { $0.pValue < $1.pValue }
         .compactMap { $0.classes?.entries.first?.text })
     guard !chosen.isEmpty else { return findings }
-    // Where nothing at all collapses the features, one class is not reached either.
-    let findable = findings.filter { $0.search.trigger != nil }.map(\.kind)
-    for kind in findable {
+    for kind in options.kinds {
       let (target, smallest, reference) = try comparedClasses(
         kind, chosen, of: classes, &searches, progress: progress)
       findings.append(

@@ -19,9 +19,9 @@ final class WarpSpace: TriggerSpace {
 
   init(imageSize: Int, random: inout RandomNumbers) throws(CLIPError) {
     side = imageSize
-    largestSize = Float(imageSize) / 8
+    largestSize = Float(imageSize) / 2
     bound = PressureSchedule(
-      Float(imageSize) / 16, tighten: 0.95, loosen: 1.03, range: 0.05...largestSize)
+      Float(imageSize) / 8, tighten: 0.95, loosen: 1.03, range: 0.05...largestSize)
     values = try Tensor([2, Self.points, Self.points])
     for i in 0..<values.count { values.f32[i] = 0.5 * random.normal() }
   }
