@@ -202,6 +202,9 @@ def write_data():
          + b"".join(tensor.tobytes() for tensor in tensors.values()))
     seed("state", "unchanged", b"")
     seed("state", "edited", struct.pack("<HB4s", 40, 4, b"9999"))
+    for first, name in enumerate(["model", "dataset"]):
+        seed("check", name, bytes([first]))
+        seed("check", name + "-edited", bytes([first]) + struct.pack("<HB4s", 40, 4, b"9999"))
 
 
 if __name__ == "__main__":

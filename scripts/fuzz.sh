@@ -21,7 +21,8 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ ${#targets[@]} -gt 0 ] || targets=(
-  array bank caption configuration onnx picture safetensors state table tar tokenizer vocabulary)
+  array bank caption check configuration onnx picture safetensors state table tar tokenizer
+  vocabulary)
 
 CLEANCLIP_FUZZER_RUNTIME=$(clang -print-resource-dir)/lib/linux/libclang_rt.fuzzer_no_main-x86_64.a
 export CLEANCLIP_FUZZER_RUNTIME

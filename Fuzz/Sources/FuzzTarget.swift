@@ -9,7 +9,7 @@ struct FuzzTarget: Sendable {
 
   static let all = [
     onnx, safetensors, configuration, vocabulary, tokenizer, caption, tar, table, picture, array,
-    state, bank,
+    state, bank, check,
   ]
 
   /// The target that the program's name ends with.
