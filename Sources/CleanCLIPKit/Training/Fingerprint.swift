@@ -2,7 +2,14 @@
 struct Fingerprint {
   private var hash: UInt64 = 0xcbf2_9ce4_8422_2325
 
-  mutating func add(_ tensor: Tensor) {
+  /// Returns the fingerprint of tensors in their order.
+  static func text(of tensors: some Sequence<Tensor>) -> String {
+    var fingerprint = Fingerprint()
+    for tensor in tensors { fingerprint.add(tensor) }
+    return String(fingerprint.hash, radix: 16)
+  }
+
+  private mutating func add(_ tensor: Tensor) {
     let bytes = UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount)
     let words = bytes.count / 8
     for index in 0..<words {
@@ -14,6 +21,4 @@ struct Fingerprint {
     }
     for byte in bytes[(8 * words)...] { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
   }
-
-  var text: String { String(hash, radix: 16) }
 }

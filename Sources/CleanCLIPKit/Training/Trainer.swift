@@ -220,11 +220,10 @@ package final class Trainer {
   private static func identity(
     _ recipe: any Recipe, _ source: BatchSource, _ options: TrainingOptions
   ) -> [String: String] {
-    var weights = Fingerprint()
-    for (_, tensor) in recipe.state { weights.add(tensor) }
     var identity = [
       "recipe": recipe.name, "data": source.identity, "pairs": "\(source.pairs)",
-      "model": "\(recipe.model.configuration)", "initial_weights": weights.text,
+      "model": "\(recipe.model.configuration)",
+      "initial_weights": Fingerprint.text(of: recipe.state.map(\.tensor)),
       "epochs": "\(options.epochs)", "batch_size": "\(options.batchSize)",
       "learning_rate": "\(options.learningRate)", "warmup": "\(options.warmup)",
       "weight_decay": "\(options.adam.weightDecay)", "beta1": "\(options.adam.beta1)",

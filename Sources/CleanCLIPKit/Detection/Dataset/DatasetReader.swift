@@ -121,10 +121,7 @@ package struct DatasetReader {
   /// What must agree for a state to belong to this reading.
   private func identity(_ dataset: PairDataset) -> [String: String] {
     func text(_ model: CLIPModel?) -> String {
-      guard let model else { return "none" }
-      var fingerprint = Fingerprint()
-      for entry in model.stateDict() { fingerprint.add(entry.tensor) }
-      return fingerprint.text
+      model.map { Fingerprint.text(of: $0.stateDict().map(\.tensor)) } ?? "none"
     }
     return [
       "model": text(model), "trusted": text(trusted?.model), "data": dataset.identity,

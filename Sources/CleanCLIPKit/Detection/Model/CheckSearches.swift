@@ -37,6 +37,8 @@ struct CheckSearches {
   private let options: ModelCheckOptions
   private var state: ModelCheckState
   private var counter: ModelCheckProgress
+  /// Of the pictures by each model that was searched: `[n, E]`, unit length.
+  private var features: [ObjectIdentifier: Tensor] = [:]
 
   /// - Parameters:
   ///   - models: the suspect, then the sound ones.
@@ -77,7 +79,15 @@ struct CheckSearches {
   /// Counts searches that turned out not to be needed.
   mutating func skip(_ count: Int) { counter.search += count }
 
-  private func search(
+  /// The features `[n, E]` of the pictures by a model, computed once.
+  mutating func features(of model: CLIPModel) throws(CLIPError) -> Tensor {
+    if let known = features[ObjectIdentifier(model)] { return known }
+    let result = try model.unitFeatures(ofPixels: images, precision: options.search.precision)
+    features[ObjectIdentifier(model)] = result
+    return result
+  }
+
+  private mutating func search(
     _ purpose: Purpose, _ kind: TriggerKind, _ model: CLIPModel, _ goal: SearchGoal,
     _ progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> TriggerSearchResult {
@@ -92,9 +102,8 @@ struct CheckSearches {
       case .warp: try WarpSpace(imageSize: side, random: &random)
       }
     var position = counter
+    let features = try features(of: model)
     return try model.withFrozenParameters { () throws(CLIPError) in
-      let features = try model.unitFeatures(
-        ofPixels: images, precision: options.search.precision)
       var pictures = images
       var settings = options.search
       switch goal {
@@ -121,14 +130,11 @@ struct CheckSearches {
     _ images: Tensor, _ options: ModelCheckOptions, _ models: [CLIPModel],
     _ classes: TextVocabulary?
   ) -> [String: String] {
-    func text(_ tensors: [Tensor]) -> String {
-      var fingerprint = Fingerprint()
-      for tensor in tensors { fingerprint.add(tensor) }
-      return fingerprint.text
-    }
-    return [
-      "models": models.map { text($0.stateDict().map(\.tensor)) }.joined(separator: " "),
-      "pictures": text([images]), "classes": text(classes.map { [$0.features] } ?? []),
+    [
+      "models": models.map { Fingerprint.text(of: $0.stateDict().map(\.tensor)) }
+        .joined(separator: " "),
+      "pictures": Fingerprint.text(of: [images]),
+      "classes": Fingerprint.text(of: classes.map { [$0.features] } ?? []),
       "steps": "\(options.search.steps)",
       "batch_size": "\(options.search.batchSize)", "patience": "\(options.search.patience)",
       "precision": "\(options.search.precision)", "seed": "\(options.search.seed)",

@@ -81,15 +81,16 @@ package struct ModelCheck {
       images: searched, options: options, models: [model] + cleanReferences,
       classes: options.classSearches > 0 ? classes : nil,
       count: options.kinds.count * (1 + referenceSearches + classCount))
+    let clean = try encode(heldBack)
     var findings: [TriggerFinding] = []
     for kind in options.kinds {
       let (smallest, reference) = try compared(kind, &searches, progress: progress)
       findings.append(
-        try finding(smallest, reference, target: nil, heldBack: heldBack))
+        try finding(smallest, reference, target: nil, heldBack: heldBack, clean: clean))
     }
     guard let classes, classCount > 0 else { return findings }
     let chosen = chosenClasses(
-      classes, read: try classes.nearest(to: try encode(searched)),
+      classes, read: try classes.nearest(to: try searches.features(of: model)),
       likely: findings.sorted { $0.pValue < $1.pValue }
         .compactMap { $0.classes?.entries.first?.text })
     guard !chosen.isEmpty else { return findings }
@@ -98,7 +99,7 @@ package struct ModelCheck {
         kind, chosen, of: classes, &searches, progress: progress)
       findings.append(
         try finding(
-          smallest, reference, target: classes.names[target], heldBack: heldBack))
+          smallest, reference, target: classes.names[target], heldBack: heldBack, clean: clean))
     }
     return findings
   }
@@ -134,10 +135,11 @@ package struct ModelCheck {
       at: Array(random.permutation(images.shape[0]).prefix(options.pictures)))
   }
 
+  /// - Parameter clean: the features of the held-back pictures as they are.
   private func finding(
-    _ search: TriggerSearchResult, _ reference: SizeReference, target: String?, heldBack: Tensor
+    _ search: TriggerSearchResult, _ reference: SizeReference, target: String?, heldBack: Tensor,
+    clean: Tensor
   ) throws(CLIPError) -> TriggerFinding {
-    let clean = try encode(heldBack)
     var triggered: Tensor?
     if let trigger = search.trigger { triggered = try encode(try trigger.applied(to: heldBack)) }
     let before = Self.meanPairwiseCosine(clean)

@@ -93,10 +93,14 @@ package struct TextVocabulary: Sendable {
   /// Returns the index of the most similar text for each row of unit-length image features.
   func nearest(to imageFeatures: Tensor) throws(CLIPError) -> [Int] {
     let similarities = try similarities(imageFeatures)
-    return (0..<imageFeatures.shape[0]).map { row in
-      let cosines = similarities.f32 + row * names.count
-      return names.indices.max { cosines[$0] < cosines[$1] } ?? 0
-    }
+    return (0..<imageFeatures.shape[0]).map { Self.nearest(similarities, $0) }
+  }
+
+  /// Returns the index of the largest similarity in a row of `similarities`.
+  static func nearest(_ similarities: Tensor, _ row: Int) -> Int {
+    let count = similarities.shape[1]
+    let values = similarities.f32 + row * count
+    return (0..<count).max { values[$0] < values[$1] } ?? 0
   }
 }
 
@@ -143,17 +147,11 @@ package struct TargetReadout: Equatable, Sendable {
     let target = order[0]
     var others = 0
     var successes = 0
-    for row in 0..<count where Self.best(before, row) != target {
+    for row in 0..<count where TextVocabulary.nearest(before, row) != target {
       others += 1
-      if Self.best(after, row) == target { successes += 1 }
+      if TextVocabulary.nearest(after, row) == target { successes += 1 }
     }
     successRate = others == 0 ? 0 : Float(successes) / Float(others)
-  }
-
-  private static func best(_ similarities: Tensor, _ row: Int) -> Int {
-    let names = similarities.shape[1]
-    let values = similarities.f32 + row * names
-    return (0..<names).max { values[$0] < values[$1] } ?? 0
   }
 
   private static func meanProbabilities(_ similarities: Tensor, _ scale: Float) -> [Float] {
