@@ -16,6 +16,8 @@ onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 onnxruntime.set_default_logger_severity(3)
 
+from reference import change, largest_difference, unit  # noqa: E402
+
 FIXTURES = ROOT / "Tests/Fixtures/checkpoints"
 # Half precision rounds in every layer.
 LOOSE = {"tr_fp16_converter_rn": 5e-3, "tr_fp16_export_vit_ts17": 5e-3}
@@ -38,94 +40,6 @@ def zoo_forms():
 
 def fixtures():
     return [pytest.param(FIXTURES / name, id=name) for name in ("vit.onnx", "vit-merged.onnx")]
-
-
-def unit(features):
-    return features / np.linalg.norm(features, axis=-1, keepdims=True)
-
-
-def inputs(session, seed=5):
-    """Random inputs of a graph, captions ending at different places."""
-    rng = np.random.default_rng(seed)
-    feed = {}
-    length, table = None, None
-    for value in session.get_inputs():
-        batch = value.shape[0] if isinstance(value.shape[0], int) else 3
-        kind = np.float16 if value.type == "tensor(float16)" else np.float32
-        if len(value.shape) == 4:
-            size = value.shape[2] if isinstance(value.shape[2], int) else None
-            feed[value.name] = (batch, size, kind)
-        else:
-            length = value.shape[1] if isinstance(value.shape[1], int) else None
-            feed[value.name] = (batch, length, np.int32 if "int32" in value.type else np.int64)
-    return rng, feed
-
-
-def run(path, model):
-    """The graph's outputs, and the library's features of the same inputs."""
-    options = onnxruntime.SessionOptions()
-    # Higher levels end the process on half-precision graphs with some processors.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    rng, shapes = inputs(session)
-    feed = {}
-    pixels = ids = None
-    for name, (batch, size, kind) in shapes.items():
-        if np.issubdtype(kind, np.floating):
-            size = size or model.image_size
-            pixels = rng.standard_normal((batch, 3, size, size)).astype(kind)
-            feed[name] = pixels
-        elif "mask" in name:
-            feed[name] = np.ones((batch, size or model.context_length), kind)
-        else:
-            length = size or model.context_length
-            ids = rng.integers(1, model.vocab_size - 2, (batch, length)).astype(kind)
-            for row in range(batch):
-                end = 2 + row % (length - 2)
-                ids[row, end] = model.vocab_size - 1
-                ids[row, end + 1 :] = 0
-            feed[name] = ids
-    outputs = dict(zip([value.name for value in session.get_outputs()], session.run(None, feed)))
-    expected = {}
-    if pixels is not None:
-        expected["image"] = model.encode_image(pixels.astype(np.float32), preprocess=False)
-    if ids is not None:
-        expected["text"] = model.encode_text(ids.astype(np.int64))
-    return outputs, expected
-
-
-def largest_difference(path, model):
-    outputs, expected = run(path, model)
-    difference, compared = 0.0, 0
-    for name, value in outputs.items():
-        value = np.asarray(value, np.float32)
-        assert np.isfinite(value).all()
-        if name in ("logits_per_image", "logits_per_text"):
-            logits = model.logit_scale * expected["image"] @ expected["text"].T
-            logits = logits if name == "logits_per_image" else logits.T
-            difference = max(difference, np.abs(value - logits).max() / np.abs(logits).max())
-        elif name == "logit_scale":
-            difference = max(difference, abs(float(value.reshape(())) / model.logit_scale - 1))
-        else:
-            tower = "image" if "image" in name or name == "output" else "text"
-            if tower not in expected or value.shape != expected[tower].shape:
-                continue
-            difference = max(difference, np.abs(unit(value) - expected[tower]).max())
-        compared += 1
-    assert compared > 0
-    return difference
-
-
-def change(model, seed=1):
-    rng = np.random.default_rng(seed)
-    state = model.state_dict()
-    for name, value in state.items():
-        noise = rng.standard_normal(value.shape).astype(np.float32)
-        if name.endswith("running_var"):
-            state[name] = value * (1 + 0.1 * np.abs(noise))
-        else:
-            state[name] = np.asarray(value + 0.02 * noise + 0.05 * value * noise, np.float32)
-    model.load_state_dict(state)
 
 
 def skeleton(path):
