@@ -46,6 +46,10 @@ extension GraphReader {
     case "Unsqueeze": return [try unsqueeze(node)]
     case "Slice": return [try slice(node)]
     case "Split": return try split(node)
+    case "SplitToSequence":
+      try splitToSequence(node)
+      return []
+    case "SequenceAt": return [try sequenceElement(node)]
     case "Gather": return [try gather(node)]
     case "GatherND": return [try gatherND(node)]
     case "Expand": return [try expand(node)]

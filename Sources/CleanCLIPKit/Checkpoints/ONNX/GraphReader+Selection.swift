@@ -127,7 +127,18 @@ extension GraphReader {
       let length = (size + parts - 1) / parts
       lengths = (0..<min(parts, size)).map { min(length, max(0, size - $0 * length)) }
     }
-    guard lengths.allSatisfy({ $0 > 0 && $0 <= size }), lengths.count <= min(size, 1 << 14),
+    return try self.parts(of: value, axis: axis, lengths, node)
+  }
+
+  static let maximumParts = 1 << 14
+
+  /// Pieces of an axis behind each other.
+  func parts(
+    of value: GraphValue, axis: Int, _ lengths: [Int], _ node: ONNXNode
+  ) throws(CLIPError) -> [GraphValue] {
+    let size = value.dimensions[axis]
+    guard lengths.allSatisfy({ $0 > 0 && $0 <= size }),
+      lengths.count <= min(size, Self.maximumParts),
       lengths.reduce(0, +) == size
     else {
       throw refusal(

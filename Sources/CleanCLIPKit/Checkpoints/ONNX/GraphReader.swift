@@ -18,6 +18,7 @@ final class GraphReader {
   private(set) var expressions: [Expression] = []
   private(set) var constants: [ConstantSource] = []
   var values: [String: GraphValue] = [:]
+  var sequences: [String: [GraphValue]] = [:]
   private var tensorConstants: [Int: Int] = [:]
   private let producers: [String: Int]
   /// Nodes that some output depends on.
