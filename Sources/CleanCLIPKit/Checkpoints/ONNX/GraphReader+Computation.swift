@@ -241,11 +241,17 @@ extension GraphReader {
     let x = try operand(node, 0)
     let axis = try axis(
       node.integer("axis") ?? (model.opset < 13 ? 1 : -1), rank: x.rank, node)
-    guard axis == x.rank - 1, x.constant == nil else {
+    // Before operator set 13, all axes from the given one on were one.
+    guard axis == x.rank - 1 || (model.opset >= 13 && axis < x.rank), x.constant == nil else {
       throw refusal(
-        node, "does not act on the last axis", expected: "axis \(x.rank - 1)", got: "axis \(axis)")
+        node, "does not act on one axis of a computed tensor", expected: "axis \(x.rank - 1)",
+        got: "axis \(axis)")
     }
-    return add(.softmax(x), x.layout, type: x.type, node: node.index, operands: [x])
+    var order = Array(0..<x.rank)
+    order.swapAt(axis, x.rank - 1)
+    let moved = x.with(x.layout.transposed(order))
+    let result = add(.softmax(moved), moved.layout, type: x.type, node: node.index, operands: [x])
+    return result.with(result.layout.transposed(order))
   }
 
   func reduce(_ node: ONNXNode) throws(CLIPError) -> GraphValue {

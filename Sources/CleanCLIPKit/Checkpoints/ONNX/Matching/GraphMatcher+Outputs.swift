@@ -11,8 +11,12 @@ enum OutputKind: Equatable, Sendable {
   case imageFeatures(normalized: Bool)
   case textFeatures(normalized: Bool)
   case logits
+  /// A softmax of logits.
+  case probabilities
+  /// Products of features that are not logits: without a scale, or not of unit length.
+  case products
   case logitScale
-  /// A tensor inside a tower.
+  /// A tensor inside a tower, or made of one.
   case hidden
 
   /// The kind in words.
@@ -22,6 +26,8 @@ enum OutputKind: Equatable, Sendable {
       normalized ? "image features, unit length" : "image features"
     case .textFeatures(let normalized): normalized ? "text features, unit length" : "text features"
     case .logits: "logits"
+    case .probabilities: "probabilities"
+    case .products: "products of features"
     case .logitScale: "scale of the logits"
     case .hidden: "tensor inside a tower"
     }
@@ -32,9 +38,10 @@ extension GraphMatcher {
   /// Recognises the model behind the graph's outputs.
   func match() throws(CLIPError) -> CLIPMatch {
     var outputs: [String: OutputKind] = [:]
-    var imageFeatures: [GraphValue] = []
-    var textFeatures: [GraphValue] = []
+    var imageFeatures: [(output: String, value: GraphValue)] = []
+    var textFeatures: [(output: String, value: GraphValue)] = []
     var scales: [ParameterPiece] = []
+    var products: [(output: String, match: LogitsMatch)] = []
     for output in model.outputs {
       guard let value = reader.values[output.name] else { continue }
       guard let expression = expression(value) else {
@@ -44,13 +51,15 @@ extension GraphMatcher {
       }
       switch (expression.dependsOnImage, expression.dependsOnText) {
       case (true, true):
-        let logits = try matchLogits(value)
-        imageFeatures.append(logits.image)
-        textFeatures.append(logits.text)
-        scales += logits.scale
-        outputs[output.name] = .logits
+        let match = try matchLogits(value)
+        imageFeatures.append((output.name, match.image))
+        textFeatures.append((output.name, match.text))
+        outputs[output.name] = match.kind
+        products.append((output.name, match))
       case (let isImage, _):
-        if value.rank != 2 || value.layout.axes[0].contains(where: { $0.label != .batch }) {
+        if value.rank != 2 || value.layout.axes[0].contains(where: { $0.label != .batch })
+          || !coversBatch(value)
+        {
           outputs[output.name] = .hidden
           continue
         }
@@ -59,41 +68,61 @@ extension GraphMatcher {
           isImage
           ? .imageFeatures(normalized: inner != nil) : .textFeatures(normalized: inner != nil)
         if isImage {
-          imageFeatures.append(inner ?? value)
+          imageFeatures.append((output.name, inner ?? value))
         } else {
-          textFeatures.append(inner ?? value)
+          textFeatures.append((output.name, inner ?? value))
         }
       }
     }
-    let vision = try first(of: imageFeatures, &outputs) { (value) throws(CLIPError) in
+    let image = try first(of: imageFeatures, &outputs) { (value) throws(CLIPError) in
       try matchVision(value)
     }
     let text = try first(of: textFeatures, &outputs) { (value) throws(CLIPError) in
       try matchText(value)
     }
-    guard let embedDim = vision?.tower.embedDim ?? text?.tower.embedDim else {
+    for (output, match) in products {
+      if let image, let text, isSame(match.image, image.features), isSame(match.text, text.features)
+      {
+        scales += match.scale
+      } else {
+        outputs[output] = .hidden
+      }
+    }
+    let embedDim = try commonWidth(image?.match.tower, text?.match.tower)
+    var parameters = (text?.match.tower.parameters ?? []) + (image?.match.tower.parameters ?? [])
+    if let temperature = try matchTemperature(scales) { parameters.append(temperature) }
+    parameters = parameters.map(resolvingConcatenations)
+    return CLIPMatch(
+      configuration: CLIPConfiguration(
+        embedDim: embedDim, vision: image?.match.configuration,
+        text: text?.match.configuration),
+      parameters: parameters, outputs: outputs)
+  }
+
+  /// Whether a value has something of every picture or caption.
+  func coversBatch(_ value: GraphValue) -> Bool {
+    let isImage = expression(value)?.dependsOnImage ?? false
+    guard let name = isImage ? reader.imageInput : reader.tokensInput,
+      let input = reader.values[name]
+    else { return false }
+    return isWhole(value, .batch, of: input)
+  }
+
+  /// E, the width of the features of the towers that there are.
+  private func commonWidth(_ image: TowerMatch?, _ text: TowerMatch?) throws(CLIPError) -> Int {
+    guard let embedDim = image?.embedDim ?? text?.embedDim else {
       throw CLIPError(
         .unsupported,
         "'\(model.path)': graph has no image or text features; expected an output [n, E] that "
           + "depends on pictures or token ids, got outputs \(model.outputs.map(\.name))")
     }
-    if let vision, let text, vision.tower.embedDim != text.tower.embedDim {
+    if let image, let text, image.embedDim != text.embedDim {
       throw CLIPError(
         .unsupported,
         "'\(model.path)': towers have different feature widths; expected one, got "
-          + "\(vision.tower.embedDim) and \(text.tower.embedDim)")
+          + "\(image.embedDim) and \(text.embedDim)")
     }
-    var parameters = (text?.tower.parameters ?? []) + (vision?.tower.parameters ?? [])
-    if let scale = scales.first {
-      var parameter = MatchedParameter("logit_scale", shape: [], pieces: [scale])
-      parameter.copies = Array(scales.dropFirst())
-      parameters.append(parameter)
-    }
-    parameters = parameters.map(resolvingConcatenations)
-    return CLIPMatch(
-      configuration: CLIPConfiguration(
-        embedDim: embedDim, vision: vision?.configuration, text: text?.configuration),
-      parameters: parameters, outputs: outputs)
+    return embedDim
   }
 
   /// Gives pieces of joined constants the tensors that they come from, where those can be told.
@@ -109,28 +138,23 @@ extension GraphMatcher {
 
   /// The first tower among the values; others must be tensors inside it.
   private func first<Match>(
-    of values: [GraphValue], _ outputs: inout [String: OutputKind],
+    of candidates: [(output: String, value: GraphValue)], _ outputs: inout [String: OutputKind],
     _ body: (GraphValue) throws(CLIPError) -> Match
-  ) throws(CLIPError) -> Match? {
+  ) throws(CLIPError) -> (match: Match, features: GraphValue)? {
     var failure: CLIPError?
-    var result: Match?
-    var matched: GraphValue?
-    for value in values {
-      if let matched, isSame(matched, value) { continue }
+    var result: (match: Match, features: GraphValue)?
+    for (output, value) in candidates {
+      if let result, isSame(result.features, value) { continue }
       do throws(CLIPError) {
         let found = try body(value)
         guard result == nil else {
           throw mismatch(value, expected: "one tower of each kind", got: "a second one")
         }
-        result = found
-        matched = value
+        result = (found, value)
       } catch {
         // Outputs such as `pooler_output` are not features; they matter only without features.
         if failure == nil { failure = error }
-        for output in model.outputs
-        where reader.values[output.name].map({ isSame($0, value) }) ?? false {
-          outputs[output.name] = .hidden
-        }
+        outputs[output] = .hidden
       }
     }
     if let failure, result == nil { throw failure }
@@ -193,87 +217,5 @@ extension GraphMatcher {
       return axes == [squares.rank - 1] ? squared(squares) : nil
     default: return nil
     }
-  }
-
-  // MARK: - Logits
-
-  /// Recognises scale · image features · text featuresᵀ in either order.
-  private func matchLogits(
-    _ value: GraphValue
-  ) throws(CLIPError) -> (image: GraphValue, text: GraphValue, scale: [ParameterPiece]) {
-    var scales: [GraphValue] = []
-    let inner = collectingFactors(value, &scales)
-    if case .binary(.add, let a, let b)? = computation(inner),
-      a.constant != nil || b.constant != nil
-    {
-      throw mismatch(
-        inner, expected: "logits without a bias", got: "a constant added to them",
-        remedy: "models of the sigmoid loss (SigLIP, logit_bias) are not supported")
-    }
-    guard case .product(let a, let b)? = computation(inner) else {
-      throw mismatch(inner, expected: "the product of image and text features")
-    }
-    let first = collectingFactors(a, &scales)
-    let second = collectingFactors(b, &scales)
-    guard let isImage = expression(first)?.dependsOnImage,
-      let isText = expression(first)?.dependsOnText, isImage != isText
-    else {
-      throw mismatch(inner, expected: "the product of image and text features")
-    }
-    let (image, text) = isImage ? (first, second) : (second, first)
-    var pieces: [ParameterPiece] = []
-    for scale in scales where reader.uniform(scale) != 1 {
-      pieces.append(try matchScale(scale, at: inner))
-    }
-    guard pieces.count <= 1 else {
-      throw mismatch(value, expected: "one scale of the logits", got: "\(pieces.count)")
-    }
-    return (matchNormalized(image) ?? image, matchNormalized(text) ?? text, pieces)
-  }
-
-  private func collectingFactors(_ value: GraphValue, _ scales: inout [GraphValue]) -> GraphValue {
-    var value = value
-    while case .binary(.multiply, let a, let b)? = computation(value),
-      let factor = a.constant != nil ? a : b.constant != nil ? b : nil, factor.count == 1
-    {
-      scales.append(factor)
-      value = compose(value, a.constant != nil ? b : a)
-    }
-    return value
-  }
-
-  /// The temperature behind a factor: the parameter's exponential, computed in the graph or not.
-  private func matchScale(
-    _ value: GraphValue, at place: GraphValue?
-  ) throws(CLIPError) -> ParameterPiece {
-    guard let number = reader.scalar(value), number > 0, number.isFinite,
-      let index = value.constant
-    else {
-      throw CLIPError(
-        .unsupported,
-        "'\(model.path)': scale of the logits is not positive; expected exp(logit_scale), got "
-          + "\(reader.scalar(value) ?? .nan)")
-    }
-    let source = reader.constants[index]
-    if let (operation, operands) = source.derivation, operation == "Exp",
-      let operand = operands.first
-    {
-      return ParameterPiece(rows: 0..<1, value: operand, transform: .none)
-    }
-    return ParameterPiece(rows: 0..<1, value: value, transform: .exponential)
-  }
-
-  /// An output that depends on no input can only be the temperature.
-  private func matchConstantOutput(
-    _ value: GraphValue, _ name: String
-  ) throws(CLIPError) -> ParameterPiece {
-    guard value.count == 1, !name.contains("bias") else {
-      throw CLIPError(
-        .unsupported,
-        "'\(model.path)': output '\(name)' is a constant of shape \(value.dimensions); expected "
-          + "features, logits or the scale of the logits; models of the sigmoid loss (SigLIP, "
-          + "logit_bias) are not supported")
-    }
-    return try matchScale(value, at: nil)
   }
 }
