@@ -6,17 +6,21 @@ extension WriteBackPlan {
   /// - Throws: `unsupported`, naming the weight.
   static func check(_ origin: ONNXImport) throws(CLIPError) {
     let model = origin.model
-    var readers: [Int: Set<String>] = [:]
+    var readers: [Int: [(parameter: String, piece: ParameterPiece)]] = [:]
     for parameter in origin.match.parameters {
       for piece in parameter.pieces + parameter.copies {
         guard let constant = piece.value.constant,
           case .tensor(let index) = origin.reader.constants[constant].content
         else { continue }
         _ = try TensorContent(model, model.tensors[index], [])
-        readers[index, default: []].insert(parameter.name)
+        readers[index, default: []].append((parameter.name, piece))
       }
     }
-    let sharing = Set(readers.values.filter { $0.count > 1 }.joined())
+    for (index, pieces) in readers.sorted(by: { $0.key < $1.key }) {
+      try checkIndependence(pieces, of: model.tensors[index], in: model)
+    }
+    let names = readers.values.map { Set($0.map(\.parameter)) }
+    let sharing = Set(names.filter { $0.count > 1 }.joined())
     var changed: [String: Tensor] = [:]
     for (number, parameter) in origin.match.parameters.enumerated() {
       let hasTensors = parameter.pieces.allSatisfy { piece in

@@ -5,7 +5,7 @@ internal import Glibc
 /// Only payloads of weights change. Tensors that an exporter merged because they were equal, and
 /// that are not any more, get initializers of their own, and their readers new names to read.
 final class WriteBackPlan {
-  private let origin: ONNXImport
+  let origin: ONNXImport
   private let uses: TensorUses
   private var model: ONNXModel { origin.model }
   /// Keeps the memory of the new values alive.
@@ -28,6 +28,7 @@ final class WriteBackPlan {
     self.tensors = tensors
     uses = TensorUses(origin)
     var changes: [Int: [TensorContent.Change]] = [:]
+    var pieces: [Int: [TensorContent.Change]] = [:]
     for parameter in origin.match.parameters {
       guard let tensor = tensors[parameter.name] else { continue }
       try check(tensor, parameter)
@@ -36,13 +37,19 @@ final class WriteBackPlan {
         let values = UnsafeBufferPointer(
           start: tensor.f32 + piece.rows.lowerBound * rowLength,
           count: piece.rows.count * rowLength)
-        guard try isChanged(piece, values, parameter) else { continue }
         let change = TensorContent.Change(
           parameter: parameter.name, piece: piece, values: values)
+        if let constant = piece.value.constant,
+          case .tensor(let index) = origin.reader.constants[constant].content
+        {
+          pieces[index, default: []].append(change)
+        }
+        guard try isChanged(piece, values, parameter) else { continue }
         if let index = try tensorIndex(change) { changes[index, default: []].append(change) }
       }
     }
     for (index, changes) in changes.sorted(by: { $0.key < $1.key }) {
+      try checkTies(pieces[index] ?? [], of: model.tensors[index])
       try plan(model.tensors[index], changes)
     }
     for tensor in model.tensors { model.release(tensor) }

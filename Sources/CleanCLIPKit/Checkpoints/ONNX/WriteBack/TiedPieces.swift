@@ -1,0 +1,77 @@
+extension WriteBackPlan {
+  /// Checks that no element of a tensor needs two values at one place of the graph, where two weights
+  /// are one.
+  ///
+  /// - Parameter pieces: everything that is read from the tensor, changed or not.
+  /// - Throws: `unsupported`, naming the weights.
+  func checkTies(_ pieces: [TensorContent.Change], of tensor: ONNXTensor) throws(CLIPError) {
+    for group in Dictionary(grouping: pieces, by: \.piece.value.path).values
+    where Self.mayOverlap(group.map(\.piece)) {
+      var values = [Float](repeating: .nan, count: tensor.count)
+      for piece in group {
+        for (element, value) in zip(piece.piece.value.layout.elementOffsets(), piece.values) {
+          guard values[element].isNaN || values[element] == value else {
+            throw Self.tie(group.map(\.parameter), tensor, origin.model)
+          }
+          values[element] = value
+        }
+      }
+    }
+  }
+
+  /// Checks that all pieces that are read from a tensor could change on their own.
+  static func checkIndependence(
+    _ pieces: [(parameter: String, piece: ParameterPiece)], of tensor: ONNXTensor,
+    in model: ONNXModel
+  ) throws(CLIPError) {
+    for group in Dictionary(grouping: pieces, by: \.piece.value.path).values
+    where mayOverlap(group.map(\.piece)) {
+      var isRead = [Bool](repeating: false, count: tensor.count)
+      for element in group.flatMap({ $0.piece.value.layout.elementOffsets() }) {
+        guard !isRead[element] else { throw tie(group.map(\.parameter), tensor, model) }
+        isRead[element] = true
+      }
+    }
+  }
+
+  private static func tie(
+    _ parameters: [String], _ tensor: ONNXTensor, _ model: ONNXModel
+  ) -> CLIPError {
+    CLIPError(
+      .unsupported,
+      "'\(model.path)': weights \(Set(parameters).sorted()) are one at one place of the graph, in "
+        + "tensor '\(tensor.name)'; expected an element for each; save the model as safetensors or "
+        + "to a new graph")
+  }
+
+  /// Whether pieces may share elements; strides mostly tell without looking at each element.
+  private static func mayOverlap(_ pieces: [ParameterPiece]) -> Bool {
+    let layouts = pieces.map(\.value.layout)
+    return layouts.indices.contains { index in
+      layouts[index].axes.joined().contains { $0.stride == 0 }
+        || layouts[..<index].contains { !$0.isApart(from: layouts[index]) }
+    }
+  }
+}
+
+extension TensorLayout {
+  /// Whether two parts of a constant are ranges of one axis without a common place; false as well
+  /// where that cannot be told from strides.
+  fileprivate func isApart(from other: TensorLayout) -> Bool {
+    let digits = axes.joined().sorted { $0.stride > $1.stride }
+    guard digits == other.axes.joined().sorted(by: { $0.stride > $1.stride }) else { return false }
+    let distance = abs(offset(.element) - other.offset(.element))
+    return digits.indices.contains { index in
+      let digit = digits[index]
+      guard digit.stride > 0, distance % digit.stride == 0 else { return false }
+      let places = distance / digit.stride
+      let inner = digits[(index + 1)...].reduce(0) { $0 + ($1.extent - 1) * $1.stride }
+      // Steps of slower digits are too long to bring the ranges together.
+      let isInside =
+        index == 0
+        || (digits[index - 1].stride >= (places + digit.extent) * digit.stride
+          && digits[..<index].allSatisfy { $0.stride % digits[index - 1].stride == 0 })
+      return places >= digit.extent && inner < digit.stride && isInside
+    }
+  }
+}
