@@ -63,6 +63,9 @@ extension CLIPModel {
           + "got \(values.count)")
     }
     guard values.allSatisfy(\.isFinite) else { throw CLIPError.nonFinite([name]) }
+    guard !ParameterTable.isVariance(name) || values.allSatisfy({ $0 >= 0 }) else {
+      throw CLIPError.negativeVariance(name)
+    }
     memmove(target.bytes, source, target.byteCount)
     parameters.first { $0.name == name }?.valueDidChange()
   }

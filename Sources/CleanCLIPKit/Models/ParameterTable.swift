@@ -103,10 +103,23 @@ struct ParameterTable {
     guard !allowsNonFinite else { return }
     let broken = specifications.map(\.name).filter { tensors[$0].map { !$0.isFinite } ?? false }
     guard broken.isEmpty else { throw CLIPError.nonFinite(broken) }
+    for (name, tensor) in tensors
+    where isVariance(name) && tensor.floats().contains(where: { $0 < 0 }) {
+      throw CLIPError.negativeVariance(name)
+    }
   }
+
+  /// Whether a tensor holds variances, of which square roots are taken.
+  static func isVariance(_ name: String) -> Bool { name.hasSuffix(".running_var") }
 }
 
 extension CLIPError {
+  /// The error for variances below zero.
+  static func negativeVariance(_ name: String) -> CLIPError {
+    CLIPError(
+      .format, "model: variances are negative; expected numbers from 0, got less in '\(name)'")
+  }
+
   /// The error for weights that hold NaN or infinite values.
   static func nonFinite(_ names: [String]) -> CLIPError {
     let shown = names.prefix(8).map { "'\($0)'" }.joined(separator: ", ")

@@ -55,6 +55,16 @@ import Testing
         [Self.double("start", 0), Self.double("limit", -1), Self.double("delta", 1e-300)]))
   }
 
+  /// Found by random changes of graphs: the axis 0 of a scalar was taken for one.
+  @Test(arguments: ["Gather", "Split", "Squeeze", "Slice", "SplitToSequence"])
+  func axesOfAScalar(_ operation: String) throws {
+    let operands = operation == "Slice" ? ["scalar", "zero", "zero", "zero"] : ["scalar", "zero"]
+    try expectRefusal(
+      .model(
+        [.node(operation, operands, ["y"])],
+        [Self.double("scalar", 1), Self.numbers("zero", [0])]), "axis")
+  }
+
   @Test func aLayerOfNoFeatures() throws {
     try expectRefusal(
       .model(

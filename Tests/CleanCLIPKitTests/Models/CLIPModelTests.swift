@@ -64,6 +64,22 @@ import Testing
     #expect(throws: CLIPError.self) { try CleanCLIPRecipe(inspected, loss: TinyRun.loss) }
   }
 
+  @Test func negativeVariancesAreRefused() throws {
+    let model = try TinyRun.model(resNet: true)
+    let name = "visual.layer3.0.bn1.running_var"
+    let tensors = try model.copiedState()
+    try #require(tensors[name]).f32[1] = -0.5
+    let error = #expect(throws: CLIPError.self) {
+      try CLIPModel(model.configuration, tensors: tensors)
+    }
+    #expect(error?.message.contains("'\(name)'") == true)
+    let count = try #require(tensors[name]).count
+    let negative = [Float](repeating: -1, count: count)
+    #expect(throws: CLIPError.self) {
+      try negative.withUnsafeBufferPointer { try model.setTensor(name, $0) }
+    }
+  }
+
   @Test func loadedWeightsAreUsedByTheNextPass() throws {
     let model = try TinyRun.model()
     let other = try CLIPModel(model.configuration, randomSeed: 8)

@@ -20,7 +20,7 @@ extension GraphReader {
     var y = b.layout
     while x.rank < rank { x = x.inserting(at: 0) }
     while y.rank < rank { y = y.inserting(at: 0) }
-    guard x.axes[rank - 1] == y.axes[rank - 2],
+    guard Self.contracts(x.axes[rank - 1], y.axes[rank - 2]),
       (0..<rank - 2).allSatisfy({
         x.axes[$0] == y.axes[$0] || x.axes[$0].isEmpty || y.axes[$0].isEmpty
       })
@@ -31,12 +31,23 @@ extension GraphReader {
         got: "\(Self.text(x.axes[rank - 1])) and \(Self.text(y.axes[rank - 2]))")
     }
     var axes = (0..<rank - 2).map { x.axes[$0].isEmpty ? y.axes[$0] : x.axes[$0] }
-    axes += [x.axes[rank - 2], y.axes[rank - 1]]
+    axes += [x.axes[rank - 2], y.axes[rank - 1].map(Self.attended)]
     var offsets = x.offsets
     offsets[AxisLabel.feature.rawValue] = 0
     return add(
       .product(a, b), TensorLayout(axes: Self.compacted(axes), offsets: offsets), type: a.type,
       node: node.index, operands: [a, b])
+  }
+
+  /// Whether axes count the same: weights meet the tokens that they attend to, not those that attend.
+  private static func contracts(_ axis: [AxisAtom], _ other: [AxisAtom]) -> Bool {
+    other.contains { $0.label == .token } ? axis == other.map(attended) : axis == other
+  }
+
+  /// Tokens as the keys of an attention: scores count tokens along two axes.
+  private static func attended(_ atom: AxisAtom) -> AxisAtom {
+    atom.label == .token
+      ? AxisAtom(label: .key, stride: atom.stride, extent: atom.extent) : atom
   }
 
   /// Numbers the features of a product densely: heads may have been cut out of a wider tensor.
@@ -90,8 +101,8 @@ extension GraphReader {
         node, "multiplies tensors of the wrong rank", expected: "two matrices",
         got: "\(a.dimensions) and \(b.dimensions)", code: .format)
     }
-    if node.integer("transA") == 1 { a = a.with(a.layout.transposed([1, 0])) }
-    if node.integer("transB") == 1 { b = b.with(b.layout.transposed([1, 0])) }
+    if node.flag("transA") { a = a.with(a.layout.transposed([1, 0])) }
+    if node.flag("transB") { b = b.with(b.layout.transposed([1, 0])) }
     var result = try product(a, b, node)
     if let alpha = node.float("alpha"), alpha != 1 {
       result = try binary(
@@ -112,13 +123,7 @@ extension GraphReader {
   func convolution(
     _ x: GraphValue, weight: GraphValue, bias: GraphValue?, _ node: ONNXNode
   ) throws(CLIPError) -> GraphValue {
-    let labels: [AxisLabel] = [.batch, .feature, .row, .column]
-    let isPicture =
-      x.rank == 4
-      && zip(x.layout.axes, labels).allSatisfy { axis, label in
-        axis.allSatisfy { $0.label == label }
-      }
-    guard isPicture, weight.constant != nil, weight.rank == 4,
+    guard x.layout.isPicture, weight.constant != nil, weight.rank == 4,
       bias.map({ $0.constant != nil && $0.rank == 1 && $0.count == weight.dimensions[0] }) ?? true
     else {
       throw refusal(
@@ -220,12 +225,14 @@ extension GraphReader {
     let x = try operand(node, 0)
     let kernel = node.integers("kernel_shape") ?? []
     let strides = node.integers("strides") ?? [Int](repeating: 1, count: kernel.count)
-    guard x.rank == 4, kernel.count == 2, kernel[0] == kernel[1], kernel[0] > 0, kernel == strides,
+    guard x.layout.isPicture, kernel.count == 2, kernel[0] == kernel[1], kernel[0] > 0,
+      kernel == strides,
       (node.integers("pads") ?? []).allSatisfy({ $0 == 0 }),
       x.dimensions[2] == x.dimensions[3], x.dimensions[2] % kernel[0] == 0
     else {
       throw refusal(
-        node, "pools in a way that CLIP does not", expected: "equal kernel and stride, no padding",
+        node, "pools in a way that CLIP does not",
+        expected: "pictures [n, C, H, W], equal kernel and stride, no padding",
         got: "kernel \(kernel), strides \(strides), pads \(node.integers("pads") ?? [])")
     }
     if kernel[0] == 1 { return x }

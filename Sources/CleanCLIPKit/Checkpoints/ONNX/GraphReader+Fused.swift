@@ -42,6 +42,9 @@ extension GraphReader {
   ) throws(CLIPError) -> GraphValue {
     guard query.rank == 4, key.rank == 4, value.rank == 4, query.expression != nil,
       key.expression != nil, value.expression != nil, let width = query.dimensions.last,
+      query.layout.axes[1].allSatisfy({ $0.label == .feature }),
+      query.layout.axes[2].allSatisfy({ $0.label == .token }),
+      key.layout.axes[2].allSatisfy({ $0.label == .token }),
       query.layout.axes[3] == key.layout.axes[3], query.layout.axes[1] == key.layout.axes[1],
       key.layout.axes[2] == value.layout.axes[2], query.layout.axes[0] == value.layout.axes[0]
     else {
@@ -165,10 +168,10 @@ extension GraphReader {
     var a = try operand(node, 0)
     var b = try operand(node, 1)
     guard a.rank >= 2, b.rank >= 2 else { throw unknown(node) }
-    if node.integer("transBatchA") == 1 { a = a.with(Self.movingFirstBehindBatch(a.layout)) }
-    if node.integer("transBatchB") == 1 { b = b.with(Self.movingFirstBehindBatch(b.layout)) }
-    if node.integer("transA") == 1 { a = a.with(Self.swappingLast(a.layout)) }
-    if node.integer("transB") == 1 { b = b.with(Self.swappingLast(b.layout)) }
+    if node.flag("transBatchA") { a = a.with(Self.movingFirstBehindBatch(a.layout)) }
+    if node.flag("transBatchB") { b = b.with(Self.movingFirstBehindBatch(b.layout)) }
+    if node.flag("transA") { a = a.with(Self.swappingLast(a.layout)) }
+    if node.flag("transB") { b = b.with(Self.swappingLast(b.layout)) }
     let result = try product(a, b, node)
     guard let alpha = node.float("alpha"), alpha != 1 else { return result }
     var factor = constant(Numbers([Double(alpha)], []), a.type, derivation: ("alpha", []))

@@ -69,8 +69,19 @@ extension GraphReader {
           : Numbers(source.integers, source.dimensions)
       return constant(converted, target)
     }
+    guard value.constant != nil || Self.keepsValues(value.type, target) else {
+      throw refusal(
+        node, "rounds or cuts computed numbers", expected: "a conversion that keeps values",
+        got: "\(value.type.rawValue) to \(target.rawValue)")
+    }
     value.type = target
     return value
+  }
+
+  /// Whether numbers stay what they are, but for the precision of floating point.
+  private static func keepsValues(_ source: ElementType, _ target: ElementType) -> Bool {
+    if source.isFloat { return target.isFloat }
+    return source == .bool || source == target || [.i32, .i64, .f32, .f64].contains(target)
   }
 
   func range(_ node: ONNXNode) throws(CLIPError) -> GraphValue {

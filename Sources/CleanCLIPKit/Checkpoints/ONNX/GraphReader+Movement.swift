@@ -32,7 +32,7 @@ extension GraphReader {
   /// Axis numbers counted from the front, each one inside the rank.
   func axis(_ axis: Int, rank: Int, _ node: ONNXNode) throws(CLIPError) -> Int {
     let result = axis < 0 ? axis &+ rank : axis
-    guard (0..<max(rank, 1)).contains(result) else {
+    guard (0..<rank).contains(result) else {
       throw refusal(
         node, "has an axis outside its operand", expected: "\(-rank) to \(rank - 1)",
         got: "\(axis)", code: .format)

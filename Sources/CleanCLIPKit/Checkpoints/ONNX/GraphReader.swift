@@ -1,8 +1,9 @@
 /// Sizes that a graph leaves free, as the reader assumes them.
 struct AssumedSizes: Sendable {
-  /// Numbers that no CLIP graph contains otherwise, so that a baked-in batch is noticed.
-  var imageBatch = 5
-  var textBatch = 7
+  /// Numbers that no CLIP graph contains otherwise, so that a baked-in batch is noticed: neither is
+  /// a square and one, the tokens of a picture.
+  var imageBatch = 11
+  var textBatch = 13
   var imageSize: Int?
   var contextLength: Int?
 }

@@ -176,6 +176,9 @@ struct ONNXNode: Sendable {
     if case .integer(let value)? = attributes[name] { value } else { nil }
   }
 
+  /// An attribute that is true unless 0 or left out.
+  func flag(_ name: String) -> Bool { (integer(name) ?? 0) != 0 }
+
   func float(_ name: String) -> Float? {
     if case .float(let value, _)? = attributes[name] { value } else { nil }
   }

@@ -1,6 +1,8 @@
 /// What an index of a tensor in a CLIP graph counts.
 enum AxisLabel: Int, Sendable, CaseIterable {
   case batch, token, feature, row, column
+  /// The token that is attended to, in the scores of an attention.
+  case key
   /// Elements of a constant in memory order.
   case element
   /// Anything else; a broadcast axis has stride 0.
@@ -52,6 +54,19 @@ struct TensorLayout: Hashable, Sendable {
   /// All digits of one index, the slowest first.
   func atoms(_ label: AxisLabel) -> [AxisAtom] {
     axes.joined().filter { $0.label == label }.sorted { $0.stride > $1.stride }
+  }
+
+  /// Whether the axes are those of pictures or feature maps, [n, C, H, W].
+  var isPicture: Bool {
+    let labels: [AxisLabel] = [.batch, .feature, .row, .column]
+    return axes.count == labels.count
+      && zip(axes, labels).allSatisfy { axis, label in axis.allSatisfy { $0.label == label } }
+  }
+
+  /// Whether the last axis has all features and nothing else.
+  var endsWithFeatures: Bool {
+    axes.last.map { $0.allSatisfy { $0.label == .feature } && $0.count == atoms(.feature).count }
+      ?? false
   }
 
   static func extent(_ axis: [AxisAtom]) -> Int {

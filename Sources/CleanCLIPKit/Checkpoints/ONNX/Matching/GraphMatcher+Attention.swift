@@ -62,6 +62,12 @@ extension GraphMatcher {
     }
   }
 
+  private func hasAllTokens(_ value: GraphValue) -> Bool {
+    guard let whole = expression(value)?.layout else { return false }
+    return value.layout.atoms(.token) == whole.atoms(.token)
+      && value.layout.offset(.token) == whole.offset(.token)
+  }
+
   /// Whether a value has every element of its computation.
   private func isRearranged(_ value: GraphValue) -> Bool {
     expression(value).map { $0.layout.count == value.count } ?? false
@@ -74,8 +80,11 @@ extension GraphMatcher {
     var scale = 1.0
     var mask: AttentionMask?
     while true {
-      guard isRearranged(scores) else {
-        throw mismatch(scores, expected: "all attention scores")
+      guard isRearranged(scores), let keys = scores.layout.axes.last,
+        keys.allSatisfy({ $0.label == .key })
+      else {
+        throw mismatch(
+          scores, expected: "attention scores, the tokens attended to on the last axis")
       }
       switch computation(scores) {
       case .product(let query, let transposedKey)?:
@@ -184,7 +193,9 @@ extension GraphMatcher {
         result, expected: "scores scaled by \(expected), 1/√\(attention.headWidth)",
         got: "\(scale)")
     }
-    guard query.input.origin == key.input.origin, key.input.origin == value.input.origin else {
+    guard query.input.origin == key.input.origin, key.input.origin == value.input.origin,
+      [key, value].allSatisfy({ hasAllTokens($0.input) })
+    else {
       throw mismatch(result, expected: "queries, keys and values of one tensor")
     }
     return SelfAttentionMatch(

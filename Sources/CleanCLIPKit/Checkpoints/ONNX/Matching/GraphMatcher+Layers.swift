@@ -125,7 +125,8 @@ extension GraphMatcher {
       }
       let operand = compose(value, input)
       guard
-        isWhole(operand, .feature, of: input), let gain = vector(gain), let bias = vector(bias)
+        input.layout.endsWithFeatures, isWhole(operand, .feature, of: input),
+        let gain = vector(gain), let bias = vector(bias)
       else { return nil }
       return NormMatch(input: operand, gain: gain, bias: bias, epsilon: epsilon)
     }
@@ -179,11 +180,13 @@ extension GraphMatcher {
     }
     guard case .binary(.add, let p, let q)? = computation(root),
       let epsilon = reader.scalar(p) ?? reader.scalar(q),
-      case .reduction(.mean, let squares, _)? = computation(p.constant != nil ? q : p),
-      let base = squared(squares), base.origin == difference.origin,
+      case .reduction(.mean, let squares, let meanAxes)? = computation(p.constant != nil ? q : p),
+      meanAxes == [squares.rank - 1], squares.layout.endsWithFeatures, let base = squared(squares),
+      base.origin == difference.origin,
       case .binary(.subtract, let input, let center)? = computation(difference),
       case .reduction(.mean, let averaged, let axes)? = computation(center),
-      averaged.origin == input.origin, axes == [input.rank - 1]
+      averaged.origin == input.origin, averaged.layout == input.layout,
+      input.layout.endsWithFeatures, axes == [input.rank - 1]
     else { return nil }
     let operand = compose(difference, input)
     return isWhole(operand, .feature, of: input) ? (operand, epsilon) : nil
@@ -193,7 +196,7 @@ extension GraphMatcher {
   func squared(_ value: GraphValue) -> GraphValue? {
     switch computation(value) {
     case .binary(.power, let base, let exponent)? where reader.scalar(exponent) == 2: base
-    case .binary(.multiply, let a, let b)? where a.origin == b.origin: a
+    case .binary(.multiply, let a, let b)? where isSame(a, b): a
     default: nil
     }
   }

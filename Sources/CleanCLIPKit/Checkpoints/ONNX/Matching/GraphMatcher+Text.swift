@@ -7,6 +7,13 @@ struct TextMatch {
 extension GraphMatcher {
   /// Recognises the text tower that makes `features` [m, E], not normalised.
   func matchText(_ features: GraphValue) throws(CLIPError) -> TextMatch {
+    switch computation(features) {
+    case .gather?, .gatherND?, .layerNorm?:
+      throw mismatch(
+        features, expected: "the projection of text features into the joint space",
+        remedy: "export the model with its projection (CLIPTextModelWithProjection)")
+    default: break
+    }
     let projection = try matchLinear(features, "the projection of text features")
     guard projection.bias == nil else {
       throw mismatch(
@@ -77,7 +84,9 @@ extension GraphMatcher {
         guard data.layout.axes[axis].allSatisfy({ $0.label == label }) else {
           throw mismatch(data, expected: "tokens [captions, tokens, width]")
         }
-        if label == .batch { try requireRange(column, step: 1, at: indices) }
+        if label == .batch {
+          try requireRange(column, data.layout.atoms(.batch), step: 1, at: indices)
+        }
       }
       return (data, try matchPosition(columns[1]))
     case .gather(let data, let indices, let axis)?:
@@ -91,7 +100,8 @@ extension GraphMatcher {
       else {
         throw mismatch(indices, expected: "numbers of tokens in all captions behind each other")
       }
-      try requireRange(start, step: atoms.last?.extent ?? 1, at: indices)
+      try requireRange(
+        start, data.layout.atoms(.batch), step: atoms.last?.extent ?? 1, at: indices)
       return (data, try matchPosition(a.constant != nil ? b : a))
     case .reduction?:
       throw mismatch(
@@ -105,14 +115,14 @@ extension GraphMatcher {
   }
 
   private func requireRange(
-    _ value: GraphValue, step: Int, at place: GraphValue
+    _ value: GraphValue, _ captions: [AxisAtom], step: Int, at place: GraphValue
   ) throws(CLIPError) {
     guard value.constant != nil else {
       throw mismatch(place, expected: "the numbers of the captions")
     }
     let node = model.nodes[max(0, expression(place)?.node ?? 0)]
     let numbers = try reader.numbers(value, node).integers
-    guard numbers == numbers.indices.map({ $0 * step }) else {
+    guard numbers == (0..<TensorLayout.extent(captions)).map({ $0 * step }) else {
       throw mismatch(
         place, expected: "every caption's own token", got: "captions \(numbers.prefix(8))")
     }

@@ -39,7 +39,7 @@ final class GraphMatcher {
   }
 
   func isClose(_ a: Double, _ b: Double) -> Bool {
-    abs(a - b) <= tolerance * max(abs(a), abs(b))
+    a.isFinite && b.isFinite && abs(a - b) <= tolerance * max(abs(a), abs(b))
   }
 
   // MARK: - Constants beside computed tensors
