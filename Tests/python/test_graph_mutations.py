@@ -78,6 +78,11 @@ def softmax_over_the_tokens_that_attend(graph):
     behind(graph, target, "Transpose", perm=[0, 1, 3, 2])
 
 
+def softmax_over_the_only_head(graph):
+    del node(graph, "Softmax").attribute[:]
+    node(graph, "Softmax").attribute.append(helper.make_attribute("axis", 1))
+
+
 def scores_transposed(graph):
     before(graph, node(graph, "Softmax"), 0, "Transpose", perm=[0, 1, 3, 2])
 
@@ -119,6 +124,7 @@ def all_but_the_last_picture(graph):
     "name, change",
     [
         ("vit", softmax_over_the_tokens_that_attend),
+        ("square", softmax_over_the_only_head),
         ("vit", scores_transposed),
         ("vit", weights_transposed),
         ("square", norm_over_tokens),

@@ -81,7 +81,7 @@ extension GraphMatcher {
     var mask: AttentionMask?
     while true {
       guard isRearranged(scores), let keys = scores.layout.axes.last,
-        keys.allSatisfy({ $0.label == .key })
+        keys.allSatisfy({ $0.label == .key }), keys.count == scores.layout.atoms(.key).count
       else {
         throw mismatch(
           scores, expected: "attention scores, the tokens attended to on the last axis")
