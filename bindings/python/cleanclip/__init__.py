@@ -32,7 +32,8 @@ from .errors import (
 )
 from .check import Bank, Check, InputFindings, check_data, check_inputs, check_model
 from .evaluate import Evaluation, evaluate
-from .model import Model, create, load
+from .loading import create, load
+from .model import Model
 from .report import write_report
 from .sanitize import History, Progress, sanitize
 from .tokenizer import Tokenizer

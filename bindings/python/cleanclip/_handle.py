@@ -5,7 +5,18 @@ from __future__ import annotations
 import ctypes
 import os
 from types import TracebackType
-from typing import Any, Callable, ClassVar, Optional, Sequence, Type, TypeVar, Union
+from typing import (
+    Any,
+    Callable,
+    ClassVar,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +86,17 @@ def path_bytes(path: Path, name: str) -> bytes:
     if b"\0" in encoded:
         raise ValueError(f"{name}: holds a NUL character")
     return encoded
+
+
+def specification(path: Union[Path, Tuple[Any, ...], List[Any]]) -> bytes:
+    """Encode where a model is: a path, or the files of its image and its text tower."""
+    if isinstance(path, (tuple, list)):
+        if len(path) != 2:
+            raise ValueError(
+                f"path: expected a path or (visual, textual), got {len(path)} paths"
+            )
+        return path_bytes(path[0], "path[0]") + b"," + path_bytes(path[1], "path[1]")
+    return path_bytes(path, "path")
 
 
 def text_bytes(text: str, name: str) -> bytes:

@@ -1,12 +1,11 @@
-"""CLIP models: loading, features, weights."""
+"""CLIP models: facts, features, weights."""
 
 from __future__ import annotations
 
 import ctypes
 import json
 import os
-import tempfile
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,22 +17,18 @@ from ._handle import (
     Path,
     created,
     path_array,
-    path_bytes,
     precision_value,
     read_text,
+    specification,
     text_array,
-    text_bytes,
 )
-from ._torch import architecture_metadata, numpy_state_dict, write_safetensors
-from .errors import CleanCLIPError, check
+from ._torch import numpy_state_dict
+from .errors import check
 from .tokenizer import Tokenizer
-
-ModelSource = Union[Path, Tuple[Path, Path], Mapping[str, Any], Any]
-Architecture = Union[str, Mapping[str, Any]]
 
 
 class Model(Handle):
-    """A CLIP model. Made by :func:`load`, :func:`create` or :meth:`copy`."""
+    """A CLIP model. Made by :func:`cleanclip.load`, :func:`cleanclip.create` or :meth:`copy`."""
 
     _free = _capi.model_free
 
@@ -357,81 +352,4 @@ class Model(Handle):
         An ``.onnx`` file is the very graph that the model was loaded from with new weights, or a
         fresh graph; ``.safetensors`` holds OpenCLIP's names. The file appears only when complete.
         """
-        check(_capi.model_save(self._pointer(), _specification(path)))
-
-
-def _specification(path: Union[Path, Tuple[Any, ...], List[Any]]) -> bytes:
-    if isinstance(path, (tuple, list)):
-        if len(path) != 2:
-            raise ValueError(
-                f"path: expected a path or (visual, textual), got {len(path)} paths"
-            )
-        return path_bytes(path[0], "path[0]") + b"," + path_bytes(path[1], "path[1]")
-    return path_bytes(path, "path")
-
-
-def load(
-    source: ModelSource,
-    tokenizer: Union[Tokenizer, Path, None] = None,
-    architecture: Optional[Architecture] = None,
-) -> Model:
-    """Load a CLIP model.
-
-    Parameters
-    ----------
-    source
-        An ONNX or safetensors file; ("visual.onnx", "textual.onnx"); a PyTorch module of OpenCLIP
-        or transformers; or a state dictionary with OpenCLIP's names (tensors or arrays).
-    tokenizer
-        A tokenizer or a vocabulary file; by default the one beside the model, then the installed
-        one, looked for when it is needed.
-    architecture
-        For a state dictionary, what the weights do not tell (heads, activation): a name or an
-        OpenCLIP model configuration, such as ``open_clip.get_model_config("RN50")``.
-    """
-    if not isinstance(source, (str, os.PathLike, tuple, list)):
-        if architecture is None:
-            metadata = architecture_metadata(source)
-            if metadata is None:
-                raise ValueError(
-                    "load: a state dictionary does not tell heads and activation; expected "
-                    "architecture=, a name or an OpenCLIP model configuration"
-                )
-            with tempfile.TemporaryDirectory(prefix="cleanclip-") as folder:
-                path = os.path.join(folder, "weights.safetensors")
-                write_safetensors(path, source, metadata)
-                return load(path, tokenizer)
-        model = create(architecture, tokenizer=tokenizer)
-        model.load_state_dict(source)
-        return model
-    if architecture is not None:
-        raise ValueError("load: architecture is for state dictionaries; files tell their own")
-    given = tokenizer
-    if given is not None and not isinstance(given, Tokenizer):
-        given = Tokenizer(given)
-    specification = _specification(source)
-    model = Model(created(_capi.model_load, specification), given)
-    model._path = os.fsdecode(specification)
-    return model
-
-
-def create(
-    architecture: Architecture,
-    seed: int = 0,
-    tokenizer: Union[Tokenizer, Path, None] = None,
-) -> Model:
-    """Make a model with random weights.
-
-    Parameters
-    ----------
-    architecture
-        A name ("ViT-B-32", "RN50" …), or an OpenCLIP model configuration as a dictionary or JSON.
-    """
-    text = architecture if isinstance(architecture, str) else json.dumps(architecture)
-    if tokenizer is not None and not isinstance(tokenizer, Tokenizer):
-        tokenizer = Tokenizer(tokenizer)
-    handle = created(_capi.model_create, text_bytes(text, "architecture"), seed & (2**64 - 1))
-    return Model(handle, tokenizer)
-
-
-__all__ = ["CleanCLIPError", "Model", "create", "load"]
+        check(_capi.model_save(self._pointer(), specification(path)))

@@ -1,0 +1,81 @@
+"""Models from files, from PyTorch, from arrays, and new ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from typing import Any, Mapping, Optional, Tuple, Union
+
+from . import _capi
+from ._handle import Path, created, specification, text_bytes
+from ._torch import architecture_metadata, write_safetensors
+from .model import Model
+from .tokenizer import Tokenizer
+
+ModelSource = Union[Path, Tuple[Path, Path], Mapping[str, Any], Any]
+Architecture = Union[str, Mapping[str, Any]]
+
+
+def load(
+    source: ModelSource,
+    tokenizer: Union[Tokenizer, Path, None] = None,
+    architecture: Optional[Architecture] = None,
+) -> Model:
+    """Load a CLIP model.
+
+    Parameters
+    ----------
+    source
+        An ONNX or safetensors file; ("visual.onnx", "textual.onnx"); a PyTorch module of OpenCLIP
+        or transformers; or a state dictionary with OpenCLIP's names (tensors or arrays).
+    tokenizer
+        A tokenizer or a vocabulary file; by default the one beside the model, then the installed
+        one, looked for when it is needed.
+    architecture
+        For a state dictionary, what the weights do not tell (heads, activation): a name or an
+        OpenCLIP model configuration, such as ``open_clip.get_model_config("RN50")``.
+    """
+    if not isinstance(source, (str, os.PathLike, tuple, list)):
+        if architecture is None:
+            metadata = architecture_metadata(source)
+            if metadata is None:
+                raise ValueError(
+                    "load: a state dictionary does not tell heads and activation; expected "
+                    "architecture=, a name or an OpenCLIP model configuration"
+                )
+            with tempfile.TemporaryDirectory(prefix="cleanclip-") as folder:
+                path = os.path.join(folder, "weights.safetensors")
+                write_safetensors(path, source, metadata)
+                return load(path, tokenizer)
+        model = create(architecture, tokenizer=tokenizer)
+        model.load_state_dict(source)
+        return model
+    if architecture is not None:
+        raise ValueError("load: architecture is for state dictionaries; files tell their own")
+    given = tokenizer
+    if given is not None and not isinstance(given, Tokenizer):
+        given = Tokenizer(given)
+    files = specification(source)
+    model = Model(created(_capi.model_load, files), given)
+    model._path = os.fsdecode(files)
+    return model
+
+
+def create(
+    architecture: Architecture,
+    seed: int = 0,
+    tokenizer: Union[Tokenizer, Path, None] = None,
+) -> Model:
+    """Make a model with random weights.
+
+    Parameters
+    ----------
+    architecture
+        A name ("ViT-B-32", "RN50" …), or an OpenCLIP model configuration as a dictionary or JSON.
+    """
+    text = architecture if isinstance(architecture, str) else json.dumps(architecture)
+    if tokenizer is not None and not isinstance(tokenizer, Tokenizer):
+        tokenizer = Tokenizer(tokenizer)
+    handle = created(_capi.model_create, text_bytes(text, "architecture"), seed & (2**64 - 1))
+    return Model(handle, tokenizer)
