@@ -120,6 +120,10 @@ def all_but_the_last_picture(graph):
     before(graph, node(graph, "ReduceL2"), 0, "Slice", *integers)
 
 
+def tokens_of_the_first_caption(graph):
+    node(graph, "Range").input[1] = constant(graph, "one", [1], TensorProto.INT64)
+
+
 @pytest.mark.parametrize(
     "name, change",
     [
@@ -132,6 +136,7 @@ def all_but_the_last_picture(graph):
         ("square", activation_divided_by_zero),
         ("vit", features_rounded_to_integers),
         ("vit", all_but_the_last_picture),
+        ("vit", tokens_of_the_first_caption),
     ],
 )
 def test_other_computations_are_refused(graphs, tmp_path, name, change):
