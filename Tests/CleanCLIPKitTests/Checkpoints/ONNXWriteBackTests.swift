@@ -66,6 +66,21 @@ import Testing
     #expect(folder.names.isEmpty)
   }
 
+  @Test func weightsThatAreOneAreSaidSoBeforehand() throws {
+    var bytes = try MappedFile.read(CheckpointFixture.path("vit.onnx"))
+    let values = Array("/visual/transformer/resblocks.0/attn/Gather_5_output_0".utf8)
+    // The only reader of the values reads the keys instead.
+    let place = try #require(bytes.indices.last { bytes[$0...].starts(with: values) })
+    bytes[place + values.count - "5_output_0".utf8.count] = UInt8(ascii: "4")
+    try AtomicFile.write(bytes, to: folder.file("tied.onnx"))
+    let loaded = try LoadedModel.load(folder.file("tied.onnx"))
+    let error = #expect(throws: CLIPError.self) {
+      try loaded.checkSaving(to: folder.file("back.onnx"))
+    }
+    #expect(error?.message.contains("visual.transformer.resblocks.0.attn.in_proj_") == true)
+    try loaded.checkSaving(to: folder.file("back.safetensors"))
+  }
+
   @Test func savingOverTheSourceIsSafe() throws {
     let path = folder.file("model.onnx")
     try AtomicFile.write(try MappedFile.read(CheckpointFixture.path("vit.onnx")), to: path)

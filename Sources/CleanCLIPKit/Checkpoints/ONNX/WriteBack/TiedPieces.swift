@@ -19,17 +19,22 @@ extension WriteBackPlan {
     }
   }
 
-  /// Checks that all pieces that are read from a tensor could change on their own.
+  /// Checks that all pieces that are read from a tensor could change on their own, copies of one
+  /// piece together.
   static func checkIndependence(
     _ pieces: [(parameter: String, piece: ParameterPiece)], of tensor: ONNXTensor,
     in model: ONNXModel
   ) throws(CLIPError) {
     for group in Dictionary(grouping: pieces, by: \.piece.value.path).values
     where mayOverlap(group.map(\.piece)) {
-      var isRead = [Bool](repeating: false, count: tensor.count)
-      for element in group.flatMap({ $0.piece.value.layout.elementOffsets() }) {
-        guard !isRead[element] else { throw tie(group.map(\.parameter), tensor, model) }
-        isRead[element] = true
+      let names = group.map { "\($0.parameter) \($0.piece.rows.lowerBound)" }
+      var readers = [Int](repeating: -1, count: tensor.count)
+      for (name, (_, piece)) in zip(names, group) {
+        let reader = names.firstIndex(of: name) ?? 0
+        let elements = piece.value.layout.elementOffsets()
+        guard !repeats(piece), elements.allSatisfy({ readers[$0] < 0 || readers[$0] == reader })
+        else { throw tie(group.map(\.parameter), tensor, model) }
+        for element in elements { readers[element] = reader }
       }
     }
   }
@@ -44,11 +49,16 @@ extension WriteBackPlan {
         + "to a new graph")
   }
 
+  /// Whether a piece is one of its elements several times.
+  private static func repeats(_ piece: ParameterPiece) -> Bool {
+    piece.value.layout.axes.joined().contains { $0.stride == 0 }
+  }
+
   /// Whether pieces may share elements; strides mostly tell without looking at each element.
   private static func mayOverlap(_ pieces: [ParameterPiece]) -> Bool {
     let layouts = pieces.map(\.value.layout)
-    return layouts.indices.contains { index in
-      layouts[index].axes.joined().contains { $0.stride == 0 }
+    return pieces.indices.contains { index in
+      repeats(pieces[index])
         || layouts[..<index].contains { !$0.isApart(from: layouts[index]) }
     }
   }
