@@ -153,6 +153,9 @@ final class GraphMatcher {
       case .activation(let activation, _): "the activation \(activation.rawValue)"
       case .attention: "an attention"
       }
-    return "\(kind) of shape \(value.dimensions)"
+    let sizes = value.layout.axes.map { axis in
+      !axis.isEmpty && axis.allSatisfy { $0.label == .batch } ? "n" : "\(TensorLayout.extent(axis))"
+    }
+    return "\(kind) of shape [\(sizes.joined(separator: ", "))]"
   }
 }
