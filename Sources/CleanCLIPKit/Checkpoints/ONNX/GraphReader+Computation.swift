@@ -139,11 +139,9 @@ extension GraphReader {
         node, "does not act on one axis of a computed tensor", expected: "axis \(x.rank - 1)",
         got: "axis \(axis)")
     }
-    var order = Array(0..<x.rank)
-    order.swapAt(axis, x.rank - 1)
-    let moved = x.with(x.layout.transposed(order))
+    let moved = x.with(x.layout.swapping(axis, x.rank - 1))
     let result = add(.softmax(moved), moved.layout, type: x.type, node: node.index, operands: [x])
-    return result.with(result.layout.transposed(order))
+    return result.with(result.layout.swapping(axis, x.rank - 1))
   }
 
   func reduce(_ node: ONNXNode) throws(CLIPError) -> GraphValue {

@@ -121,6 +121,17 @@ extension GraphReader {
     return areIntegers ? Numbers(integers, dimensions) : Numbers(floats, dimensions)
   }
 
+  /// Whether a bias is left out or zero.
+  func isZero(_ bias: GraphValue?) -> Bool { bias.map { uniform($0) == 0 } ?? true }
+
+  /// The index of the file's tensor that a value is a part of; `nil` for computed ones.
+  func fileTensor(_ value: GraphValue) -> Int? {
+    guard let index = value.constant, case .tensor(let tensor) = constants[index].content else {
+      return nil
+    }
+    return tensor
+  }
+
   /// The only number of a constant; `nil` for everything else.
   func scalar(_ value: GraphValue) -> Double? {
     guard value.constant != nil, value.count == 1, let node = model.nodes.first else { return nil }

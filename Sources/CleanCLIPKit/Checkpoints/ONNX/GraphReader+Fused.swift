@@ -99,7 +99,7 @@ extension GraphReader {
     let sizes = node.integers("qkv_hidden_sizes") ?? [width / 3, width / 3, width / 3]
     try checkMask(node, 3)
     let bias = optionalOperand(node, 5)
-    guard optionalOperand(node, 4) == nil, bias.map({ uniform($0) == 0 }) ?? true,
+    guard optionalOperand(node, 4) == nil, isZero(bias),
       packed.rank == 3, sizes.count == 3, sizes.allSatisfy({ $0 == sizes[0] }),
       sizes[0] > 0, sizes[0] <= width, 3 * sizes[0] == width
     else {
@@ -170,19 +170,13 @@ extension GraphReader {
     guard a.rank >= 2, b.rank >= 2 else { throw unknown(node) }
     if node.flag("transBatchA") { a = a.with(Self.movingFirstBehindBatch(a.layout)) }
     if node.flag("transBatchB") { b = b.with(Self.movingFirstBehindBatch(b.layout)) }
-    if node.flag("transA") { a = a.with(Self.swappingLast(a.layout)) }
-    if node.flag("transB") { b = b.with(Self.swappingLast(b.layout)) }
+    if node.flag("transA") { a = a.with(a.layout.swapping(a.rank - 2, a.rank - 1)) }
+    if node.flag("transB") { b = b.with(b.layout.swapping(b.rank - 2, b.rank - 1)) }
     let result = try product(a, b, node)
     guard let alpha = node.float("alpha"), alpha != 1 else { return result }
     var factor = constant(Numbers([Double(alpha)], []), a.type, derivation: ("alpha", []))
     factor.path = [InputSite(node: node.index, input: -1)]
     return try binary(.multiply, result, factor, node)
-  }
-
-  private static func swappingLast(_ layout: TensorLayout) -> TensorLayout {
-    var order = Array(0..<layout.rank)
-    order.swapAt(layout.rank - 1, layout.rank - 2)
-    return layout.transposed(order)
   }
 
   /// [rows, batch …, columns] as [batch …, rows, columns].

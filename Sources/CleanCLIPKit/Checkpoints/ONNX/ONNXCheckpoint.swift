@@ -77,9 +77,7 @@ enum ONNXCheckpoint {
     var types = Set(facts.elementTypes)
     for parameter in part.match.parameters {
       for piece in parameter.pieces {
-        guard let constant = piece.value.constant,
-          case .tensor(let index) = part.reader.constants[constant].content,
-          let type = model.tensors[index].type
+        guard let index = part.reader.fileTensor(piece.value), let type = model.tensors[index].type
         else { continue }
         types.insert(type.rawValue.lowercased())
       }

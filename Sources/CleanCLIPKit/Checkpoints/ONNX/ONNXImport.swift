@@ -122,9 +122,9 @@ final class ONNXImport {
 
   /// The tensor of the file that holds a parameter, for messages.
   func origin(of parameter: MatchedParameter) -> String {
-    guard let constant = parameter.pieces.first?.value.constant,
-      case .tensor(let index) = reader.constants[constant].content
-    else { return "a computed constant" }
+    guard let value = parameter.pieces.first?.value, let index = reader.fileTensor(value) else {
+      return "a computed constant"
+    }
     let name = model.tensors[index].name
     return name.isEmpty ? "a constant of the graph" : "tensor '\(name)'"
   }

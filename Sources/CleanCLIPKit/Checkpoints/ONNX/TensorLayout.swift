@@ -120,6 +120,12 @@ struct TensorLayout: Hashable, Sendable {
     TensorLayout(axes: order.map { axes[$0] }, offsets: offsets)
   }
 
+  func swapping(_ first: Int, _ second: Int) -> TensorLayout {
+    var result = self
+    result.axes.swapAt(first, second)
+    return result
+  }
+
   func inserting(at position: Int, _ axis: [AxisAtom] = []) -> TensorLayout {
     var result = self
     result.axes.insert(axis, at: position)

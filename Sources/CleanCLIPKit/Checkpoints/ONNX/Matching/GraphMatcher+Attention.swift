@@ -62,12 +62,6 @@ extension GraphMatcher {
     }
   }
 
-  private func hasAllTokens(_ value: GraphValue) -> Bool {
-    guard let whole = expression(value)?.layout else { return false }
-    return value.layout.atoms(.token) == whole.atoms(.token)
-      && value.layout.offset(.token) == whole.offset(.token)
-  }
-
   /// Whether a value has every element of its computation.
   private func isRearranged(_ value: GraphValue) -> Bool {
     expression(value).map { $0.layout.count == value.count } ?? false
@@ -90,9 +84,7 @@ extension GraphMatcher {
       case .product(let query, let transposedKey)?:
         let (q, first) = strippingScale(query)
         let (k, second) = strippingScale(transposedKey)
-        var order = Array(0..<k.rank)
-        order.swapAt(k.rank - 1, k.rank - 2)
-        let key = k.with(k.layout.transposed(order))
+        let key = k.with(k.layout.swapping(k.rank - 2, k.rank - 1))
         return try match(
           result, q, key, value, scale: scale * first * second, mask: mask ?? .none, token: token)
       case .binary(.add, let a, let b)? where a.constant != nil || b.constant != nil:
@@ -194,7 +186,8 @@ extension GraphMatcher {
         got: "\(scale)")
     }
     guard query.input.origin == key.input.origin, key.input.origin == value.input.origin,
-      [key, value].allSatisfy({ hasAllTokens($0.input) })
+      let whole = expression(key.input)?.layout,
+      [key, value].allSatisfy({ isWhole($0.input, .token, of: whole) })
     else {
       throw mismatch(result, expected: "queries, keys and values of one tensor")
     }

@@ -125,7 +125,7 @@ extension GraphMatcher {
       }
       let operand = compose(value, input)
       guard
-        input.layout.endsWithFeatures, isWhole(operand, .feature, of: input),
+        input.layout.endsWithFeatures, isWhole(operand, .feature, of: input.layout),
         let gain = vector(gain), let bias = vector(bias)
       else { return nil }
       return NormMatch(input: operand, gain: gain, bias: bias, epsilon: epsilon)
@@ -150,9 +150,9 @@ extension GraphMatcher {
   }
 
   /// Whether a value has all places of an index that `whole` has.
-  func isWhole(_ value: GraphValue, _ label: AxisLabel, of whole: GraphValue) -> Bool {
-    value.layout.atoms(label) == whole.layout.atoms(label)
-      && value.layout.offset(label) == whole.layout.offset(label)
+  func isWhole(_ value: GraphValue, _ label: AxisLabel, of whole: TensorLayout) -> Bool {
+    value.layout.atoms(label) == whole.atoms(label)
+      && value.layout.offset(label) == whole.offset(label)
   }
 
   /// (x - mean(x)) / sqrt(mean((x - mean(x))²) + ε) over the last axis.
@@ -189,7 +189,7 @@ extension GraphMatcher {
       input.layout.endsWithFeatures, axes == [input.rank - 1]
     else { return nil }
     let operand = compose(difference, input)
-    return isWhole(operand, .feature, of: input) ? (operand, epsilon) : nil
+    return isWhole(operand, .feature, of: input.layout) ? (operand, epsilon) : nil
   }
 
   /// x of x² as a power or a product.

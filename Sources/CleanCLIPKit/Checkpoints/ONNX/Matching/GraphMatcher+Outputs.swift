@@ -105,7 +105,7 @@ extension GraphMatcher {
     guard let name = isImage ? reader.imageInput : reader.tokensInput,
       let input = reader.values[name]
     else { return false }
-    return isWhole(value, .batch, of: input)
+    return isWhole(value, .batch, of: input.layout)
   }
 
   /// E, the width of the features of the towers that there are.

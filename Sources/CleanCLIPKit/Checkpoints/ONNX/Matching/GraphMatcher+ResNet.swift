@@ -129,7 +129,7 @@ extension GraphMatcher {
       return ConvolutionMatch(convolution: convolution, norm: nil)
     case .batchNorm(let norm)?:
       guard case .convolution(let convolution)? = computation(norm.input),
-        convolution.bias.map({ reader.uniform($0) == 0 }) ?? true
+        reader.isZero(convolution.bias)
       else { return nil }
       return ConvolutionMatch(convolution: convolution, norm: norm)
     default: return nil

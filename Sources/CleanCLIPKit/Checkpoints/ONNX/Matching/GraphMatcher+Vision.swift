@@ -146,7 +146,7 @@ extension GraphMatcher {
     }
     let size = convolution.input.dimensions[2]
     let places = patches.layout.axes.joined().filter { $0.label == .row || $0.label == .column }
-    guard convolution.bias.map({ reader.uniform($0) == 0 }) ?? true, convolution.padding == 0,
+    guard reader.isZero(convolution.bias), convolution.padding == 0,
       convolution.weight.dimensions[2] == convolution.stride, size % convolution.stride == 0,
       Array(places.map(\.label)) == (size == convolution.stride ? [] : [.row, .column])
     else {

@@ -29,8 +29,7 @@ struct SharedTensor {
   ) -> [Int] {
     if let site = end.site, site.input >= 0,
       let value = origin.reader.values[origin.model.nodes[site.node].inputs[site.input]],
-      let index = value.constant,
-      case .tensor(tensor.index) = origin.reader.constants[index].content
+      origin.reader.fileTensor(value) == tensor.index
     {
       return value.layout.elementOffsets()
     }

@@ -9,9 +9,7 @@ extension WriteBackPlan {
     var readers: [Int: [(parameter: String, piece: ParameterPiece)]] = [:]
     for parameter in origin.match.parameters {
       for piece in parameter.pieces + parameter.copies {
-        guard let constant = piece.value.constant,
-          case .tensor(let index) = origin.reader.constants[constant].content
-        else { continue }
+        guard let index = origin.reader.fileTensor(piece.value) else { continue }
         _ = try TensorContent(model, model.tensors[index], [])
         readers[index, default: []].append((parameter.name, piece))
       }

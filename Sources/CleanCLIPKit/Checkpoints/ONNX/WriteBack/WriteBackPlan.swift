@@ -39,9 +39,7 @@ final class WriteBackPlan {
           count: piece.rows.count * rowLength)
         let change = TensorContent.Change(
           parameter: parameter.name, piece: piece, values: values)
-        if let constant = piece.value.constant,
-          case .tensor(let index) = origin.reader.constants[constant].content
-        {
+        if let index = origin.reader.fileTensor(piece.value) {
           pieces[index, default: []].append(change)
         }
         guard try isChanged(piece, values, parameter) else { continue }
