@@ -14,17 +14,18 @@ files=(
   include/cleanclip.h include/cleanclip.hpp share/cleanclip/bpe_simple_vocab_16e6.txt.gz
 )
 if [ "$mode" = --remove ]; then
-  for file in "${files[@]}"; do rm -f "$prefix/$file"; done
-  rmdir --ignore-fail-on-non-empty "$prefix/share/cleanclip" 2>/dev/null || true
+  for file in "${files[@]}" include/cleanclip/*.h; do rm -f "$prefix/$file"; done
+  rmdir --ignore-fail-on-non-empty "$prefix"/{share,include}/cleanclip 2>/dev/null || true
   exit 0
 fi
 
 products=$(swift build -c release --show-bin-path)
-mkdir -p "$prefix"/{bin,lib/pkgconfig,include,share/cleanclip}
+mkdir -p "$prefix"/{bin,lib/pkgconfig,include/cleanclip,share/cleanclip}
 install -m 755 "$products/cleanclip-tool" "$prefix/bin/cleanclip"
 install -m 755 "$products/onnx-import" "$prefix/bin/"
 install -m 644 "$products/libcleanclip.so" "$prefix/lib/"
 install -m 644 include/cleanclip.h bindings/cpp/cleanclip.hpp "$prefix/include/"
+install -m 644 include/cleanclip/*.h "$prefix/include/cleanclip/"
 install -m 644 .data/bpe_simple_vocab_16e6.txt.gz "$prefix/share/cleanclip/"
 if [ "$mode" = --install ]; then
   strip --strip-unneeded "$prefix/lib/libcleanclip.so" "$prefix"/bin/{cleanclip,onnx-import}
@@ -35,7 +36,7 @@ fi
 # Where it will be, which is not where a packager stages it.
 absolute=$(cd "$prefix" && pwd)
 absolute=${absolute#"${DESTDIR:+$(cd "$DESTDIR" && pwd)}"}
-version=$(sed -n 's/^#define CLEANCLIP_VERSION_STRING "\(.*\)"/\1/p' include/cleanclip.h)
+version=$(sed -n 's/^#define CLEANCLIP_VERSION_STRING "\(.*\)"/\1/p' include/cleanclip/version.h)
 cat > "$prefix/lib/pkgconfig/cleanclip.pc" <<PC
 prefix=$absolute
 libdir=\${prefix}/lib

@@ -34,7 +34,7 @@ for standard in c++11 c++14 c++17 c++20; do
   echo "ok   header compiles as $standard"
 done
 
-./check-exports.sh "$library/libcleanclip.so" "$root/include/cleanclip.h"
+./check-exports.sh "$library/libcleanclip.so" "$root"/include/cleanclip/*.h
 
 status=0
 for source in test_*.c; do

@@ -10,7 +10,10 @@ from conftest import ROOT
 
 from cleanclip import _capi
 
-HEADER = (ROOT / "include/cleanclip.h").read_text()
+# The topics, in the order that the header includes them.
+HEADER = "".join(
+    (ROOT / "include" / name).read_text()
+    for name in re.findall(r'#include "(.*)"', (ROOT / "include/cleanclip.h").read_text()))
 SOURCE = (ROOT / "bindings/python/cleanclip/_capi.py").read_text()
 STRUCTS = {
     "cleanclip_parameter_info": _capi.ParameterInfo,

@@ -23,7 +23,7 @@ def python(code, **environment):
 
 
 def test_version_is_that_of_the_header():
-    text = (ROOT / "include/cleanclip.h").read_text()
+    text = (ROOT / "include/cleanclip/version.h").read_text()
     header = re.search(r'CLEANCLIP_VERSION_STRING "(.*)"', text).group(1)
     project = (ROOT / "bindings/python/pyproject.toml").read_text()
     assert cleanclip.__version__ == header

@@ -39,7 +39,7 @@ c_size_t_p = POINTER(c_size_t)
 c_char_p_p = POINTER(c_char_p)
 c_void_p_p = POINTER(c_void_p)
 
-# Version --------------------------------------------------------------------------------------
+# cleanclip/version.h --------------------------------------------------------------------------
 
 # uint32_t cleanclip_version_number(void);
 version_number = _bind("cleanclip_version_number", c_uint32)
@@ -47,7 +47,7 @@ version_number = _bind("cleanclip_version_number", c_uint32)
 # const char *cleanclip_version(void);
 version = _bind("cleanclip_version", c_char_p)
 
-# Status and errors ----------------------------------------------------------------------------
+# cleanclip/status.h ---------------------------------------------------------------------------
 
 OK = 0
 INVALID_ARGUMENT = 1
@@ -69,7 +69,7 @@ status_name = _bind("cleanclip_status_name", c_char_p, c_status)
 # const char *cleanclip_last_error(void);
 last_error = _bind("cleanclip_last_error", c_char_p)
 
-# Threads, precision, memory and log -----------------------------------------------------------
+# cleanclip/computing.h ------------------------------------------------------------------------
 
 # cleanclip_status cleanclip_set_num_threads(int32_t count);
 set_num_threads = _bind("cleanclip_set_num_threads", c_status, c_int32)
@@ -96,7 +96,10 @@ LogCallback = CFUNCTYPE(None, c_char_p, c_void_p)
 # void cleanclip_set_log_callback(cleanclip_log_callback callback, void *user_data);
 set_log_callback = _bind("cleanclip_set_log_callback", None, LogCallback, c_void_p)
 
-# Model ----------------------------------------------------------------------------------------
+# typedef int32_t (*cleanclip_count_callback)(int64_t done, int64_t total, void *user_data);
+CountCallback = CFUNCTYPE(c_int32, c_int64, c_int64, c_void_p)
+
+# cleanclip/model.h ----------------------------------------------------------------------------
 
 # cleanclip_status cleanclip_model_load(const char *path, cleanclip_model **out_model);
 model_load = _bind("cleanclip_model_load", c_status, c_char_p, c_void_p_p)
@@ -182,7 +185,7 @@ model_write_parameter = _bind(
     "cleanclip_model_write_parameter", c_status, c_void_p, c_char_p, c_float_p, c_size_t
 )
 
-# Tokenizer ------------------------------------------------------------------------------------
+# cleanclip/tokenizer.h ------------------------------------------------------------------------
 
 # cleanclip_status cleanclip_tokenizer_load(const char *path,
 #                                           cleanclip_tokenizer **out_tokenizer);
@@ -213,8 +216,64 @@ tokenizer_encode = _bind(
     c_size_t,
 )
 
-# Encoding -------------------------------------------------------------------------------------
+# cleanclip/data.h -----------------------------------------------------------------------------
 
+class DatasetOptions(Structure):
+    """``cleanclip_dataset_options``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("image_column", c_char_p),
+        ("caption_column", c_char_p),
+        ("label_column", c_char_p),
+    ]
+
+
+# void cleanclip_dataset_options_init(cleanclip_dataset_options *options, size_t struct_size);
+dataset_options_init = _bind(
+    "cleanclip_dataset_options_init", None, POINTER(DatasetOptions), c_size_t
+)
+
+# cleanclip_status cleanclip_dataset_open(const char *const *sources, int64_t count,
+#                                         const cleanclip_dataset_options *options,
+#                                         cleanclip_dataset **out_dataset);
+dataset_open = _bind(
+    "cleanclip_dataset_open", c_status, c_char_p_p, c_int64, POINTER(DatasetOptions), c_void_p_p
+)
+
+
+class Pair(Structure):
+    """``cleanclip_pair``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("image", c_void_p),
+        ("image_byte_count", c_size_t),
+        ("caption", c_char_p),
+        ("width", c_int32),
+        ("height", c_int32),
+        ("label", c_int32),
+        ("has_label", c_int32),
+    ]
+
+
+# typedef int32_t (*cleanclip_pair_callback)(int64_t index, cleanclip_pair *pair,
+#                                            void *user_data);
+PairCallback = CFUNCTYPE(c_int32, c_int64, POINTER(Pair), c_void_p)
+
+# cleanclip_status cleanclip_dataset_create(int64_t count, cleanclip_pair_callback callback,
+#                                           void *user_data, cleanclip_dataset **out_dataset);
+dataset_create = _bind(
+    "cleanclip_dataset_create", c_status, c_int64, PairCallback, c_void_p, c_void_p_p
+)
+
+# void cleanclip_dataset_free(cleanclip_dataset *dataset);
+dataset_free = _bind("cleanclip_dataset_free", None, c_void_p)
+
+# int64_t cleanclip_dataset_count(const cleanclip_dataset *dataset);
+dataset_count = _bind("cleanclip_dataset_count", c_int64, c_void_p)
+
+# cleanclip/encode.h ---------------------------------------------------------------------------
 
 class EncodeOptions(Structure):
     """``cleanclip_encode_options``"""
@@ -325,66 +384,7 @@ model_encode_tokens = _bind(
     c_size_t,
 )
 
-# Dataset --------------------------------------------------------------------------------------
-
-
-class DatasetOptions(Structure):
-    """``cleanclip_dataset_options``"""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("image_column", c_char_p),
-        ("caption_column", c_char_p),
-        ("label_column", c_char_p),
-    ]
-
-
-# void cleanclip_dataset_options_init(cleanclip_dataset_options *options, size_t struct_size);
-dataset_options_init = _bind(
-    "cleanclip_dataset_options_init", None, POINTER(DatasetOptions), c_size_t
-)
-
-# cleanclip_status cleanclip_dataset_open(const char *const *sources, int64_t count,
-#                                         const cleanclip_dataset_options *options,
-#                                         cleanclip_dataset **out_dataset);
-dataset_open = _bind(
-    "cleanclip_dataset_open", c_status, c_char_p_p, c_int64, POINTER(DatasetOptions), c_void_p_p
-)
-
-
-class Pair(Structure):
-    """``cleanclip_pair``"""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("image", c_void_p),
-        ("image_byte_count", c_size_t),
-        ("caption", c_char_p),
-        ("width", c_int32),
-        ("height", c_int32),
-        ("label", c_int32),
-        ("has_label", c_int32),
-    ]
-
-
-# typedef int32_t (*cleanclip_pair_callback)(int64_t index, cleanclip_pair *pair,
-#                                            void *user_data);
-PairCallback = CFUNCTYPE(c_int32, c_int64, POINTER(Pair), c_void_p)
-
-# cleanclip_status cleanclip_dataset_create(int64_t count, cleanclip_pair_callback callback,
-#                                           void *user_data, cleanclip_dataset **out_dataset);
-dataset_create = _bind(
-    "cleanclip_dataset_create", c_status, c_int64, PairCallback, c_void_p, c_void_p_p
-)
-
-# void cleanclip_dataset_free(cleanclip_dataset *dataset);
-dataset_free = _bind("cleanclip_dataset_free", None, c_void_p)
-
-# int64_t cleanclip_dataset_count(const cleanclip_dataset *dataset);
-dataset_count = _bind("cleanclip_dataset_count", c_int64, c_void_p)
-
-# Sanitizing -----------------------------------------------------------------------------------
-
+# cleanclip/sanitize.h -------------------------------------------------------------------------
 
 class SanitizeOptions(Structure):
     """``cleanclip_sanitize_options``"""
@@ -478,8 +478,7 @@ history_json = _bind(
     "cleanclip_history_json", c_status, c_void_p, c_char_p, c_size_t, c_size_t_p
 )
 
-# Attacks --------------------------------------------------------------------------------------
-
+# cleanclip/attack.h ---------------------------------------------------------------------------
 
 class TriggerOptions(Structure):
     """``cleanclip_trigger_options``"""
@@ -517,9 +516,6 @@ trigger_apply = _bind(
     "cleanclip_trigger_apply", c_status, c_void_p, c_uint8_p, c_int64, c_int64, c_int64, c_int64
 )
 
-
-# typedef int32_t (*cleanclip_count_callback)(int64_t done, int64_t total, void *user_data);
-CountCallback = CFUNCTYPE(c_int32, c_int64, c_int64, c_void_p)
 
 
 class PoisonOptions(Structure):
@@ -564,8 +560,7 @@ dataset_poison = _bind(
     c_int64_p,
 )
 
-# Evaluation -----------------------------------------------------------------------------------
-
+# cleanclip/evaluate.h -------------------------------------------------------------------------
 
 class EvaluateOptions(Structure):
     """``cleanclip_evaluate_options``"""
@@ -654,35 +649,7 @@ evaluation_json = _bind(
     "cleanclip_evaluation_json", c_status, c_void_p, c_char_p, c_size_t, c_size_t_p
 )
 
-# Report ---------------------------------------------------------------------------------------
-
-
-class ReportOptions(Structure):
-    """``cleanclip_report_options``"""
-
-    _fields_ = [
-        ("struct_size", c_size_t),
-        ("title", c_char_p),
-        ("subtitle", c_char_p),
-        ("model", c_void_p),
-        ("before", c_void_p),
-        ("after", c_void_p),
-        ("control", c_void_p),
-        ("history", c_void_p),
-        ("control_history", c_void_p),
-    ]
-
-
-# void cleanclip_report_options_init(cleanclip_report_options *options, size_t struct_size);
-report_options_init = _bind(
-    "cleanclip_report_options_init", None, POINTER(ReportOptions), c_size_t
-)
-
-# cleanclip_status cleanclip_report_write(const cleanclip_report_options *options,
-#                                         const char *path);
-report_write = _bind("cleanclip_report_write", c_status, POINTER(ReportOptions), c_char_p)
-
-# Check ----------------------------------------------------------------------------------------
+# cleanclip/check.h ----------------------------------------------------------------------------
 
 VERDICT_CLEAN = 0
 VERDICT_SUSPICIOUS = 1
@@ -857,3 +824,30 @@ def initialised(structure: Any, init: Callable[..., Any]) -> Any:
     value = structure()
     init(ctypes.byref(value), ctypes.sizeof(structure))
     return value
+
+# cleanclip/report.h ---------------------------------------------------------------------------
+
+class ReportOptions(Structure):
+    """``cleanclip_report_options``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("title", c_char_p),
+        ("subtitle", c_char_p),
+        ("model", c_void_p),
+        ("before", c_void_p),
+        ("after", c_void_p),
+        ("control", c_void_p),
+        ("history", c_void_p),
+        ("control_history", c_void_p),
+    ]
+
+
+# void cleanclip_report_options_init(cleanclip_report_options *options, size_t struct_size);
+report_options_init = _bind(
+    "cleanclip_report_options_init", None, POINTER(ReportOptions), c_size_t
+)
+
+# cleanclip_status cleanclip_report_write(const cleanclip_report_options *options,
+#                                         const char *path);
+report_write = _bind("cleanclip_report_write", c_status, POINTER(ReportOptions), c_char_p)

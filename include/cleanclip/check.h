@@ -1,0 +1,239 @@
+/**
+ * @file cleanclip/check.h
+ * @brief Checks of checkpoints, datasets and inputs.
+ *
+ * A checkpoint: cleanclip_check_model(). The data that it was trained on: cleanclip_check_data(). Single
+ * images, before they are used: make a cleanclip_bank of clean images' features once, then call
+ * cleanclip_check_inputs().
+ *
+ * Part of cleanclip.h, which programs include.
+ */
+#ifndef CLEANCLIP_CHECK_H
+#define CLEANCLIP_CHECK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "computing.h"
+#include "data.h"
+#include "model.h"
+#include "tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a check concludes. */
+typedef enum cleanclip_verdict {
+  CLEANCLIP_VERDICT_CLEAN = 0,       /**< Nothing that a sound subject would not show too. */
+  CLEANCLIP_VERDICT_SUSPICIOUS = 1,  /**< As much as one in twenty sound subjects shows. */
+  CLEANCLIP_VERDICT_BACKDOORED = 2,  /**< Less than one in a hundred sound subjects shows it. */
+  CLEANCLIP_VERDICT_CANNOT_TELL = 3  /**< The check could not be made well enough. */
+} cleanclip_verdict;
+
+/** The result of a check of a model or of a dataset. */
+typedef struct cleanclip_check cleanclip_check;
+
+/** How a model is checked. */
+typedef struct cleanclip_check_model_options {
+  size_t struct_size;                        /**< Set by cleanclip_check_model_options_init(). */
+  const cleanclip_dataset *images;           /**< Unlabelled pictures; NULL: pictures are drawn. */
+  const cleanclip_tokenizer *tokenizer;      /**< NULL: where a trigger leads is not read out. */
+  const char *const *classes;                /**< Class names to read it out of, */
+  int64_t class_count;                       /**< as many as this; may be 0. */
+  const char *const *templates;              /**< Prompts with "{}", */
+  int64_t template_count;                    /**< as many as this; 0: "a photo of a {}". */
+  const cleanclip_model *const *references;  /**< Sound checkpoints of the same architecture, */
+  int64_t reference_count;                   /**< as many as this; 0: the model's own searches. */
+  const char *state_directory;               /**< Where finished searches are kept; NULL: nowhere. */
+  int64_t pictures;                          /**< Pictures used at most; 0: 256. */
+  int64_t steps;                             /**< Steps of a search at most; 0: 200. */
+  int64_t batch_size;                        /**< Pictures of a step; 0: 12. */
+  uint64_t seed;                             /**< Default 0. */
+  int32_t precision;                         /**< A cleanclip_precision. */
+  int32_t reads_nouns;                       /**< Whether common nouns are read out; default 1. */
+  int32_t checks_text;                       /**< Whether the text tower is checked too, which needs
+                                                  the tokenizer; default 0. */
+  int32_t resume;                            /**< 1: go on from the state in `state_directory`. */
+  int64_t class_searches;                    /**< Classes that are searched for one by one at most, 4
+                                                  to 1000; 0: 10; -1: none. */
+} cleanclip_check_model_options;
+
+/** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
+CLEANCLIP_API void cleanclip_check_model_options_init(cleanclip_check_model_options *options,
+                                                      size_t struct_size);
+
+/**
+ * Looks for a backdoor in the image tower by inverting triggers, and in the text tower on request by
+ * trying every word of the vocabulary.
+ *
+ * The model is used exclusively while this runs, though it is not changed. With a `state_directory`,
+ * a cancelled or killed check goes on after the last finished search with `resume` and gives, bit by
+ * bit, what it would have given.
+ *
+ * @param[in] options NULL: the defaults.
+ * @param[in] callback Told of steps; non-zero cancels; may be NULL.
+ * @param[out] out_check Free with cleanclip_check_free().
+ * @return CLEANCLIP_INVALID_ARGUMENT; CLEANCLIP_STATE: weights that give NaN, or the state of another
+ *   check; CLEANCLIP_CANCELLED.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_model(cleanclip_model *model,
+                                                     const cleanclip_check_model_options *options,
+                                                     cleanclip_count_callback callback,
+                                                     void *user_data,
+                                                     cleanclip_check **out_check);
+
+/** How a dataset is checked. */
+typedef struct cleanclip_check_data_options {
+  size_t struct_size;                          /**< Set by cleanclip_check_data_options_init(). */
+  const cleanclip_model *trusted;              /**< Another checkpoint; may be NULL. */
+  const cleanclip_tokenizer *trusted_tokenizer; /**< Required with `trusted`. */
+  const float *image_features;                 /**< [dataset count, embed_dim] of the suspect, not
+                                                    normalised; NULL: computed. */
+  int64_t embed_dim;                           /**< Columns of `image_features`. */
+  const float *trusted_image_features;         /**< [dataset count, trusted_embed_dim] of pictures by
+                                                    a trusted checkpoint; NULL: none. */
+  const float *trusted_text_features;          /**< The same of captions. */
+  int64_t trusted_embed_dim;                   /**< Columns of both. */
+  const char *const *keys;                     /**< Without a dataset: names of the pairs; NULL: the
+                                                    numbers of their rows, from 0. */
+  const char *const *captions;                 /**< Without a dataset: captions; NULL: unknown. */
+  int64_t pair_count;                          /**< Without a dataset: the number of pairs. */
+  const char *state_directory;                 /**< Where what was read is kept; NULL: nowhere. */
+  double assumed_poison_rate;                  /**< Sizes the reference sets; 0: 0.01. */
+  uint64_t seed;                               /**< Default 0. */
+  int32_t precision;                           /**< A cleanclip_precision. */
+  int32_t finds_patches;                       /**< Whether recurring patches count; default 0. */
+  int32_t resume;                              /**< 1: go on from the state in `state_directory`. */
+} cleanclip_check_data_options;
+
+/** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
+CLEANCLIP_API void cleanclip_check_data_options_init(cleanclip_check_data_options *options,
+                                                     size_t struct_size);
+
+/**
+ * Looks for poisoned pairs in the data that a model was trained on.
+ *
+ * Pairs that cannot be read are left out, unless features are given, which belong to all pairs. With
+ * a `state_directory`, a cancelled or killed check goes on after the last pairs that were kept, 512 at
+ * a time, with `resume` and gives, bit by bit, what it would have given. Another seed or assumed rate
+ * may go on from the same state; it starts with the neighbours at once when all pairs were read.
+ *
+ * @param[in] model The suspect; NULL with features given, or with a trusted checkpoint alone.
+ * @param[in] dataset NULL with features given; a report has no pictures then.
+ * @param[in] options NULL: the defaults.
+ * @param[in] callback Told of pairs read, then of pairs whose neighbours were found, of twice their
+ *   number; non-zero cancels; may be NULL.
+ * @param[out] out_check Free with cleanclip_check_free().
+ * @return CLEANCLIP_INVALID_ARGUMENT, CLEANCLIP_SHAPE; CLEANCLIP_STATE: the state of another check;
+ *   CLEANCLIP_CANCELLED.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_data(const cleanclip_model *model,
+                                                    const cleanclip_dataset *dataset,
+                                                    const cleanclip_check_data_options *options,
+                                                    cleanclip_count_callback callback,
+                                                    void *user_data,
+                                                    cleanclip_check **out_check);
+
+/** Frees a result; NULL is a no-op. */
+CLEANCLIP_API void cleanclip_check_free(cleanclip_check *check);
+
+/** The verdict; CLEANCLIP_VERDICT_CANNOT_TELL for NULL. */
+CLEANCLIP_API cleanclip_verdict cleanclip_check_verdict(const cleanclip_check *check);
+
+/** The number of pairs that have scores: 0 for a check of a model, and for NULL. */
+CLEANCLIP_API int64_t cleanclip_check_score_count(const cleanclip_check *check);
+
+/**
+ * Copies the scores of the pairs, in the order of the dataset; higher is more suspicious.
+ *
+ * @param[out] out_scores Room for cleanclip_check_score_count() numbers.
+ * @param[in] out_capacity Numbers that `out_scores` has room for.
+ * @return CLEANCLIP_INVALID_ARGUMENT: too small.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_scores(const cleanclip_check *check,
+                                                      float *out_scores, size_t out_capacity);
+
+/**
+ * Writes a result as JSON.
+ *
+ * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
+ * @param[in] out_capacity Bytes that `out_text` has room for.
+ * @param[out] out_length Bytes of the text without its NUL; may be NULL unless `out_text` is.
+ * @return CLEANCLIP_INVALID_ARGUMENT: `out_capacity` is too small; `out_length` is set.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_json(const cleanclip_check *check, char *out_text,
+                                                    size_t out_capacity, size_t *out_length);
+
+/**
+ * Writes a result to a file.
+ *
+ * @param[in] path `.html`: a self-contained page with pictures; `.json`; for a dataset also `.csv`,
+ *     the scores, and `.txt`, the keys of the pairs that stay.
+ * @return CLEANCLIP_IO; CLEANCLIP_INVALID_ARGUMENT: another ending.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_write(const cleanclip_check *check,
+                                                     const char *path);
+
+/** Clean pictures' features, against which others are judged. */
+typedef struct cleanclip_bank cleanclip_bank;
+
+/**
+ * Makes a bank.
+ *
+ * @param[in] image_features [count, embed_dim] of clean pictures, not normalised; copied.
+ * @param[in] count At least 50; 200 are enough for a false-alarm rate of 0.01.
+ * @return CLEANCLIP_INVALID_ARGUMENT: too few, NaN, or all equal.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_bank_create(const float *image_features, int64_t count,
+                                                     int64_t embed_dim, cleanclip_bank **out_bank);
+
+/**
+ * Adds class texts to a bank, which give pictures two more signals: the product with a direction
+ * between matching and distracted descriptions of the classes (BDetCLIP), and the part of the
+ * feature outside the span of the texts.
+ *
+ * @param[in] model The one that the bank's features are of.
+ * @param[in] classes Class names,
+ * @param[in] class_count as many as this, at least 1.
+ * @param[in] templates Prompts with "{}",
+ * @param[in] template_count as many as this; 0: "a photo of a {}".
+ * @return CLEANCLIP_INVALID_ARGUMENT; CLEANCLIP_SHAPE: the model does not fit the bank;
+ *   CLEANCLIP_UNSUPPORTED: it has no text tower.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_bank_add_classes(
+    cleanclip_bank *bank, const cleanclip_model *model, const cleanclip_tokenizer *tokenizer,
+    const char *const *classes, int64_t class_count, const char *const *templates,
+    int64_t template_count);
+
+/** Reads a bank. @return CLEANCLIP_NOT_FOUND, CLEANCLIP_FORMAT. */
+CLEANCLIP_API cleanclip_status cleanclip_bank_load(const char *path, cleanclip_bank **out_bank);
+
+/** Writes a bank as a safetensors file. @return CLEANCLIP_IO. */
+CLEANCLIP_API cleanclip_status cleanclip_bank_save(const cleanclip_bank *bank, const char *path);
+
+/** Frees a bank; NULL is a no-op. */
+CLEANCLIP_API void cleanclip_bank_free(cleanclip_bank *bank);
+
+/**
+ * Judges pictures by their features.
+ *
+ * @param[in] bank Clean pictures' features by the same model.
+ * @param[in] image_features [count, embed_dim], not normalised; borrowed for the call.
+ * @param[in] count May be 0.
+ * @param[in] embed_dim That of the bank.
+ * @param[in] false_alarm_rate Share of clean pictures that may be flagged.
+ * @param[out] out_scores Room for `count` scores; higher is more suspicious; may be NULL.
+ * @param[out] out_flags Room for `count` flags, 1 for a trigger; may be NULL.
+ * @return CLEANCLIP_INVALID_ARGUMENT: the bank is too small for the rate; CLEANCLIP_SHAPE.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_inputs(const cleanclip_bank *bank,
+                                                      const float *image_features, int64_t count,
+                                                      int64_t embed_dim, double false_alarm_rate,
+                                                      float *out_scores, int32_t *out_flags);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

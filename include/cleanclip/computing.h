@@ -1,0 +1,87 @@
+/**
+ * @file cleanclip/computing.h
+ * @brief Threads, precision, memory, log and progress.
+ *
+ * What concerns the whole process: how many threads compute, which element type activations have, how
+ * much memory tensors take, and who is called with warnings.
+ *
+ * Part of cleanclip.h, which programs include.
+ */
+#ifndef CLEANCLIP_COMPUTING_H
+#define CLEANCLIP_COMPUTING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Sets how many threads computation uses, in the whole process.
+ *
+ * The default is the number of physical cores that the process may run on, or OMP_NUM_THREADS.
+ * The same seed, threads, machine and precision give the same result, bit by bit; another number
+ * of threads may round differently.
+ *
+ * @param[in] count 1 … 1024; 0 restores the default.
+ * @return CLEANCLIP_OK or CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_set_num_threads(int32_t count);
+
+/** Returns how many threads computation uses. */
+CLEANCLIP_API int32_t cleanclip_num_threads(void);
+
+/** The element type of activations. Weights, gradients and features are always f32. */
+typedef enum cleanclip_precision {
+  /** bf16 where the processor multiplies it in hardware, otherwise f32. */
+  CLEANCLIP_PRECISION_AUTO = 0,
+  /** Single precision: the reference. */
+  CLEANCLIP_PRECISION_F32 = 1,
+  /** bfloat16 with f32 accumulation; several times faster with AMX or AVX512-BF16. */
+  CLEANCLIP_PRECISION_BF16 = 2
+} cleanclip_precision;
+
+/** Returns how many bytes of tensors are alive in the process. */
+CLEANCLIP_API int64_t cleanclip_memory_in_use(void);
+
+/** Returns the highest cleanclip_memory_in_use() so far. */
+CLEANCLIP_API int64_t cleanclip_memory_peak(void);
+
+/** Gives memory that is kept for later tensors back to the system. */
+CLEANCLIP_API void cleanclip_memory_trim(void);
+
+/**
+ * Hears of what is no failure but should not go unnoticed: rows of a data set that are left out and
+ * why, alpha channels that hide another picture, synonyms that are not installed.
+ *
+ * Called on the thread that called the function which has something to say.
+ *
+ * @param[in] message Lives for the duration of the call.
+ */
+typedef void (*cleanclip_log_callback)(const char *message, void *user_data);
+
+/**
+ * Sets who hears of such things, in the whole process; at first, nobody does.
+ *
+ * A call that runs on another thread may still use the callback that was set before.
+ *
+ * @param[in] callback NULL: nobody.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ */
+CLEANCLIP_API void cleanclip_set_log_callback(cleanclip_log_callback callback, void *user_data);
+
+/**
+ * Hears how many pictures of how many are done, on the thread that called the function.
+ *
+ * @return 0 to go on; anything else cancels.
+ */
+typedef int32_t (*cleanclip_count_callback)(int64_t done, int64_t total, void *user_data);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

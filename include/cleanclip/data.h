@@ -1,0 +1,101 @@
+/**
+ * @file cleanclip/data.h
+ * @brief Datasets: captioned or labelled images.
+ *
+ * A dataset is opened from files with cleanclip_dataset_open() or made of pairs that the host holds with
+ * cleanclip_dataset_create(); everything that reads images takes it.
+ *
+ * Part of cleanclip.h, which programs include.
+ */
+#ifndef CLEANCLIP_DATA_H
+#define CLEANCLIP_DATA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Pictures with captions, or with labels, or both: an index; pictures are read when needed. */
+typedef struct cleanclip_dataset cleanclip_dataset;
+
+/** How files are read. */
+typedef struct cleanclip_dataset_options {
+  size_t struct_size;          /**< Set by cleanclip_dataset_options_init(). */
+  const char *image_column;    /**< Of csv and tsv; NULL: "image". Paths relative to the file. */
+  const char *caption_column;  /**< NULL: "caption". */
+  const char *label_column;    /**< Class indices; NULL: "label", used where it exists. */
+} cleanclip_dataset_options;
+
+/** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
+CLEANCLIP_API void cleanclip_dataset_options_init(cleanclip_dataset_options *options,
+                                                  size_t struct_size);
+
+/**
+ * Opens files of pairs.
+ *
+ * @param[in] sources Paths or patterns with `*` and `?`: csv or tsv files with a header line,
+ *   WebDataset tar shards (KEY.jpg|png|webp with KEY.txt, KEY.cls for a label), or folders of
+ *   these. None NULL.
+ * @param[in] count 1 … 65536 sources.
+ * @param[in] options NULL for the defaults.
+ * @param[out] out_dataset To be freed with cleanclip_dataset_free().
+ * @return CLEANCLIP_NOT_FOUND: no file, or a csv without the columns; CLEANCLIP_FORMAT: a broken
+ *   file; CLEANCLIP_INVALID_ARGUMENT: no pair at all, and the rest.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_dataset_open(const char *const *sources, int64_t count,
+                                                      const cleanclip_dataset_options *options,
+                                                      cleanclip_dataset **out_dataset);
+
+/** A pair as the host hands it over. All zero when the callback is called. */
+typedef struct cleanclip_pair {
+  size_t struct_size;       /**< Set by the library. */
+  const void *image;        /**< A JPEG, PNG or WebP file, or pixels when `width` is not 0. */
+  size_t image_byte_count;  /**< Bytes of `image`; height * width * 3 for pixels. */
+  const char *caption;      /**< NULL or "": no caption. */
+  int32_t width;            /**< Pixels [height, width, 3] instead of a file: their width. */
+  int32_t height;           /**< … and height. */
+  int32_t label;            /**< Class index; used where `has_label` is 1. */
+  int32_t has_label;        /**< 0: no label. */
+} cleanclip_pair;
+
+/**
+ * Hands over one pair.
+ *
+ * Called on a thread of the library, never on two at once. What the members of `pair` point to
+ * is read before the next call of this function for the same dataset, or the dataset's end.
+ *
+ * @param[in] index 0 … count - 1; each may be asked for again.
+ * @param[out] pair To be filled.
+ * @return 0; anything else: there is no such pair, it is counted as a bad row and skipped.
+ */
+typedef int32_t (*cleanclip_pair_callback)(int64_t index, cleanclip_pair *pair, void *user_data);
+
+/**
+ * Makes a dataset of pairs that the host holds.
+ *
+ * @param[in] count The number of pairs, 1 or more.
+ * @param[in] callback Hands over a pair; must stay valid until the dataset is freed.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ * @param[out] out_dataset To be freed with cleanclip_dataset_free().
+ * @return CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_dataset_create(int64_t count,
+                                                        cleanclip_pair_callback callback,
+                                                        void *user_data,
+                                                        cleanclip_dataset **out_dataset);
+
+/** Frees a dataset. NULL is allowed and does nothing. */
+CLEANCLIP_API void cleanclip_dataset_free(cleanclip_dataset *dataset);
+
+/** Returns the number of pairs in the index; 0 for NULL. */
+CLEANCLIP_API int64_t cleanclip_dataset_count(const cleanclip_dataset *dataset);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,143 @@
+/**
+ * @file cleanclip/encode.h
+ * @brief Features of images, texts and token ids.
+ *
+ * All functions take n inputs and write features [n, E] into memory of the caller.
+ *
+ * Part of cleanclip.h, which programs include.
+ */
+#ifndef CLEANCLIP_ENCODE_H
+#define CLEANCLIP_ENCODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model.h"
+#include "tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** How features are computed. */
+typedef struct cleanclip_encode_options {
+  size_t struct_size;  /**< Set by cleanclip_encode_options_init(). */
+  int64_t batch_size;  /**< Pictures or texts computed at a time; 0: 64. Bounds the memory. */
+  int32_t normalize;   /**< 1: features of unit length (default); 0: as the towers give them. */
+  int32_t precision;   /**< A cleanclip_precision; default CLEANCLIP_PRECISION_F32. */
+} cleanclip_encode_options;
+
+/** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
+CLEANCLIP_API void cleanclip_encode_options_init(cleanclip_encode_options *options,
+                                                 size_t struct_size);
+
+/**
+ * Computes features of pictures whose pixels are single-precision numbers in 0 … 1.
+ *
+ * @param[in] pixels [n, 3, height, width], red, green, blue, in 0 … 1; normalised inside with the
+ *   model's mean and standard deviation.
+ * @param[in] count n ≥ 0; 0 writes nothing.
+ * @param[in] height S.
+ * @param[in] width S.
+ * @param[in] options NULL for the defaults.
+ * @param[out] out_features [n, E].
+ * @param[in] out_capacity Elements that `out_features` has room for; at least n * E.
+ * @return CLEANCLIP_SHAPE: height or width is not S; CLEANCLIP_STATE: no image tower;
+ *   CLEANCLIP_INVALID_ARGUMENT: a pixel is not a number in 0 … 1, and the rest.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_model_encode_images_f32(
+    const cleanclip_model *model, const float *pixels, int64_t count, int64_t height,
+    int64_t width, const cleanclip_encode_options *options, float *out_features,
+    size_t out_capacity);
+
+/**
+ * Computes features of pictures whose pixels are bytes.
+ *
+ * Pictures are prepared as CLIP's are: bicubic resize of the shorter side to S as Pillow does it,
+ * centre crop, normalisation.
+ *
+ * @param[in] pixels [n, height, width, 3], red, green, blue.
+ * @param[in] count n ≥ 0; 0 writes nothing.
+ * @param[in] height 1 … 65535.
+ * @param[in] width 1 … 65535.
+ * @param[in] options NULL for the defaults.
+ * @param[out] out_features [n, E].
+ * @param[in] out_capacity Elements that `out_features` has room for; at least n * E.
+ * @return CLEANCLIP_STATE: no image tower; CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_model_encode_images_u8(
+    const cleanclip_model *model, const uint8_t *pixels, int64_t count, int64_t height,
+    int64_t width, const cleanclip_encode_options *options, float *out_features,
+    size_t out_capacity);
+
+/**
+ * Computes features of pictures in files: JPEG, PNG or WebP, by content.
+ *
+ * @param[in] paths n paths, none NULL.
+ * @param[in] count n ≥ 0; 0 writes nothing.
+ * @param[in] options NULL for the defaults.
+ * @param[out] out_features [n, E].
+ * @param[in] out_capacity Elements that `out_features` has room for; at least n * E.
+ * @return CLEANCLIP_NOT_FOUND or CLEANCLIP_IO: a file cannot be read; CLEANCLIP_FORMAT: a file is
+ *   not a sound picture; CLEANCLIP_STATE: no image tower; CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_model_encode_image_files(
+    const cleanclip_model *model, const char *const *paths, int64_t count,
+    const cleanclip_encode_options *options, float *out_features, size_t out_capacity);
+
+/**
+ * Computes features of what the ONNX graph itself takes as input: pictures that are prepared and
+ * normalised already.
+ *
+ * @param[in] inputs [n, 3, S, S].
+ * @param[in] count n ≥ 0; 0 writes nothing.
+ * @param[in] options NULL for the defaults.
+ * @param[out] out_features [n, E].
+ * @param[in] out_capacity Elements that `out_features` has room for; at least n * E.
+ * @return CLEANCLIP_STATE: no image tower; CLEANCLIP_INVALID_ARGUMENT: an input is not finite, and
+ *   the rest.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_model_encode_image_inputs(
+    const cleanclip_model *model, const float *inputs, int64_t count,
+    const cleanclip_encode_options *options, float *out_features, size_t out_capacity);
+
+/**
+ * Computes features of texts.
+ *
+ * @param[in] tokenizer Its vocabulary is the model's.
+ * @param[in] texts n texts, none NULL.
+ * @param[in] count n ≥ 0; 0 writes nothing.
+ * @param[in] options NULL for the defaults.
+ * @param[out] out_features [n, E].
+ * @param[in] out_capacity Elements that `out_features` has room for; at least n * E.
+ * @return CLEANCLIP_STATE: no text tower; CLEANCLIP_INVALID_ARGUMENT: the tokenizer has more ids
+ *   than the model, and the rest.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_model_encode_texts(
+    const cleanclip_model *model, const cleanclip_tokenizer *tokenizer, const char *const *texts,
+    int64_t count, const cleanclip_encode_options *options, float *out_features,
+    size_t out_capacity);
+
+/**
+ * Computes features of token ids.
+ *
+ * The feature is that of the end-of-text token; what follows it does not matter.
+ *
+ * @param[in] ids [n, length]; each in 0 … cleanclip_model_vocab_size() - 1.
+ * @param[in] count n ≥ 0; 0 writes nothing.
+ * @param[in] length 1 … L.
+ * @param[in] options NULL for the defaults.
+ * @param[out] out_features [n, E].
+ * @param[in] out_capacity Elements that `out_features` has room for; at least n * E.
+ * @return CLEANCLIP_SHAPE: `length` is more than L; CLEANCLIP_STATE: no text tower;
+ *   CLEANCLIP_INVALID_ARGUMENT: an id is out of range, and the rest.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_model_encode_tokens(
+    const cleanclip_model *model, const int32_t *ids, int64_t count, int64_t length,
+    const cleanclip_encode_options *options, float *out_features, size_t out_capacity);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

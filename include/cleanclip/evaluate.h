@@ -1,0 +1,133 @@
+/**
+ * @file cleanclip/evaluate.h
+ * @brief Zero-shot accuracy and attack success rate.
+ *
+ * cleanclip_evaluate() classifies labelled images without and, on request, with a trigger.
+ *
+ * Part of cleanclip.h, which programs include.
+ */
+#ifndef CLEANCLIP_EVALUATE_H
+#define CLEANCLIP_EVALUATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attack.h"
+#include "model.h"
+#include "tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What was measured: counts, shares with intervals, accuracy of each class. */
+typedef struct cleanclip_evaluation cleanclip_evaluation;
+
+/** What is measured, with which classes. */
+typedef struct cleanclip_evaluate_options {
+  size_t struct_size;             /**< Set by cleanclip_evaluate_options_init(). */
+  const char *data;               /**< A csv file with columns `image` and `label` (index of the
+                                       class); required. */
+  const char *classes_path;       /**< A text file with a class name on each line; or: */
+  const char *const *classes;     /**< the class names, */
+  int64_t class_count;            /**< as many as this. */
+  const char *templates_path;     /**< A text file with a prompt with "{}" on each line; or: */
+  const char *const *templates;   /**< the prompts, */
+  int64_t template_count;         /**< as many as this; none at all: "a photo of a {}". */
+  const cleanclip_trigger *trigger; /**< NULL: clean accuracy only. */
+  const char *target;             /**< Class name or index that the trigger aims at; required with
+                                       a trigger. */
+  int64_t batch_size;             /**< Pictures at a time; 0: 64. */
+  uint64_t seed;                  /**< Of the trigger's positions and noise; default 0. */
+  int32_t precision;              /**< A cleanclip_precision; default CLEANCLIP_PRECISION_F32. */
+  int32_t reserved;               /**< 0. */
+} cleanclip_evaluate_options;
+
+/** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
+CLEANCLIP_API void cleanclip_evaluate_options_init(cleanclip_evaluate_options *options,
+                                                   size_t struct_size);
+
+/**
+ * Measures zero-shot clean accuracy and the success of an attack.
+ *
+ * A class is the normalised mean of the features of its prompts; a picture belongs to the class
+ * with the largest cosine similarity. The attack succeeds on a picture of another class when the
+ * trigger turns it into the target; pictures of the target class are not attacked.
+ *
+ * @param[in] options `data` and the classes are required.
+ * @param[in] callback Hears of progress and may cancel; may be NULL.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ * @param[out] out_evaluation To be freed with cleanclip_evaluation_free().
+ * @return CLEANCLIP_NOT_FOUND or CLEANCLIP_IO: a file cannot be read; CLEANCLIP_FORMAT: a file is
+ *   broken; CLEANCLIP_UNSUPPORTED: the model lacks a tower; CLEANCLIP_CANCELLED;
+ *   CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
+                                                  const cleanclip_tokenizer *tokenizer,
+                                                  const cleanclip_evaluate_options *options,
+                                                  cleanclip_count_callback callback,
+                                                  void *user_data,
+                                                  cleanclip_evaluation **out_evaluation);
+
+/** Frees an evaluation. NULL is allowed and does nothing. */
+CLEANCLIP_API void cleanclip_evaluation_free(cleanclip_evaluation *evaluation);
+
+/** A share of pictures with its 95 % Wilson interval, each in 0 … 1. */
+typedef struct cleanclip_share {
+  double value; /**< Counted. */
+  double low;   /**< Lower end of the interval. */
+  double high;  /**< Upper end of the interval. */
+} cleanclip_share;
+
+/** The places in `clean_accuracy` and `attack_success_rate`. */
+enum {
+  CLEANCLIP_TOP1 = 0,
+  CLEANCLIP_TOP3 = 1,
+  CLEANCLIP_TOP5 = 2,
+  CLEANCLIP_TOP10 = 3
+};
+
+/** How well a model classifies, and how well an attack on it works. */
+typedef struct cleanclip_scores {
+  size_t struct_size;                      /**< Set by cleanclip_scores_init(). */
+  int64_t images;                          /**< Pictures that were classified. */
+  int64_t attacked_images;                 /**< Those of other classes than the target; 0 without a
+                                                trigger. */
+  int64_t skipped_images;                  /**< Rows that could not be read. */
+  cleanclip_share clean_accuracy[4];       /**< CLEANCLIP_TOP1 …: the true class is among the first
+                                                k; 1 where there are fewer than k classes. */
+  cleanclip_share attack_success_rate[4];  /**< The target is among the first k, of
+                                                `attacked_images`; 0 without a trigger. */
+} cleanclip_scores;
+
+/** Sets `struct_size` and clears the rest; `struct_size` is `sizeof *scores`. */
+CLEANCLIP_API void cleanclip_scores_init(cleanclip_scores *scores, size_t struct_size);
+
+/**
+ * Tells the numbers of an evaluation.
+ *
+ * @param[in,out] out_scores Prepared with cleanclip_scores_init().
+ * @return CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_evaluation_scores(const cleanclip_evaluation *evaluation,
+                                                           cleanclip_scores *out_scores);
+
+/**
+ * Writes an evaluation as JSON: `clean_accuracy` and, where an attack was measured,
+ * `attack_success_rate` with `top1` …, their `intervals_95`, `images`, `attacked_images`, and the
+ * accuracy of each class.
+ *
+ * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
+ * @param[in] out_capacity Bytes that `out_text` has room for.
+ * @param[out] out_length Bytes of the text without its NUL; may be NULL unless `out_text` is.
+ * @return CLEANCLIP_INVALID_ARGUMENT: `out_capacity` is too small; `out_length` is set.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_evaluation_json(const cleanclip_evaluation *evaluation,
+                                                         char *out_text, size_t out_capacity,
+                                                         size_t *out_length);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

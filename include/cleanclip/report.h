@@ -1,0 +1,54 @@
+/**
+ * @file cleanclip/report.h
+ * @brief Reports of a run.
+ *
+ * One self-contained HTML page, or JSON.
+ *
+ * Part of cleanclip.h, which programs include.
+ */
+#ifndef CLEANCLIP_REPORT_H
+#define CLEANCLIP_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "evaluate.h"
+#include "model.h"
+#include "sanitize.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a report tells. Every member but the size may be NULL. */
+typedef struct cleanclip_report_options {
+  size_t struct_size;                        /**< Set by cleanclip_report_options_init(). */
+  const char *title;                         /**< NULL: a title of the library's. */
+  const char *subtitle;                      /**< A line below it: which model, when. */
+  const cleanclip_model *model;              /**< Its architecture is described. */
+  const cleanclip_evaluation *before;        /**< Before sanitizing. */
+  const cleanclip_evaluation *after;         /**< After it. */
+  const cleanclip_evaluation *control;       /**< After plain fine-tuning, for comparison. */
+  const cleanclip_history *history;          /**< How the losses went. */
+  const cleanclip_history *control_history;  /**< And those of plain fine-tuning. */
+} cleanclip_report_options;
+
+/** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
+CLEANCLIP_API void cleanclip_report_options_init(cleanclip_report_options *options,
+                                                 size_t struct_size);
+
+/**
+ * Writes a report: one self-contained page, or JSON.
+ *
+ * @param[in] options What it tells.
+ * @param[in] path `.html` or `.json`.
+ * @return CLEANCLIP_IO; CLEANCLIP_INVALID_ARGUMENT: another ending, a NULL.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_report_write(const cleanclip_report_options *options,
+                                                      const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

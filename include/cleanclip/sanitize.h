@@ -1,0 +1,149 @@
+/**
+ * @file cleanclip/sanitize.h
+ * @brief Sanitizing: fine-tuning that removes a backdoor.
+ *
+ * Set the options, call cleanclip_sanitize(), then save the model. A callback follows the steps and may
+ * cancel; a state directory makes a run resumable bit for bit.
+ *
+ * Part of cleanclip.h, which programs include.
+ */
+#ifndef CLEANCLIP_SANITIZE_H
+#define CLEANCLIP_SANITIZE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "data.h"
+#include "model.h"
+#include "tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What is done to the model, how long and with which weights. */
+typedef struct cleanclip_sanitize_options {
+  size_t struct_size;           /**< Set by cleanclip_sanitize_options_init(). */
+  const char *method;           /**< NULL or "cleanclip": both losses below on captioned pictures;
+                                     "supervised": cross-entropy of a linear head on labelled
+                                     pictures, image tower only. */
+  const char *state_directory;  /**< Where the resumable state is kept; NULL: nowhere. */
+  const char *head_path;        /**< "supervised": a safetensors file for the head; NULL: none. */
+  int64_t epochs;               /**< 1 or more; default 10. */
+  int64_t batch_size;           /**< Pairs per step, 2 or more; default 64. */
+  int64_t warmup_steps;         /**< Steps of linear warm-up, 0 or more; default 50. */
+  int64_t save_every;           /**< Steps between saved states, 0: at the end of epochs only;
+                                     default 200. */
+  int64_t memory_budget;        /**< Bytes that training may use; 0: no limit (default). */
+  int64_t class_count;          /**< "supervised": classes of the head; 0: the highest label of the
+                                     data set and one (default), which reads all of it. */
+  uint64_t seed;                /**< Order, augmentation, head; default 0. */
+  float learning_rate;          /**< Highest rate of AdamW, > 0; default 1e-5. */
+  float weight_decay;           /**< 0 or more; default 0.1. */
+  float clip_weight;            /**< Of the contrastive loss between pictures and captions, the
+                                     paper's lambda 1; 0 or more; default 1. */
+  float inmodal_weight;         /**< Of the self-supervised loss inside each modality, the
+                                     paper's lambda 2; default 1; 0: plain fine-tuning. */
+  int32_t precision;            /**< A cleanclip_precision; default CLEANCLIP_PRECISION_AUTO. */
+  int32_t resume;               /**< 1: go on from the state in `state_directory`; default 0. */
+} cleanclip_sanitize_options;
+
+/** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
+CLEANCLIP_API void cleanclip_sanitize_options_init(cleanclip_sanitize_options *options,
+                                                   size_t struct_size);
+
+/** Where training is, after a step. */
+typedef struct cleanclip_progress {
+  size_t struct_size;         /**< Set by the library, or by cleanclip_progress_init(). */
+  int64_t epoch;              /**< 1 … epochs. */
+  int64_t epochs;             /**< All of them. */
+  int64_t step;               /**< 1 … steps, over all epochs. */
+  int64_t steps;              /**< All of them. */
+  double loss;                /**< The weighted sum. */
+  double crossmodal_loss;     /**< Between pictures and captions, unweighted; or cross-entropy. */
+  double inmodal_loss;        /**< Inside the modalities, unweighted. */
+  double learning_rate;       /**< Of this step. */
+  double logit_scale;         /**< After the step, exponentiated. */
+  double samples_per_second;  /**< Pairs, over the last steps. */
+  double waiting_share;       /**< 0 … 1: the part of the time spent waiting for data. */
+} cleanclip_progress;
+
+/** Sets `struct_size` and clears the rest; `struct_size` is `sizeof *progress`. */
+CLEANCLIP_API void cleanclip_progress_init(cleanclip_progress *progress, size_t struct_size);
+
+/**
+ * Hears of progress after each step, on the thread that called cleanclip_sanitize().
+ *
+ * The model may be read in the callback (encoded with, evaluated, saved), not trained.
+ *
+ * @param[in] progress Lives for the duration of the call.
+ * @return 0 to go on; anything else cancels.
+ */
+typedef int32_t (*cleanclip_progress_callback)(const cleanclip_progress *progress,
+                                               void *user_data);
+
+/** What happened in each step of a training run. */
+typedef struct cleanclip_history cleanclip_history;
+
+/**
+ * Fine-tunes the model on clean pairs so that a backdoor is forgotten.
+ *
+ * The model's weights change in place; they are those of the last completed step also when the
+ * call is cancelled. With a `state_directory`, a cancelled or killed run goes on from there with
+ * `resume` and gives, bit by bit, what it would have given (same machine, threads, precision).
+ *
+ * @param[in,out] model The model to clean. No other thread may use it meanwhile.
+ * @param[in] tokenizer Its vocabulary is the model's; may be NULL for "supervised".
+ * @param[in] dataset Clean pairs with captions, or with labels for "supervised"; at least a batch.
+ * @param[in] options NULL for the defaults.
+ * @param[in] callback Hears of progress and may cancel; may be NULL.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ * @param[out] out_history To be freed with cleanclip_history_free(); may be NULL. Also set when
+ *   the call was cancelled.
+ * @return CLEANCLIP_CANCELLED: by the callback; CLEANCLIP_STATE: the loss became not a number (the
+ *   text says at which step; the model keeps the last good weights), or there is no state to
+ *   resume from; CLEANCLIP_INVALID_ARGUMENT: an option out of range, a batch larger than the
+ *   dataset, a NULL.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_sanitize(cleanclip_model *model,
+                                                  const cleanclip_tokenizer *tokenizer,
+                                                  const cleanclip_dataset *dataset,
+                                                  const cleanclip_sanitize_options *options,
+                                                  cleanclip_progress_callback callback,
+                                                  void *user_data,
+                                                  cleanclip_history **out_history);
+
+/** Frees a history. NULL is allowed and does nothing. */
+CLEANCLIP_API void cleanclip_history_free(cleanclip_history *history);
+
+/** Returns the number of steps in a history; 0 for NULL. */
+CLEANCLIP_API int64_t cleanclip_history_count(const cleanclip_history *history);
+
+/**
+ * Tells what happened in a step.
+ *
+ * @param[in] index 0 … cleanclip_history_count() - 1.
+ * @param[in,out] out_progress Prepared with cleanclip_progress_init().
+ * @return CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_history_step(const cleanclip_history *history,
+                                                      int64_t index,
+                                                      cleanclip_progress *out_progress);
+
+/**
+ * Writes a history as JSON: the options, and the numbers of each step.
+ *
+ * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
+ * @param[in] out_capacity Bytes that `out_text` has room for.
+ * @param[out] out_length Bytes of the text without its NUL; may be NULL unless `out_text` is.
+ * @return CLEANCLIP_INVALID_ARGUMENT: `out_capacity` is too small; `out_length` is set.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_history_json(const cleanclip_history *history,
+                                                      char *out_text, size_t out_capacity,
+                                                      size_t *out_length);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
