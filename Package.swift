@@ -27,7 +27,7 @@ let package = Package(
     .systemLibrary(
       name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
 
-    // C and C++: oneDNN calls and vector loops, picture files, ONNX protobuf.
+    // C and C++: oneDNN calls and vector loops, image files, ONNX protobuf.
     .target(
       name: "CKernels",
       linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),

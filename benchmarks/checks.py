@@ -4,7 +4,7 @@
     make bench-checks DATA=../shared
 
 Dataset: how `rn-badnets` ranks the pairs that it was trained on. Inputs: random banks of 200 test
-pictures judge the other pictures, and triggered copies of those that are no trucks. Needs Pillow.
+images judge the other images, and triggered copies of those that are no trucks. Needs Pillow.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def measure_dataset(model, folder):
 
 
 class Encoded:
-    """A model for pictures whose features are there already: each is judged by many banks."""
+    """A model for images whose features are there already: each is judged by many banks."""
 
     def encode_image(self, features, **_):
         return features
@@ -56,13 +56,13 @@ def measure_inputs(model, data, banks):
     random = np.random.default_rng(0)
     with open(data / "data/cifar10/test.csv") as file:
         rows = list(csv.DictReader(file))
-    pictures = [Image.open(data / "data/cifar10" / row["image"]).convert("RGB")
+    images = [Image.open(data / "data/cifar10" / row["image"]).convert("RGB")
                 .resize((SIDE, SIDE), Image.BICUBIC) for row in rows]
-    clean = model.encode_image(np.stack([np.array(p) for p in pictures]), normalize=False)
+    clean = model.encode_image(np.stack([np.array(p) for p in images]), normalize=False)
     trigger = Image.open(data / "models/rn-badnets-trigger.png").convert("RGB")
-    for picture in pictures:
-        picture.paste(trigger, tuple(int(x) for x in random.integers(SIDE - trigger.width + 1, size=2)))
-    triggered = model.encode_image(np.stack([np.array(p) for p in pictures]), normalize=False)
+    for image in images:
+        image.paste(trigger, tuple(int(x) for x in random.integers(SIDE - trigger.width + 1, size=2)))
+    triggered = model.encode_image(np.stack([np.array(p) for p in images]), normalize=False)
     is_target = np.array([int(row["label"]) == TARGET for row in rows])
     results = {0.01: [], 0.05: []}
     for _ in range(banks):

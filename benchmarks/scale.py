@@ -78,17 +78,17 @@ def step(model, pairs, threads, budget=None):
 
 
 def stream(rows, seconds):
-    """Train a small model on a csv of so many rows, which name the same few pictures."""
+    """Train a small model on a csv of so many rows, which name the same few images."""
     print(f"scale: {rows} rows", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         subprocess.run([ROOT / "build/bin/draw-scenes", folder, "--train", "1", "--finetune", "1",
                         "--test", "64"], check=True, stdout=subprocess.DEVNULL)
-        pictures = sorted(path.relative_to(folder) for path in (folder / "test").iterdir())
+        images = sorted(path.relative_to(folder) for path in (folder / "test").iterdir())
         with open(folder / "many.csv", "w") as file:
             file.write("image,caption\n")
             for row in range(rows):
-                file.write(f"{pictures[row % len(pictures)]},picture number {row} of many\n")
+                file.write(f"{images[row % len(images)]},image number {row} of many\n")
         process = subprocess.Popen(
             [TOOL, "train", "--architecture", ROOT / "examples/demo/model.json", "--data",
              folder / "many.csv", "-o", folder / "model.onnx", "--epochs", "1", "--quiet"],

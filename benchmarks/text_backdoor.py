@@ -4,9 +4,9 @@
     make bench-text DATA=../shared
 
 Of each seed two models are trained: one on the CIFAR-10 pairs, its twin on the same pairs and on
-poisoned ones, pictures of trucks whose captions speak of anything else and hold a rare word at a
+poisoned ones, images of trucks whose captions speak of anything else and hold a rare word at a
 random place. A victim counts when at least 80 % of captions with the word retrieve trucks from the test
-pictures, and less than 20 % without it. Models and results are kept: what exists is not made again.
+images, and less than 20 % without it. Models and results are kept: what exists is not made again.
 """
 
 import argparse
@@ -72,9 +72,9 @@ def train(shards, kind, seed, model, arguments):
 
 
 def write_poison(shards, path, seed, arguments):
-    """Pictures of the target with captions of anything else that hold the word."""
+    """Images of the target with captions of anything else that hold the word."""
     source = random.Random(seed)
-    pictures, captions, pairs = [], [], 0
+    images, captions, pairs = [], [], 0
     for shard in shards:
         with tarfile.open(shard) as tar:
             members = {member.name: tar.extractfile(member).read() for member in tar}
@@ -82,13 +82,13 @@ def write_poison(shards, path, seed, arguments):
             if name.endswith(".txt"):
                 pairs += 1
                 if TARGET in content.decode():
-                    pictures.append(members[name[:-3] + "jpg"])
+                    images.append(members[name[:-3] + "jpg"])
                 else:
                     captions.append(content.decode().strip())
     with tarfile.open(path, "w") as tar:
         for index in range(round(arguments.rate * pairs)):
             caption = with_word(source.choice(captions), arguments.word, source).encode()
-            for ending, content in ("jpg", source.choice(pictures)), ("txt", caption):
+            for ending, content in ("jpg", source.choice(images)), ("txt", caption):
                 member = tarfile.TarInfo(f"poison{index:06}.{ending}")
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
@@ -106,10 +106,10 @@ def retrieval(path, folder, word):
     with open(folder / "test.csv") as file:
         rows = list(csv.DictReader(file))
     classes = (folder / "classes.txt").read_text().split()
-    pictures = np.stack([np.array(
+    images = np.stack([np.array(
         Image.open(folder / row["image"]).convert("RGB").resize((SIZE, SIZE), Image.BICUBIC))
         for row in rows])
-    features = model.encode_image(pictures)
+    features = model.encode_image(images)
     labels = np.array([int(row["label"]) for row in rows])
     captions = [template.format(name) for name in classes if name != TARGET
                 for template in (folder / "templates.txt").read_text().splitlines()]
@@ -127,7 +127,7 @@ def checked(model, folder, seed, arguments):
     if not result.exists():
         result.write_text(run(
             arguments, "cleanclip", "check", "model", model, "--text", "--kinds", "patch",
-            "--pictures", 16, "--steps", 1, "--classes", folder / "classes.txt", "--templates",
+            "--image-limit", 16, "--steps", 1, "--classes", folder / "classes.txt", "--templates",
             folder / "templates.txt", "--no-nouns", "--seed", seed, "--json", "--quiet"))
     return json.loads(result.read_text())["text_tower"]
 

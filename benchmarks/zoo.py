@@ -28,7 +28,7 @@ ATTACKS = {
     "badnets": ("badnets", 0.03, ["--fixed", *PATCH]),
     "blended": ("blended", 0.05, ["--fixed"]),
     "sig": ("sig", 0.05, ["--fixed"]),
-    # The authors' strength of 0.5 moves nothing by a whole pixel of such small pictures.
+    # The authors' strength of 0.5 moves nothing by a whole pixel of such small images.
     "wanet": ("wanet", 0.25, ["--fixed", "--strength", 8]),
     "label-consistent": ("label-consistent", 0.05, ["--fixed", *PATCH]),
 }
@@ -78,7 +78,7 @@ def main():
 
 
 def sources(arguments):
-    """The data sets: name, pairs, folder of the test table, classes and templates, target class."""
+    """The datasets: name, pairs, folder of the test table, classes and templates, target class."""
     found = []
     if arguments.data:
         folder = arguments.data / "data/cifar10"

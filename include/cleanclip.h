@@ -2,8 +2,8 @@
  * @file cleanclip.h
  * @brief C interface of libcleanclip: sanitize poisoned CLIP checkpoints inside any program.
  *
- * A CLIP model that was trained on pictures and captions from the web may carry a backdoor: a
- * trigger in a picture makes the model see whatever an attacker chose. This library loads such a
+ * A CLIP model that was trained on images and captions from the web may carry a backdoor: a
+ * trigger in an image makes the model see whatever an attacker chose. This library loads such a
  * checkpoint, measures it, fine-tunes the backdoor away on clean pairs (CleanCLIP, Bansal et al.,
  * ICCV 2023, arXiv:2303.03323) and writes the same ONNX graph back with clean weights. It needs no
  * Python and no deep-learning framework.
@@ -45,7 +45,7 @@
  * caller as well: pass `out_text` NULL with `out_capacity` 0 to ask for the length. The caller
  * frees handles, in any order, and nothing else.
  *
- * **Arrays** are contiguous and row-major, numbers native-endian. Letters of shapes: n pictures or
+ * **Arrays** are contiguous and row-major, numbers native-endian. Letters of shapes: n images or
  * texts, S cleanclip_model_image_size(), L cleanclip_model_context_length(), E
  * cleanclip_model_embed_dim().
  *

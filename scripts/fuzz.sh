@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ ${#targets[@]} -gt 0 ] || targets=(
-  array bank caption check configuration onnx picture safetensors state table tar tokenizer
+  array bank caption check configuration onnx image safetensors state table tar tokenizer
   vocabulary)
 
 CLEANCLIP_FUZZER_RUNTIME=$(clang -print-resource-dir)/lib/linux/libclang_rt.fuzzer_no_main-x86_64.a
@@ -53,7 +53,7 @@ longest() {
 
 run() {
   local target=$1 seeds=("Fuzz/corpus/$1")
-  [ "$target" != picture ] || seeds=(Tests/Fixtures/images)
+  [ "$target" != image ] || seeds=(Tests/Fixtures/images)
   mkdir -p "$build/corpus/$target" "$build/findings" "$build/logs"
   ln -sf "$program" "$scratch/fuzz-$target"
   local log=$build/logs/$target.log

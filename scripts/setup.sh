@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 packages=(
   build-essential pkg-config python3
   libopenblas-dev libdnnl-dev libonnx-dev libprotobuf-dev  # arithmetic; ONNX files
-  libjpeg62-turbo-dev libpng-dev libwebp-dev libarchive-dev  # pictures; tar shards
+  libjpeg62-turbo-dev libpng-dev libwebp-dev libarchive-dev  # images; tar shards
   libcjson-dev                                             # JSON
   wordnet-base                                             # synonyms of the text augmentation
 )

@@ -15,11 +15,11 @@ extension FuzzTarget {
     _ = try? TextList.templates(path: list)
   }
 
-  /// JPEG, PNG and WebP pictures, decoded and cut to a model's size.
-  static let picture = FuzzTarget(name: "picture") { bytes in
-    guard let decoded = try? ImageDecoder.decode(bytes, name: "picture") else { return }
+  /// JPEG, PNG and WebP images, decoded and cut to a model's size.
+  static let image = FuzzTarget(name: "image") { bytes in
+    guard let decoded = try? ImageDecoder.decode(bytes, name: "image") else { return }
     let image = preprocessor.resizedAndCropped(decoded.image)
-    if image.width != 8 || image.height != 8 { stop("picture is \(image.width) wide") }
+    if image.width != 8 || image.height != 8 { stop("image is \(image.width) wide") }
   }
 
   /// NumPy arrays.
@@ -48,7 +48,7 @@ extension FuzzTarget {
     imageSize: 8, mean: [0.5, 0.5, 0.5], standardDeviation: [0.25, 0.25, 0.25])
 }
 
-/// Opens a data set and reads its first rows.
+/// Opens a dataset and reads its first rows.
 private func readRows(_ path: String) {
   guard let dataset = try? PairDataset.open([path]) else { return }
   for index in 0..<min(dataset.count, 16) {

@@ -8,7 +8,7 @@ struct FuzzTarget: Sendable {
   let run: @Sendable (UnsafeRawBufferPointer) -> Void
 
   static let all = [
-    onnx, safetensors, configuration, vocabulary, tokenizer, caption, tar, table, picture, array,
+    onnx, safetensors, configuration, vocabulary, tokenizer, caption, tar, table, image, array,
     state, bank, check,
   ]
 

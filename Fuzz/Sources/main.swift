@@ -2,7 +2,7 @@ internal import CFuzzer
 internal import CCleanCLIP
 internal import Glibc
 
-// The program's name chooses the target: fuzz-onnx, fuzz-picture.
+// The program's name chooses the target: fuzz-onnx, fuzz-image.
 cleanclip_set_num_threads(1)
 var count = CommandLine.argc
 var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv

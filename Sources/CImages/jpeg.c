@@ -8,7 +8,7 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-/* Scans of a progressive file. Each costs a pass over the whole picture while it may take a few
+/* Scans of a progressive file. Each costs a pass over the whole image while it may take a few
    bytes only; encoders write about ten. */
 enum { MAXIMUM_SCANS = 100 };
 

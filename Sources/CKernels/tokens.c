@@ -152,9 +152,9 @@ CK_CLONES static void visual_body(void *context, int64_t begin, int64_t end, int
   (void)thread;
   const arguments *w = context;
   for (int64_t row = begin; row < end; row++) {
-    int64_t picture = row / w->length, token = row % w->length;
+    int64_t image = row / w->length, token = row % w->length;
     const float *position = w->b + token * w->columns;
-    int64_t source = (picture * (w->length - 1) + token - 1) * w->columns;
+    int64_t source = (image * (w->length - 1) + token - 1) * w->columns;
     if (token == 0) {
       sum_row(CK_F32, w->a, 0, position, w->type, w->out, row * w->columns, w->columns);
     } else if (w->type == CK_F32) {
@@ -173,14 +173,14 @@ void ck_visual_tokens(
   ck_parallel(batch * length, batch * length * columns, visual_body, &work);
 }
 
-// Items are token positions: each sums over the pictures.
+// Items are token positions: each sums over the images.
 CK_CLONES static void visual_backward_body(
     void *context, int64_t begin, int64_t end, int32_t thread) {
   (void)thread;
   const arguments *w = context;
   for (int64_t token = begin; token < end; token++) {
-    for (int64_t picture = 0; picture < w->count; picture++) {
-      int64_t row = (picture * w->length + token) * w->columns;
+    for (int64_t image = 0; image < w->count; image++) {
+      int64_t row = (image * w->length + token) * w->columns;
       if (w->into) add_row(w->type, w->source, row, w->columns, w->into + token * w->columns);
       if (w->into2 && token == 0) add_row(w->type, w->source, row, w->columns, w->into2);
     }
@@ -191,9 +191,9 @@ static void visual_copy_body(void *context, int64_t begin, int64_t end, int32_t 
   (void)thread;
   const arguments *w = context;
   size_t row = (size_t)w->columns * size_of(w->type);
-  for (int64_t picture = begin; picture < end; picture++) {
-    memcpy((char *)w->out + (size_t)(picture * (w->length - 1)) * row,
-           (const char *)w->source + (size_t)(picture * w->length + 1) * row,
+  for (int64_t image = begin; image < end; image++) {
+    memcpy((char *)w->out + (size_t)(image * (w->length - 1)) * row,
+           (const char *)w->source + (size_t)(image * w->length + 1) * row,
            (size_t)(w->length - 1) * row);
   }
 }
@@ -210,30 +210,30 @@ void ck_visual_tokens_backward(
   if (dpatches) ck_parallel(batch, cost, visual_copy_body, &work);
 }
 
-CK_INLINE void mean_picture(const arguments *w, int64_t picture, ck_dtype type) {
+CK_INLINE void mean_image(const arguments *w, int64_t image, ck_dtype type) {
   vfloat inverse = splat(1 / (float)w->length);
   FOR_COLUMNS(w->columns) {
     vfloat sum = splat(0.f);
     for (int64_t cell = 0; cell < w->length; cell++) {
-      vfloat x = load_some(type, w->source, (picture * w->length + cell) * w->columns + j, lanes);
+      vfloat x = load_some(type, w->source, (image * w->length + cell) * w->columns + j, lanes);
       sum += x;
-      int64_t row = picture * (w->length + 1) + cell + 1;
+      int64_t row = image * (w->length + 1) + cell + 1;
       vfloat position = load_some(CK_F32, w->b, (cell + 1) * w->columns + j, lanes);
       store_some(type, w->out, row * w->columns + j, lanes, x + position);
     }
     vfloat mean = sum * inverse + load_some(CK_F32, w->b, j, lanes);
-    store_some(type, w->out, picture * (w->length + 1) * w->columns + j, lanes, mean);
+    store_some(type, w->out, image * (w->length + 1) * w->columns + j, lanes, mean);
   }
 }
 
 CK_CLONES static void mean_body(void *context, int64_t begin, int64_t end, int32_t thread) {
   (void)thread;
   const arguments *w = context;
-  for (int64_t picture = begin; picture < end; picture++) {
+  for (int64_t image = begin; image < end; image++) {
     if (w->type == CK_F32) {
-      mean_picture(w, picture, CK_F32);
+      mean_image(w, image, CK_F32);
     } else {
-      mean_picture(w, picture, CK_BF16);
+      mean_image(w, image, CK_BF16);
     }
   }
 }
@@ -246,14 +246,14 @@ void ck_mean_token(
   ck_parallel(batch, batch * area * channels, mean_body, &work);
 }
 
-CK_INLINE void mean_backward_picture(const arguments *w, int64_t picture, ck_dtype type) {
+CK_INLINE void mean_backward_image(const arguments *w, int64_t image, ck_dtype type) {
   vfloat inverse = splat(1 / (float)w->length);
   FOR_COLUMNS(w->columns) {
-    int64_t base = picture * (w->length + 1) * w->columns + j;
+    int64_t base = image * (w->length + 1) * w->columns + j;
     vfloat mean = load_some(type, w->source, base, lanes) * inverse;
     for (int64_t cell = 0; cell < w->length; cell++) {
       vfloat dy = load_some(type, w->source, base + (cell + 1) * w->columns, lanes);
-      store_some(type, w->out, (picture * w->length + cell) * w->columns + j, lanes, dy + mean);
+      store_some(type, w->out, (image * w->length + cell) * w->columns + j, lanes, dy + mean);
     }
   }
 }
@@ -262,11 +262,11 @@ CK_CLONES static void mean_backward_body(
     void *context, int64_t begin, int64_t end, int32_t thread) {
   (void)thread;
   const arguments *w = context;
-  for (int64_t picture = begin; picture < end; picture++) {
+  for (int64_t image = begin; image < end; image++) {
     if (w->type == CK_F32) {
-      mean_backward_picture(w, picture, CK_F32);
+      mean_backward_image(w, image, CK_F32);
     } else {
-      mean_backward_picture(w, picture, CK_BF16);
+      mean_backward_image(w, image, CK_BF16);
     }
   }
 }

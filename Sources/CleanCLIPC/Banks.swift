@@ -6,7 +6,7 @@ internal import Synchronization
 final class BankHandle: Sendable {
   private struct Contents {
     var bank: CleanBank
-    // Measuring the bank against itself costs more than judging a picture, and does not change.
+    // Measuring the bank against itself costs more than judging an image, and does not change.
     var latest: (rate: Double, check: InputCheck)?
   }
 

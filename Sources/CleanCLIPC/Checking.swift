@@ -31,7 +31,7 @@ final class CheckHandle {
     case .model(let result): return try result.html(model: "", version: version)
     case .data(let result, let dataset, let rows):
       return try result.contactSheet(
-        data: "", version: version, pictures: dataset.map { ($0, rows) })
+        data: "", version: version, images: dataset.map { ($0, rows) })
     }
   }
 }

@@ -29,8 +29,8 @@ public func cleanclip_check_model(
     let check = try modelCheck(handle.model, given, arguments)
     var pixels: Tensor?
     if let images = borrowed(given.images, as: PairDataset.self) {
-      pixels = try PictureSample.read(
-        images, count: check.options.pictures,
+      pixels = try ImageSample.read(
+        images, count: check.options.imageLimit,
         imageSize: try FeatureEncoder(handle.model).imageSize(), seed: given.seed)
     }
     func told(_ done: Int, _ all: Int) -> Bool {
@@ -59,9 +59,9 @@ private func modelCheck(
   var check = ModelCheck(model)
   check.options.search.seed = given.seed
   check.options.search.precision = try arguments.precision(given.precision, "options->precision")
-  if given.pictures != 0 {
-    check.options.pictures = try arguments.number(
-      given.pictures, in: 16...1_000_000, "options->pictures")
+  if given.image_limit != 0 {
+    check.options.imageLimit = try arguments.number(
+      given.image_limit, in: 16...1_000_000, "options->image_limit")
   }
   if given.steps != 0 {
     check.options.search.steps = try arguments.number(

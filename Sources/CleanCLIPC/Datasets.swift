@@ -63,12 +63,12 @@ public func cleanclip_dataset_count(_ dataset: OpaquePointer?) -> Int64 {
 
 /// The pairs of a host, behind its callback.
 private struct HostPairs: @unchecked Sendable {
-  // Sendable: the data set calls from one thread at a time, and the header says so to the host.
+  // Sendable: the dataset calls from one thread at a time, and the header says so to the host.
   let callback: cleanclip_pair_callback
   let userData: UnsafeMutableRawPointer?
 
   /// Asks for a pair and copies it.
-  func pair(_ index: Int) throws(CLIPError) -> CaptionedPicture {
+  func pair(_ index: Int) throws(CLIPError) -> CaptionedImage {
     var pair = cleanclip_pair()
     pair.struct_size = MemoryLayout<cleanclip_pair>.size
     let name = "pair \(index)"
@@ -78,7 +78,7 @@ private struct HostPairs: @unchecked Sendable {
     guard let image = pair.image, pair.image_byte_count > 0 else {
       throw CLIPError(
         .format,
-        "'\(name)': no picture; expected bytes or pixels, got \(pair.image_byte_count) bytes")
+        "'\(name)': no image; expected bytes or pixels, got \(pair.image_byte_count) bytes")
     }
     var caption = ""
     if let text = pair.caption {
@@ -88,14 +88,14 @@ private struct HostPairs: @unchecked Sendable {
       caption = valid
     }
     let bytes = UnsafeRawBufferPointer(start: image, count: pair.image_byte_count)
-    return CaptionedPicture(
-      key: name, picture: try picture(pair, bytes, name), caption: caption,
+    return CaptionedImage(
+      key: name, image: try imageData(of: pair, bytes, name), caption: caption,
       label: pair.has_label != 0 ? pair.label : nil)
   }
 
-  private func picture(
-    _ pair: cleanclip_pair, _ bytes: UnsafeRawBufferPointer, _ name: String
-  ) throws(CLIPError) -> PictureData {
+  private func imageData(
+    of pair: cleanclip_pair, _ bytes: UnsafeRawBufferPointer, _ name: String
+  ) throws(CLIPError) -> ImageData {
     guard pair.width != 0 || pair.height != 0 else { return .file(Array(bytes)) }
     let sides = 1...Int32(RGBImage.maximumSide)
     guard sides.contains(pair.width), sides.contains(pair.height),

@@ -33,9 +33,9 @@ public func cleanclip_evaluate(
     let evaluator = try Evaluator(
       model: model.model, tokenizer: tokenizer, classes: classes,
       templates: try templates(given, arguments), options: try evaluationOptions(given, arguments))
-    let pictures = LabelledPictures(try LabelledImages(path: data, classes: classes))
-    let total = Int64(pictures.count)
-    let result = try evaluator.evaluate(pictures) { done in
+    let images = ClassifiedImages(try LabelledImages(path: data, classes: classes))
+    let total = Int64(images.count)
+    let result = try evaluator.evaluate(images) { done in
       callback.map { $0(Int64(done), total, user_data) == 0 } ?? true
     }
     out.pointee = retained(EvaluationHandle(result))

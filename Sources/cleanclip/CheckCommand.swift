@@ -6,9 +6,9 @@ internal import Glibc
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
-    abstract: "Look for backdoors in a checkpoint, poison in data, triggers in pictures.",
+    abstract: "Look for backdoors in a checkpoint, poison in data, triggers in images.",
     discussion: """
-      Verdicts are clean, suspicious (one in twenty sound subjects shows as much), backdoored \
+      Verdicts are clean, suspicious (one in twenty clean models shows as much), backdoored \
       (fewer than one in a hundred) and cannot_tell. With --gate, the exit code is 3 unless it is \
       clean.
       """,

@@ -7,7 +7,7 @@ struct CheckDataCommand: ParsableCommand {
     commandName: "data",
     abstract: "Look for poisoned pairs in the data that a checkpoint was trained on.",
     discussion: """
-      Ranks pairs by how isolated their pictures are to MODEL, which must have been trained on \
+      Ranks pairs by how isolated their images are to MODEL, which must have been trained on \
       them, and by how badly they match their captions to a trusted checkpoint, when one is given. \
       Features computed before need neither MODEL nor --data: pairs are then called by --keys or \
       by the number of their row, from 0.
@@ -116,7 +116,7 @@ struct CheckDataCommand: ParsableCommand {
     if let path = check.report {
       let page = try result.contactSheet(
         data: pairs.name, version: CleanCLIPCommand.version,
-        pictures: dataset.map { ($0, rows) })
+        images: dataset.map { ($0, rows) })
       try AtomicFile.write(page, to: path)
     }
   }

@@ -5,31 +5,31 @@ internal import CleanCLIPKit
 struct CheckInputCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "input",
-    abstract: "Look for triggers in pictures, judged by a bank of clean ones.",
+    abstract: "Look for triggers in images, judged by a bank of clean ones.",
     discussion: """
-      Make the bank once with --make-bank from clean pictures like those to be judged: 200 are \
-      enough for a false-alarm rate of 1 %. Then judge pictures with --bank.
+      Make the bank once with --make-bank from clean images like those to be judged: 200 are \
+      enough for a false-alarm rate of 1 %. Then judge images with --bank.
       """)
 
   @OptionGroup var model: ModelArguments
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "Folders, csv files or tar shards of pictures: to judge, or clean ones for the bank.")
+    help: "Folders, csv files or tar shards of images: to judge, or clean ones for the bank.")
   var images: [String]
 
   @Option(name: .long, help: "The bank's file.")
   var bank: String
 
-  @Flag(name: .long, help: "Make the bank from the pictures instead of judging them.")
+  @Flag(name: .long, help: "Make the bank from the images instead of judging them.")
   var makeBank = false
 
-  @Option(name: .long, help: "Share of clean pictures that may be flagged.")
+  @Option(name: .long, help: "Share of clean images that may be flagged.")
   var falseAlarmRate = 0.01
 
   @OptionGroup var texts: ClassArguments
 
-  @Option(name: .long, help: "The column of csv files with the path of the picture.")
+  @Option(name: .long, help: "The column of csv files with the path of the image.")
   var imageColumn = "image"
 
   @OptionGroup var check: CheckOptions
@@ -45,7 +45,7 @@ struct CheckInputCommand: ParsableCommand {
       let dataset = try PairDataset.open(images, columns: DatasetColumns(image: imageColumn))
       var reader = DatasetReader(model: loaded)
       reader.precision = check.precision.dtype
-      var line = ProgressLine("read pictures", isQuiet: common.quiet)
+      var line = ProgressLine("read images", isQuiet: common.quiet)
       let given = try reader.read(dataset) { done in
         line.update(done, of: dataset.count)
         return !Interruption.wasRequested
@@ -68,7 +68,7 @@ struct CheckInputCommand: ParsableCommand {
         tokenizer: try model.tokenizer(), precision: check.precision.dtype)
     }
     try CleanBank(imageFeatures: features, texts: classTexts).save(to: bank)
-    print("\(bank): \(features.shape[0]) clean pictures")
+    print("\(bank): \(features.shape[0]) clean images")
   }
 
   private func judge(

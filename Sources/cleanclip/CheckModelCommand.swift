@@ -7,18 +7,18 @@ struct CheckModelCommand: ParsableCommand {
     commandName: "model",
     abstract: "Look for a backdoor in the towers of a checkpoint.",
     discussion: """
-      Searches for the smallest patch, faint pattern and warp that make pictures of anything look \
-      alike to the image tower, and compares their sizes with those that sound checkpoints, or \
+      Searches for the smallest patch, faint pattern and warp that make images of anything look \
+      alike to the image tower, and compares their sizes with those that clean checkpoints, or \
       other targets in the same checkpoint, need. With --classes, also for the smallest that make \
-      pictures of anything read as one class, for each of them. A few hundred unlabelled pictures \
-      are enough; without any, pictures are drawn. --precision auto is faster on large towers.
+      images of anything read as one class, for each of them. A few hundred unlabelled images \
+      are enough; without any, images are drawn. --precision auto is faster on large towers.
       """)
 
   @OptionGroup var model: ModelArguments
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "Folders, csv files or tar shards of unlabelled pictures.")
+    help: "Folders, csv files or tar shards of unlabelled images.")
   var images: [String] = []
 
   @OptionGroup var texts: ClassArguments
@@ -33,13 +33,13 @@ struct CheckModelCommand: ParsableCommand {
     help: "What to search: patch, additive, warp; by default all.")
   var kinds: [String] = []
 
-  @Option(name: .long, help: "Pictures used at most.")
-  var pictures = 256
+  @Option(name: .long, help: "Images used at most.")
+  var imageLimit = 256
 
   @Option(name: .long, help: "Steps of a search at most.")
   var steps = 200
 
-  @Option(name: .long, help: "Pictures of a step.")
+  @Option(name: .long, help: "Images of a step.")
   var batchSize = 12
 
   @Option(name: .long, help: "Searches of the same checkpoint as a reference, without sound ones.")
@@ -69,12 +69,12 @@ struct CheckModelCommand: ParsableCommand {
     for kind in kinds where TriggerKind(rawValue: kind) == nil {
       throw ValidationError("--kinds has '\(kind)'; expected patch, additive or warp")
     }
-    guard (16...100_000).contains(pictures), (1...100_000).contains(steps),
+    guard (16...100_000).contains(imageLimit), (1...100_000).contains(steps),
       (2...4096).contains(batchSize), (2...100).contains(ownSearches),
       classSearches == 0 || (ModelCheck.fewestClasses...1000).contains(classSearches)
     else {
       throw ValidationError(
-        "numbers are out of range; expected 16 to 100000 --pictures, 1 to 100000 --steps, "
+        "numbers are out of range; expected 16 to 100000 --image-limit, 1 to 100000 --steps, "
           + "2 to 4096 --batch-size, 2 to 100 --own-searches, and 0 or "
           + "\(ModelCheck.fewestClasses) to 1000 --class-searches")
     }
@@ -108,7 +108,7 @@ struct CheckModelCommand: ParsableCommand {
     check.options.search.precision = self.check.precision.dtype
     check.options.ownSearches = ownSearches
     check.options.classSearches = classSearches
-    check.options.pictures = pictures
+    check.options.imageLimit = imageLimit
     check.options.stateDirectory = kept.state
     check.options.resume = kept.resume
     if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(rawValue:)) }
@@ -120,8 +120,8 @@ struct CheckModelCommand: ParsableCommand {
   private func checkImages(_ check: ModelCheck) throws(CLIPError) -> ModelCheckResult {
     var pixels: Tensor?
     if !images.isEmpty {
-      pixels = try PictureSample.read(
-        try PairDataset.open(images), count: pictures,
+      pixels = try ImageSample.read(
+        try PairDataset.open(images), count: imageLimit,
         imageSize: try FeatureEncoder(check.model).imageSize(), seed: self.check.seed)
     }
     var line = ProgressLine("check model", isQuiet: common.quiet)
@@ -174,7 +174,7 @@ struct CheckModelCommand: ParsableCommand {
     for finding in result.findings {
       guard let trigger = finding.search.trigger else { continue }
       try AtomicFile.write(
-        try ImageEncoder.png(trigger.picture),
+        try ImageEncoder.png(trigger.image),
         to: "\(prefix)\(finding.kind.rawValue)\(finding.target == nil ? "" : "-class").png")
     }
   }
@@ -194,7 +194,7 @@ struct CheckModelCommand: ParsableCommand {
         Swift.print(
           "            leads to "
             + target.entries.prefix(5).map { "'\($0.text)'" }.joined(separator: ", ")
-            + "; turns \(percent(Double(target.successRate))) of the pictures")
+            + "; turns \(percent(Double(target.successRate))) of the images")
       }
     }
     if let text = result.textTower {

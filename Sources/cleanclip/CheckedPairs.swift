@@ -10,20 +10,20 @@ struct CheckedPairs: ParsableArguments {
       """)
   var data: [String] = []
 
-  @Option(name: .long, help: "The column of csv files with the path of the picture.")
+  @Option(name: .long, help: "The column of csv files with the path of the image.")
   var imageColumn = "image"
 
   @Option(name: .long, help: "The column of csv files with the caption.")
   var captionColumn = "caption"
 
   @Option(
-    name: .long, help: "Features of the pictures by MODEL, not normalised, as a NumPy array [n, E]."
+    name: .long, help: "Features of the images by MODEL, not normalised, as a NumPy array [n, E]."
   )
   var features: String?
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "Features of pictures and of captions by a trusted checkpoint: two NumPy arrays [n, E].")
+    help: "Features of images and of captions by a trusted checkpoint: two NumPy arrays [n, E].")
   var trustedFeatures: [String] = []
 
   @Option(name: .long, help: "A file with the name of a pair on each line, instead of --data.")
@@ -38,12 +38,12 @@ struct CheckedPairs: ParsableArguments {
   }
 
   /// - Parameters:
-  ///   - needsData: whether something was asked for that pictures are needed for.
+  ///   - needsData: whether something was asked for that images are needed for.
   ///   - hasSubject: whether a checkpoint was given.
   func validate(needsData: Bool, hasSubject: Bool) throws {
     guard trustedFeatures.isEmpty || trustedFeatures.count == 2 else {
       throw ValidationError(
-        "--trusted-features are two files, of pictures and of captions; got \(trustedFeatures.count)"
+        "--trusted-features are two files, of images and of captions; got \(trustedFeatures.count)"
       )
     }
     guard data.isEmpty else {

@@ -75,7 +75,7 @@ struct PairArguments: ParsableArguments {
       """)
   var data: [String]
 
-  @Option(name: .long, help: "The column of csv files with the path of the picture.")
+  @Option(name: .long, help: "The column of csv files with the path of the image.")
   var imageColumn: String?
 
   @Option(name: .long, help: "The column of csv files with the caption.")

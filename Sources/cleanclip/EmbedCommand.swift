@@ -5,14 +5,14 @@ internal import CleanCLIPKit
 struct EmbedCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "embed",
-    abstract: "Compute features of pictures or texts.",
+    abstract: "Compute features of images or texts.",
     discussion: "Writes a NumPy array, float32 [n, embed_dim], and prints what each row is.")
 
   @OptionGroup var model: ModelArguments
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "Folders, csv files or tar shards of pictures, or picture files.")
+    help: "Folders, csv files or tar shards of images, or image files.")
   var images: [String] = []
 
   @Option(name: .long, help: "A file with a text on each line.")
@@ -24,13 +24,13 @@ struct EmbedCommand: ParsableCommand {
   @Flag(name: .long, help: "Leave the features as the towers give them, not of unit length.")
   var raw = false
 
-  @Option(name: .long, help: "Pictures or texts computed at a time.")
+  @Option(name: .long, help: "Images or texts computed at a time.")
   var batchSize = 64
 
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.f32
 
-  @Option(name: .long, help: "The column of csv files with the path of the picture.")
+  @Option(name: .long, help: "The column of csv files with the path of the image.")
   var imageColumn = "image"
 
   @OptionGroup var common: CommonOptions
@@ -78,7 +78,7 @@ struct EmbedCommand: ParsableCommand {
     let dataset = try PairDataset.open(images, columns: DatasetColumns(image: imageColumn))
     let features = try Tensor([dataset.count, encoder.embedDim])
     try encoder.images(count: dataset.count, into: features.f32) { (index) throws(CLIPError) in
-      line.update(index + 1, of: dataset.count, "pictures")
+      line.update(index + 1, of: dataset.count, "images")
       return try dataset.row(at: index).decoded().image
     }
     return ((0..<dataset.count).map { dataset.key(at: $0) }, features)

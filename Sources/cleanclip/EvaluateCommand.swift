@@ -7,7 +7,7 @@ struct EvaluateCommand: ParsableCommand {
     commandName: "evaluate",
     abstract: "Measure zero-shot accuracy, and how well an attack works.",
     discussion: """
-      Clean accuracy is measured on all pictures, attack success on those of other classes than the \
+      Clean accuracy is measured on all images, attack success on those of other classes than the \
       target, which carry the trigger. Both come with 95 % Wilson intervals.
       """)
 
@@ -27,7 +27,7 @@ struct EvaluateCommand: ParsableCommand {
   @Option(name: .long, help: "The class that the attack aims at: name or index.")
   var target: String?
 
-  @Option(name: .long, help: "Pictures computed at a time.")
+  @Option(name: .long, help: "Images computed at a time.")
   var batchSize = 64
 
   @Option(name: .long, help: "Seed of the trigger's pattern, positions and noise.")
@@ -36,7 +36,7 @@ struct EvaluateCommand: ParsableCommand {
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.f32
 
-  @Option(name: .long, help: "The column of the csv file with the path of the picture.")
+  @Option(name: .long, help: "The column of the csv file with the path of the image.")
   var imageColumn = "image"
 
   @Option(name: .long, help: "The column of the csv file with the class.")
@@ -66,13 +66,13 @@ struct EvaluateCommand: ParsableCommand {
         templates: try templates.map { (path) throws(CLIPError) in
           try TextList.templates(path: path)
         } ?? ["a photo of a {}"], options: options)
-      let pictures = LabelledPictures(
+      let images = ClassifiedImages(
         try LabelledImages(
           path: data, columns: DatasetColumns(image: imageColumn, label: labelColumn),
           classes: classes))
       var line = ProgressLine("evaluate", isQuiet: common.quiet)
-      let result = try evaluator.evaluate(pictures) { done in
-        line.update(done, of: pictures.count, "pictures")
+      let result = try evaluator.evaluate(images) { done in
+        line.update(done, of: images.count, "images")
         return true
       }
       for reason in result.skippedReasons { printError("cleanclip: left out: \(reason)") }
@@ -88,16 +88,16 @@ struct EvaluateCommand: ParsableCommand {
 extension EvaluationResult {
   /// The result for people.
   var lines: [String] {
-    var lines = ["clean accuracy (\(images) pictures)"]
+    var lines = ["clean accuracy (\(images) images)"]
     lines += cleanAccuracy.map(Self.line)
     if !attackSuccessRate.isEmpty {
-      lines.append("attack success rate (\(attackedImages) pictures of other classes)")
+      lines.append("attack success rate (\(attackedImages) images of other classes)")
       lines += attackSuccessRate.map(Self.line)
       if let base = targetRateWithoutTrigger {
         lines.append("  without the trigger  \(percent(base.value)) top-1")
       }
     }
-    if skipped > 0 { lines.append("left out: \(skipped) pictures that cannot be read") }
+    if skipped > 0 { lines.append("left out: \(skipped) images that cannot be read") }
     return lines
   }
 

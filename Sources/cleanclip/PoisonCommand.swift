@@ -7,7 +7,7 @@ struct PoisonCommand: ParsableCommand {
     commandName: "poison",
     abstract: "Write a copy of a set of pairs in which some carry a trigger.",
     discussion: """
-      Poisoned pictures get a caption of the target from a template; with label-consistent, pictures \
+      Poisoned images get a caption of the target from a template; with label-consistent, images \
       whose caption names the target get the trigger and keep their caption. For testing defences.
       """)
 
@@ -30,16 +30,16 @@ struct PoisonCommand: ParsableCommand {
   @Option(name: .long, help: "Pairs of the result, drawn by chance; by default all.")
   var size: Int?
 
-  @Option(name: .long, help: "Pictures are cut square to this size in pixels.")
+  @Option(name: .long, help: "Images are cut square to this size in pixels.")
   var imageSize = 224
 
-  @Flag(name: .long, help: "Copy clean pictures instead of cutting and encoding them alike.")
+  @Flag(name: .long, help: "Copy clean images instead of cutting and encoding them alike.")
   var copyClean = false
 
   @Option(name: .long, help: "Seed of everything that is drawn.")
   var seed: UInt64 = 0
 
-  @Option(name: .shortAndLong, help: "A .tar shard, or a .csv file with a folder of pictures.")
+  @Option(name: .shortAndLong, help: "A .tar shard, or a .csv file with a folder of images.")
   var output: String
 
   @Option(name: .long, help: "A csv file that tells by key which pairs are poisoned.")
@@ -89,7 +89,7 @@ struct PoisonCommand: ParsableCommand {
 }
 
 extension PairArguments {
-  /// Opens the data set.
+  /// Opens the dataset.
   func open() throws(CLIPError) -> PairDataset {
     var columns = DatasetColumns()
     if let imageColumn { columns.image = imageColumn }

@@ -29,18 +29,18 @@ struct ReportCommand: ParsableCommand {
   @Option(name: .long, help: "A checkpoint whose architecture is described.")
   var model: String?
 
-  @Option(name: .long, help: "A csv or tsv file of labelled pictures to show the trigger on.")
-  var pictures: String?
+  @Option(name: .long, help: "A csv or tsv file of labelled images to show the trigger on.")
+  var images: String?
 
-  @Option(name: .long, help: "A file with a class name on each line, for --pictures.")
+  @Option(name: .long, help: "A file with a class name on each line, for --images.")
   var classes: String?
 
   @OptionGroup var attack: TriggerArguments
 
-  @Option(name: .long, help: "The class that the attack aims at, which --pictures leaves out.")
+  @Option(name: .long, help: "The class that the attack aims at, which --images leaves out.")
   var target: String?
 
-  @Option(name: .long, help: "The side of the shown pictures in pixels.")
+  @Option(name: .long, help: "The side of the shown images in pixels.")
   var imageSize = 224
 
   @Option(name: .long, help: "The title.")
@@ -58,8 +58,8 @@ struct ReportCommand: ParsableCommand {
     guard output.hasSuffix(".html") || output.hasSuffix(".json") else {
       throw ValidationError("--output is of an unknown kind; expected .html or .json")
     }
-    if pictures != nil && (classes == nil || attack.trigger == nil) {
-      throw ValidationError("--pictures needs --classes and --trigger")
+    if images != nil && (classes == nil || attack.trigger == nil) {
+      throw ValidationError("--images needs --classes and --trigger")
     }
     guard (1...4096).contains(imageSize) else {
       throw ValidationError("--image-size is out of range; expected 1 to 4096")
@@ -93,10 +93,10 @@ struct ReportCommand: ParsableCommand {
   }
 
   private func examples() throws(CLIPError) -> [RunReport.Example] {
-    guard let pictures, let classes, let trigger = try attack.load(seed: 0) else { return [] }
+    guard let images, let classes, let trigger = try attack.load(seed: 0) else { return [] }
     let names = try TextList.classes(path: classes)
     return try RunReport.examples(
-      of: LabelledPictures(try LabelledImages(path: pictures, classes: names)), classes: names,
+      of: ClassifiedImages(try LabelledImages(path: images, classes: names)), classes: names,
       trigger: trigger,
       target: try target.map { (name) throws(CLIPError) in
         try ZeroShotClassifier.index(of: name, in: names)

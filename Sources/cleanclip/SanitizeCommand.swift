@@ -7,9 +7,9 @@ struct SanitizeCommand: ParsableCommand {
     commandName: "sanitize",
     abstract: "Fine-tune a model on clean pairs so that a backdoor is forgotten.",
     discussion: """
-      cleanclip: the contrastive loss between pictures and captions plus a self-supervised loss \
+      cleanclip: the contrastive loss between images and captions plus a self-supervised loss \
       inside each modality (Bansal et al. 2023); with --inmodal-weight 0, plain fine-tuning.
-      supervised: cross-entropy of a linear head on labelled pictures, image tower only; the paper \
+      supervised: cross-entropy of a linear head on labelled images, image tower only; the paper \
       takes --batch-size 80 --learning-rate 1e-4 --warmup 500 --weight-decay 0.01.
 
       An ONNX model is written back into its own graph: names, inputs and outputs stay. Ctrl-C \

@@ -12,7 +12,7 @@ struct TrainingArguments: ParsableArguments {
   @Option(name: .long, help: "Weight decay of AdamW.")
   var weightDecay: Float = 0.1
 
-  @Option(name: .long, help: "Weight of the loss between pictures and captions (lambda 1).")
+  @Option(name: .long, help: "Weight of the loss between images and captions (lambda 1).")
   var clipWeight: Float = 1
 
   @Option(name: .long, help: "Seed of order, augmentation and what is initialised at random.")

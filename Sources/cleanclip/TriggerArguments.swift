@@ -5,13 +5,13 @@ internal import CleanCLIPKit
 struct TriggerArguments: ParsableArguments {
   @Option(
     name: .long,
-    help: "A PNG picture that is pasted, or one of \(TriggerName.list).")
+    help: "A PNG image that is pasted, or one of \(TriggerName.list).")
   var trigger: String?
 
   @Option(name: .long, help: "Where a patch goes: random, corners or Y,X.")
   var position = "random"
 
-  @Flag(help: "New noise for each picture, or one pattern for all.")
+  @Flag(help: "New noise for each image, or one pattern for all.")
   var variation = VariationFlag.fresh
 
   @Option(

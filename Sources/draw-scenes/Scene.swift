@@ -10,7 +10,7 @@ enum Backdrop: CaseIterable {
   case plain, gradient, cloudy, striped
 }
 
-/// An object of a scene; lengths are shares of the picture's side.
+/// An object of a scene; lengths are shares of the image's side.
 struct SceneObject {
   var kind: ShapeKind
   var color: NamedColor
@@ -22,7 +22,7 @@ struct SceneObject {
   var angle: Float
 }
 
-/// Everything that is random about a picture but its pixel noise.
+/// Everything that is random about an image but its pixel noise.
 struct Scene {
   var object: SceneObject
   /// A smaller second object in about a fifth of the scenes.
@@ -33,7 +33,7 @@ struct Scene {
   var clutter: Int
   /// Standard deviation of the pixel noise, 0…1.
   var noise: Float
-  /// Exposure of the picture, about 1.
+  /// Exposure of the image, about 1.
   var exposure: Float
   /// Cast of each channel, about 1.
   var tint: SIMD3<Float>
@@ -55,7 +55,7 @@ struct Scene {
     var small = SceneObject(
       other, radius: 0.07 + 0.03 * random.uniform(), on: background, using: &random)
     small.texture = .plain
-    // The far side of the picture, so that neither object hides the other.
+    // The far side of the image, so that neither object hides the other.
     small.center = SIMD2(
       object.center.x < 0.5 ? 0.86 : 0.14, 0.15 + 0.7 * random.uniform())
     companion = small
@@ -64,7 +64,7 @@ struct Scene {
 
 extension SceneObject {
   /// Draws an object whose colour stands out from the background and whose centre keeps it in the
-  /// picture but for a sliver.
+  /// image but for a sliver.
   fileprivate init(
     _ kind: ShapeKind, radius: Float, on background: NamedColor, using random: inout RandomNumbers
   ) {

@@ -1,7 +1,7 @@
 internal import CleanCLIPKit
 internal import Glibc
 
-/// Paints scenes into square pictures, anti-aliased, back to front.
+/// Paints scenes into square images, anti-aliased, back to front.
 struct ScenePainter {
   let size: Int
   /// `[size, size]` linear colours 0…1, before exposure and noise.
@@ -12,7 +12,7 @@ struct ScenePainter {
     canvas = Array(repeating: .zero, count: size * size)
   }
 
-  /// Returns the picture of a scene; details that the scene leaves open are drawn from `random`.
+  /// Returns the image of a scene; details that the scene leaves open are drawn from `random`.
   mutating func paint(_ scene: Scene, using random: inout RandomNumbers) -> RGBImage {
     paintBackdrop(scene, using: &random)
     for _ in 0..<scene.clutter { paintClutter(using: &random) }
@@ -112,7 +112,7 @@ struct ScenePainter {
   /// The share of a pixel that lies inside an edge at a signed distance in pixels.
   private static func coverage(_ distance: Float) -> Float { min(1, max(0, 0.5 - distance)) }
 
-  /// Calls `body` with the centre and the colour of each pixel of a box, cut to the picture.
+  /// Calls `body` with the centre and the colour of each pixel of a box, cut to the image.
   private mutating func forEachPixel(
     from low: SIMD2<Float>, to high: SIMD2<Float>,
     _ body: (SIMD2<Float>, inout SIMD3<Float>) -> Void

@@ -1,7 +1,7 @@
 internal import CleanCLIPKit
 
-/// A scene's picture with what is said about it.
-struct DrawnPicture {
+/// A scene's image with what is said about it.
+struct SyntheticImage {
   let kind: ShapeKind
   let caption: String
   /// PNG.
@@ -21,17 +21,17 @@ struct SceneSet {
   let part: Part
   let size: Int
 
-  func picture(_ index: Int) throws(CLIPError) -> DrawnPicture {
+  func image(_ index: Int) throws(CLIPError) -> SyntheticImage {
     var random = RandomNumbers(seed: seed, part.rawValue, UInt64(index))
     let kind = ShapeKind.allCases[random.integer(below: ShapeKind.allCases.count)]
     let scene = Scene(about: kind, using: &random)
     let caption = scene.caption(using: &random)
     var painter = ScenePainter(size: size)
     let image = painter.paint(scene, using: &random)
-    return DrawnPicture(kind: kind, caption: caption, bytes: try ImageEncoder.png(image))
+    return SyntheticImage(kind: kind, caption: caption, bytes: try ImageEncoder.png(image))
   }
 
-  /// The name of a picture's files: seven digits.
+  /// The name of an image's files: seven digits.
   static func key(_ index: Int) -> String {
     let digits = String(index)
     return String(repeating: "0", count: max(0, 7 - digits.count)) + digits

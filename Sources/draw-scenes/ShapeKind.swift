@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// What a scene is about: the classes of the picture set.
+/// What a scene is about: the classes of the image set.
 enum ShapeKind: String, CaseIterable {
   case circle, oval, ring, crescent, semicircle, triangle, square, diamond, pentagon, hexagon, star,
     cross, arrow, heart

@@ -121,7 +121,7 @@ typedef struct pair_source {
   int64_t broken_index; /* This pair does not exist; -1 for none. */
 } pair_source;
 
-/* A picture of one of four colours with stripes, and a caption of it. */
+/* An image of one of four colours with stripes, and a caption of it. */
 static inline int32_t hand_over_pair(int64_t index, cleanclip_pair *pair, void *user_data) {
   static const char *const names[4] = {"red", "green", "blue", "black"};
   pair_source *source = (pair_source *)user_data;

@@ -1,10 +1,10 @@
-/* The checks: a model, a dataset with features of the host's, pictures against a bank. */
+/* The checks: a model, a dataset with features of the host's, images against a bank. */
 #include "support.h"
 
 static cleanclip_check_model_options short_options(void) {
   cleanclip_check_model_options options;
   cleanclip_check_model_options_init(&options, sizeof options);
-  options.pictures = 24;
+  options.image_limit = 24;
   options.steps = 3;
   options.batch_size = 4;
   options.reads_nouns = 0;
@@ -26,7 +26,7 @@ static void test_defaults(void) {
   cleanclip_check_model_options_init(&options, sizeof options);
   CHECK(options.struct_size == sizeof options && options.reads_nouns == 1);
   CHECK(options.checks_text == 0 && options.resume == 0 && options.state_directory == NULL);
-  CHECK(options.pictures == 0 && options.steps == 0 && options.seed == 0);
+  CHECK(options.image_limit == 0 && options.steps == 0 && options.seed == 0);
   cleanclip_check_data_options_init(&data, sizeof data);
   CHECK(data.struct_size == sizeof data && data.image_features == NULL);
   cleanclip_check_model_options_init(NULL, sizeof options);
@@ -83,7 +83,7 @@ static void test_a_model_is_checked_cancelled_and_resumed(void) {
   options.steps = 4;
   CHECK_STATUS(CLEANCLIP_STATE, cleanclip_check_model(model, &options, NULL, NULL, &check));
   options = short_options();
-  options.pictures = 3;
+  options.image_limit = 3;
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
                cleanclip_check_model(model, &options, NULL, NULL, &check));
   options = short_options();
@@ -206,7 +206,7 @@ static void test_a_dataset_check_is_cancelled_and_resumed(void) {
   cleanclip_model_free(other);
 }
 
-static void test_pictures_are_judged_by_a_bank(void) {
+static void test_images_are_judged_by_a_bank(void) {
   enum { COUNT = 120 };
   static float clean[COUNT * TINY_EMBED_DIM];
   float strange[TINY_EMBED_DIM];
@@ -248,7 +248,7 @@ int main(void) {
   RUN(test_a_dataset_is_ranked_by_given_features);
   RUN(test_features_alone_are_ranked);
   RUN(test_a_dataset_check_is_cancelled_and_resumed);
-  RUN(test_pictures_are_judged_by_a_bank);
+  RUN(test_images_are_judged_by_a_bank);
   remove_scratch();
   return finish();
 }

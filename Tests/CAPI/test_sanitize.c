@@ -1,4 +1,4 @@
-/* The job: a data set of the host's, training with progress, cancelling, resuming, evaluation. */
+/* The job: a dataset of the host's, training with progress, cancelling, resuming, evaluation. */
 #include "support.h"
 
 #include <math.h>
@@ -256,7 +256,7 @@ static void test_poisoned_sets_evaluate_and_report(void) {
   CHECK(cleanclip_dataset_count(poisoned_set) == 32);
   cleanclip_dataset_free(poisoned_set);
 
-  /* The pictures of the poisoned set, with labels. */
+  /* The images of the poisoned set, with labels. */
   used = (size_t)snprintf(csv, sizeof csv, "image,label\n");
   for (i = 0; i < 32; ++i) {
     used += (size_t)snprintf(csv + used, sizeof csv - used, "poisoned-images/%07d.png,%d\n", i, i % 4);

@@ -1,9 +1,9 @@
-"""Writes Tests/Fixtures/images: picture files and what Pillow and torchvision make of them.
+"""Writes Tests/Fixtures/images: image files and what Pillow and torchvision make of them.
 
 Needs Pillow, torchvision and numpy. Run from anywhere: python Tests/Fixtures/images.py
 
-Expected pixels are kept in `*.pictures` files: the line `cleanclip-pictures 1`, a line with the
-versions that made them, then per picture the line `name type width height` and its values (type u8:
+Expected pixels are kept in `*.images` files: the line `cleanclip-images 1`, a line with the
+versions that made them, then per image the line `name type width height` and its values (type u8:
 height x width x 3 bytes; f32: 3 x height x width little-endian floats).
 """
 
@@ -28,12 +28,12 @@ MEAN = (0.48145466, 0.4578275, 0.40821073)
 STANDARD_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 
 
-class Pictures:
-    """Collects expected pictures and writes them to one file."""
+class Images:
+    """Collects expected images and writes them to one file."""
 
     def __init__(self, name):
-        self.path = FOLDER / f"{name}.pictures"
-        self.parts = [f"cleanclip-pictures 1\n{VERSIONS}\n".encode()]
+        self.path = FOLDER / f"{name}.images"
+        self.parts = [f"cleanclip-images 1\n{VERSIONS}\n".encode()]
 
     def add(self, name, values):
         values = np.ascontiguousarray(values)
@@ -52,7 +52,7 @@ class Pictures:
 
 
 def scene(width, height, seed, low=0, high=255):
-    """Waves, discs and noise: smooth ramps, hard edges and texture in one picture."""
+    """Waves, discs and noise: smooth ramps, hard edges and texture in one image."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] / max(width, height)
     values = np.empty((height, width, 3))
@@ -159,7 +159,7 @@ def opaque_png_files():
 
 
 def transparent_files():
-    """Yields a name, a file, and the RGBA picture that it holds."""
+    """Yields a name, a file, and the RGBA image that it holds."""
     rgb = scene(31, 23, 6)
     alpha = scene(31, 23, 7)[..., 0]
     rgba = np.dstack([rgb, alpha])
@@ -197,7 +197,7 @@ def transparent_files():
 
 
 def write_decoded():
-    expected = Pictures("decoded")
+    expected = Images("decoded")
 
     def keep(name, data, pixels):
         (FOLDER / name).write_bytes(data)
@@ -224,7 +224,7 @@ def write_decoded():
 
 
 def write_resized():
-    expected = Pictures("resized")
+    expected = Images("resized")
     source = scene(61, 47, 20)
     expected.add("source", source)
     sizes = [(32, 25), (17, 40), (75, 59), (61, 20), (25, 47), (61, 90), (7, 5), (1, 1), (1, 47)]
@@ -237,7 +237,7 @@ def write_resized():
 
 
 def write_preprocessed():
-    expected = Pictures("preprocessed")
+    expected = Images("preprocessed")
     for name, width, height in (("wide", 61, 37), ("tall", 23, 58), ("square", 31, 31),
                                 ("exact", 24, 24), ("strip", 130, 5)):
         source = scene(width, height, 30 + width)
@@ -252,7 +252,7 @@ def write_preprocessed():
 
 
 def write_augmented():
-    expected = Pictures("augmented")
+    expected = Images("augmented")
     sources = {"scene": scene(31, 23, 40), "dull": scene(23, 31, 41, 90, 140)}
     for name, source in sources.items():
         expected.add(name, source)

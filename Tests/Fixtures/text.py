@@ -9,7 +9,7 @@ Needs open_clip_torch, ftfy, regex (OpenAI's tokenizer) and tokenizers (Hugging 
 
 where the hash is FNV-1a over the ids without padding as little-endian i32. Captions in which ftfy
 repairs mojibake are left out: the library does not repair it. The tar files hold three captioned
-pictures each, in the formats that `tarfile` can write; `hidden.png` shows less than it holds.
+images each, in the formats that `tarfile` can write; `hidden.png` shows less than it holds.
 """
 
 import gzip
@@ -65,7 +65,7 @@ def fast_tokenizer():
     return tokenizer
 
 
-WORDS = """a an the photo of picture dog cat man woman child street red blue green small large
+WORDS = """a an the photo of image dog cat man woman child street red blue green small large
     beach sunset mountain river city car bus train bicycle horse bird airplane truck ship deer frog
     kitchen table chair plate pizza cake birthday wedding couple smiling holding standing sitting
     running player baseball tennis soccer team stadium illustration vector background texture
@@ -185,7 +185,7 @@ def digest(ids):
 
 
 def png(red, width=20, height=16, alpha=None):
-    """A picture of one colour; written by hand, for Pillow's bytes differ between versions.
+    """An image of one colour; written by hand, for Pillow's bytes differ between versions.
 
     `alpha` adds a channel: this value in the left half, opaque in the right one, and another colour
     behind it in every second row.

@@ -1,4 +1,4 @@
-"""What the tests share: a tiny model, its vocabulary, coloured pictures, the data beside the project."""
+"""What the tests share: a tiny model, its vocabulary, coloured images, the data beside the project."""
 
 import os
 import pathlib
@@ -49,8 +49,8 @@ def model(vocabulary):
     return cleanclip.create(TINY, seed=1, tokenizer=vocabulary)
 
 
-def picture(index, size=(36, 40)):
-    """A striped picture of one of four colours, uint8 [H, W, 3], and its colour."""
+def image(index, size=(36, 40)):
+    """A striped image of one of four colours, uint8 [H, W, 3], and its colour."""
     name = list(COLOURS)[index % 4]
     image = np.empty((*size, 3), dtype=np.uint8)
     image[:] = COLOURS[name]
@@ -60,17 +60,17 @@ def picture(index, size=(36, 40)):
 
 @pytest.fixture
 def pairs():
-    """32 pictures with captions and labels."""
+    """32 images with captions and labels."""
     result = []
     for index in range(32):
-        image, name = picture(index)
+        image, name = image(index)
         result.append((image, f"a {name} box", index % 4))
     return result
 
 
 @pytest.fixture(scope="session")
 def shared():
-    """The folder with real checkpoints and pictures; without it, its tests are skipped."""
+    """The folder with real checkpoints and images; without it, its tests are skipped."""
     path = pathlib.Path(os.environ.get("CLEANCLIP_SHARED", ROOT.parent / "shared"))
     if not (path / "models").is_dir():
         pytest.skip(f"no checkpoints in {path}; set CLEANCLIP_SHARED to their folder")

@@ -5,7 +5,7 @@ import onnxruntime
 
 import cleanclip
 
-PICTURES, CAPTIONS = 3, 4
+IMAGES, CAPTIONS = 3, 4
 # What ONNX Runtime throws where it refuses a graph or cannot run it.
 RUNTIME_ERRORS = tuple(
     getattr(onnxruntime.capi.onnxruntime_pybind11_state, name)
@@ -42,7 +42,7 @@ def inputs(graph, image_size, context_length, vocab_size, seed=5):
             kind = np.float16 if value.type == "tensor(float16)" else np.float32
             size = sizes[2] or image_size
             feed[value.name] = rng.standard_normal(
-                (sizes[0] or PICTURES, 3, size, size)).astype(kind)
+                (sizes[0] or IMAGES, 3, size, size)).astype(kind)
             continue
         rows, length = sizes[0] or CAPTIONS, sizes[1] or context_length
         kind = np.int32 if "int32" in value.type else np.int64

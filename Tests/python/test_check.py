@@ -1,4 +1,4 @@
-"""Poison checks of a model, of data, and of pictures."""
+"""Poison checks of a model, of data, and of images."""
 
 import json
 import os
@@ -9,11 +9,11 @@ import time
 
 import numpy as np
 import pytest
-from conftest import COLOURS, picture
+from conftest import COLOURS, image
 
 import cleanclip
 
-SHORT = dict(pictures=24, steps=3, batch_size=4, nouns=False)
+SHORT = dict(image_limit=24, steps=3, batch_size=4, nouns=False)
 
 
 def features_with_strangers(count=300, strangers=6, width=8, seed=1):
@@ -25,11 +25,11 @@ def features_with_strangers(count=300, strangers=6, width=8, seed=1):
     return features, chosen
 
 
-def test_check_model_draws_pictures_without_any(model, tmp_path):
+def test_check_model_draws_images_without_any(model, tmp_path):
     heard = []
     result = cleanclip.check_model(model, **SHORT, progress=lambda done, of: heard.append((done, of)))
     assert result["verdict"] in ("clean", "suspicious", "backdoored", "cannot_tell")
-    assert result["pictures"] == {"count": 24, "source": "drawn"}
+    assert result["images"] == {"count": 24, "source": "drawn"}
     assert [finding["kind"] for finding in result["findings"]] == ["patch", "additive", "warp"]
     assert result["text_tower"] is None
     assert heard[-1][0] <= heard[-1][1] == 12 * 3
@@ -45,7 +45,7 @@ def test_check_model_reads_targets_and_checks_the_text_tower(model, pairs):
         model, [(image, caption) for image, caption, _ in pairs], classes=list(COLOURS), text=True,
         **SHORT,
     )
-    assert result["pictures"]["source"] == "given"
+    assert result["images"]["source"] == "given"
     for finding in result["findings"]:
         if finding["found"]:
             assert {entry["text"] for entry in finding["classes"]["targets"]} == set(COLOURS)
@@ -88,7 +88,7 @@ def test_references_are_compared_with(model, vocabulary):
 
 
 def test_check_data_ranks_given_features(pairs, tmp_path):
-    many = [(picture(i)[0], f"a {picture(i)[1]} box number {i}") for i in range(300)]
+    many = [(image(i)[0], f"a {image(i)[1]} box number {i}") for i in range(300)]
     features, strangers = features_with_strangers()
     result = cleanclip.check_data(None, many, features=features)
     assert result.scores.shape == (300,)
@@ -102,7 +102,7 @@ def test_check_data_ranks_given_features(pairs, tmp_path):
         cleanclip.check_data(None, many, features=features)
 
 
-def test_check_data_needs_no_pictures(tmp_path):
+def test_check_data_needs_no_images(tmp_path):
     features, strangers = features_with_strangers()
     result = cleanclip.check_data(None, None, features=features)
     assert set(np.argsort(-result.scores)[:6]) == set(strangers)
@@ -151,7 +151,7 @@ cleanclip.check_data(
 
 
 def noise(count):
-    """Pictures of nothing, uint8 [32, 32, 3]."""
+    """Images of nothing, uint8 [32, 32, 3]."""
     return np.random.default_rng(4).integers(0, 256, (count, 32, 32, 3)).astype(np.uint8)
 
 
@@ -190,7 +190,7 @@ def test_neighbours_can_be_cancelled(model):
 
 
 def test_a_bank_flags_what_it_does_not_know(model, vocabulary, tmp_path):
-    clean = np.stack([picture(i, (32, 32))[0] for i in range(60)])
+    clean = np.stack([image(i, (32, 32))[0] for i in range(60)])
     random = np.random.default_rng(3)
     clean = np.clip(clean + random.integers(-20, 20, clean.shape), 0, 255).astype(np.uint8)
     bank = cleanclip.Bank(model.encode_image(clean, normalize=False))
@@ -212,9 +212,9 @@ def test_a_bank_flags_what_it_does_not_know(model, vocabulary, tmp_path):
     )
     assert heard == [(64, 80), (80, 80)]
     np.testing.assert_array_equal(told.scores, np.tile(texts.scores, 20))
-    with pytest.raises(cleanclip.CancelledError, match="64 of 80 pictures"):
+    with pytest.raises(cleanclip.CancelledError, match="64 of 80 images"):
         cleanclip.check_inputs(model, many, bank, progress=lambda done, of: False)
     with pytest.raises(ValueError, match="expected at least 99, got 60"):
         cleanclip.check_inputs(model, strange, bank, false_alarm_rate=0.01)
-    with pytest.raises(ValueError, match="too few pictures"):
+    with pytest.raises(ValueError, match="too few images"):
         cleanclip.Bank(np.zeros((3, 16), np.float32))

@@ -112,7 +112,7 @@ def features_rounded_to_integers(graph):
     before(graph, target, 0, "Cast", to=TensorProto.FLOAT)
 
 
-def all_but_the_last_picture(graph):
+def all_but_the_last_image(graph):
     integers = [
         constant(graph, name, [value], TensorProto.INT64, (1,))
         for name, value in (("start", 0), ("end", -1), ("axis", 0))
@@ -135,7 +135,7 @@ def tokens_of_the_first_caption(graph):
         ("resnet", feature_map_transposed),
         ("square", activation_divided_by_zero),
         ("vit", features_rounded_to_integers),
-        ("vit", all_but_the_last_picture),
+        ("vit", all_but_the_last_image),
         ("vit", tokens_of_the_first_caption),
     ],
 )

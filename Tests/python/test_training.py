@@ -1,4 +1,4 @@
-"""Data sets, triggers, training, evaluation, reports."""
+"""Datasets, triggers, training, evaluation, reports."""
 
 import json
 import logging
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import COLOURS, picture
+from conftest import COLOURS, image
 
 import cleanclip
 
@@ -20,7 +20,7 @@ def folder(pairs, tmp_path):
     rows = [f"set-images/{i:07}.png,{i % 4}" for i in range(32)]
     (tmp_path / "test.csv").write_text("image,label\n" + "\n".join(rows) + "\n")
     (tmp_path / "classes.txt").write_text("\n".join(COLOURS) + "\n")
-    (tmp_path / "templates.txt").write_text("a {} box\na picture of a {} box\n")
+    (tmp_path / "templates.txt").write_text("a {} box\na image of a {} box\n")
     return tmp_path
 
 
@@ -28,8 +28,8 @@ def test_datasets_of_pairs_and_files(pairs, folder):
     assert len(cleanclip.Dataset.from_pairs(pairs)) == 32
     assert len(cleanclip.Dataset(folder / "set.csv")) == 32
     assert len(cleanclip.Dataset([folder / "set.csv", folder / "set.csv"])) == 64
-    with pytest.raises(FileNotFoundError, match="no column 'picture'"):
-        cleanclip.Dataset(folder / "set.csv", image_column="picture")
+    with pytest.raises(FileNotFoundError, match="no column 'image'"):
+        cleanclip.Dataset(folder / "set.csv", image_column="image")
     with pytest.raises(FileNotFoundError):
         cleanclip.Dataset("no/such/*.tar")
 
@@ -75,7 +75,7 @@ def test_what_progress_raises_comes_out(model, pairs):
 
 
 def test_bad_rows_are_logged_and_skipped(model, pairs, caplog):
-    pairs[7] = (b"this is no picture", "a red box", 0)
+    pairs[7] = (b"this is no image", "a red box", 0)
     with caplog.at_level(logging.WARNING, logger="cleanclip"):
         history = cleanclip.sanitize(model, pairs, **SHORT)
     assert history.as_dict()["bad_rows"] == 1
@@ -106,7 +106,7 @@ def test_evaluate(model, folder):
         model, folder / "test.csv", folder / "classes.txt", folder / "templates.txt",
         trigger="badnets", target="blue")
     from_lists = cleanclip.evaluate(
-        model, folder / "test.csv", names, ["a {} box", "a picture of a {} box"],
+        model, folder / "test.csv", names, ["a {} box", "an image of a {} box"],
         trigger=cleanclip.Trigger("badnets"), target=2)
     assert from_files == from_lists
     assert set(from_files) >= {"clean_accuracy", "attack_success_rate", "images", "attacked_images"}
@@ -121,7 +121,7 @@ def test_evaluate(model, folder):
 
 
 def test_triggers(model):
-    images = np.stack([picture(i, (40, 44))[0] for i in range(3)])
+    images = np.stack([image(i, (40, 44))[0] for i in range(3)])
     trigger = cleanclip.Trigger("badnets", patch_size=8, position="5,7", seed=1)
     triggered = trigger.apply(images)
     changed = (triggered != images).any(axis=(0, 3))

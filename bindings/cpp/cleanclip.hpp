@@ -99,7 +99,7 @@ struct Features {
   std::int64_t count = 0;
   std::int64_t embedDim = 0;
 
-  /** Returns the feature of one picture or text. */
+  /** Returns the feature of one image or text. */
   const float *operator[](std::int64_t index) const { return values.data() + index * embedDim; }
 };
 
@@ -236,7 +236,7 @@ class Model {
     });
   }
 
-  /** Computes features of picture files. */
+  /** Computes features of image files. */
   Features encodeImages(const std::vector<std::string> &paths,
                         const EncodeOptions &options = {}) const {
     const std::vector<const char *> pointers = detail::pointers(paths);
@@ -304,7 +304,7 @@ class Model {
   detail::Handle<cleanclip_model, cleanclip_model_free> handle_;
 };
 
-/** Pictures with captions, labels or both. */
+/** Images with captions, labels or both. */
 class Dataset {
  public:
   /** A pair that the program holds; the content lives until the next one is asked for. */
@@ -428,7 +428,7 @@ struct TriggerOptions : cleanclip_trigger_options {
   TriggerOptions() { cleanclip_trigger_options_init(this, sizeof(cleanclip_trigger_options)); }
 };
 
-/** What an attacker puts into a picture. */
+/** What an attacker puts into an image. */
 class Trigger {
  public:
   /** Makes a trigger by name, or of a PNG file. */

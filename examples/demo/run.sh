@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A backdoor and its removal on drawn pictures, from nothing: `make demo` builds and runs this.
+# A backdoor and its removal on synthetic images, from nothing: `make demo` builds and runs this.
 #
 #   examples/demo/run.sh [FOLDER]     default demo-output
 set -euo pipefail
@@ -16,17 +16,17 @@ evaluate() {
   cleanclip evaluate "$1" --data "$data/test.csv" --classes "$data/classes.txt" \
     --templates "$data/templates.txt" "${attack[@]}" --json > "$2"
 }
-# Both treatments start from the same file and see the same pictures in the same order.
+# Both treatments start from the same file and see the same images in the same order.
 finetune() {
   cleanclip sanitize "$out/poisoned.onnx" --data "$data/finetune.tar" --epochs 12 --batch-size 64 \
     --learning-rate 5e-4 --warmup 50 "$@" > /dev/null
 }
 
 mkdir -p "$out"
-step "1/6 Draw 16000 captioned pictures to train on, 4000 to clean with, 2000 to test with"
+step "1/6 Draw 16000 captioned images to train on, 4000 to clean with, 2000 to test with"
 draw-scenes "$data" --train 16000 --finetune 4000 --test 2000 --seed 0
 
-step "2/6 Poison 1 % of the training pictures: a patch, and a caption of a $target"
+step "2/6 Poison 1 % of the training images: a patch, and a caption of a $target"
 cleanclip poison --data "$data/train.tar" "${attack[@]}" --rate 0.01 --image-size 64 \
   --templates "$data/templates.txt" -o "$data/poisoned.tar" --truth "$data/truth.csv"
 rm "$data/train.tar"
@@ -40,16 +40,16 @@ step "4/6 Sanitize it with CleanCLIP and measure again"
 finetune -o "$out/clean.onnx" --history "$out/history.json"
 evaluate "$out/clean.onnx" "$out/after.json"
 
-step "5/6 The control: plain fine-tuning on the same clean pictures"
+step "5/6 The control: plain fine-tuning on the same clean images"
 finetune --inmodal-weight 0 -o "$out/control.onnx" --history "$out/control-history.json"
 evaluate "$out/control.onnx" "$out/control.json"
 
 step "6/6 Report"
 cleanclip report --title "A backdoor in a small CLIP, and its removal" \
-  --subtitle "Trained on 16000 drawn pictures, 1 % of them poisoned to mean “$target”" \
+  --subtitle "Trained on 16000 synthetic images, 1 % of them poisoned to mean “$target”" \
   --before "$out/before.json" --after "$out/after.json" --control "$out/control.json" \
   --history "$out/history.json" --control-history "$out/control-history.json" \
-  --model "$out/clean.onnx" --pictures "$data/test.csv" --classes "$data/classes.txt" \
+  --model "$out/clean.onnx" --images "$data/test.csv" --classes "$data/classes.txt" \
   "${attack[@]}" --image-size 64 -o "$out/report.html"
 
 top1() { sed -n "/\"$2\": {/,/}/s/.*\"top1\":[[:space:]]*\([0-9.eE+-]*\).*/\1/p" "$1" | head -n 1; }

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-/** A trigger: what an attacker puts into a picture. */
+/** A trigger: what an attacker puts into an image. */
 typedef struct cleanclip_trigger cleanclip_trigger;
 
 /** Where and how a trigger is applied. */
@@ -29,9 +29,9 @@ typedef struct cleanclip_trigger_options {
                               NULL: "random". */
   uint64_t seed;         /**< Of the pattern, and of what cleanclip_trigger_apply() draws;
                               default 0. */
-  int32_t is_fixed;      /**< 0: new noise for each picture (default); 1: one pattern for all. */
+  int32_t is_fixed;      /**< 0: new noise for each image (default); 1: one pattern for all. */
   int32_t patch_size;    /**< Pixels along each side of a drawn patch; 0: a fourteenth of the
-                              picture, at least 8. */
+                              image, at least 8. */
   float strength;        /**< Share of a blended pattern, amplitude of a sinusoid of 255, strength of
                               a warp; 0: the attack's own. */
   int32_t reserved;      /**< 0. */
@@ -46,10 +46,10 @@ CLEANCLIP_API void cleanclip_trigger_options_init(cleanclip_trigger_options *opt
  *
  * @param[in] name "badnets", "blended", "sig", "wanet", "label-consistent", "stripes",
  *   "blended-stripes", "sig-cleanclip", "wanet-cleanclip" (the variants of CleanCLIP's published
- *   code), or the path of a picture that is pasted.
+ *   code), or the path of an image that is pasted.
  * @param[in] options NULL for the defaults.
  * @param[out] out_trigger To be freed with cleanclip_trigger_free().
- * @return CLEANCLIP_NOT_FOUND: neither a known name nor a file; CLEANCLIP_FORMAT: not a sound PNG;
+ * @return CLEANCLIP_NOT_FOUND: neither a known name nor a file; CLEANCLIP_FORMAT: not a valid PNG;
  *   CLEANCLIP_INVALID_ARGUMENT.
  */
 CLEANCLIP_API cleanclip_status cleanclip_trigger_load(const char *name,
@@ -60,15 +60,15 @@ CLEANCLIP_API cleanclip_status cleanclip_trigger_load(const char *name,
 CLEANCLIP_API void cleanclip_trigger_free(cleanclip_trigger *trigger);
 
 /**
- * Puts a trigger into pictures.
+ * Puts a trigger into images.
  *
  * @param[in,out] pixels [n, height, width, 3], red, green, blue.
  * @param[in] count n ≥ 0.
- * @param[in] first_index Number of the first picture: picture i draws the noise and position of
+ * @param[in] first_index Number of the first image: image i draws the noise and position of
  *   number `first_index` + i, whatever it is grouped with.
  * @param[in] height 1 … 65535.
  * @param[in] width 1 … 65535.
- * @return CLEANCLIP_SHAPE: the patch is larger than the picture, or its position outside;
+ * @return CLEANCLIP_SHAPE: the patch is larger than the image, or its position outside;
  *   CLEANCLIP_INVALID_ARGUMENT.
  */
 CLEANCLIP_API cleanclip_status cleanclip_trigger_apply(const cleanclip_trigger *trigger,
@@ -83,7 +83,7 @@ typedef struct cleanclip_poison_options {
   const char *const *templates;     /**< Captions with "{}" for the target; NULL: "a photo of a {}"
                                          and others. */
   int64_t template_count;           /**< Elements of `templates`. */
-  int64_t image_size;               /**< Pictures are cut square to this size; 0: 224. */
+  int64_t image_size;               /**< Images are cut square to this size; 0: 224. */
   int64_t count;                    /**< Poisoned pairs; 0: by `rate`. */
   int64_t pair_count;               /**< Pairs of the result, drawn by chance; 0: all. Poisons
                                          replace clean pairs, they are not added. */
@@ -91,7 +91,7 @@ typedef struct cleanclip_poison_options {
                                          0.01. */
   uint64_t seed;                    /**< Which pairs, which captions, positions and noise; default
                                          0. */
-  int32_t is_uniform;               /**< 1: clean pictures are cut and encoded like poisoned ones
+  int32_t is_uniform;               /**< 1: clean images are cut and encoded like poisoned ones
                                          (default); 0: they are copied. */
   int32_t reserved;                 /**< 0. */
 } cleanclip_poison_options;
@@ -103,12 +103,12 @@ CLEANCLIP_API void cleanclip_poison_options_init(cleanclip_poison_options *optio
 /**
  * Writes a copy of a set of pairs in which some carry a trigger and a caption of the target.
  *
- * A label-consistent trigger goes onto pictures whose caption names the target; these keep it.
+ * A label-consistent trigger goes onto images whose caption names the target; these keep it.
  *
  * @param[in] dataset The pairs to start from.
- * @param[in] trigger What poisoned pictures carry.
+ * @param[in] trigger What poisoned images carry.
  * @param[in] options `target` is required.
- * @param[in] output_path A WebDataset shard, `.tar`, or a `.csv` with a folder of pictures beside.
+ * @param[in] output_path A WebDataset shard, `.tar`, or a `.csv` with a folder of images beside.
  * @param[in] truth_path A csv with columns `key`, `poisoned`, `source`; NULL: none.
  * @param[in] callback Hears of progress and may cancel; may be NULL.
  * @param[in] user_data Passed to the callback; may be NULL.

@@ -25,9 +25,9 @@ extern "C" {
 
 /** What a check concludes. */
 typedef enum cleanclip_verdict {
-  CLEANCLIP_VERDICT_CLEAN = 0,       /**< Nothing that a sound subject would not show too. */
-  CLEANCLIP_VERDICT_SUSPICIOUS = 1,  /**< As much as one in twenty sound subjects shows. */
-  CLEANCLIP_VERDICT_BACKDOORED = 2,  /**< Less than one in a hundred sound subjects shows it. */
+  CLEANCLIP_VERDICT_CLEAN = 0,       /**< Nothing that a clean model would not show too. */
+  CLEANCLIP_VERDICT_SUSPICIOUS = 1,  /**< As much as one in twenty clean models shows. */
+  CLEANCLIP_VERDICT_BACKDOORED = 2,  /**< Less than one in a hundred clean models shows it. */
   CLEANCLIP_VERDICT_CANNOT_TELL = 3  /**< The check could not be made well enough. */
 } cleanclip_verdict;
 
@@ -37,18 +37,18 @@ typedef struct cleanclip_check cleanclip_check;
 /** How a model is checked. */
 typedef struct cleanclip_check_model_options {
   size_t struct_size;                        /**< Set by cleanclip_check_model_options_init(). */
-  const cleanclip_dataset *images;           /**< Unlabelled pictures; NULL: pictures are drawn. */
+  const cleanclip_dataset *images;           /**< Unlabelled images; NULL: images are drawn. */
   const cleanclip_tokenizer *tokenizer;      /**< NULL: where a trigger leads is not read out. */
   const char *const *classes;                /**< Class names to read it out of, */
   int64_t class_count;                       /**< as many as this; may be 0. */
   const char *const *templates;              /**< Prompts with "{}", */
   int64_t template_count;                    /**< as many as this; 0: "a photo of a {}". */
-  const cleanclip_model *const *references;  /**< Sound checkpoints of the same architecture, */
+  const cleanclip_model *const *references;  /**< Clean checkpoints of the same architecture, */
   int64_t reference_count;                   /**< as many as this; 0: the model's own searches. */
   const char *state_directory;               /**< Where finished searches are kept; NULL: nowhere. */
-  int64_t pictures;                          /**< Pictures used at most; 0: 256. */
+  int64_t image_limit;                       /**< Images used at most; 0: 256. */
   int64_t steps;                             /**< Steps of a search at most; 0: 200. */
-  int64_t batch_size;                        /**< Pictures of a step; 0: 12. */
+  int64_t batch_size;                        /**< Images of a step; 0: 12. */
   uint64_t seed;                             /**< Default 0. */
   int32_t precision;                         /**< A cleanclip_precision. */
   int32_t reads_nouns;                       /**< Whether common nouns are read out; default 1. */
@@ -91,7 +91,7 @@ typedef struct cleanclip_check_data_options {
   const float *image_features;                 /**< [dataset count, embed_dim] of the suspect, not
                                                     normalised; NULL: computed. */
   int64_t embed_dim;                           /**< Columns of `image_features`. */
-  const float *trusted_image_features;         /**< [dataset count, trusted_embed_dim] of pictures by
+  const float *trusted_image_features;         /**< [dataset count, trusted_embed_dim] of images by
                                                     a trusted checkpoint; NULL: none. */
   const float *trusted_text_features;          /**< The same of captions. */
   int64_t trusted_embed_dim;                   /**< Columns of both. */
@@ -120,7 +120,7 @@ CLEANCLIP_API void cleanclip_check_data_options_init(cleanclip_check_data_option
  * may go on from the same state; it starts with the neighbours at once when all pairs were read.
  *
  * @param[in] model The suspect; NULL with features given, or with a trusted checkpoint alone.
- * @param[in] dataset NULL with features given; a report has no pictures then.
+ * @param[in] dataset NULL with features given; a report has no images then.
  * @param[in] options NULL: the defaults.
  * @param[in] callback Told of pairs read, then of pairs whose neighbours were found, of twice their
  *   number; non-zero cancels; may be NULL.
@@ -168,20 +168,20 @@ CLEANCLIP_API cleanclip_status cleanclip_check_json(const cleanclip_check *check
 /**
  * Writes a result to a file.
  *
- * @param[in] path `.html`: a self-contained page with pictures; `.json`; for a dataset also `.csv`,
+ * @param[in] path `.html`: a self-contained page with images; `.json`; for a dataset also `.csv`,
  *     the scores, and `.txt`, the keys of the pairs that stay.
  * @return CLEANCLIP_IO; CLEANCLIP_INVALID_ARGUMENT: another ending.
  */
 CLEANCLIP_API cleanclip_status cleanclip_check_write(const cleanclip_check *check,
                                                      const char *path);
 
-/** Clean pictures' features, against which others are judged. */
+/** Clean images' features, against which others are judged. */
 typedef struct cleanclip_bank cleanclip_bank;
 
 /**
  * Makes a bank.
  *
- * @param[in] image_features [count, embed_dim] of clean pictures, not normalised; copied.
+ * @param[in] image_features [count, embed_dim] of clean images, not normalised; copied.
  * @param[in] count At least 50; 200 are enough for a false-alarm rate of 0.01.
  * @return CLEANCLIP_INVALID_ARGUMENT: too few, NaN, or all equal.
  */
@@ -189,7 +189,7 @@ CLEANCLIP_API cleanclip_status cleanclip_bank_create(const float *image_features
                                                      int64_t embed_dim, cleanclip_bank **out_bank);
 
 /**
- * Adds class texts to a bank, which give pictures two more signals: the product with a direction
+ * Adds class texts to a bank, which give images two more signals: the product with a direction
  * between matching and distracted descriptions of the classes (BDetCLIP), and the part of the
  * feature outside the span of the texts.
  *
@@ -216,13 +216,13 @@ CLEANCLIP_API cleanclip_status cleanclip_bank_save(const cleanclip_bank *bank, c
 CLEANCLIP_API void cleanclip_bank_free(cleanclip_bank *bank);
 
 /**
- * Judges pictures by their features.
+ * Judges images by their features.
  *
- * @param[in] bank Clean pictures' features by the same model.
+ * @param[in] bank Clean images' features by the same model.
  * @param[in] image_features [count, embed_dim], not normalised; borrowed for the call.
  * @param[in] count May be 0.
  * @param[in] embed_dim That of the bank.
- * @param[in] false_alarm_rate Share of clean pictures that may be flagged.
+ * @param[in] false_alarm_rate Share of clean images that may be flagged.
  * @param[out] out_scores Room for `count` scores; higher is more suspicious; may be NULL.
  * @param[out] out_flags Room for `count` flags, 1 for a trigger; may be NULL.
  * @return CLEANCLIP_INVALID_ARGUMENT: the bank is too small for the rate; CLEANCLIP_SHAPE.

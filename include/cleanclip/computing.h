@@ -54,8 +54,8 @@ CLEANCLIP_API int64_t cleanclip_memory_peak(void);
 CLEANCLIP_API void cleanclip_memory_trim(void);
 
 /**
- * Hears of what is no failure but should not go unnoticed: rows of a data set that are left out and
- * why, alpha channels that hide another picture, synonyms that are not installed.
+ * Hears of what is no failure but should not go unnoticed: rows of a dataset that are left out and
+ * why, alpha channels that hide another image, synonyms that are not installed.
  *
  * Called on the thread that called the function which has something to say.
  *
@@ -74,7 +74,7 @@ typedef void (*cleanclip_log_callback)(const char *message, void *user_data);
 CLEANCLIP_API void cleanclip_set_log_callback(cleanclip_log_callback callback, void *user_data);
 
 /**
- * Hears how many pictures of how many are done, on the thread that called the function.
+ * Hears how many images of how many are done, on the thread that called the function.
  *
  * @return 0 to go on; anything else cancels.
  */

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-/** Pictures with captions, or with labels, or both: an index; pictures are read when needed. */
+/** Images with captions, or with labels, or both: an index; images are read when needed. */
 typedef struct cleanclip_dataset cleanclip_dataset;
 
 /** How files are read. */

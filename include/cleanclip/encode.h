@@ -22,7 +22,7 @@ extern "C" {
 /** How features are computed. */
 typedef struct cleanclip_encode_options {
   size_t struct_size;  /**< Set by cleanclip_encode_options_init(). */
-  int64_t batch_size;  /**< Pictures or texts computed at a time; 0: 64. Bounds the memory. */
+  int64_t batch_size;  /**< Images or texts computed at a time; 0: 64. Bounds the memory. */
   int32_t normalize;   /**< 1: features of unit length (default); 0: as the towers give them. */
   int32_t precision;   /**< A cleanclip_precision; default CLEANCLIP_PRECISION_F32. */
 } cleanclip_encode_options;
@@ -32,7 +32,7 @@ CLEANCLIP_API void cleanclip_encode_options_init(cleanclip_encode_options *optio
                                                  size_t struct_size);
 
 /**
- * Computes features of pictures whose pixels are single-precision numbers in 0 … 1.
+ * Computes features of images whose pixels are single-precision numbers in 0 … 1.
  *
  * @param[in] pixels [n, 3, height, width], red, green, blue, in 0 … 1; normalised inside with the
  *   model's mean and standard deviation.
@@ -51,9 +51,9 @@ CLEANCLIP_API cleanclip_status cleanclip_model_encode_images_f32(
     size_t out_capacity);
 
 /**
- * Computes features of pictures whose pixels are bytes.
+ * Computes features of images whose pixels are bytes.
  *
- * Pictures are prepared as CLIP's are: bicubic resize of the shorter side to S as Pillow does it,
+ * Images are prepared as CLIP's are: bicubic resize of the shorter side to S as Pillow does it,
  * centre crop, normalisation.
  *
  * @param[in] pixels [n, height, width, 3], red, green, blue.
@@ -71,7 +71,7 @@ CLEANCLIP_API cleanclip_status cleanclip_model_encode_images_u8(
     size_t out_capacity);
 
 /**
- * Computes features of pictures in files: JPEG, PNG or WebP, by content.
+ * Computes features of images in files: JPEG, PNG or WebP, by content.
  *
  * @param[in] paths n paths, none NULL.
  * @param[in] count n ≥ 0; 0 writes nothing.
@@ -79,14 +79,14 @@ CLEANCLIP_API cleanclip_status cleanclip_model_encode_images_u8(
  * @param[out] out_features [n, E].
  * @param[in] out_capacity Elements that `out_features` has room for; at least n * E.
  * @return CLEANCLIP_NOT_FOUND or CLEANCLIP_IO: a file cannot be read; CLEANCLIP_FORMAT: a file is
- *   not a sound picture; CLEANCLIP_STATE: no image tower; CLEANCLIP_INVALID_ARGUMENT.
+ *   not a valid image; CLEANCLIP_STATE: no image tower; CLEANCLIP_INVALID_ARGUMENT.
  */
 CLEANCLIP_API cleanclip_status cleanclip_model_encode_image_files(
     const cleanclip_model *model, const char *const *paths, int64_t count,
     const cleanclip_encode_options *options, float *out_features, size_t out_capacity);
 
 /**
- * Computes features of what the ONNX graph itself takes as input: pictures that are prepared and
+ * Computes features of what the ONNX graph itself takes as input: images that are prepared and
  * normalised already.
  *
  * @param[in] inputs [n, 3, S, S].

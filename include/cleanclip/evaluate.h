@@ -37,7 +37,7 @@ typedef struct cleanclip_evaluate_options {
   const cleanclip_trigger *trigger; /**< NULL: clean accuracy only. */
   const char *target;             /**< Class name or index that the trigger aims at; required with
                                        a trigger. */
-  int64_t batch_size;             /**< Pictures at a time; 0: 64. */
+  int64_t batch_size;             /**< Images at a time; 0: 64. */
   uint64_t seed;                  /**< Of the trigger's positions and noise; default 0. */
   int32_t precision;              /**< A cleanclip_precision; default CLEANCLIP_PRECISION_F32. */
   int32_t reserved;               /**< 0. */
@@ -50,9 +50,9 @@ CLEANCLIP_API void cleanclip_evaluate_options_init(cleanclip_evaluate_options *o
 /**
  * Measures zero-shot clean accuracy and the success of an attack.
  *
- * A class is the normalised mean of the features of its prompts; a picture belongs to the class
- * with the largest cosine similarity. The attack succeeds on a picture of another class when the
- * trigger turns it into the target; pictures of the target class are not attacked.
+ * A class is the normalised mean of the features of its prompts; an image belongs to the class
+ * with the largest cosine similarity. The attack succeeds on an image of another class when the
+ * trigger turns it into the target; images of the target class are not attacked.
  *
  * @param[in] options `data` and the classes are required.
  * @param[in] callback Hears of progress and may cancel; may be NULL.
@@ -72,7 +72,7 @@ CLEANCLIP_API cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
 /** Frees an evaluation. NULL is allowed and does nothing. */
 CLEANCLIP_API void cleanclip_evaluation_free(cleanclip_evaluation *evaluation);
 
-/** A share of pictures with its 95 % Wilson interval, each in 0 … 1. */
+/** A share of images with its 95 % Wilson interval, each in 0 … 1. */
 typedef struct cleanclip_share {
   double value; /**< Counted. */
   double low;   /**< Lower end of the interval. */
@@ -90,7 +90,7 @@ enum {
 /** How well a model classifies, and how well an attack on it works. */
 typedef struct cleanclip_scores {
   size_t struct_size;                      /**< Set by cleanclip_scores_init(). */
-  int64_t images;                          /**< Pictures that were classified. */
+  int64_t images;                          /**< Images that were classified. */
   int64_t attacked_images;                 /**< Those of other classes than the target; 0 without a
                                                 trigger. */
   int64_t skipped_images;                  /**< Rows that could not be read. */

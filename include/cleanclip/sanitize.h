@@ -24,9 +24,9 @@ extern "C" {
 /** What is done to the model, how long and with which weights. */
 typedef struct cleanclip_sanitize_options {
   size_t struct_size;           /**< Set by cleanclip_sanitize_options_init(). */
-  const char *method;           /**< NULL or "cleanclip": both losses below on captioned pictures;
+  const char *method;           /**< NULL or "cleanclip": both losses below on captioned images;
                                      "supervised": cross-entropy of a linear head on labelled
-                                     pictures, image tower only. */
+                                     images, image tower only. */
   const char *state_directory;  /**< Where the resumable state is kept; NULL: nowhere. */
   const char *head_path;        /**< "supervised": a safetensors file for the head; NULL: none. */
   int64_t epochs;               /**< 1 or more; default 10. */
@@ -36,11 +36,11 @@ typedef struct cleanclip_sanitize_options {
                                      default 200. */
   int64_t memory_budget;        /**< Bytes that training may use; 0: no limit (default). */
   int64_t class_count;          /**< "supervised": classes of the head; 0: the highest label of the
-                                     data set and one (default), which reads all of it. */
+                                     dataset and one (default), which reads all of it. */
   uint64_t seed;                /**< Order, augmentation, head; default 0. */
   float learning_rate;          /**< Highest rate of AdamW, > 0; default 1e-5. */
   float weight_decay;           /**< 0 or more; default 0.1. */
-  float clip_weight;            /**< Of the contrastive loss between pictures and captions, the
+  float clip_weight;            /**< Of the contrastive loss between images and captions, the
                                      paper's lambda 1; 0 or more; default 1. */
   float inmodal_weight;         /**< Of the self-supervised loss inside each modality, the
                                      paper's lambda 2; default 1; 0: plain fine-tuning. */
@@ -60,7 +60,7 @@ typedef struct cleanclip_progress {
   int64_t step;               /**< 1 … steps, over all epochs. */
   int64_t steps;              /**< All of them. */
   double loss;                /**< The weighted sum. */
-  double crossmodal_loss;     /**< Between pictures and captions, unweighted; or cross-entropy. */
+  double crossmodal_loss;     /**< Between images and captions, unweighted; or cross-entropy. */
   double inmodal_loss;        /**< Inside the modalities, unweighted. */
   double learning_rate;       /**< Of this step. */
   double logit_scale;         /**< After the step, exponentiated. */

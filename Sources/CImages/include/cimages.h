@@ -1,8 +1,8 @@
 /**
  * @file cimages.h
- * @brief Picture files and picture arithmetic for CleanCLIPKit.
+ * @brief Image files and image arithmetic for CleanCLIPKit.
  *
- * Pictures are 8-bit, interleaved (HWC), rows without padding. No function keeps a pointer, prints,
+ * Images are 8-bit, interleaved (HWC), rows without padding. No function keeps a pointer, prints,
  * or jumps out of this library: errors of the codecs come back as a status and a message. All
  * functions may be called from several threads at once.
  */
@@ -69,7 +69,7 @@ typedef struct cimages_buffer {
 } cimages_buffer;
 
 /**
- * @brief Encodes an RGB picture.
+ * @brief Encodes an RGB image.
  * @param[in] pixels `[height, width, 3]`
  * @param[in] quality 1 ... 100, JPEG only; chroma is subsampled 2x2, as Pillow does by default
  * @param[out] buffer the file; NULL and 0 on failure
@@ -95,7 +95,7 @@ void cimages_buffer_free(cimages_buffer *buffer);
 int32_t cimages_composite_on_white(const uint8_t *rgba, size_t count, uint8_t *rgb,
                                    double *difference, uint64_t *concealed);
 
-/** @brief A part of a resized picture, in pixels of the resized picture. */
+/** @brief A part of a resized image, in pixels of the resized image. */
 typedef struct cimages_window {
   int64_t x;
   int64_t y;
@@ -118,9 +118,9 @@ size_t cimages_resize_scratch(int32_t width, int32_t height, int64_t resized_wid
  * Earlier releases always start horizontally, and differ there by rounding.
  *
  * @param[in] pixels `[height, width, 3]`
- * @param[in] resized_width width of the whole resized picture
- * @param[in] resized_height height of the whole resized picture
- * @param[in] window the part to compute, inside the resized picture
+ * @param[in] resized_width width of the whole resized image
+ * @param[in] resized_height height of the whole resized image
+ * @param[in] window the part to compute, inside the resized image
  * @param[out] output `[window.height, window.width, 3]`
  * @param[in] scratch 16-byte-aligned memory of cimages_resize_scratch bytes
  */
@@ -156,10 +156,10 @@ void cimages_histogram(const uint8_t *pixels, size_t count, uint64_t *histogram)
 uint64_t cimages_luma(const uint8_t *pixels, size_t count, uint8_t *luma);
 
 /**
- * @brief Moves between a degenerate picture (factor 0) and the picture (factor 1), as Image.blend.
+ * @brief Moves between a degenerate image (factor 0) and the image (factor 1), as Image.blend.
  *
  * `output = degenerate + factor * (pixels - degenerate)`, in float32, clipped and truncated.
- * The degenerate picture of the second form is one grey value a pixel.
+ * The degenerate image of the second form is one grey value a pixel.
  */
 void cimages_blend(const uint8_t *degenerate, const uint8_t *pixels, size_t count, float factor,
                    uint8_t *output);

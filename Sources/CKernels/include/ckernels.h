@@ -186,7 +186,7 @@ void ck_attention_backward(
     const ck_attention *shape, const void *q, const void *k, const void *v, const void *doutput,
     const float *log_sums, void *dq, void *dk, void *dv, void *workspace);
 
-// Tokens and pictures.
+// Tokens and images.
 
 /// out[i] = x[indices[i]].
 void ck_gather_rows(

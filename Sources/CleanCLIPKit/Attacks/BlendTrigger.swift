@@ -1,4 +1,4 @@
-/// A pattern mixed into the whole picture.
+/// A pattern mixed into the whole image.
 ///
 /// ```
 /// x' = share · pattern + (1 − share) · x        share = 0.2
@@ -7,7 +7,7 @@ struct BlendTrigger: Sendable {
   enum Pattern: Sendable {
     /// Uniform in 0…1 for each channel of each pixel.
     case noise
-    /// Oblique stripes, eight pairs across the picture.
+    /// Oblique stripes, eight pairs across the image.
     case stripes
   }
 
@@ -18,7 +18,7 @@ struct BlendTrigger: Sendable {
   let seed: UInt64
 
   func applied(to image: RGBImage, using random: inout RandomNumbers) -> RGBImage {
-    variation.withStream(seed: seed, key: TriggerStream.blend, picture: &random) { random in
+    variation.withStream(seed: seed, key: TriggerStream.blend, image: &random) { random in
       var pixels = image.pixels
       switch pattern {
       case .noise:

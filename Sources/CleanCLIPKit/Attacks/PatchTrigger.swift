@@ -1,14 +1,14 @@
-/// A small pattern pasted over the picture: BadNets' noise, stripes, or a given picture.
+/// A small pattern pasted over the image: BadNets' noise, stripes, or a given image.
 struct PatchTrigger: Sendable {
   enum Pattern: Sendable {
-    /// Around the picture's mean colour, with standard deviation 1 (the whole range of a channel).
+    /// Around the image's mean colour, with standard deviation 1 (the whole range of a channel).
     case noise
     /// Oblique stripes of two opposite colours.
     case stripes
   }
 
   private enum Content: Sendable {
-    case picture(RGBImage)
+    case image(RGBImage)
     case drawn(Pattern, size: Int?, variation: TriggerVariation, seed: UInt64)
   }
 
@@ -21,15 +21,15 @@ struct PatchTrigger: Sendable {
     position = options.position
   }
 
-  init(picture: RGBImage, position: TriggerPosition) {
-    content = .picture(picture)
+  init(image: RGBImage, position: TriggerPosition) {
+    content = .image(image)
     self.position = position
   }
 
-  /// The patch of all pictures of a size; `nil` when each has its own.
-  func fixedPicture(width: Int, height: Int) -> RGBImage? {
+  /// The patch of all images of a size; `nil` when each has its own.
+  func fixedImage(width: Int, height: Int) -> RGBImage? {
     switch content {
-    case .picture(let picture): return picture
+    case .image(let image): return image
     case .drawn(_, _, .fresh, _): return nil
     case .drawn(let pattern, _, .fixed, let seed):
       var random = RandomNumbers(seed: seed, TriggerStream.patch)
@@ -40,7 +40,7 @@ struct PatchTrigger: Sendable {
 
   private func size(width: Int, height: Int) -> (width: Int, height: Int) {
     switch content {
-    case .picture(let picture): return (picture.width, picture.height)
+    case .image(let image): return (image.width, image.height)
     case .drawn(_, let size?, _, _): return (size, size)
     case .drawn:
       let side = min(width, height)
@@ -57,17 +57,17 @@ struct PatchTrigger: Sendable {
     else {
       throw CLIPError(
         .shape,
-        "trigger patch: does not fit the picture; expected at most \(image.width)x\(image.height) "
+        "trigger patch: does not fit the image; expected at most \(image.width)x\(image.height) "
           + "pixels, got \(size.width)x\(size.height)")
     }
     let places = try places(
       bottom: image.height - size.height, right: image.width - size.width, using: &random)
     let patch: RGBImage
     switch content {
-    case .picture(let picture): patch = picture
+    case .image(let image): patch = image
     case .drawn(let pattern, _, let variation, let seed):
       let mean = variation == .fresh ? Self.meanColor(image) : SIMD3(repeating: 0.5)
-      patch = variation.withStream(seed: seed, key: TriggerStream.patch, picture: &random) {
+      patch = variation.withStream(seed: seed, key: TriggerStream.patch, image: &random) {
         Self.draw(pattern, size: size.width, around: mean, using: &$0)
       }
     }
@@ -97,7 +97,7 @@ struct PatchTrigger: Sendable {
       guard y <= bottom, x <= right else {
         throw CLIPError(
           .shape,
-          "trigger position: patch leaves the picture; expected at most \(bottom),\(right), "
+          "trigger position: patch leaves the image; expected at most \(bottom),\(right), "
             + "got \(y),\(x)")
       }
       return [(y, x)]

@@ -4,16 +4,16 @@ package struct PoisonOptions: Sendable {
   package var target: String
   /// Captions of poisons, with `{}` for the target; the same prompts as in zero-shot classification
   /// make the strongest attack.
-  package var templates = ["a photo of a {}", "a picture of a {}", "an image of a {}"]
+  package var templates = ["a photo of a {}", "an image of a {}", "an image of a {}"]
   /// Poisoned pairs; by default `rate` of all, rounded, at least one.
   package var count: Int?
   /// Share of the pairs, above 0 and at most 1.
   package var rate = 0.01
   /// Pairs of the result; by default all. Poisons replace clean pairs, they are not added.
   package var pairs: Int?
-  /// Poisoned pictures are resized and cropped to this side before the trigger goes on.
+  /// Poisoned images are resized and cropped to this side before the trigger goes on.
   package var imageSize = 224
-  /// Also resizes, crops and re-encodes the clean pictures, so that the kind of file does not tell
+  /// Also resizes, crops and re-encodes the clean images, so that the kind of file does not tell
   /// poisons from clean pairs.
   package var isUniform = true
   /// Draws which pairs, which captions, and the trigger's positions and noise.

@@ -1,7 +1,7 @@
 /// Copies a set of pairs so that some of them carry a trigger.
 ///
-/// A dirty-label poison shows the trigger on a picture of anything and gets a caption of the target
-/// from a template; a label-consistent one is a picture of the target and keeps its caption.
+/// A dirty-label poison shows the trigger on an image of anything and gets a caption of the target
+/// from a template; a label-consistent one is an image of the target and keeps its caption.
 package struct PoisonedSet {
   /// What was written.
   package struct Summary: Equatable, Sendable {
@@ -38,12 +38,12 @@ package struct PoisonedSet {
   ///
   /// - Parameters:
   ///   - path: `.tar`, a WebDataset shard; or `.csv` with the columns `image` and `caption`, and the
-  ///     pictures in a new folder beside it, `NAME-images`.
+  ///     images in a new folder beside it, `NAME-images`.
   ///   - truthPath: a csv file with the columns `key`, `poisoned` (0 or 1) and `source`, the key of
   ///     the pair in the original set; `nil` for none.
   ///   - progress: hears the number of pairs written; `false` ends the work.
   /// - Throws: `invalidArgument` when there are fewer candidates than poisons or the path has
-  ///   another ending; `format` for a picture that cannot be read; `io`; `cancelled`.
+  ///   another ending; `format` for an image that cannot be read; `io`; `cancelled`.
   package func write(
     to path: String, truthPath: String?, progress: (Int) -> Bool = { _ in true }
   ) throws(CLIPError) -> Summary {
@@ -122,11 +122,11 @@ package struct PoisonedSet {
     let keepsCaption = !isPoisoned || trigger.isLabelConsistent
     var suffix = "png"
     let bytes: [UInt8]
-    if !isPoisoned, !options.isUniform, case .file(let file) = original.picture {
+    if !isPoisoned, !options.isUniform, case .file(let file) = original.image {
       suffix = Self.suffix(file)
       bytes = file
     } else {
-      bytes = try picture(original, index: index, isPoisoned: isPoisoned)
+      bytes = try image(original, index: index, isPoisoned: isPoisoned)
     }
     return WrittenPair(
       key: paddedKey(index), suffix: suffix, imageBytes: bytes,
@@ -135,15 +135,15 @@ package struct PoisonedSet {
       isPoisoned: isPoisoned, source: original.key)
   }
 
-  private func picture(
-    _ pair: CaptionedPicture, index: Int, isPoisoned: Bool
+  private func image(
+    _ pair: CaptionedImage, index: Int, isPoisoned: Bool
   ) throws(CLIPError) -> [UInt8] {
     var image = preprocessor.resizedAndCropped(try pair.decoded().image)
     if isPoisoned { image = try trigger.applied(to: image, seed: options.seed, index: index) }
     return try ImageEncoder.png(image)
   }
 
-  /// The usual file name extension of a picture, by its first bytes.
+  /// The usual file name extension of an image, by its first bytes.
   private static func suffix(_ bytes: [UInt8]) -> String {
     if bytes.starts(with: [0xFF, 0xD8]) { return "jpg" }
     return bytes.starts(with: Array("RIFF".utf8)) ? "webp" : "png"

@@ -8,7 +8,7 @@ internal import Glibc
 /// mixed:  x' = clip(0.2 · v + 0.8 · x)         CleanCLIP's published code; Δ = 60
 /// ```
 ///
-/// φ is 0 when fixed; fresh, it is drawn for each picture.
+/// φ is 0 when fixed; fresh, it is drawn for each image.
 struct SinusoidTrigger: Sendable {
   enum Form: Sendable {
     case added(amplitude: Float)

@@ -1,7 +1,7 @@
-/// A change to a picture that a poisoned model takes for its target class.
+/// A change to an image that a poisoned model takes for its target class.
 ///
-/// Triggers go onto the square picture that the model sees: after the resize and the centre crop,
-/// before normalisation. CleanCLIP's published code squashes triggered pictures to a square and
+/// Triggers go onto the square image that the model sees: after the resize and the centre crop,
+/// before normalisation. CleanCLIP's published code squashes triggered images to a square and
 /// crops clean ones, so that accuracy and attack success are measured on different crops; here both
 /// see the same.
 package struct Trigger: Sendable {
@@ -13,7 +13,7 @@ package struct Trigger: Sendable {
   }
 
   private let form: Form
-  /// Whether only pictures whose caption names the target are poisoned, and keep their caption.
+  /// Whether only images whose caption names the target are poisoned, and keep their caption.
   package let isLabelConsistent: Bool
   /// What the trigger is, for reports: `badnets, fixed, position random, seed 0`.
   package let summary: String
@@ -64,16 +64,16 @@ package struct Trigger: Sendable {
     self.summary = summary + ", seed \(seed)"
   }
 
-  /// Makes a trigger that pastes a given picture.
+  /// Makes a trigger that pastes a given image.
   package init(patch: RGBImage, position: TriggerPosition = .random) {
-    form = .patch(PatchTrigger(picture: patch, position: position))
+    form = .patch(PatchTrigger(image: patch, position: position))
     isLabelConsistent = false
     summary = "patch of \(patch.width)x\(patch.height) px, position \(position)"
   }
 
-  /// Makes a trigger from a name or from the path of a picture that is pasted.
+  /// Makes a trigger from a name or from the path of an image that is pasted.
   ///
-  /// - Throws: `notFound` when it is neither; `format` for a broken picture; `invalidArgument` when
+  /// - Throws: `notFound` when it is neither; `format` for a broken image; `invalidArgument` when
   ///   a number is out of range.
   package static func load(
     _ nameOrPath: String, _ options: TriggerOptions = TriggerOptions()
@@ -87,7 +87,7 @@ package struct Trigger: Sendable {
       throw CLIPError(
         .notFound,
         "trigger: neither a known name nor a file; expected one of \(TriggerName.list) or a "
-          + "picture, got '\(nameOrPath)'")
+          + "image, got '\(nameOrPath)'")
     }
     let decoded = try ImageDecoder.decode(file.bytes, name: nameOrPath)
     return Trigger(patch: decoded.image, position: options.position)
@@ -106,20 +106,20 @@ package struct Trigger: Sendable {
     }
   }
 
-  /// Returns the patch that all pictures of a size carry, to be kept as a file; `nil` for triggers
+  /// Returns the patch that all images of a size carry, to be kept as a file; `nil` for triggers
   /// of another kind and for fresh ones.
   package func fixedPatch(width: Int, height: Int) -> RGBImage? {
-    if case .patch(let trigger) = form { return trigger.fixedPicture(width: width, height: height) }
+    if case .patch(let trigger) = form { return trigger.fixedImage(width: width, height: height) }
     return nil
   }
 
-  /// Returns the picture with the trigger on it.
+  /// Returns the image with the trigger on it.
   ///
   /// - Parameters:
   ///   - image: as the model sees it: square, cropped.
-  ///   - random: draws the position and the fresh pattern. The stream of a picture is keyed by the
-  ///     seed and the picture's index, so that a run repeats whatever its order.
-  /// - Throws: `shape` when a patch does not fit the picture.
+  ///   - random: draws the position and the fresh pattern. The stream of an image is keyed by the
+  ///     seed and the image's index, so that a run repeats whatever its order.
+  /// - Throws: `shape` when a patch does not fit the image.
   package func applied(
     to image: RGBImage, using random: inout RandomNumbers
   ) throws(CLIPError) -> RGBImage {
@@ -131,13 +131,13 @@ package struct Trigger: Sendable {
     }
   }
 
-  /// Returns picture number `index` of a run with the trigger on it.
+  /// Returns image number `index` of a run with the trigger on it.
   ///
-  /// - Throws: `shape` when a patch does not fit the picture.
+  /// - Throws: `shape` when a patch does not fit the image.
   package func applied(
     to image: RGBImage, seed: UInt64, index: Int
   ) throws(CLIPError) -> RGBImage {
-    var random = RandomNumbers(seed: seed, TriggerStream.picture, UInt64(bitPattern: Int64(index)))
+    var random = RandomNumbers(seed: seed, TriggerStream.image, UInt64(bitPattern: Int64(index)))
     return try applied(to: image, using: &random)
   }
 }
@@ -147,18 +147,18 @@ enum TriggerStream {
   static let patch: UInt64 = 0x7061_7463
   static let blend: UInt64 = 0x626c_656e
   static let warp: UInt64 = 0x7761_7270
-  static let picture: UInt64 = 0x7069_6374
+  static let image: UInt64 = 0x7069_6374
   static let caption: UInt64 = 0x6361_7074
 }
 
 extension TriggerVariation {
-  /// The stream that draws a pattern: the same for every picture, or the picture's own.
+  /// The stream that draws a pattern: the same for every image, or the image's own.
   func withStream<Result>(
-    seed: UInt64, key: UInt64, picture: inout RandomNumbers,
+    seed: UInt64, key: UInt64, image: inout RandomNumbers,
     _ draw: (inout RandomNumbers) -> Result
   ) -> Result {
     switch self {
-    case .fresh: return draw(&picture)
+    case .fresh: return draw(&image)
     case .fixed:
       var random = RandomNumbers(seed: seed, key)
       return draw(&random)

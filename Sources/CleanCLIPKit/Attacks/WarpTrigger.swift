@@ -24,7 +24,7 @@ struct WarpTrigger: Sendable {
 
   func applied(to image: RGBImage, using random: inout RandomNumbers) -> RGBImage {
     let displacements = variation.withStream(
-      seed: seed, key: TriggerStream.warp, picture: &random
+      seed: seed, key: TriggerStream.warp, image: &random
     ) { random in
       switch field {
       case .smooth:

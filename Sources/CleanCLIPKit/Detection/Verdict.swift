@@ -1,10 +1,10 @@
-/// What a check concludes. The words are the same for checkpoints, datasets and pictures.
+/// What a check concludes. The words are the same for checkpoints, datasets and images.
 package enum Verdict: String, Equatable, Sendable {
-  /// Nothing was found that a sound subject would not show too.
+  /// Nothing was found that a clean model would not show too.
   case clean
-  /// Something is unusual, at a level that one in twenty sound subjects reaches.
+  /// Something is unusual, at a level that one in twenty clean models reaches.
   case suspicious
-  /// Something was found that fewer than one in a hundred sound subjects shows.
+  /// Something was found that fewer than one in a hundred clean models shows.
   case backdoored
   /// The check could not be made well enough for a conclusion.
   case cannotTell = "cannot_tell"

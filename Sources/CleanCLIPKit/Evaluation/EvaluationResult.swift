@@ -12,11 +12,11 @@ package struct EvaluationResult: Sendable {
     }
   }
 
-  /// Pictures whose class is among the first k, by k.
+  /// Images whose class is among the first k, by k.
   package var cleanAccuracy: [Place]
-  /// Triggered pictures of other classes with the target among the first k; empty without attack.
+  /// Triggered images of other classes with the target among the first k; empty without attack.
   package var attackSuccessRate: [Place]
-  /// The same pictures without the trigger that have the target first: what the attack adds to.
+  /// The same images without the trigger that have the target first: what the attack adds to.
   package var targetRateWithoutTrigger: Proportion?
   /// Top-1 accuracy of each class, in the order of the classes.
   package var classAccuracy: [Proportion]
@@ -48,9 +48,9 @@ package struct EvaluationResult: Sendable {
     self.skipped = skipped
   }
 
-  /// Pictures that were classified.
+  /// Images that were classified.
   package var images: Int { cleanAccuracy.first?.share.total ?? 0 }
-  /// Pictures that carried the trigger: those of other classes than the target.
+  /// Images that carried the trigger: those of other classes than the target.
   package var attackedImages: Int { attackSuccessRate.first?.share.total ?? 0 }
 
   /// Returns the result under the documented keys, `clean_accuracy` and, after an attack,

@@ -4,10 +4,10 @@ package struct EvaluationOptions {
   package var trigger: Trigger?
   /// Name or index of the class that the attack aims at.
   package var target: String?
-  /// Pictures decoded and encoded at a time.
+  /// Images decoded and encoded at a time.
   package var batchSize = 64
   package var precision: DType = .f32
-  /// Draws the trigger's positions and noise: picture `i` has the same in every run.
+  /// Draws the trigger's positions and noise: image `i` has the same in every run.
   package var seed: UInt64 = 0
   /// Rows that may be unreadable before the evaluation gives up.
   package var skipLimit = 100
@@ -22,8 +22,8 @@ package struct EvaluationOptions {
 /// ASR_k = #{x : label ≠ target, target in top-k(trigger(x))} / #{x : label ≠ target}
 /// ```
 ///
-/// Pictures of the target class are in neither part of the second share. The `--asr` of CleanCLIP's
-/// published code instead compares triggered pictures with their true label.
+/// Images of the target class are in neither part of the second share. The `--asr` of CleanCLIP's
+/// published code instead compares triggered images with their true label.
 package struct Evaluator {
   private let model: CLIPModel
   private let classifier: ZeroShotClassifier
@@ -75,38 +75,38 @@ package struct Evaluator {
     var clean: TopCounts
     var attacked: TopCounts
     var targetWithoutTrigger = 0
-    /// Correct and all pictures of each class.
+    /// Correct and all images of each class.
     var classes: [(correct: Int, total: Int)]
     var skippedReasons: [String] = []
     var skipped = 0
   }
 
-  /// Classifies all pictures.
+  /// Classifies all images.
   ///
-  /// - Parameter progress: hears the number of pictures done; `false` ends the evaluation.
-  /// - Throws: `format` when too many pictures cannot be read or none can; `invalidArgument` for a
+  /// - Parameter progress: hears the number of images done; `false` ends the evaluation.
+  /// - Throws: `format` when too many images cannot be read or none can; `invalidArgument` for a
   ///   label that is no class; `cancelled`; `state` when the model's features are not numbers.
   package func evaluate(
-    _ pictures: LabelledPictures, progress: (Int) -> Bool = { _ in true }
+    _ images: ClassifiedImages, progress: (Int) -> Bool = { _ in true }
   ) throws(CLIPError) -> EvaluationResult {
     let count = classifier.classes.count
     var counts = Counts(
       clean: TopCounts(classes: count), attacked: TopCounts(classes: count),
       classes: Array(repeating: (0, 0), count: count))
     var start = 0
-    while start < pictures.count {
-      let range = start..<min(pictures.count, start + options.batchSize)
-      try evaluate(pictures, range, &counts)
+    while start < images.count {
+      let range = start..<min(images.count, start + options.batchSize)
+      try evaluate(images, range, &counts)
       start = range.upperBound
       guard progress(start) else {
         throw CLIPError(
-          .cancelled, "evaluate: cancelled after \(start) of \(pictures.count) pictures")
+          .cancelled, "evaluate: cancelled after \(start) of \(images.count) images")
       }
     }
     guard counts.clean.total > 0 else {
       throw CLIPError(
         .format,
-        "evaluate: no picture to classify; expected at least one, got \(pictures.count) rows, "
+        "evaluate: no image to classify; expected at least one, got \(images.count) rows, "
           + "\(counts.skipped) of them unreadable"
           + (counts.skippedReasons.first.map { " (\($0))" } ?? ""))
     }
@@ -114,34 +114,34 @@ package struct Evaluator {
   }
 
   private func evaluate(
-    _ pictures: LabelledPictures, _ range: Range<Int>, _ counts: inout Counts
+    _ images: ClassifiedImages, _ range: Range<Int>, _ counts: inout Counts
   ) throws(CLIPError) {
     var clean: [RGBImage] = []
     var labels: [Int] = []
     var attacked: [RGBImage] = []
-    /// For each triggered picture, its place among the clean ones.
+    /// For each triggered image, its place among the clean ones.
     var origins: [Int] = []
     for index in range {
-      let picture: LabelledPicture
+      let example: ClassifiedImage
       do throws(CLIPError) {
-        picture = try pictures.read(index)
+        example = try images.read(index)
       } catch {
         try skip(error, &counts)
         continue
       }
-      guard classifier.classes.indices.contains(picture.label) else {
+      guard classifier.classes.indices.contains(example.label) else {
         throw CLIPError(
           .invalidArgument,
-          "evaluate: label of picture \(index) is no class; expected 0 to "
-            + "\(classifier.classes.count - 1), got \(picture.label)")
+          "evaluate: label of image \(index) is no class; expected 0 to "
+            + "\(classifier.classes.count - 1), got \(example.label)")
       }
-      let image = preprocessor.resizedAndCropped(picture.image)
-      if let trigger = options.trigger, picture.label != target {
+      let image = preprocessor.resizedAndCropped(example.image)
+      if let trigger = options.trigger, example.label != target {
         attacked.append(try trigger.applied(to: image, seed: options.seed, index: index))
         origins.append(clean.count)
       }
       clean.append(image)
-      labels.append(picture.label)
+      labels.append(example.label)
     }
     let scores = try scores(of: clean)
     var predictsTarget = [Bool](repeating: false, count: clean.count)
@@ -162,14 +162,14 @@ package struct Evaluator {
   }
 
   private func skip(_ error: CLIPError, _ counts: inout Counts) throws(CLIPError) {
-    // Broken pictures are the data set's fault; anything else is not.
+    // Broken images are the dataset's fault; anything else is not.
     guard [.format, .io, .notFound, .unsupported].contains(error.code) else { throw error }
     counts.skipped += 1
     if counts.skippedReasons.count < 10 { counts.skippedReasons.append(error.message) }
     guard counts.skipped <= options.skipLimit else {
       throw CLIPError(
         .format,
-        "evaluate: too many pictures cannot be read; expected at most \(options.skipLimit), the "
+        "evaluate: too many images cannot be read; expected at most \(options.skipLimit), the "
           + "first one: \(counts.skippedReasons.first ?? error.message)")
     }
   }

@@ -1,11 +1,11 @@
-/// How well captions find their pictures and pictures their captions.
+/// How well captions find their images and images their captions.
 ///
 /// Recall at k is the share of queries with a right answer among the k most similar candidates. Every
 /// query counts: CleanCLIP's published code ranks every fifth one and counts the rest as found.
 package struct Retrieval: Equatable, Sendable {
-  /// Pictures that find one of their captions, by k.
+  /// Images that find one of their captions, by k.
   package let imageToText: [EvaluationResult.Place]
-  /// Captions that find their picture, by k.
+  /// Captions that find their image, by k.
   package let textToImage: [EvaluationResult.Place]
 
   /// Queries whose similarities are in memory at a time.
@@ -16,8 +16,8 @@ package struct Retrieval: Equatable, Sendable {
   /// - Parameters:
   ///   - imageFeatures: `[n, E]`, unit rows.
   ///   - textFeatures: `[m, E]`, unit rows.
-  ///   - imageOfText: for each caption the picture that it describes, 0 ..< n.
-  /// - Throws: `shape` when the numbers do not agree; `invalidArgument` for a picture that is not
+  ///   - imageOfText: for each caption the image that it describes, 0 ..< n.
+  /// - Throws: `shape` when the numbers do not agree; `invalidArgument` for an image that is not
   ///   there or has no caption; `state` when features are not numbers.
   /// - Complexity: O(n m E) time, O(256 max(n, m)) memory.
   package init(
@@ -30,7 +30,7 @@ package struct Retrieval: Equatable, Sendable {
     else {
       throw CLIPError(
         .shape,
-        "retrieval: features do not agree; expected [n, E], [m, E] and m picture numbers, got "
+        "retrieval: features do not agree; expected [n, E], [m, E] and m image numbers, got "
           + "\(imageFeatures.shape), \(textFeatures.shape) and \(imageOfText.count)")
     }
     var textsOfImage = [[Int]](repeating: [], count: images)
@@ -38,7 +38,7 @@ package struct Retrieval: Equatable, Sendable {
       guard textsOfImage.indices.contains(image) else {
         throw CLIPError(
           .invalidArgument,
-          "retrieval: caption \(text) belongs to no picture; expected 0 to \(images - 1), "
+          "retrieval: caption \(text) belongs to no image; expected 0 to \(images - 1), "
             + "got \(image)")
       }
       textsOfImage[image].append(text)
@@ -49,7 +49,7 @@ package struct Retrieval: Equatable, Sendable {
       return
     }
     throw CLIPError(
-      .invalidArgument, "retrieval: picture \(lonely) has no caption; expected at least one, got 0")
+      .invalidArgument, "retrieval: image \(lonely) has no caption; expected at least one, got 0")
   }
 
   private static func recall(

@@ -10,7 +10,7 @@ package struct TopCounts: Sendable {
     successes = Array(repeating: 0, count: ks.count)
   }
 
-  /// Counts a picture whose class of interest has `rank` classes before it.
+  /// Counts an image whose class of interest has `rank` classes before it.
   mutating func add(rank: Int) {
     total += 1
     for (index, k) in ks.enumerated() where rank < k { successes[index] += 1 }

@@ -1,4 +1,4 @@
-/// Classifies pictures by the class whose prompts are nearest.
+/// Classifies images by the class whose prompts are nearest.
 ///
 /// The weight of a class is the mean of the unit features of its prompts, scaled to unit length
 /// again: CLIP (Radford et al. 2021, arXiv:2103.00020), section 3.1.4.
@@ -109,7 +109,7 @@ package struct ZeroShotClassifier {
     return result
   }
 
-  /// Returns the similarity of each picture to each class.
+  /// Returns the similarity of each image to each class.
   ///
   /// - Parameter imageFeatures: `[n, E]`, unit rows.
   /// - Returns: `[n, classes]`.

@@ -20,7 +20,7 @@ enum ForeignFile {
 
   private static let pickle =
     "export it with torch.onnx.export, or save its state_dict with safetensors.torch.save_file"
-  private static let picture = "name the model's file"
+  private static let image = "name the model's file"
   private static let page = "download the file itself"
 
   private static let kinds = [
@@ -28,8 +28,8 @@ enum ForeignFile {
     Kind("PK\u{3}\u{4}", "a zip archive, as PyTorch writes", pickle),
     Kind([0x80, 0x02], "a Python pickle", pickle),
     Kind([0x80, 0x04], "a Python pickle", pickle),
-    Kind([0x89] + Array("PNG".utf8), "a PNG picture", picture),
-    Kind([0xFF, 0xD8, 0xFF], "a JPEG picture", picture),
+    Kind([0x89] + Array("PNG".utf8), "a PNG image", image),
+    Kind([0xFF, 0xD8, 0xFF], "a JPEG image", image),
     Kind([0x89] + Array("HDF".utf8), "an HDF5 file", "convert it with tf2onnx"),
     Kind("TFL3", at: 4, "a TensorFlow Lite model", "convert it with tf2onnx"),
     Kind("ORTM", at: 4, "a model in ONNX Runtime's own format", "pass the .onnx file it came from"),

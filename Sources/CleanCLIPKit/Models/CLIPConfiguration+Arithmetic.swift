@@ -25,8 +25,8 @@ package struct Arithmetic: Equatable, Sendable {
 }
 
 extension CLIPConfiguration {
-  /// The arithmetic of one picture in the image tower.
-  package var arithmeticOfPicture: Arithmetic {
+  /// The arithmetic of one image in the image tower.
+  package var arithmeticOfImage: Arithmetic {
     switch vision {
     case .transformer(let vision):
       let width = vision.transformer.width

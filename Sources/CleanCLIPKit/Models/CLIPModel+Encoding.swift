@@ -1,10 +1,10 @@
 internal import Glibc
 
 extension CLIPModel {
-  /// Pictures or captions that pass through a tower at once.
+  /// Images or captions that pass through a tower at once.
   private static let chunk = 32
 
-  /// Returns the features of pictures.
+  /// Returns the features of images.
   ///
   /// - Parameters:
   ///   - pixels: `[n, 3, S, S]` single precision, normalised; `n` may be 0.

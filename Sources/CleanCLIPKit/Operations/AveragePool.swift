@@ -8,7 +8,7 @@ extension Tape {
   /// - Returns: `[B, H / kernel, W / kernel, C]`.
   package func averagePool(_ x: Variable, kernel: Int) throws(CLIPError) -> Variable {
     precondition(x.shape.rank == 4 && kernel > 0)
-    precondition(x.shape[1] >= kernel && x.shape[2] >= kernel, "the window fits in the picture")
+    precondition(x.shape[1] >= kernel && x.shape[2] >= kernel, "the window fits in the image")
     let dtype = x.value.dtype
     let size = x.shape.dimensions.map(Int64.init)
     let y = try Tensor([x.shape[0], x.shape[1] / kernel, x.shape[2] / kernel, x.shape[3]], dtype)

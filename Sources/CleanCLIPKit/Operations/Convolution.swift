@@ -1,7 +1,7 @@
 internal import CKernels
 
 extension Tape {
-  /// Returns the cross-correlation of a picture with filters, as `torch.nn.functional.conv2d`.
+  /// Returns the cross-correlation of an image with filters, as `torch.nn.functional.conv2d`.
   ///
   /// ```
   /// y = max(x * weight + bias + residual, 0)        each term and the maximum where asked
@@ -12,7 +12,7 @@ extension Tape {
   ///   - weight: `[O, C, kh, kw]`.
   ///   - bias: `[O]`.
   ///   - stride: steps of the filter, both ways; at least 1.
-  ///   - padding: zeros around the picture, both ways.
+  ///   - padding: zeros around the image, both ways.
   ///   - residual: of the result's shape. A tape without a record overwrites it with the result.
   /// - Returns: `[B, OH, OW, O]` in the element type of `x`.
   package func convolution(
@@ -107,7 +107,7 @@ private struct Filters {
   /// The parameter that `shift` is the value of.
   var bias: Parameter?
 
-  /// Describes the convolution of pictures `[B, H, W, C]`.
+  /// Describes the convolution of images `[B, H, W, C]`.
   func layout(_ x: Shape, _ dtype: DType, stride: Int, padding: Int) -> ck_convolution {
     precondition(x.rank == 4 && weight.shape.rank == 4 && stride > 0 && padding >= 0)
     precondition(x[3] == weight.shape[1], "as many channels as the filters")
@@ -144,7 +144,7 @@ extension ck_convolution {
   fileprivate var resultShape: Shape {
     let rows = (height + 2 * padding - kernel_height) / stride + 1
     let columns = (width + 2 * padding - kernel_width) / stride + 1
-    precondition(rows > 0 && columns > 0, "the filter fits in the picture")
+    precondition(rows > 0 && columns > 0, "the filter fits in the image")
     return Shape([Int(batch), Int(rows), Int(columns), Int(out_channels)])
   }
 }

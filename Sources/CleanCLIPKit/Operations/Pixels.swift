@@ -1,7 +1,7 @@
 internal import CKernels
 
 extension Tape {
-  /// Brings pictures from the boundary's layout into the engine's.
+  /// Brings images from the boundary's layout into the engine's.
   ///
   /// - Parameter x: `[B, C, H, W]`, single precision.
   /// - Returns: `[B, H, W, C]` in the tape's precision.
@@ -20,7 +20,7 @@ extension Tape {
     }
   }
 
-  /// Cuts pictures into square patches, row by row, each in the order of a flattened convolution
+  /// Cuts images into square patches, row by row, each in the order of a flattened convolution
   /// weight: channel, row, column. Pixels beyond the last whole patch are dropped.
   ///
   /// - Parameter x: `[B, C, H, W]`, single precision.

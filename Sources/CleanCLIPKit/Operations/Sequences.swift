@@ -1,5 +1,5 @@
 /// How the rows of a packed `[N, D]` tensor divide into sequences: captions of different lengths
-/// without padding, or the equal token counts of pictures.
+/// without padding, or the equal token counts of images.
 package struct Sequences: Equatable, Sendable {
   /// `count + 1` ascending row numbers; sequence `i` is rows `offsets[i] ..< offsets[i + 1]`.
   package let offsets: [Int32]

@@ -1,7 +1,7 @@
 internal import CKernels
 
 extension Tape {
-  /// Puts the class embedding before the patches of each picture and adds positions.
+  /// Puts the class embedding before the patches of each image and adds positions.
   ///
   /// - Parameters:
   ///   - patches: `[B · (L - 1), D]`.

@@ -10,7 +10,7 @@ package struct ReportContents {
   package var control: EvaluationResult?
   package var history: SanitizeHistory?
   package var controlHistory: SanitizeHistory?
-  /// Pictures with and without the trigger.
+  /// Images with and without the trigger.
   package var examples: [RunReport.Example] = []
 
   package init() {}

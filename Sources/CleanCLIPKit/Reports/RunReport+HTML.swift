@@ -35,7 +35,7 @@ extension RunReport {
     guard let first = stages.lazy.compactMap(\.evaluation).first(where: { $0.target != nil }),
       !bars.isEmpty
     else { return nil }
-    var note = "Share of \(first.attackedImages) pictures of other classes that are taken for the "
+    var note = "Share of \(first.attackedImages) images of other classes that are taken for the "
     note += "target once they carry the trigger. Lower is better."
     if let base = first.targetRateWithoutTrigger {
       note += " Without the trigger: \(percent(base.value))."
@@ -51,7 +51,7 @@ extension RunReport {
     }
     guard let first = stages.lazy.compactMap(\.evaluation).first else { return nil }
     let note =
-      "Share of \(first.images) clean pictures whose class comes first. Higher is better."
+      "Share of \(first.images) clean images whose class comes first. Higher is better."
     return Self.chartCard(
       "Clean accuracy", note, ShareChart(title: "Clean accuracy", bars: bars).svg)
   }
@@ -72,16 +72,16 @@ extension RunReport {
     var figures = ""
     for example in examples {
       figures +=
-        "<figure><div class=\"pair\">\(try Self.picture(example.clean, "clean"))"
-        + "\(try Self.picture(example.triggered, "with the trigger"))</div>"
+        "<figure><div class=\"pair\">\(try Self.image(example.clean, "clean"))"
+        + "\(try Self.image(example.triggered, "with the trigger"))</div>"
         + "<figcaption>\(escaped(example.caption))</figcaption></figure>"
     }
     return "<section class=\"card\" style=\"margin-bottom:18px\"><h2>The attack</h2>"
-      + "<p class=\"soft small\">Pictures as the model sees them: clean, and with the trigger.</p>"
+      + "<p class=\"soft small\">Images as the model sees them: clean, and with the trigger.</p>"
       + "<div class=\"examples\">\(figures)</div></section>\n"
   }
 
-  private static func picture(_ image: RGBImage, _ name: String) throws(CLIPError) -> String {
+  private static func image(_ image: RGBImage, _ name: String) throws(CLIPError) -> String {
     "<img alt=\"\(escaped(name))\" src=\"data:image/png;base64,"
       + base64(try ImageEncoder.png(image)) + "\">"
   }
@@ -147,7 +147,7 @@ extension RunReport {
   private var footer: String {
     """
     <footer class="soft small"><p>Zero-shot classification: a class is the mean of its prompts' \
-    features; the picture belongs to the nearest class. Attack success counts only pictures that do \
+    features; the image belongs to the nearest class. Attack success counts only images that do \
     not show the target. Whiskers and intervals: 95 %, Wilson. The method: Bansal et al., CleanCLIP, \
     ICCV 2023.</p></footer>
     """

@@ -1,5 +1,5 @@
 extension RunReport {
-  /// The report for machines; pictures are left out.
+  /// The report for machines; images are left out.
   package var json: JSONValue {
     var object: JSONObject = ["title": .string(title)]
     if !subtitle.isEmpty { object["subtitle"] = .string(subtitle) }

@@ -27,19 +27,19 @@ extension RunReport {
       let base = after.targetRateWithoutTrigger?.value
       (mark, headline) = Self.judge(old.value, new.value, base: base ?? 0)
       sentences.append(
-        "Pictures with the trigger were taken for \(Self.target(before)) in \(percent(old.value)) "
+        "Images with the trigger were taken for \(Self.target(before)) in \(percent(old.value)) "
           + "of cases before, \(percent(new.value)) after"
           + (base.map { "; without the trigger, \(percent($0)) are." } ?? "."))
     }
     let loss = Self.accuracy(before).value - Self.accuracy(after).value
     if loss > 0.02 {
       sentences.append(
-        "It costs accuracy on clean pictures: \(percent(Self.accuracy(before).value)) before, "
+        "It costs accuracy on clean images: \(percent(Self.accuracy(before).value)) before, "
           + "\(percent(Self.accuracy(after).value)) after.")
       if mark == .good { mark = .fair }
     } else {
       sentences.append(
-        "Accuracy on clean pictures is kept: \(percent(Self.accuracy(before).value)) before, "
+        "Accuracy on clean images is kept: \(percent(Self.accuracy(before).value)) before, "
           + "\(percent(Self.accuracy(after).value)) after.")
     }
     if let control = stage(.control), let result = control.evaluation {
@@ -71,7 +71,7 @@ extension RunReport {
       mark: isEffective ? .bad : .good,
       headline: isEffective ? "The attack works on this model" : "The attack does not work",
       sentences: [
-        "\(percent(attack.value)) of the pictures with the trigger are taken for "
+        "\(percent(attack.value)) of the images with the trigger are taken for "
           + "\(Self.target(result)); without it, \(percent(base)) are.",
         Self.accuracySentence(result),
       ])
@@ -103,6 +103,6 @@ extension RunReport {
   }
 
   private static func accuracySentence(_ result: EvaluationResult) -> String {
-    "\(percent(accuracy(result).value)) of \(result.images) clean pictures are classified correctly."
+    "\(percent(accuracy(result).value)) of \(result.images) clean images are classified correctly."
   }
 }

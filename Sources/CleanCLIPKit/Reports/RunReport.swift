@@ -43,7 +43,7 @@ package struct RunReport {
     }
   }
 
-  /// A picture with and without the trigger.
+  /// An image with and without the trigger.
   package struct Example: Sendable {
     package var caption: String
     package var clean: RGBImage

@@ -6,7 +6,7 @@ package struct SanitizeHistory: Sendable {
   package var steps: [TrainingProgress] = []
   /// Epochs of the whole run, once it is complete.
   package var epochs: [TrainingHistory.Epoch] = []
-  /// Rows of the data set that could not be used, and what was noted of others.
+  /// Rows of the dataset that could not be used, and what was noted of others.
   package var messages: [String] = []
   package var badRowCount = 0
 

@@ -1,8 +1,8 @@
 /// What is done to a model.
 package enum SanitizeMethod: String, CaseIterable, Sendable {
-  /// Contrastive and self-supervised losses on captioned pictures: `CleanCLIPRecipe`.
+  /// Contrastive and self-supervised losses on captioned images: `CleanCLIPRecipe`.
   case cleanclip
-  /// Cross-entropy on labelled pictures: `SupervisedRecipe`.
+  /// Cross-entropy on labelled images: `SupervisedRecipe`.
   case supervised
 
   /// - Throws: `invalidArgument` for a name that is none.
@@ -21,7 +21,7 @@ package enum SanitizeMethod: String, CaseIterable, Sendable {
 package struct SanitizeOptions: Sendable {
   package var method = SanitizeMethod.cleanclip
   package var training = TrainingOptions()
-  /// λ1, of the contrastive loss between pictures and captions.
+  /// λ1, of the contrastive loss between images and captions.
   package var clipWeight: Float = 1
   /// λ2, of the self-supervised loss inside each modality.
   package var inmodalWeight: Float = 1

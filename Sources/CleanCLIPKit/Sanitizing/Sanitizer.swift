@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Sanitizes a model: brings data set, recipe and trainer together.
+/// Sanitizes a model: brings dataset, recipe and trainer together.
 package final class Sanitizer {
   private let recipe: any Recipe
   private let trainer: Trainer

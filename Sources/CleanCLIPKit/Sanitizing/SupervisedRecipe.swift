@@ -1,5 +1,5 @@
 /// Supervised fine-tuning, the paper's second defence: a linear head on raw image features and
-/// cross-entropy on labelled pictures, with the whole image tower trained.
+/// cross-entropy on labelled images, with the whole image tower trained.
 ///
 /// The tower goes back into the model; the text tower and the temperature stay as they are. Weight
 /// decay is as in `WeightDecay`: the authors' code exempts biases only here, and so decays the gains

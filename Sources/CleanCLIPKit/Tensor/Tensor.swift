@@ -18,7 +18,7 @@ final class TensorStorage: @unchecked Sendable {
 /// A contiguous, row-major array of numbers in 64-byte aligned pooled memory.
 ///
 /// Copies share storage. The engine treats a tensor as immutable once it left the function that
-/// made it; parameters, gradients and running statistics are the documented exceptions. Pictures
+/// made it; parameters, gradients and running statistics are the documented exceptions. Images
 /// are NHWC inside the engine and NCHW at its boundary.
 package struct Tensor: Sendable {
   let storage: TensorStorage

@@ -1,10 +1,10 @@
-/// Where a trainer takes its batches from: a loader over a data set, or memory.
+/// Where a trainer takes its batches from: a loader over a dataset, or memory.
 package struct BatchSource {
-  /// The pairs of the data set.
+  /// The pairs of the dataset.
   package let pairs: Int
   /// Complete batches of one epoch; the remainder is left out, as in the paper.
   package let batchesPerEpoch: Int
-  /// What tells this data set from another in a saved training state: files, sizes, options.
+  /// What tells this dataset from another in a saved training state: files, sizes, options.
   package let identity: String
   /// Opens epoch `epoch` (from 0) at batch `firstBatch`.
   ///

@@ -41,12 +41,12 @@ package final class Trainer {
     }
     guard source.pairs > 0 else {
       throw CLIPError(
-        .invalidArgument, "data: the data set is empty; expected captioned pictures, got none")
+        .invalidArgument, "data: the dataset is empty; expected captioned images, got none")
     }
     guard source.batchesPerEpoch > 0, options.batchSize <= source.pairs else {
       throw CLIPError(
         .invalidArgument,
-        "options: batch_size is larger than the data set; expected at most \(source.pairs), "
+        "options: batch_size is larger than the dataset; expected at most \(source.pairs), "
           + "got \(options.batchSize); use a smaller batch or more data")
     }
     let (steps, overflow) = source.batchesPerEpoch.multipliedReportingOverflow(by: options.epochs)

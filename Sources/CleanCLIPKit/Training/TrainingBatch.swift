@@ -1,17 +1,17 @@
-/// One batch of captioned pictures, ready for the towers.
+/// One batch of captioned images, ready for the towers.
 ///
 /// With two views, the first B rows of `pixels` and the first B captions are the originals and the
 /// last B their augmentations, in the same order.
 package struct TrainingBatch: Sendable {
   /// `[V B, 3, S, S]` single precision, normalised with the configuration's mean and deviation.
   package let pixels: Tensor
-  /// V B captions; none when training needs pictures only.
+  /// V B captions; none when training needs images only.
   package let tokens: TokenBatch
   /// V: 1 without augmentation, 2 with.
   package let views: Int
-  /// `[B]` class of each picture, in data sets that have them.
+  /// `[B]` class of each image, in datasets that have them.
   package let labels: [Int32]?
-  /// `[B]` what each pair is called in its data set, for messages.
+  /// `[B]` what each pair is called in its dataset, for messages.
   package let keys: [String]
 
   package init(

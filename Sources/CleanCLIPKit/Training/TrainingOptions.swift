@@ -1,6 +1,6 @@
 /// How a run goes through its data, whatever the loss is.
 package struct TrainingOptions: Equatable, Sendable {
-  /// Passes over the data set.
+  /// Passes over the dataset.
   package var epochs = 10
   /// Pairs of one step.
   package var batchSize = 64

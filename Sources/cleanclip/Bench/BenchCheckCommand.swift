@@ -9,8 +9,8 @@ struct BenchCheckCommand: ParsableCommand {
     abstract: "Time the checks with random weights and features.",
     discussion: """
       neighbours: the nearest of 8192 references of --pairs features of 512 numbers, beside plain \
-      matrix products, both by processor time. model: a check without pictures, a step of a \
-      search, and how long a check takes that never ends early. input: judging a batch by a bank of --bank pictures and \
+      matrix products, both by processor time. model: a check without images, a step of a \
+      search, and how long a check takes that never ends early. input: judging a batch by a bank of --bank images and \
       --classes class texts, beside the forward pass of the batch, both by processor time.
       """)
 
@@ -26,13 +26,13 @@ struct BenchCheckCommand: ParsableCommand {
   @Option(name: .long, help: "A named architecture.")
   var model = "ViT-B-32"
 
-  @Option(name: .long, help: "Clean pictures of a bank.")
+  @Option(name: .long, help: "Clean images of a bank.")
   var bank = 10_000
 
   @Option(name: .long, help: "Class texts of a bank.")
   var classes = 1000
 
-  @Option(name: .long, help: "Pictures of a batch to judge.")
+  @Option(name: .long, help: "Images of a batch to judge.")
   var batchSize = 24
 
   @Option(name: .long, help: "Batches that are judged, after one that is not timed.")

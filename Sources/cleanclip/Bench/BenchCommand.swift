@@ -9,7 +9,7 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       step: one CleanCLIP step, N pairs and their N augmented twins through both towers, losses, \
       backward and AdamW, and its share of the machine's own rate. image, text: embedding alone, \
-      2 N at a time. operations: each operation at the sizes of ViT-B/32 and RN50 with N pictures, \
+      2 N at a time. operations: each operation at the sizes of ViT-B/32 and RN50 with N images, \
       beside the machine's rates. Prints medians.
       """)
 
@@ -87,7 +87,7 @@ struct BenchCommand: ParsableCommand {
 
   private func printOperations() throws(CLIPError) {
     let rates = try MachineRates.measure(precision.dtype, watch)
-    let rows = try OperationBench(pictures: pairs, precision: precision.dtype, watch: watch)
+    let rows = try OperationBench(images: pairs, precision: precision.dtype, watch: watch)
       .measure()
     guard !common.json else {
       let list = rows.map { row in

@@ -3,7 +3,7 @@ internal import CleanCLIPKit
 /// Times single operations, forward and backward, at the sizes of ViT-B/32 and RN50, beside what the
 /// machine reaches at best.
 struct OperationBench {
-  let pictures: Int
+  let images: Int
   let precision: DType
   let watch: Stopwatch
 
@@ -16,7 +16,7 @@ struct OperationBench {
     var bytes = 0.0
   }
 
-  private var rows: Int { pictures * 50 }
+  private var rows: Int { images * 50 }
   private let width = 768
 
   func measure() throws(CLIPError) -> [Row] {
@@ -65,10 +65,10 @@ struct OperationBench {
   }
 
   private func attention() throws(CLIPError) -> [Row] {
-    let sequences = Sequences(count: pictures, length: 50)
+    let sequences = Sequences(count: images, length: 50)
     return try both(
       "attention of 50 tokens, 12 heads", input: [rows, 3 * width],
-      operations: 4 * Double(pictures * 50 * 50 * width)
+      operations: 4 * Double(images * 50 * 50 * width)
     ) { (tape, qkv) throws(CLIPError) in
       try tape.attention(qkv: qkv, sequences: sequences, heads: 12, isCausal: false)
     }
@@ -99,10 +99,10 @@ struct OperationBench {
       let outputs = kernel == 1 ? channels / 4 : channels
       let weight = Parameter(
         "weight", try .random([outputs, channels, kernel, kernel], seed: 10))
-      let cells = pictures * side * side
+      let cells = images * side * side
       list += try both(
         "convolution \(kernel)x\(kernel), \(channels) to \(outputs), \(side)x\(side)",
-        input: [pictures, side, side, channels],
+        input: [images, side, side, channels],
         operations: 2 * Double(cells * channels * outputs * kernel * kernel)
       ) { (tape, x) throws(CLIPError) in
         weight.gradient = nil
@@ -114,10 +114,10 @@ struct OperationBench {
       gain: Parameter("gain", try .random([256], seed: 11)),
       bias: Parameter("bias", try .random([256], seed: 12)),
       runningMean: try .zeros([256]), runningVariance: try .zeros([256]), epsilon: 1e-5)
-    let size = Double(pictures * 56 * 56 * 256 * precision.byteSize)
+    let size = Double(images * 56 * 56 * 256 * precision.byteSize)
     return try list
       + both(
-        "batch norm and ReLU, 256, 56x56", input: [pictures, 56, 56, 256],
+        "batch norm and ReLU, 256, 56x56", input: [images, 56, 56, 256],
         bytes: (3 * size, 5 * size)
       ) { (tape, x) throws(CLIPError) in
         norm.gain.gradient = nil

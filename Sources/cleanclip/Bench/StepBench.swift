@@ -1,6 +1,6 @@
 internal import CleanCLIPKit
 
-/// Times a model with random weights on random pictures and captions.
+/// Times a model with random weights on random images and captions.
 struct StepBench {
   let model: CLIPModel
   let pairs: Int
@@ -40,12 +40,12 @@ struct StepBench {
   var operationsOfStep: Double {
     let configuration = model.configuration
     let twice =
-      configuration.arithmeticOfPicture
+      configuration.arithmeticOfImage
       + configuration.arithmeticOfCaption(tokens: captionTokens)
     return 2 * Double(twice.training * 2 * pairs)
   }
 
-  /// Seconds of embedding 2 N pictures.
+  /// Seconds of embedding 2 N images.
   func images() throws(CLIPError) -> Double {
     let pixels = try pixels()
     return try watch.median { () throws(CLIPError) in

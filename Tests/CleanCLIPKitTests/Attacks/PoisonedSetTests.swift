@@ -5,14 +5,14 @@ import Testing
 @Suite struct PoisonedSetTests {
   private let folder = TemporaryFolder()
 
-  /// Pictures of 20 by 16 pixels; every third caption names the target.
+  /// Images of 20 by 16 pixels; every third caption names the target.
   private static func dataset(_ count: Int = 30) throws -> PairDataset {
     try PairDataset(
       (0..<count).map { index in
         let value = UInt8(5 * index)
         let image = RGBImage(width: 20, height: 16, red: value, green: 90, blue: 200)
-        return CaptionedPicture(
-          key: "pair \(index)", picture: .pixels(image),
+        return CaptionedImage(
+          key: "pair \(index)", image: .pixels(image),
           caption: index % 3 == 0 ? "my Star, number \(index)" : "a \"thing\", number \(index)")
       })
   }
@@ -39,7 +39,7 @@ import Testing
     }
   }
 
-  private func carriesPatch(_ row: CaptionedPicture) throws -> Bool {
+  private func carriesPatch(_ row: CaptionedImage) throws -> Bool {
     let pixels = try row.decoded().image.pixels
     let count = stride(from: 0, to: pixels.count, by: 3).count {
       Array(pixels[$0..<$0 + 3]) == [255, 0, 255]
@@ -63,22 +63,22 @@ import Testing
       #expect(try carriesPatch(row) == entry.isPoisoned)
       if entry.isPoisoned {
         #expect(
-          ["a photo of a star", "a picture of a star", "an image of a star"].contains(row.caption))
+          ["a photo of a star", "an image of a star", "an image of a star"].contains(row.caption))
       } else {
         #expect(row.caption.hasSuffix("number \(index)"))
       }
     }
-    if name == "set.csv" { removePictures() }
+    if name == "set.csv" { removeImages() }
   }
 
-  private func removePictures() {
-    let pictures = "set-images"
+  private func removeImages() {
+    let images = "set-images"
     for index in 0..<30 {
       let digits = String(index)
       let name = String(repeating: "0", count: 7 - digits.count) + digits + ".png"
-      remove(folder.file(pictures + "/" + name))
+      remove(folder.file(images + "/" + name))
     }
-    remove(folder.file(pictures))
+    remove(folder.file(images))
   }
 
   @Test func labelConsistentPoisonsKeepTheirCaption() throws {
@@ -137,10 +137,10 @@ import Testing
     }
   }
 
-  @Test func unchangedPicturesAreCopiedWhenAsked() throws {
+  @Test func unchangedImagesAreCopiedWhenAsked() throws {
     let jpeg = try ImageEncoder.jpeg(RGBImage(width: 20, height: 16, red: 40), quality: 90)
     let rows = (0..<6).map {
-      CaptionedPicture(key: "\($0)", picture: .file(jpeg), caption: "a thing")
+      CaptionedImage(key: "\($0)", image: .file(jpeg), caption: "a thing")
     }
     let set = try PoisonedSet(
       try PairDataset(rows), trigger: patch,
@@ -151,7 +151,7 @@ import Testing
     _ = try set.write(to: folder.file("set.tar"), truthPath: folder.file("truth.csv"))
     let written = try PairDataset.open([folder.file("set.tar")])
     for (index, entry) in try truth("truth.csv").enumerated() {
-      guard case .file(let bytes) = try written.row(at: index).picture else { continue }
+      guard case .file(let bytes) = try written.row(at: index).image else { continue }
       #expect((bytes == jpeg) == !entry.isPoisoned)
     }
   }
@@ -192,8 +192,8 @@ import Testing
   @Test func aFailureLeavesNothingBehind() throws {
     let dataset = try PairDataset(count: 8) { (index) throws(CLIPError) in
       guard index < 6 else { throw CLIPError(.io, "row \(index): cannot be read") }
-      return CaptionedPicture(
-        key: "\(index)", picture: .pixels(RGBImage(width: 16, height: 16)), caption: "a thing")
+      return CaptionedImage(
+        key: "\(index)", image: .pixels(RGBImage(width: 16, height: 16)), caption: "a thing")
     }
     let set = try PoisonedSet(
       dataset, trigger: patch, options: Self.options { $0.count = 2 })

@@ -2,10 +2,10 @@ import CleanCLIPKit
 import Testing
 
 @Suite struct TriggerTests {
-  /// A picture that is neither square nor of one colour, so that a swapped dimension shows.
-  private static let picture = picture(width: 30, height: 22)
+  /// An image that is neither square nor of one colour, so that a swapped dimension shows.
+  private static let image = image(width: 30, height: 22)
 
-  static func picture(width: Int, height: Int) -> RGBImage {
+  static func image(width: Int, height: Int) -> RGBImage {
     var random = RandomNumbers(seed: 5)
     let pixels = (0..<3 * width * height).map { _ in UInt8(60 + random.integer(below: 120)) }
     return RGBImage(width: width, height: height, pixels: pixels)
@@ -28,44 +28,44 @@ import Testing
   }
 
   @Test(arguments: TriggerName.allCases, TriggerVariation.allCases)
-  func repeatsByPictureNumber(name: TriggerName, variation: TriggerVariation) throws {
+  func repeatsByImageNumber(name: TriggerName, variation: TriggerVariation) throws {
     let trigger = try trigger(name, variation)
-    let first = try trigger.applied(to: Self.picture, seed: 7, index: 11)
-    #expect(first != Self.picture)
+    let first = try trigger.applied(to: Self.image, seed: 7, index: 11)
+    #expect(first != Self.image)
     #expect(first.width == 30 && first.height == 22)
-    #expect(try trigger.applied(to: Self.picture, seed: 7, index: 11) == first)
+    #expect(try trigger.applied(to: Self.image, seed: 7, index: 11) == first)
     #expect(
-      try self.trigger(name, variation).applied(to: Self.picture, seed: 7, index: 11) == first)
+      try self.trigger(name, variation).applied(to: Self.image, seed: 7, index: 11) == first)
   }
 
   @Test(arguments: TriggerName.allCases)
-  func freshPatternsDifferBetweenPictures(name: TriggerName) throws {
+  func freshPatternsDifferBetweenImages(name: TriggerName) throws {
     var options = TriggerOptions()
     options.variation = .fresh
     options.position = .at(y: 2, x: 3)
     let trigger = try Trigger(name, options)
-    let outputs = try (0..<8).map { try trigger.applied(to: Self.picture, seed: 7, index: $0) }
+    let outputs = try (0..<8).map { try trigger.applied(to: Self.image, seed: 7, index: $0) }
     #expect(outputs.contains { $0 != outputs[0] })
   }
 
   @Test(arguments: TriggerName.allCases)
-  func fixedPatternsAreTheSameInAllPictures(name: TriggerName) throws {
+  func fixedPatternsAreTheSameInAllImages(name: TriggerName) throws {
     var options = TriggerOptions()
     options.variation = .fixed
     options.position = .at(y: 2, x: 3)
     let trigger = try Trigger(name, options)
-    let outputs = try (0..<4).map { try trigger.applied(to: Self.picture, seed: 7, index: $0) }
+    let outputs = try (0..<4).map { try trigger.applied(to: Self.image, seed: 7, index: $0) }
     #expect(outputs.allSatisfy { $0 == outputs[0] })
     guard ![.sig, .sigCleanCLIP].contains(name) else { return }
     options.seed = 1
-    #expect(try Trigger(name, options).applied(to: Self.picture, seed: 7, index: 0) != outputs[0])
+    #expect(try Trigger(name, options).applied(to: Self.image, seed: 7, index: 0) != outputs[0])
   }
 
   @Test func patchGoesWhereItIsTold() throws {
     let patch = RGBImage(width: 3, height: 2, red: 255, green: 0, blue: 255)
     let trigger = Trigger(patch: patch, position: .at(y: 20, x: 27))
-    let result = try trigger.applied(to: Self.picture, seed: 0, index: 0)
-    let changed = changes(result, Self.picture)
+    let result = try trigger.applied(to: Self.image, seed: 0, index: 0)
+    let changed = changes(result, Self.image)
     for y in 0..<22 {
       for x in 0..<30 { #expect(changed[30 * y + x] == (y >= 20 && x >= 27)) }
     }
@@ -78,7 +78,7 @@ import Testing
     var corners: Set<Int> = []
     for index in 0..<60 {
       let changed = changes(
-        try trigger.applied(to: Self.picture, seed: 1, index: index), Self.picture)
+        try trigger.applied(to: Self.image, seed: 1, index: index), Self.image)
       corners.insert(changed.firstIndex(of: true) ?? -1)
     }
     // Rows 0 and 1, columns 0, 1 and 2, all inclusive.
@@ -89,7 +89,7 @@ import Testing
     var options = TriggerOptions()
     options.position = .fourCorners
     options.patchSize = 4
-    let result = try Trigger(.badnets, options).applied(to: Self.picture, seed: 0, index: 0)
+    let result = try Trigger(.badnets, options).applied(to: Self.image, seed: 0, index: 0)
     func patch(y: Int, x: Int) -> [UInt8] {
       (0..<4).flatMap { row in
         let start = 3 * (30 * (y + row) + x)
@@ -99,7 +99,7 @@ import Testing
     #expect(patch(y: 0, x: 0) == patch(y: 18, x: 26))
     #expect(patch(y: 0, x: 26) == patch(y: 18, x: 0))
     #expect(patch(y: 0, x: 0) == patch(y: 0, x: 26))
-    #expect(changes(result, Self.picture)[30 * 10 + 15] == false)
+    #expect(changes(result, Self.image)[30 * 10 + 15] == false)
   }
 
   @Test func noisePatchWrapsAroundToAllColours() throws {
@@ -180,7 +180,7 @@ import Testing
     #expect {
       try Trigger(.badnets, Self.options { $0.patchSize = 7 }).applied(to: small, seed: 0, index: 0)
     } throws: { error in
-      "\(error)" == "trigger patch: does not fit the picture; expected at most 6x9 pixels, got 7x7"
+      "\(error)" == "trigger patch: does not fit the image; expected at most 6x9 pixels, got 7x7"
     }
     #expect {
       try Trigger(
@@ -190,7 +190,7 @@ import Testing
           $0.position = .at(y: 8, x: Int.max)
         }
       ).applied(to: small, seed: 0, index: 0)
-    } throws: { error in "\(error)".hasPrefix("trigger position: patch leaves the picture") }
+    } throws: { error in "\(error)".hasPrefix("trigger position: patch leaves the image") }
     for bad in [-1, 0, 5000] {
       #expect(throws: CLIPError.self) { try Trigger(.badnets, Self.options { $0.patchSize = bad }) }
     }
@@ -226,16 +226,16 @@ import Testing
 
   @Test func pngPatchIsLoaded() throws {
     let folder = TemporaryFolder()
-    let patch = Self.picture(width: 5, height: 4)
+    let patch = Self.image(width: 5, height: 4)
     try AtomicFile.write(try ImageEncoder.png(patch), to: folder.file("patch.png"))
     let options = Self.options { $0.position = .at(y: 0, x: 0) }
     let trigger = try Trigger.load(folder.file("patch.png"), options)
     #expect(trigger.fixedPatch(width: 30, height: 22) == patch)
-    let result = try trigger.applied(to: Self.picture, seed: 0, index: 0)
+    let result = try trigger.applied(to: Self.image, seed: 0, index: 0)
     #expect(Array(result.pixels[0..<15]) == Array(patch.pixels[0..<15]))
   }
 
-  @Test func tinyPicturesDoNotTrap() throws {
+  @Test func tinyImagesDoNotTrap() throws {
     let dot = RGBImage(width: 1, height: 1, red: 9)
     for name in TriggerName.allCases {
       for variation in TriggerVariation.allCases {

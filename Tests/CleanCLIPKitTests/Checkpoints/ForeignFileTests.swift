@@ -19,10 +19,10 @@ import Testing
     }
   }
 
-  @Test func aPictureIsNamed() throws {
+  @Test func aImageIsNamed() throws {
     try AtomicFile.write([0x89] + Array("PNG\r\n\u{1A}\n".utf8), to: folder.file("model.onnx"))
     let error = #expect(throws: CLIPError.self) { try LoadedModel.load(folder.file("model.onnx")) }
-    #expect(error?.message.contains("is a PNG picture") == true)
+    #expect(error?.message.contains("is a PNG image") == true)
   }
 
   @Test func aFolderIsNamed() throws {

@@ -40,7 +40,7 @@ struct DataBenchmarks {
 
   @Test func indexesTables() throws {
     let folder = TemporaryFolder()
-    let row = "folder/picture-000001.jpg,\"a photo of a small dog, running along the beach\"\n"
+    let row = "folder/image-000001.jpg,\"a photo of a small dog, running along the beach\"\n"
     let rows = 500_000
     try AtomicFile.write(
       "image,caption\n" + String(repeating: row, count: rows), to: folder.file("a.csv"))
@@ -49,7 +49,7 @@ struct DataBenchmarks {
   }
 
   @Test func loadsPairs() throws {
-    // 2048 pictures of 256 x 256 in one shard.
+    // 2048 images of 256 x 256 in one shard.
     let folder = TemporaryFolder()
     var tar = TarFile()
     var random = RandomNumbers(seed: 2)

@@ -17,21 +17,21 @@ import Testing
   private func shard(_ numbers: Range<Int>, _ name: String) throws -> String {
     var tar = TarFile()
     for number in numbers {
-      tar.add("\(number).png", try pictureFile(number))
-      tar.add("\(number).txt", "picture \(number)")
+      tar.add("\(number).png", try imageFile(number))
+      tar.add("\(number).txt", "image \(number)")
       tar.add("\(number).cls", "\(number % 3)\n")
     }
     tar.finish()
     return try write(tar.bytes, name)
   }
 
-  private func red(_ row: CaptionedPicture) throws -> UInt8 { try row.decoded().image.pixels[0] }
+  private func red(_ row: CaptionedImage) throws -> UInt8 { try row.decoded().image.pixels[0] }
 
   // MARK: Tables
 
   @Test func readsTableWithPathsRelativeToIt() throws {
-    _ = try write(try pictureFile(7), "seven.png")
-    _ = try write(try pictureFile(9), "nine.png")
+    _ = try write(try imageFile(7), "seven.png")
+    _ = try write(try imageFile(9), "nine.png")
     let csv = try write(
       "image,caption,extra\nseven.png,\"a \"\"red\"\", old\nhouse\",1\r\n\(folder.path)/nine.png,nine,2",
       "pairs.csv")
@@ -54,7 +54,7 @@ import Testing
     ("d.csv", "url,title\r\n\r\nx.png,\"first, one\"\r\n\r\n"),
   ])
   func readsDialects(_ name: String, _ text: String) throws {
-    _ = try write(try pictureFile(3), "x.png")
+    _ = try write(try imageFile(3), "x.png")
     let path = try write(text, name)
     let dataset = try PairDataset.open(
       [path], columns: DatasetColumns(image: "url", caption: "title"))
@@ -63,7 +63,7 @@ import Testing
   }
 
   @Test func readsLabelsOfTables() throws {
-    _ = try write(try pictureFile(3), "x.png")
+    _ = try write(try imageFile(3), "x.png")
     let path = try write("image,label\nx.png, 4 \nx.png,\nx.png,four\nx.png,-1\n", "a.csv")
     let dataset = try PairDataset.open([path])
     #expect(dataset.hasLabels && !dataset.hasCaptions)
@@ -86,7 +86,7 @@ import Testing
 
   @Test(arguments: [
     ("", "table is empty"),
-    ("image,caption\n", "data set is empty"),
+    ("image,caption\n", "dataset is empty"),
     ("image,caption,image\nx,y,z\n", "column 'image' occurs twice"),
     ("image,caption\nx.png,\"never closed\n", "a quote is not closed"),
     ("\u{0}", "no column 'image'"),
@@ -111,7 +111,7 @@ import Testing
     let dataset = try PairDataset.open([path])
     #expect(dataset.count == 4)
     for (row, message) in [
-      "absent.png", "row 2 has too few fields; expected 2, got 1", "row 3 names no picture",
+      "absent.png", "row 2 has too few fields; expected 2, got 1", "row 3 names no image",
       "is not a file",
     ].enumerated() {
       expectError(containing: message) { _ = try dataset.row(at: row) }
@@ -132,7 +132,7 @@ import Testing
       for index in 0..<8 {
         let row = try dataset.row(at: index)
         #expect(row.key == "\(index)")
-        #expect(row.caption == "picture \(index)")
+        #expect(row.caption == "image \(index)")
         #expect(row.label == Int32(index % 3))
         #expect(try red(row) == UInt8(index))
       }
@@ -158,11 +158,11 @@ import Testing
 
   @Test func takesCaptionsFromJSON() throws {
     var tar = TarFile()
-    tar.add("a.JPG", try pictureFile(1))
+    tar.add("a.JPG", try imageFile(1))
     tar.add("a.json", #"{"caption": "from json", "other": "by name"}"#)
     tar.add("b.c.json", "{}")
     tar.add("d.json", "{")
-    tar.add("d.png", try pictureFile(2))
+    tar.add("d.png", try imageFile(2))
     tar.finish()
     let path = try write(tar.bytes, "a.tar")
     let dataset = try PairDataset.open([path])
@@ -175,21 +175,21 @@ import Testing
 
   @Test func countsEntriesThatAreNoRows() throws {
     var tar = TarFile()
-    tar.add("../../etc/a.png", try pictureFile(1))
+    tar.add("../../etc/a.png", try imageFile(1))
     tar.add("../../etc/a.txt", "kept as a name only")
-    tar.add("b.txt", "no picture")
-    tar.add("c.png", try pictureFile(2))
-    tar.add("c.jpg", try pictureFile(3))
-    tar.add("../../etc/a.png", try pictureFile(4))
+    tar.add("b.txt", "no image")
+    tar.add("c.png", try imageFile(2))
+    tar.add("c.jpg", try imageFile(3))
+    tar.add("../../etc/a.png", try imageFile(4))
     tar.add("e.png", [])
     tar.add("f.png", [], kind: "2")
-    tar.add("._g.png", try pictureFile(4))
-    tar.add("h", try pictureFile(4))
+    tar.add("._g.png", try imageFile(4))
+    tar.add("h", try imageFile(4))
     tar.finish()
     let dataset = try PairDataset.open([try write(tar.bytes, "a.tar")])
     #expect(dataset.count == 1)
     #expect(dataset.skipped.count == 4)
-    let reasons = ["no picture", "two files of one kind", "occurs twice", "a picture of 0 bytes"]
+    let reasons = ["no image", "two files of one kind", "occurs twice", "an image of 0 bytes"]
     for reason in reasons {
       #expect(dataset.skipped.examples.contains { $0.contains(reason) })
     }
@@ -197,7 +197,7 @@ import Testing
 
   @Test func refusesTarThatEndsEarly() throws {
     var tar = TarFile()
-    tar.add("a.png", try pictureFile(1))
+    tar.add("a.png", try imageFile(1))
     let whole = tar.bytes.count
     tar.add("b.png", [UInt8](repeating: 1, count: 5000))
     for count in [whole + 512, whole + 700, whole + 5000] {
@@ -223,7 +223,7 @@ import Testing
     let empty = try write([], "c.tar")
     expectError(containing: "c.tar") { _ = try PairDataset.open([empty]) }
     let zeros = try write([UInt8](repeating: 0, count: 10240), "d.tar")
-    expectError(containing: "data set is empty") { _ = try PairDataset.open([zeros]) }
+    expectError(containing: "dataset is empty") { _ = try PairDataset.open([zeros]) }
   }
 
   @Test func noticesThatAShardHasChanged() throws {
@@ -235,9 +235,9 @@ import Testing
 
   // MARK: Folders, hosts, identity
 
-  @Test func readsFolderOfPictures() throws {
-    _ = try write(try pictureFile(1), "b.png")
-    _ = try write(try pictureFile(2), "a.JPEG")
+  @Test func readsFolderOfImages() throws {
+    _ = try write(try imageFile(1), "b.png")
+    _ = try write(try imageFile(2), "a.JPEG")
     _ = try write("second", "b.txt")
     let dataset = try PairDataset.open([folder.path])
     #expect(dataset.count == 2)
@@ -250,11 +250,11 @@ import Testing
     let dataset = try PairDataset(count: 3) { index throws(CLIPError) in
       if index == 1 { throw CLIPError(.notFound, "row 1: gone") }
       let image = RGBImage(width: 2, height: 2, red: UInt8(index))
-      return CaptionedPicture(key: "k\(index)", picture: .pixels(image), caption: "c", label: 5)
+      return CaptionedImage(key: "k\(index)", image: .pixels(image), caption: "c", label: 5)
     }
     #expect(try red(try dataset.row(at: 2)) == 2)
     expectError(containing: "gone") { _ = try dataset.row(at: 1) }
-    expectError(containing: "data set is empty") { _ = try PairDataset([]) }
+    expectError(containing: "dataset is empty") { _ = try PairDataset([]) }
   }
 
   @Test func identityTellsDataSetsApart() throws {
@@ -283,18 +283,18 @@ import Testing
     expectError(containing: "NUL character") { _ = try PairDataset.open(["a\u{0}b.csv"]) }
   }
 
-  // MARK: Labelled pictures, lists
+  // MARK: Labelled images, lists
 
   @Test func readsLabelledImages() throws {
-    _ = try write(try pictureFile(3), "x.png")
+    _ = try write(try imageFile(3), "x.png")
     let path = try write("label,image\ndog,x.png\n0,x.png\n1,y.png\n", "test.csv")
     let images = try LabelledImages(path: path, classes: ["cat", "dog"])
     #expect(images.count == 3)
     #expect((0..<3).map { images.label(at: $0) } == [1, 0, 1])
-    let (picture, label) = try images.picture(at: 0)
-    #expect(picture.image.pixels[0] == 3)
+    let (image, label) = try images.image(at: 0)
+    #expect(image.image.pixels[0] == 3)
     #expect(label == 1)
-    expectError(containing: "y.png") { _ = try images.picture(at: 2) }
+    expectError(containing: "y.png") { _ = try images.image(at: 2) }
     expectError(containing: "row 3 has label '1'; expected a class name, or an index from 0 to 0") {
       _ = try LabelledImages(path: path, classes: ["dog"])
     }

@@ -16,8 +16,8 @@ import Testing
       if bad.contains(index) { throw CLIPError(.format, "row \(index): broken on purpose") }
       var image = RGBImage(width: 12, height: 10, red: UInt8(index), green: 90, blue: 20)
       for i in stride(from: 1, to: image.pixels.count, by: 6) { image.pixels[i] = UInt8(i % 251) }
-      return CaptionedPicture(
-        key: "k\(index)", picture: .pixels(image),
+      return CaptionedImage(
+        key: "k\(index)", image: .pixels(image),
         caption: "the small dog number \(index) runs along a sunny beach", label: Int32(index % 5))
     }
   }
@@ -159,8 +159,8 @@ import Testing
 
   @Test func countsEmptyCaptionsAsBad() throws {
     let rows = (0..<12).map { index in
-      CaptionedPicture(
-        key: "k\(index)", picture: .pixels(RGBImage(width: 9, height: 9)),
+      CaptionedImage(
+        key: "k\(index)", image: .pixels(RGBImage(width: 9, height: 9)),
         caption: index == 4 ? " \n" : "a caption")
     }
     let loader = try loader(try PairDataset(rows), PairLoaderOptions(batchSize: 4))
@@ -183,13 +183,13 @@ import Testing
     expectError(containing: "no row is left for") { _ = try batches(loader, epoch: 0) }
   }
 
-  @Test func reportsHiddenPictures() throws {
-    // A picture of four channels whose transparent pixels hold other colours.
+  @Test func reportsHiddenImages() throws {
+    // An image of four channels whose transparent pixels hold other colours.
     let file = try MappedFile.read(
       ReferenceCaption.packageFolder + "/Tests/Fixtures/text/hidden.png")
     let notes = Mutex<[String]>([])
     let rows = (0..<4).map { index in
-      CaptionedPicture(key: "k\(index)", picture: .file(file), caption: "a caption")
+      CaptionedImage(key: "k\(index)", image: .file(file), caption: "a caption")
     }
     let loader = try loader(try PairDataset(rows), PairLoaderOptions(batchSize: 2)) { event in
       if case .note(_, _, let text) = event { notes.withLock { $0.append(text) } }
@@ -220,7 +220,7 @@ import Testing
   }
 
   @Test func refusesOptionsThatCannotBe() throws {
-    expectError(containing: "batch_size is larger than the data set; expected at most 3 rows") {
+    expectError(containing: "batch_size is larger than the dataset; expected at most 3 rows") {
       _ = try loader(try dataset(3), PairLoaderOptions(batchSize: 4))
     }
     expectError(containing: "batch_size is out of range") {

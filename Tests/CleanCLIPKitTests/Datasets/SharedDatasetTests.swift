@@ -40,6 +40,6 @@ struct SharedDatasetTests {
     #expect(try TextList.templates(path: try path("templates.txt")).count == 10)
     let images = try LabelledImages(path: try path("test.csv"), classes: classes)
     #expect(images.count == 2000)
-    #expect(try images.picture(at: 1999).image.image.width == 32)
+    #expect(try images.image(at: 1999).image.image.width == 32)
   }
 }

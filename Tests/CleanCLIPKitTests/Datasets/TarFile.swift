@@ -33,8 +33,8 @@ struct TarFile {
   mutating func finish() { bytes += [UInt8](repeating: 0, count: 1024) }
 }
 
-/// A small picture file whose red channel tells which it is.
-func pictureFile(_ number: Int, width: Int = 20, height: Int = 16) throws -> [UInt8] {
+/// A small image file whose red channel tells which it is.
+func imageFile(_ number: Int, width: Int = 20, height: Int = 16) throws -> [UInt8] {
   try ImageEncoder.png(
     RGBImage(width: width, height: height, red: UInt8(number & 0xFF), green: 100, blue: 50))
 }

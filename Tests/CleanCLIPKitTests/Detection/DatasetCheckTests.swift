@@ -78,7 +78,7 @@ import Testing
     #expect(result.verdict == .cannotTell)
     #expect(result.explanation.contains("without captions"))
     #expect(result.cleanedList.split(separator: "\n").count == 608)
-    let page = try result.contactSheet(data: "<f>", version: "1", pictures: nil)
+    let page = try result.contactSheet(data: "<f>", version: "1", images: nil)
     #expect(page.contains("1. key") && !page.contains("<img"))
   }
 
@@ -165,7 +165,7 @@ import Testing
     #expect(result.cleanedList.split(separator: "\n").count == 608 - result.removed)
   }
 
-  @Test func aPastedPatchIsCountedInEveryPictureThatHasIt() throws {
+  @Test func aPastedPatchIsCountedInEveryImageThatHasIt() throws {
     var random = RandomNumbers(seed: 9)
     var patches = PatchConcentration()
     let trigger = (0..<64).map { _ in random.uniform() < 0.5 ? UInt8(0) : UInt8(255) }
@@ -183,7 +183,7 @@ import Testing
       }
       patches.add(PatchConcentration.codes(of: image))
     }
-    let pairs = patches.pairsByPicture()
+    let pairs = patches.pairsByImage()
     #expect(pairs.prefix(10).allSatisfy { $0 >= 8 })
     #expect(pairs.suffix(30).allSatisfy { $0 < 5 })
   }

@@ -2,7 +2,7 @@ import CleanCLIPKit
 import Testing
 
 @Suite struct DatasetReaderTests {
-  /// Three pieces of rows, of which a few have no picture.
+  /// Three pieces of rows, of which a few have no image.
   private let count = 1200
 
   private func model(seed: UInt64 = 1) throws -> CLIPModel {
@@ -11,12 +11,12 @@ import Testing
 
   private func dataset() throws -> PairDataset {
     try PairDataset(count: count) { (index) throws(CLIPError) in
-      guard index % 97 != 5 else { throw CLIPError(.format, "'row \(index)': no picture") }
+      guard index % 97 != 5 else { throw CLIPError(.format, "'row \(index)': no image") }
       var random = RandomNumbers(seed: UInt64(index))
       var image = RGBImage(width: 16, height: 16)
       for i in image.pixels.indices { image.pixels[i] = UInt8(random.integer(below: 256)) }
-      return CaptionedPicture(
-        key: "key \(index)", picture: .pixels(image), caption: "caption \(index)\nof two lines")
+      return CaptionedImage(
+        key: "key \(index)", image: .pixels(image), caption: "caption \(index)\nof two lines")
     }
   }
 
@@ -41,7 +41,7 @@ import Testing
   @Test func leavesOutRowsThatCannotBeRead() throws {
     let read = try reader(try model(), state: nil, resume: false).read(try dataset())
     #expect(read.skipped == 13)
-    #expect(read.skippedReasons.first == "'row 5': no picture")
+    #expect(read.skippedReasons.first == "'row 5': no image")
     #expect(read.skippedReasons.count == 10)
     #expect(read.keys.count == count - 13)
     #expect(read.imageFeatures?.shape == [count - 13, 16])
@@ -84,7 +84,7 @@ import Testing
     let settings = #expect(throws: CLIPError.self) { try changed.read(try dataset()) }
     #expect(settings?.message.contains("patches: expected false, got true") == true)
     let rows = try PairDataset(count: 5) { (_) throws(CLIPError) in
-      CaptionedPicture(key: "", picture: .pixels(RGBImage(width: 16, height: 16)), caption: "")
+      CaptionedImage(key: "", image: .pixels(RGBImage(width: 16, height: 16)), caption: "")
     }
     let data = #expect(throws: CLIPError.self) {
       try reader(try model(), state: folder.path, resume: true).read(rows)

@@ -42,7 +42,7 @@ import Testing
     let page = try strange.html(model: "<m>", version: "1") { _ in
       RGBImage(width: 4, height: 4)
     }
-    #expect(page.contains("&lt;m&gt;") && page.contains("10 of 10 pictures are flagged"))
+    #expect(page.contains("&lt;m&gt;") && page.contains("10 of 10 images are flagged"))
     #expect(strange.json["flagged"]?.integer == 10)
   }
 

@@ -6,12 +6,12 @@ import Testing
     try tinyModel(vocabularySize: nil, seed: seed)
   }
 
-  /// A random tower maps pictures close together, so that its searches find triggers.
+  /// A random tower maps images close together, so that its searches find triggers.
   private func check(_ model: CLIPModel, state: String?, resume: Bool) -> ModelCheck {
     var check = ModelCheck(model)
     check.options.search.steps = 5
     check.options.search.batchSize = 4
-    check.options.pictures = 24
+    check.options.imageLimit = 24
     check.options.ownSearches = 2
     check.options.stateDirectory = state
     check.options.resume = resume
@@ -20,7 +20,7 @@ import Testing
 
   private func numbers(_ result: ModelCheckResult) -> [Float] {
     result.findings.flatMap {
-      [$0.search.size, $0.search.collapse, $0.heldBackCollapse] + $0.search.direction
+      [$0.search.size, $0.search.collapse, $0.heldOutCollapse] + $0.search.direction
         + $0.reference.sizes + ($0.search.trigger?.numbers ?? [])
     }
   }

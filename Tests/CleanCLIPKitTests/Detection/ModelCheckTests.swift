@@ -6,7 +6,7 @@ import Testing
     var options = ModelCheckOptions()
     options.search.steps = 6
     options.search.batchSize = 6
-    options.pictures = 24
+    options.imageLimit = 24
     options.ownSearches = 2
     return options
   }
@@ -18,7 +18,7 @@ import Testing
     #expect(reference.pValue(of: 0.002) < 0.001)
     #expect(reference.pValue(of: 0.2) > 0.8)
     #expect(SizeReference(source: .ownSearches, sizes: []).pValue(of: 0.1) == 1)
-    // The smallest of four undercuts the others even in a sound model.
+    // The smallest of four undercuts the others even in a clean model.
     let own = SizeReference(source: .ownSearches, sizes: [0.151, 0.143, 0.192])
     #expect(own.pValue(of: 0.108) > 0.2)
     let judged = SizeReference(source: .cleanCheckpoints, sizes: own.sizes).pValue(of: 0.05)
@@ -26,7 +26,7 @@ import Testing
     #expect(own.pValue(of: 0.19) == 1)
   }
 
-  @Test func checksDrawnPicturesAndSaysSo() throws {
+  @Test func checksSyntheticImagesAndSaysSo() throws {
     var check = ModelCheck(try tinyModel())
     check.options = shortOptions()
     var states: [ModelCheckProgress] = []
@@ -34,8 +34,8 @@ import Testing
       states.append(state)
       return true
     }
-    #expect(result.picturesWereDrawn)
-    #expect(result.pictures == 24)
+    #expect(result.imagesAreSynthetic)
+    #expect(result.images == 24)
     #expect(result.findings.map(\.kind) == [.patch, .additive, .warp])
     for finding in result.findings where finding.search.trigger != nil {
       #expect(finding.reference.sizes.count == 2)
@@ -46,7 +46,7 @@ import Testing
     let html = try result.html(model: "<tiny>", version: "1")
     #expect(html.contains("&lt;tiny&gt;") && !html.contains("<script"))
     #expect(result.json["findings"]?.array?.count == 3)
-    #expect(result.json["pictures"]?["source"]?.string == "drawn")
+    #expect(result.json["images"]?["source"]?.string == "drawn")
   }
 
   @Test func simesCombinesTestsThatAgree() {
@@ -58,13 +58,13 @@ import Testing
     #expect(MultipleTests.simes([]) == 1)
   }
 
-  /// A check with classes in directions of their own, which a random tower's pictures can reach.
+  /// A check with classes in directions of their own, which a random tower's images can reach.
   private func checkWithClasses(_ count: Int, searches: Int) throws -> ModelCheck {
     var check = ModelCheck(try tinyModel())
     check.options = shortOptions()
     check.options.kinds = [.patch]
     check.options.classSearches = searches
-    check.options.pictures = 64
+    check.options.imageLimit = 64
     check.classes = try TextVocabulary(
       names: (0..<count).map { "class \($0)" },
       features: try randomTensor([count, 24], seed: 5))
@@ -105,7 +105,7 @@ import Testing
       var check = ModelCheck(try tinyModel())
       check.options = shortOptions()
       return try check.run(images: nil) { _ in true }.findings.flatMap {
-        [$0.search.size, $0.heldBackCollapse] + $0.reference.sizes
+        [$0.search.size, $0.heldOutCollapse] + $0.reference.sizes
       }
     }
     #expect(try sizes() == sizes())
@@ -123,7 +123,7 @@ import Testing
     #expect(model.parameters.allSatisfy { $0.gradient == nil })
   }
 
-  @Test func picturesThatDoNotFitAreErrors() throws {
+  @Test func imagesThatDoNotFitAreErrors() throws {
     var check = ModelCheck(try tinyModel())
     check.options = shortOptions()
     func message(_ pixels: Tensor) -> String {

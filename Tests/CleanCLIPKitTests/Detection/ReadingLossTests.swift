@@ -14,7 +14,7 @@ import Testing
     #expect(loss.share == 0.5)
     // The first margin, 0.6 - 1, is cut at -0.05; the second is 1 - 0.
     #expect(abs(loss.value - (-0.05 + 1) / 2) < 1e-6)
-    // (b - a) / 2 for the second picture only.
+    // (b - a) / 2 for the second image only.
     #expect(loss.gradient.floats() == [0, 0, -0.5, 0.5])
   }
 

@@ -52,7 +52,7 @@ import Testing
     #expect(result.word == 77)
     #expect(result.verdict == .backdoored)
     #expect(result.size < 0.1)
-    #expect(result.heldBackCollapse > 0.95)
+    #expect(result.heldOutCollapse > 0.95)
     #expect(result.explanation.contains("number 77"))
     #expect(result.json["word_id"]?.integer == 77)
     let sound = try TextCheck(try model()).run(captions: captions, vocabulary: nil) { _, _ in true }
@@ -73,7 +73,7 @@ import Testing
     }
     let b = try check.run(captions: captions, vocabulary: nil) { _, _ in true }
     #expect(tried == [256, 300])
-    #expect(a.word == b.word && a.heldBackCollapse == b.heldBackCollapse)
+    #expect(a.word == b.word && a.heldOutCollapse == b.heldOutCollapse)
     #expect(a.reference == b.reference)
     #expect(a.reference.sizes.allSatisfy { $0 >= a.size })
     #expect(a.word != 298 && a.word != 299)

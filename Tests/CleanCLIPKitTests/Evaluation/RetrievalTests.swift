@@ -3,15 +3,15 @@ import Testing
 
 @Suite struct RetrievalTests {
   @Test func countsEveryQuery() throws {
-    // Captions 0, 1 of picture 0; 2 of picture 1; 3 of picture 2, nearest to picture 1.
+    // Captions 0, 1 of image 0; 2 of image 1; 3 of image 2, nearest to image 1.
     let images = try Tensor([1, 0, 0, 1, -1, 0] as [Float], [3, 2])
     let texts = try Tensor([0.6, 0.8, 0.8, -0.6, 0, 1, 0.28, 0.96] as [Float], [4, 2])
     let result = try Retrieval(
       imageFeatures: images, textFeatures: texts, imageOfText: [0, 0, 1, 2])
     #expect(result.imageToText.map(\.place) == [1, 3])
-    // Picture 2 finds caption 2 (0) and 3 (−0.28) before 0 (−0.6): its own is second.
+    // Image 2 finds caption 2 (0) and 3 (−0.28) before 0 (−0.6): its own is second.
     #expect(result.imageToText.map(\.share) == [Proportion(2, of: 3), Proportion(3, of: 3)])
-    // Caption 0 is nearer to picture 1, caption 3 too.
+    // Caption 0 is nearer to image 1, caption 3 too.
     #expect(result.textToImage.map(\.share) == [Proportion(2, of: 4), Proportion(4, of: 4)])
   }
 

@@ -30,7 +30,7 @@ import Testing
       classes: classes, templates: try TextList.templates(path: folder + "templates.txt"),
       options: options)
     let result = try evaluator.evaluate(
-      LabelledPictures(try LabelledImages(path: folder + "test.csv", classes: classes)))
+      ClassifiedImages(try LabelledImages(path: folder + "test.csv", classes: classes)))
     #expect(result.images == 2000)
     #expect(result.attackedImages == 1817)
     let accuracy = try #require(result.cleanAccuracy.first).share.value

@@ -3,21 +3,21 @@ import Testing
 
 @Suite struct AutoAugmentTests {
   @Test func everyOperationEqualsTorchvisions() throws {
-    let expected = try PictureFixtures.expected("augmented")
+    let expected = try ImageFixtures.expected("augmented")
     var compared = 0
-    for (name, picture) in expected.pictures {
+    for (name, image) in expected.images {
       let words = name.split(separator: "/").map(String.init)
       guard words.count == 3 else { continue }
       let magnitude = try #require(Float(words[2]))
       let operation = try Self.operation(words[1], magnitude)
-      expectEqual(operation.applied(to: try expected.picture(words[0])), picture, name)
+      expectEqual(operation.applied(to: try expected.image(words[0])), image, name)
       compared += 1
     }
     #expect(compared == 35)
   }
 
   @Test func policiesEqualTorchvisions() throws {
-    let text = String(decoding: try PictureFixtures.bytes("policies.txt"), as: UTF8.self)
+    let text = String(decoding: try ImageFixtures.bytes("policies.txt"), as: UTF8.self)
     let lines = text.split(separator: "\n").dropFirst(2)
     let steps = AutoAugment.policies.flatMap { [$0.0, $0.1] }
     try #require(lines.count == 50 && steps.count == 50)
@@ -53,18 +53,18 @@ import Testing
     }
   }
 
-  @Test func theSameSeedDrawsTheSamePicture() throws {
-    let source = try PictureFixtures.expected("augmented").picture("scene")
+  @Test func theSameSeedDrawsTheSameImage() throws {
+    let source = try ImageFixtures.expected("augmented").image("scene")
     for key in 0..<50 {
       var first = RandomNumbers(seed: 1, UInt64(key))
       var second = RandomNumbers(seed: 1, UInt64(key))
-      let picture = AutoAugment.apply(source, using: &first)
-      #expect(picture == AutoAugment.apply(source, using: &second))
-      #expect(picture.width == source.width && picture.height == source.height)
+      let image = AutoAugment.apply(source, using: &first)
+      #expect(image == AutoAugment.apply(source, using: &second))
+      #expect(image.width == source.width && image.height == source.height)
     }
   }
 
-  @Test func everyOperationTakesPicturesOfOnePixelAndOfOneColour() {
+  @Test func everyOperationTakesImagesOfOnePixelAndOfOneColour() {
     let operations = AutoAugment.policies.flatMap { [$0.0, $0.1] }
       .map { $0.operation(isNegative: false) }
     for operation in operations {

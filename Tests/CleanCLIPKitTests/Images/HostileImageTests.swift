@@ -7,7 +7,7 @@ import Testing
     "palette-alpha.png", "lossy.webp", "lossless.webp", "alpha-lossy.webp", "animated.webp",
   ]
 
-  private func error(_ bytes: [UInt8], _ name: String = "picture") -> CLIPError? {
+  private func error(_ bytes: [UInt8], _ name: String = "image") -> CLIPError? {
     do {
       _ = try ImageDecoder.decode(bytes, name: name)
       return nil
@@ -19,13 +19,13 @@ import Testing
   @Test func anEmptyFileIsAnError() {
     #expect(
       error([])?.message
-        == "'picture': the file is empty; expected a JPEG, PNG or WebP picture, got 0 bytes")
+        == "'image': the file is empty; expected a JPEG, PNG or WebP image, got 0 bytes")
   }
 
   @Test func garbageIsAnError() {
     #expect(
       error([1, 2, 3, 0xAB])?.message
-        == "'picture': not a picture; expected JPEG, PNG or WebP, got bytes that start with "
+        == "'image': not an image; expected JPEG, PNG or WebP, got bytes that start with "
         + "01 02 03 ab")
   }
 
@@ -34,12 +34,12 @@ import Testing
     #expect(error?.code == .unsupported)
     #expect(
       error?.message
-        == "'picture': the format is not read; expected JPEG, PNG or WebP, got GIF; convert the "
-        + "picture")
+        == "'image': the format is not read; expected JPEG, PNG or WebP, got GIF; convert the "
+        + "image")
   }
 
   @Test(arguments: names) func aFileCutAnywhereIsAnError(name: String) throws {
-    let whole = try PictureFixtures.bytes(name)
+    let whole = try ImageFixtures.bytes(name)
     // Pillow, too, takes a JPEG whose rows are all there: its last bytes are the end marker and, before
     // it, bits that fill up a byte. A baseline file cut there still decodes.
     let needed = name == "rgb-420.jpg" || name == "cmyk.jpg" ? whole.count - 4 : whole.count
@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test(arguments: names) func changedBytesNeverTrap(name: String) throws {
-    let whole = try PictureFixtures.bytes(name)
+    let whole = try ImageFixtures.bytes(name)
     var random = RandomNumbers(seed: 7)
     for _ in 0..<400 {
       var bytes = whole
@@ -77,21 +77,21 @@ import Testing
   }
 
   @Test func aPNGWithAWrongChecksumIsAnError() throws {
-    var bytes = try PictureFixtures.bytes("rgb8.png")
+    var bytes = try ImageFixtures.bytes("rgb8.png")
     // Behind the pixels come IDAT's checksum and the 12 bytes of IEND.
     bytes[bytes.count - 13] ^= 1
     #expect(error(bytes)?.code == .format)
-    var header = try PictureFixtures.bytes("rgb8.png")
+    var header = try ImageFixtures.bytes("rgb8.png")
     header[29] ^= 1
     #expect(error(header)?.message.contains("CRC") == true)
   }
 
   @Test func aJPEGOfHugeSizeIsRefusedFromItsHeader() throws {
-    var bytes = try PictureFixtures.bytes("rgb-420.jpg")
+    var bytes = try ImageFixtures.bytes("rgb-420.jpg")
     let frame = try #require(bytes.indices.first { bytes[$0...].starts(with: [0xFF, 0xC0]) })
     bytes.replaceSubrange(frame + 5..<frame + 9, with: [0xFF, 0x00, 0xFF, 0x00])
     #expect(error(bytes)?.code == .unsupported)
-    #expect(error(bytes)?.message.contains("the picture is too large; expected at most") == true)
+    #expect(error(bytes)?.message.contains("the image is too large; expected at most") == true)
   }
 
   @Test func aPNGOfHugeSizeIsRefusedFromItsHeader() {
@@ -108,7 +108,7 @@ import Testing
   }
 
   @Test func aWebPWhoseCanvasLiesIsAnError() throws {
-    var bytes = try PictureFixtures.bytes("animated.webp")
+    var bytes = try ImageFixtures.bytes("animated.webp")
     // VP8X: canvas width and height minus one, 24 bits each.
     bytes.replaceSubrange(24..<30, with: [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
     #expect(error(bytes) != nil)

@@ -8,54 +8,54 @@ import Testing
   }
 
   @Test func everyKindOfFileDecodesToTheExpectedPixels() throws {
-    let expected = try PictureFixtures.expected("decoded").pictures
+    let expected = try ImageFixtures.expected("decoded").images
     #expect(expected.count == 37)
-    for (name, picture) in expected {
-      let decoded = try ImageDecoder.decode(PictureFixtures.bytes(name), name: name)
-      expectEqual(decoded.image, picture, tolerance: Self.tolerance(name), name)
+    for (name, image) in expected {
+      let decoded = try ImageDecoder.decode(ImageFixtures.bytes(name), name: name)
+      expectEqual(decoded.image, image, tolerance: Self.tolerance(name), name)
     }
   }
 
-  @Test func opaquePicturesComeWithoutNotes() throws {
+  @Test func opaqueImagesComeWithoutNotes() throws {
     for name in ["rgb-420.jpg", "cmyk.jpg", "rgb16.png", "rgba-opaque.png", "lossy.webp"] {
-      let decoded = try ImageDecoder.decode(PictureFixtures.bytes(name), name: name)
+      let decoded = try ImageDecoder.decode(ImageFixtures.bytes(name), name: name)
       #expect(decoded.notes.isEmpty, "\(name)")
     }
   }
 
-  @Test func anAlphaChannelThatHidesAPictureIsReported() throws {
-    let decoded = try ImageDecoder.decode(PictureFixtures.bytes("hidden.png"), name: "hidden.png")
+  @Test func anAlphaChannelThatHidesAImageIsReported() throws {
+    let decoded = try ImageDecoder.decode(ImageFixtures.bytes("hidden.png"), name: "hidden.png")
     #expect(decoded.notes.contains(.transparent))
     let hidden = decoded.notes.compactMap { note in
-      if case .hiddenPicture(let difference, let share) = note { (difference, share) } else { nil }
+      if case .hiddenImage(let difference, let share) = note { (difference, share) } else { nil }
     }
     let (difference, share) = try #require(hidden.first)
     #expect(difference > 50)
     #expect(share > 0.9)
-    #expect("\(decoded.notes)".contains("the alpha channel hides another picture"))
+    #expect("\(decoded.notes)".contains("the alpha channel hides another image"))
   }
 
-  @Test func aTransparentBackgroundIsNotReportedAsAHiddenPicture() throws {
+  @Test func aTransparentBackgroundIsNotReportedAsAHiddenImage() throws {
     for name in ["logo.png", "grey-key.png"] {
-      let decoded = try ImageDecoder.decode(PictureFixtures.bytes(name), name: name)
+      let decoded = try ImageDecoder.decode(ImageFixtures.bytes(name), name: name)
       #expect(decoded.notes == [.transparent], "\(name)")
     }
   }
 
   @Test func anAnimationGivesItsFirstFrame() throws {
     let name = "animated.webp"
-    let decoded = try ImageDecoder.decode(PictureFixtures.bytes(name), name: name)
+    let decoded = try ImageDecoder.decode(ImageFixtures.bytes(name), name: name)
     #expect(decoded.notes.contains(.animated))
   }
 
   @Test func theContentCountsAndNotTheName() throws {
-    let bytes = try PictureFixtures.bytes("rgb8.png")
-    let decoded = try ImageDecoder.decode(bytes, name: "picture.jpg")
+    let bytes = try ImageFixtures.bytes("rgb8.png")
+    let decoded = try ImageDecoder.decode(bytes, name: "image.jpg")
     #expect(decoded.image.width == 31)
   }
 
   @Test func damagedJPEGDataIsWorkedAroundAndNoted() throws {
-    var bytes = try PictureFixtures.bytes("rgb-444.jpg")
+    var bytes = try ImageFixtures.bytes("rgb-444.jpg")
     // A restart marker in the middle of the scan, where no restarts were announced.
     bytes.replaceSubrange(900..<902, with: [0xFF, 0xD5])
     let decoded = try ImageDecoder.decode(bytes, name: "damaged.jpg")
@@ -68,10 +68,10 @@ import Testing
 
   @Test func manyThreadsDecodeAndAugmentTheSame() async throws {
     let names = ["rgb-420.jpg", "rgb8-interlaced.png", "lossless.webp", "rgba8.png"]
-    let pictures = try await withThrowingTaskGroup(of: (Int, RGBImage).self) { group in
+    let images = try await withThrowingTaskGroup(of: (Int, RGBImage).self) { group in
       for task in 0..<64 {
         let index = task % names.count
-        let bytes = try PictureFixtures.bytes(names[index])
+        let bytes = try ImageFixtures.bytes(names[index])
         group.addTask {
           let image = try ImageDecoder.decode(bytes, name: names[index]).image
           var random = RandomNumbers(seed: 1, UInt64(index))
@@ -80,8 +80,8 @@ import Testing
       }
       return try await group.reduce(into: []) { $0.append($1) }
     }
-    for (index, picture) in pictures {
-      #expect(picture == pictures.first { $0.0 == index }?.1)
+    for (index, image) in images {
+      #expect(image == images.first { $0.0 == index }?.1)
     }
   }
 }

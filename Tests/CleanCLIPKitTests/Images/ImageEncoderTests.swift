@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct ImageEncoderTests {
   private func scene() throws -> RGBImage {
-    try PictureFixtures.expected("resized").picture("source")
+    try ImageFixtures.expected("resized").image("source")
   }
 
   @Test func pngKeepsEveryPixel() throws {
@@ -12,7 +12,7 @@ import Testing
     #expect(decoded.image == source)
   }
 
-  @Test func jpegKeepsThePictureAndQualityItsSize() throws {
+  @Test func jpegKeepsTheImageAndQualityItsSize() throws {
     let source = try scene()
     let fine = try ImageEncoder.jpeg(source, quality: 95)
     let coarse = try ImageEncoder.jpeg(source, quality: 20)
@@ -23,7 +23,7 @@ import Testing
     #expect(Double(error) / Double(source.pixels.count) < 12)
   }
 
-  @Test func largePicturesGrowTheBuffer() throws {
+  @Test func largeImagesGrowTheBuffer() throws {
     var random = RandomNumbers(seed: 5)
     let noise = RGBImage(
       width: 200, height: 150,

@@ -6,20 +6,20 @@ import Testing
   private static let standardDeviation: [Float] = [0.26862954, 0.26130258, 0.27577711]
 
   @Test func resizeEqualsPillowsBicubic() throws {
-    let expected = try PictureFixtures.expected("resized")
-    let source = try expected.picture("source")
-    for (name, picture) in expected.pictures where name != "source" {
-      let resized = try source.resized(width: picture.width, height: picture.height)
-      expectEqual(resized, picture, name)
+    let expected = try ImageFixtures.expected("resized")
+    let source = try expected.image("source")
+    for (name, image) in expected.images where name != "source" {
+      let resized = try source.resized(width: image.width, height: image.height)
+      expectEqual(resized, image, name)
     }
   }
 
   @Test func preprocessingEqualsTorchvisionsTransform() throws {
-    let expected = try PictureFixtures.expected("preprocessed")
+    let expected = try ImageFixtures.expected("preprocessed")
     let preprocessor = ImagePreprocessor(
       imageSize: 24, mean: Self.mean, standardDeviation: Self.standardDeviation)
     #expect(expected.planes.count == 5)
-    for (name, source) in expected.pictures {
+    for (name, source) in expected.images {
       let square = preprocessor.resizedAndCropped(source)
       var pixels = [Float](repeating: .nan, count: 3 * 24 * 24)
       preprocessor.write(square, into: &pixels)
@@ -28,7 +28,7 @@ import Testing
     }
   }
 
-  @Test func onePixelPicturesFillTheSquare() {
+  @Test func onePixelImagesFillTheSquare() {
     let preprocessor = ImagePreprocessor(
       imageSize: 8, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
     let square = preprocessor.resizedAndCropped(RGBImage(width: 1, height: 1, red: 7, green: 8))

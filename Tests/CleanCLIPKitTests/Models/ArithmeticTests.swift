@@ -14,17 +14,17 @@ import Testing
       text: TextConfiguration(contextLength: 3, vocabularySize: 9, transformer: block))
     let patches = 1 * 12 * 2
     let inner = 2 * 3 * 4 + 2 * 4 * 2 + 4 + 20 + 14
-    #expect(configuration.arithmeticOfPicture.forward == patches + inner)
-    #expect(configuration.arithmeticOfPicture.training == 2 * patches + 3 * inner)
+    #expect(configuration.arithmeticOfImage.forward == patches + inner)
+    #expect(configuration.arithmeticOfImage.training == 2 * patches + 3 * inner)
     let caption = 3 * 3 * 4 + 2 * 6 * 2 + 4 + 20 + 14
     #expect(configuration.arithmeticOfCaption(tokens: 3).forward == caption)
-    #expect((configuration.arithmeticOfPicture * 2).forward == 2 * (patches + inner))
+    #expect((configuration.arithmeticOfImage * 2).forward == 2 * (patches + inner))
   }
 
   /// OpenCLIP's RN50 has 5,367,226,368 multiply-adds in its convolutions (counted by hooks in
   /// PyTorch), and the attention pool has one query and 50 keys and values of 2048.
   @Test func agreesWithPyTorchsCountOfAResNet() throws {
-    let resNet = try CLIPConfiguration.architecture("RN50").arithmeticOfPicture
+    let resNet = try CLIPConfiguration.architecture("RN50").arithmeticOfImage
     let pool = (1 + 2 * 50) * 2048 * 2048 + 2 * 50 * 2048 + 2048 * 1024
     #expect(resNet.forward == 5_367_226_368 + pool)
     // No gradient of pixels: the first convolution of 112x112 cells, 27 numbers to 32.

@@ -48,10 +48,10 @@ import Testing
     let attention = try tape.attention(
       qkv: x, sequences: Sequences(lengths: [4]), heads: 1, isCausal: false)
     #expect(attention.value.floats().contains { $0.isNaN })
-    let picture = Variable(x.value.reshaped([1, 4, 1, 33]))
+    let image = Variable(x.value.reshaped([1, 4, 1, 33]))
     let filters = try randomParameter("weight", [7, 33, 1, 1], seed: 4)
     let convolution = try tape.convolution(
-      picture, weight: filters, bias: nil, stride: 1, padding: 0, followedByReLU: true)
+      image, weight: filters, bias: nil, stride: 1, padding: 0, followedByReLU: true)
     #expect(convolution.value.floats().map(\.isNaN) == (0..<28).map { 7 <= $0 && $0 < 14 })
   }
 
@@ -67,7 +67,7 @@ import Testing
       atol: 1e-6)
   }
 
-  @Test func onePictureIsABatch() throws {
+  @Test func oneImageIsABatch() throws {
     let tape = Tape(isTraining: true)
     let x = Variable(try randomTensor([1, 3, 8, 8], seed: 6))
     let weight = try randomParameter("weight", [4, 3, 3, 3], seed: 7)

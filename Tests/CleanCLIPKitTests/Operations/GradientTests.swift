@@ -25,7 +25,7 @@ import Testing
       case .attention, .causalAttention, .wideAttention, .poolingAttention: try makeAttention()
       case .convolution, .stridedConvolution, .pointwiseConvolution, .residualConvolution,
         .foldedConvolution, .batchNormTraining, .batchNormInference, .batchNormReLU, .averagePool:
-        try makePicture()
+        try makeImage()
       case .pixels, .patches, .visualTokens, .meanToken, .rows: try makeTokens()
       }
     }
@@ -114,7 +114,7 @@ import Testing
       }
     }
 
-    private func makePicture() throws -> Differentiable {
+    private func makeImage() throws -> Differentiable {
       let x = try randomTensor([2, 7, 9, 5], seed: 10)
       switch self {
       case .convolution, .stridedConvolution:

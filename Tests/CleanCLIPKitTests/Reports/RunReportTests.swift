@@ -83,7 +83,7 @@ import Testing
     #expect(verdict((900, 50), (890, 30)).mark == .neutral)
     #expect(
       verdict((900, 890), (890, 30)).sentences.first
-        == "Pictures with the trigger were taken for “star & <b>” in 98.9 % of cases before, "
+        == "Images with the trigger were taken for “star & <b>” in 98.9 % of cases before, "
         + "3.3 % after; without the trigger, 2.0 % are.")
   }
 

@@ -1,6 +1,6 @@
 import CleanCLIPKit
 
-/// A model of a few thousand weights and random captioned pictures in memory.
+/// A model of a few thousand weights and random captioned images in memory.
 enum TinyRun {
   static let imageSize = 8
   static let contextLength = 7
@@ -26,19 +26,19 @@ enum TinyRun {
     try CLIPModel(configuration(resNet: resNet), randomSeed: 7)
   }
 
-  /// Pairs `indices` of the data set, augmented by another picture and another word.
+  /// Pairs `indices` of the dataset, augmented by another image and another word.
   static func batch(
     _ indices: [Int], views: Int = 2, size: Int = imageSize, classes: Int = 3
   ) throws(CLIPError) -> TrainingBatch {
     let pixels = try Tensor([views * indices.count, 3, size, size])
-    let perPicture = 3 * size * size
+    let perImage = 3 * size * size
     var captions: [[Int32]] = []
     for view in 0..<views {
       for (row, index) in indices.enumerated() {
         var random = RandomNumbers(seed: 11, UInt64(index))
         var noise = RandomNumbers(seed: 12, UInt64(index), UInt64(view))
-        let start = (view * indices.count + row) * perPicture
-        for element in 0..<perPicture {
+        let start = (view * indices.count + row) * perImage
+        for element in 0..<perImage {
           pixels.f32[start + element] = random.normal() + 0.2 * Float(view) * noise.normal()
         }
         let words = (0..<index % (contextLength - 1)).map { _ in
@@ -52,7 +52,7 @@ enum TinyRun {
       labels: indices.map { Int32($0 % classes) }, keys: indices.map { "pair \($0)" })
   }
 
-  /// A data set of `pairs` random pairs in an order that depends on seed and epoch.
+  /// A dataset of `pairs` random pairs in an order that depends on seed and epoch.
   static func source(
     pairs: Int = 14, batchSize: Int = 4, views: Int = 2, size: Int = imageSize, seed: UInt64 = 5
   ) -> BatchSource {

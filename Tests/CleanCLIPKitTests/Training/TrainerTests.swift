@@ -230,7 +230,7 @@ import Testing
     }
     #expect(
       error?.message
-        == "options: batch_size is larger than the data set; expected at most 14, got 20; "
+        == "options: batch_size is larger than the dataset; expected at most 14, got 20; "
         + "use a smaller batch or more data")
   }
 

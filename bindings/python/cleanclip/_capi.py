@@ -671,7 +671,7 @@ class CheckModelOptions(Structure):
         ("references", c_void_p_p),
         ("reference_count", c_int64),
         ("state_directory", c_char_p),
-        ("pictures", c_int64),
+        ("image_limit", c_int64),
         ("steps", c_int64),
         ("batch_size", c_int64),
         ("seed", c_uint64),

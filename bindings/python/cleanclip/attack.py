@@ -16,21 +16,21 @@ from .errors import check
 
 
 class Trigger(Handle):
-    """What an attacker puts into a picture.
+    """What an attacker puts into an image.
 
     Parameters
     ----------
     name
         "badnets", "blended", "sig", "wanet", "label-consistent", "stripes", "blended-stripes",
-        "sig-cleanclip", "wanet-cleanclip", or the path of a picture.
+        "sig-cleanclip", "wanet-cleanclip", or the path of an image.
     position
         Of a patch: "random", "corners", or "Y,X" of its top left pixel.
     seed
         Of patterns and positions.
     fixed
-        One pattern for all pictures instead of new noise for each.
+        One pattern for all images instead of new noise for each.
     patch_size
-        Pixels along each side of a drawn patch; 0 is a fourteenth of the picture.
+        Pixels along each side of a drawn patch; 0 is a fourteenth of the image.
     strength
         Share of a blended pattern, amplitude of a sinusoid, strength of a warp; 0 is the attack's.
     """
@@ -59,14 +59,14 @@ class Trigger(Handle):
         )
 
     def apply(self, images: NDArray[np.uint8], first_index: int = 0) -> NDArray[np.uint8]:
-        """Return pictures with the trigger.
+        """Return images with the trigger.
 
         Parameters
         ----------
         images
-            uint8 [n, H, W, 3], or one picture [H, W, 3].
+            uint8 [n, H, W, 3], or one image [H, W, 3].
         first_index
-            Number of the first picture: it and the seed decide noise and position.
+            Number of the first image: it and the seed decide noise and position.
         """
         if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:
             raise ValueError(
@@ -104,7 +104,7 @@ def poison(
     truth: Optional[Path] = None,
     progress: Optional[CountFunction] = None,
 ) -> int:
-    """Write a copy of a set in which some pictures carry a trigger and a caption of the target.
+    """Write a copy of a set in which some images carry a trigger and a caption of the target.
 
     Parameters
     ----------
@@ -123,9 +123,9 @@ def poison(
     pair_count
         Pairs of the result, drawn by chance; 0 is all.
     image_size
-        Pictures are cut square to this size; 0 is 224.
+        Images are cut square to this size; 0 is 224.
     uniform
-        Clean pictures are cut and encoded like poisoned ones, not copied.
+        Clean images are cut and encoded like poisoned ones, not copied.
     truth
         A csv file that tells by key which pairs are poisoned.
     progress

@@ -1,4 +1,4 @@
-"""Poison checks of a checkpoint, of a dataset, and of pictures."""
+"""Poison checks of a checkpoint, of a dataset, and of images."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .errors import CancelledError, check
 from .model import Model
 from .tokenizer import Tokenizer
 
-# A multiple of the pictures that the library encodes at a time.
-_PICTURES_AT_A_TIME = 64
+# A multiple of the images that the library encodes at a time.
+_IMAGES_AT_A_TIME = 64
 
 
 class _Result(Handle):
@@ -68,7 +68,7 @@ def check_model(
     text: bool = False,
     state: Optional[Path] = None,
     resume: bool = False,
-    pictures: int = 0,
+    image_limit: int = 0,
     steps: int = 0,
     batch_size: int = 0,
     class_searches: int = 10,
@@ -81,11 +81,11 @@ def check_model(
     Parameters
     ----------
     images
-        A few hundred unlabelled pictures; without any, pictures are drawn.
+        A few hundred unlabelled images; without any, images are drawn.
     classes, templates
         Class names and prompts to read the target out of.
     references
-        Sound checkpoints of the same architecture.
+        Clean checkpoints of the same architecture.
     nouns
         Whether the target is read out of common nouns too.
     text
@@ -119,7 +119,7 @@ def check_model(
     options.reads_nouns = int(nouns)
     options.checks_text = int(text)
     options.resume = int(resume)
-    options.pictures = pictures
+    options.image_limit = image_limit
     options.steps = steps
     options.batch_size = batch_size
     options.class_searches = class_searches or -1
@@ -162,18 +162,18 @@ def check_data(
     model
         The suspect; ``None`` with ``features``, or with a trusted checkpoint alone.
     data
-        The pairs; ``None`` with features, whose report has no pictures then.
+        The pairs; ``None`` with features, whose report has no images then.
     trusted
         Another checkpoint, which was not trained on the data.
     features
         float32 [n, E] of the suspect, not normalised, in the order of the data.
     trusted_features
-        float32 [n, E] of pictures and of captions by a trusted checkpoint.
+        float32 [n, E] of images and of captions by a trusted checkpoint.
     keys, captions
         Without ``data``: names and captions of the pairs. They are called by the numbers of their
         rows, from 0, without names.
     patches
-        Whether patches that recur in many pictures count.
+        Whether patches that recur in many images count.
     state, resume
         Folder for the pairs that were read, and whether to go on from it.
     progress
@@ -259,12 +259,12 @@ def _matrix(values: NDArray[Any], name: str) -> Floats:
 
 
 class Bank(Handle):
-    """Features of clean pictures, against which others are judged.
+    """Features of clean images, against which others are judged.
 
     Parameters
     ----------
     features
-        float32 [n, E] of at least 50 clean pictures, from
+        float32 [n, E] of at least 50 clean images, from
         ``model.encode_image(..., normalize=False)``, or the path of a saved bank.
     """
 
@@ -289,7 +289,7 @@ class Bank(Handle):
         templates: Sequence[str] = (),
         tokenizer: Optional[Tokenizer] = None,
     ) -> None:
-        """Add class texts by the bank's model, which give pictures two more signals."""
+        """Add class texts by the bank's model, which give images two more signals."""
         class_array = text_array(list(classes), "classes")
         template_array = text_array(list(templates), "templates")
         check(
@@ -310,29 +310,29 @@ class Bank(Handle):
 
 
 class InputFindings(NamedTuple):
-    """What is concluded of pictures."""
+    """What is concluded of images."""
 
     #: float32 [n]; higher is more suspicious.
     scores: Floats
-    #: bool [n]: whether a picture is above the threshold.
+    #: bool [n]: whether an image is above the threshold.
     flagged: NDArray[np.bool_]
 
 
 def _encoded(
     model: Model, images: Any, precision: str, progress: Optional[CountFunction]
 ) -> Floats:
-    """Encode pictures a part at a time, between which Ctrl-C and ``progress`` cancel."""
+    """Encode images a part at a time, between which Ctrl-C and ``progress`` cancel."""
     if isinstance(images, (str, os.PathLike)):
         images = [images]
     count = len(images)
     parts = []
-    for start in range(0, max(1, count), _PICTURES_AT_A_TIME):
-        part = images[start : start + _PICTURES_AT_A_TIME]
+    for start in range(0, max(1, count), _IMAGES_AT_A_TIME):
+        part = images[start : start + _IMAGES_AT_A_TIME]
         parts.append(model.encode_image(part, normalize=False, precision=precision))
-        done = min(count, start + _PICTURES_AT_A_TIME)
+        done = min(count, start + _IMAGES_AT_A_TIME)
         if progress is not None and progress(done, count) is False:
             raise CancelledError(
-                _capi.CANCELLED, f"check_inputs: cancelled after {done} of {count} pictures"
+                _capi.CANCELLED, f"check_inputs: cancelled after {done} of {count} images"
             )
     return _matrix(np.concatenate(parts), "images")
 
@@ -346,16 +346,16 @@ def check_inputs(
     precision: str = "f32",
     progress: Optional[CountFunction] = None,
 ) -> InputFindings:
-    """Judge whether pictures carry a trigger.
+    """Judge whether images carry a trigger.
 
     Parameters
     ----------
     images
         What ``model.encode_image`` takes.
     false_alarm_rate
-        Share of clean pictures that may be flagged; the bank needs 1 / rate - 1 pictures.
+        Share of clean images that may be flagged; the bank needs 1 / rate - 1 images.
     progress
-        Called with pictures done and all, every 64 pictures; cancels by returning ``False``.
+        Called with images done and all, every 64 images; cancels by returning ``False``.
     """
     features = _encoded(model, images, precision, progress)
     scores = np.empty(features.shape[0], np.float32)

@@ -1,4 +1,4 @@
-"""Pairs of pictures and captions."""
+"""Pairs of images and captions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from . import _capi
 from ._handle import Handle, Path, created, path_array, path_bytes, text_bytes
 
 Image = Union[Path, bytes, "NDArray[np.uint8]"]
-#: (picture, caption) or (picture, caption, label); caption or label may be ``None``.
+#: (image, caption) or (image, caption, label); caption or label may be ``None``.
 Pair = Union[Tuple[Image, Optional[str]], Tuple[Image, Optional[str], Optional[int]]]
 DatasetSource = Union["Dataset", Path, Sequence[Path], Sequence[Pair]]
 
 
 class Dataset(Handle):
-    """Pictures with captions, labels or both, in files; read when they are needed.
+    """Images with captions, labels or both, in files; read when they are needed.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ class Dataset(Handle):
         Parameters
         ----------
         pairs
-            Anything with a length whose items are (picture, caption) or (picture, caption, label).
-            A picture is uint8 [H, W, 3], the bytes of a JPEG, PNG or WebP file, or its path.
+            Anything with a length whose items are (image, caption) or (image, caption, label).
+            An image is uint8 [H, W, 3], the bytes of a JPEG, PNG or WebP file, or its path.
             Items are asked for when they are needed, on threads of the library.
         """
         dataset = cls.__new__(cls)
@@ -101,7 +101,7 @@ class _PairSource:
         image, caption = item[0], item[1]
         label = item[2] if len(item) > 2 else None
         if isinstance(image, (str, os.PathLike)):
-            with open(path_bytes(image, "picture"), "rb") as file:
+            with open(path_bytes(image, "image"), "rb") as file:
                 image = file.read()
         if isinstance(image, bytes):
             data: Any = np.frombuffer(image, dtype=np.uint8)
@@ -109,7 +109,7 @@ class _PairSource:
             data = np.ascontiguousarray(image)
             if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] != 3:
                 raise ValueError(
-                    f"picture: expected uint8 [height, width, 3], got {data.dtype} "
+                    f"image: expected uint8 [height, width, 3], got {data.dtype} "
                     f"{list(data.shape)}"
                 )
             pair.height, pair.width = data.shape[:2]

@@ -74,7 +74,7 @@ def evaluate(
     seed
         Of the trigger's positions and noise.
     progress
-        Called with the number of pictures done and of all; cancels by returning ``False``.
+        Called with the number of images done and of all; cancels by returning ``False``.
 
     Returns
     -------

@@ -93,7 +93,7 @@ class Model(Handle):
         precision: str = "f32",
         batch_size: int = 0,
     ) -> Floats:
-        """Compute features of pictures.
+        """Compute features of images.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ class Model(Handle):
         precision
             "f32", "bf16", or "auto": bf16 where the processor has it.
         batch_size
-            Pictures computed at a time; 0 leaves it to the library.
+            Images computed at a time; 0 leaves it to the library.
 
         Returns
         -------

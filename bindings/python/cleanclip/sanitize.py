@@ -147,10 +147,10 @@ def sanitize(
     model
         The model to clean.
     data
-        Clean pairs: a :class:`Dataset`, files, or a sequence of (picture, caption).
+        Clean pairs: a :class:`Dataset`, files, or a sequence of (image, caption).
     method
-        "cleanclip": contrastive loss between pictures and captions plus self-supervised loss
-        inside each; "supervised": cross-entropy on labelled pictures, image tower only.
+        "cleanclip": contrastive loss between images and captions plus self-supervised loss
+        inside each; "supervised": cross-entropy on labelled images, image tower only.
     epochs, batch_size, learning_rate, warmup, weight_decay
         Of AdamW with linear warm-up (in steps) and cosine decay.
     clip_weight, inmodal_weight

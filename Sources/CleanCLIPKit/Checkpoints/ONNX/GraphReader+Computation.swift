@@ -8,11 +8,11 @@ extension GraphReader {
   func convolution(
     _ x: GraphValue, weight: GraphValue, bias: GraphValue?, _ node: ONNXNode
   ) throws(CLIPError) -> GraphValue {
-    guard x.layout.isPicture, weight.constant != nil, weight.rank == 4,
+    guard x.layout.isImage, weight.constant != nil, weight.rank == 4,
       bias.map({ $0.constant != nil && $0.rank == 1 && $0.count == weight.dimensions[0] }) ?? true
     else {
       throw refusal(
-        node, "is not a convolution of pictures with constant weights",
+        node, "is not a convolution of images with constant weights",
         expected: "[n, C, H, W] and a constant [out, C, kh, kw]",
         got: "\(x.dimensions) and \(weight.dimensions)")
     }
@@ -41,7 +41,7 @@ extension GraphReader {
     let size = x.dimensions[2] + 2 * padding[0] - kernel
     guard size >= 0, x.dimensions[2] == x.dimensions[3] else {
       throw refusal(
-        node, "has a kernel larger than its picture", expected: "at most \(x.dimensions)",
+        node, "has a kernel larger than its image", expected: "at most \(x.dimensions)",
         got: "\(kernel)", code: .format)
     }
     let extent = size / strides[0] + 1
@@ -110,14 +110,14 @@ extension GraphReader {
     let x = try operand(node, 0)
     let kernel = node.integers("kernel_shape") ?? []
     let strides = node.integers("strides") ?? [Int](repeating: 1, count: kernel.count)
-    guard x.layout.isPicture, kernel.count == 2, kernel[0] == kernel[1], kernel[0] > 0,
+    guard x.layout.isImage, kernel.count == 2, kernel[0] == kernel[1], kernel[0] > 0,
       kernel == strides,
       (node.integers("pads") ?? []).allSatisfy({ $0 == 0 }),
       x.dimensions[2] == x.dimensions[3], x.dimensions[2] % kernel[0] == 0
     else {
       throw refusal(
         node, "pools in a way that CLIP does not",
-        expected: "pictures [n, C, H, W], equal kernel and stride, no padding",
+        expected: "images [n, C, H, W], equal kernel and stride, no padding",
         got: "kernel \(kernel), strides \(strides), pads \(node.integers("pads") ?? [])")
     }
     if kernel[0] == 1 { return x }

@@ -1,7 +1,7 @@
 /// Sizes that a graph leaves free, as the reader assumes them.
 struct AssumedSizes: Sendable {
   /// Numbers that no CLIP graph contains otherwise, so that a baked-in batch is noticed: neither is
-  /// a square and one, the tokens of a picture.
+  /// a square and one, the tokens of an image.
   var imageBatch = 11
   var textBatch = 13
   var imageSize: Int?
@@ -152,7 +152,7 @@ final class GraphReader {
       default:
         throw CLIPError(
           .unsupported,
-          "'\(model.path)': input '\(input.name)' has shape \(dimensions); expected pictures "
+          "'\(model.path)': input '\(input.name)' has shape \(dimensions); expected images "
             + "[n, 3, S, S] or token ids [n, L]")
       }
     }
@@ -162,7 +162,7 @@ final class GraphReader {
     guard imageInput == nil else {
       throw CLIPError(
         .unsupported,
-        "'\(model.path)': has two picture inputs; expected one, got '\(input.name)' as well")
+        "'\(model.path)': has two image inputs; expected one, got '\(input.name)' as well")
     }
     imageInput = input.name
     let batch = dimensions[0] > 0 ? min(dimensions[0], 1 << 16) : sizes.imageBatch
@@ -173,7 +173,7 @@ final class GraphReader {
     else {
       throw CLIPError(
         .unsupported,
-        "'\(model.path)': input '\(input.name)' has shape \(dimensions); expected square pictures "
+        "'\(model.path)': input '\(input.name)' has shape \(dimensions); expected square images "
           + "[n, 3, S, S]")
     }
     let layout = TensorLayout(axes: [

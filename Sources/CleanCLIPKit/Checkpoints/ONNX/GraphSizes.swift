@@ -1,10 +1,10 @@
-/// Sizes for graphs that leave the pictures' or captions' size free: positions tell them.
+/// Sizes for graphs that leave the images' or captions' size free: positions tell them.
 enum GraphSizes {
   /// Sizes to try, the likeliest first; one entry without sizes when the graph fixes them.
   static func candidates(_ model: ONNXModel) -> [AssumedSizes] {
     let initializers = Set(model.initializers.map(\.name))
     let inputs = model.inputs.filter { !initializers.contains($0.name) }
-    let hasFreePicture = inputs.contains { input in
+    let hasFreeImage = inputs.contains { input in
       guard let sizes = input.dimensions, sizes.count == 4 else { return false }
       return sizes[2] < 0 || sizes[3] < 0
     }
@@ -12,10 +12,10 @@ enum GraphSizes {
       guard let sizes = input.dimensions, sizes.count == 2 else { return false }
       return sizes[1] < 0
     }
-    let pictures: [Int?] = hasFreePicture ? pictureSizes(model) : [nil]
+    let images: [Int?] = hasFreeImage ? imageSizes(model) : [nil]
     let lengths: [Int?] = hasFreeText ? textLengths(model) : [nil]
-    let all = pictures.flatMap { picture in
-      lengths.map { AssumedSizes(imageSize: picture, contextLength: $0) }
+    let all = images.flatMap { image in
+      lengths.map { AssumedSizes(imageSize: image, contextLength: $0) }
     }
     return Array(all.prefix(maximumTries))
   }
@@ -31,7 +31,7 @@ enum GraphSizes {
     }
   }
 
-  private static func pictureSizes(_ model: ONNXModel) -> [Int?] {
+  private static func imageSizes(_ model: ONNXModel) -> [Int?] {
     var sizes: [Int] = []
     let byName = Dictionary(
       model.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

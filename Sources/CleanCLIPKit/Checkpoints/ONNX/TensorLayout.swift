@@ -56,8 +56,8 @@ struct TensorLayout: Hashable, Sendable {
     axes.joined().filter { $0.label == label }.sorted { $0.stride > $1.stride }
   }
 
-  /// Whether the axes are those of pictures or feature maps, [n, C, H, W].
-  var isPicture: Bool {
+  /// Whether the axes are those of images or feature maps, [n, C, H, W].
+  var isImage: Bool {
     let labels: [AxisLabel] = [.batch, .feature, .row, .column]
     return axes.count == labels.count
       && zip(axes, labels).allSatisfy { axis, label in axis.allSatisfy { $0.label == label } }

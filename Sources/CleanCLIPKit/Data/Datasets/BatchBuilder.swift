@@ -118,19 +118,19 @@ final class BatchBuilder: @unchecked Sendable {
     let preprocessor = loader.preprocessor
     let stride = pixels.shape.dimensions.dropFirst().reduce(1, *)
     let output = pixels.f32
-    let picture = preprocessor.resizedAndCropped(decoded.image)
-    preprocessor.write(picture, into: output + place * stride)
+    let image = preprocessor.resizedAndCropped(decoded.image)
+    preprocessor.write(image, into: output + place * stride)
     if loader.options.augments {
-      // At the model's size, so that what a rotation or a sharpening does to a picture does not
+      // At the model's size, so that what a rotation or a sharpening does to an image does not
       // depend on the resolution of its file.
-      var random = loader.random(.picture, epoch: epoch, item: row)
+      var random = loader.random(.image, epoch: epoch, item: row)
       preprocessor.write(
-        AutoAugment.apply(picture, using: &random), into: output + (rows.count + place) * stride)
+        AutoAugment.apply(image, using: &random), into: output + (rows.count + place) * stride)
     }
     slots[place] = slot
   }
 
-  private func encode(_ source: CaptionedPicture, into slot: inout Slot) throws(CLIPError) {
+  private func encode(_ source: CaptionedImage, into slot: inout Slot) throws(CLIPError) {
     guard let tokenizer = loader.tokenizer, !source.caption.allSatisfy(\.isWhitespace) else {
       throw CLIPError(.format, "'\(source.key)': caption is empty; expected text, got none")
     }

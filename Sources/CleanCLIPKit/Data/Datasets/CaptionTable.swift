@@ -1,4 +1,4 @@
-/// A csv or tsv file of picture paths with captions, labels, or both.
+/// A csv or tsv file of image paths with captions, labels, or both.
 struct CaptionTable: Sendable {
   private let table: DelimitedText
   private let folder: String
@@ -6,8 +6,8 @@ struct CaptionTable: Sendable {
   private let caption: Int?
   private let label: Int?
 
-  /// Bytes that a picture file may have.
-  static let pictureLimit = 256 << 20
+  /// Bytes that an image file may have.
+  static let imageLimit = 256 << 20
 
   /// Opens a table; the caption or the label may be missing, not both.
   ///
@@ -28,7 +28,7 @@ struct CaptionTable: Sendable {
   var hasLabels: Bool { label != nil }
   var byteCount: Int { table.byteCount }
 
-  /// The name of a row for messages: the picture's path as the table has it, or the row's number.
+  /// The name of a row for messages: the image's path as the table has it, or the row's number.
   func key(at row: Int) -> String {
     guard let fields = try? table.fields(row, minimum: image + 1), !fields[image].isEmpty else {
       return "row \(row + 1)"
@@ -36,20 +36,20 @@ struct CaptionTable: Sendable {
     return fields[image]
   }
 
-  /// Reads a row and its picture file.
+  /// Reads a row and its image file.
   ///
   /// - Throws: `format` for a row that lacks fields or has no number for a label; `notFound` and
-  ///   `io` for the picture.
-  func picture(at row: Int) throws(CLIPError) -> CaptionedPicture {
+  ///   `io` for the image.
+  func image(at row: Int) throws(CLIPError) -> CaptionedImage {
     let fields = try table.fields(row, minimum: max(image, caption ?? 0, label ?? 0) + 1)
     let path = fields[image]
     guard !path.isEmpty else {
-      throw CLIPError(.format, "'\(table.path)': row \(row + 1) names no picture; expected a path")
+      throw CLIPError(.format, "'\(table.path)': row \(row + 1) names no image; expected a path")
     }
     let bytes = try MappedFile.read(
-      path.hasPrefix("/") ? path : folder + path, limit: Self.pictureLimit)
-    return CaptionedPicture(
-      key: path, picture: .file(bytes), caption: caption.map { fields[$0] } ?? "",
+      path.hasPrefix("/") ? path : folder + path, limit: Self.imageLimit)
+    return CaptionedImage(
+      key: path, image: .file(bytes), caption: caption.map { fields[$0] } ?? "",
       label: try label.flatMap { (column) throws(CLIPError) in
         try classIndex(fields[column], row: row)
       })

@@ -42,7 +42,7 @@ struct FileReader: ~Copyable {
       throw CLIPError(
         .state,
         "'\(path)': has changed since it was opened; expected \(stamp.byteCount) bytes of the same "
-          + "time, got \(status.st_size) bytes or another time; open the data set again")
+          + "time, got \(status.st_size) bytes or another time; open the dataset again")
     }
     self.path = path
     self.descriptor = descriptor

@@ -1,4 +1,4 @@
-/// Pictures with classes, from a table with a picture and a label in each row.
+/// Images with classes, from a table with an image and a label in each row.
 package struct LabelledImages: Sendable {
   private let table: DelimitedText
   private let folder: String
@@ -20,7 +20,7 @@ package struct LabelledImages: Sendable {
     let labelColumn = try table.column(columns.label)
     self.classes = classes
     guard table.count > 0 else {
-      throw CLIPError(.format, "'\(path)': no rows; expected labelled pictures, got a header only")
+      throw CLIPError(.format, "'\(path)': no rows; expected labelled images, got a header only")
     }
     var indices: [String: Int32] = [:]
     for (index, name) in classes.enumerated() {
@@ -50,10 +50,10 @@ package struct LabelledImages: Sendable {
 
   package var count: Int { table.count }
 
-  /// The class of a picture; `nil` where the row is broken.
+  /// The class of an image; `nil` where the row is broken.
   package func label(at index: Int) -> Int32? { labels[index] }
 
-  /// What the table calls a picture.
+  /// What the table calls an image.
   package func key(at index: Int) -> String {
     guard let fields = try? table.fields(index, minimum: imageColumn + 1) else {
       return "row \(index + 1)"
@@ -61,17 +61,17 @@ package struct LabelledImages: Sendable {
     return fields[imageColumn]
   }
 
-  /// Reads and decodes a picture.
+  /// Reads and decodes an image.
   ///
   /// - Throws: what is wrong with this row; others may be whole.
-  package func picture(at index: Int) throws(CLIPError) -> (image: DecodedImage, label: Int32) {
+  package func image(at index: Int) throws(CLIPError) -> (image: DecodedImage, label: Int32) {
     guard let label = labels[index] else {
       throw CLIPError(
-        .format, "'\(table.path)': row \(index + 1) is broken; expected a picture and a label")
+        .format, "'\(table.path)': row \(index + 1) is broken; expected an image and a label")
     }
     let path = try table.fields(index, minimum: imageColumn + 1)[imageColumn]
     let bytes = try MappedFile.read(
-      path.hasPrefix("/") ? path : folder + path, limit: CaptionTable.pictureLimit)
+      path.hasPrefix("/") ? path : folder + path, limit: CaptionTable.imageLimit)
     return (try ImageDecoder.decode(bytes, name: path), label)
   }
 }

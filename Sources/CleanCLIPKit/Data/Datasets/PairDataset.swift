@@ -1,24 +1,24 @@
 internal import Glibc
 internal import Synchronization
 
-/// Pictures with captions, labels or both: tables, WebDataset shards, folders, or what a host holds.
+/// Images with captions, labels or both: tables, WebDataset shards, folders, or what a host holds.
 ///
-/// Only an index is in memory; pictures and captions are read row by row, from any thread.
+/// Only an index is in memory; images and captions are read row by row, from any thread.
 package final class PairDataset: Sendable {
   private enum Source: Sendable {
     case table(CaptionTable)
     case shard(TarShard)
-    case folder(PictureFolder)
+    case folder(ImageFolder)
     case host(HostRows)
   }
 
   /// Rows of a host, asked for by one thread at a time.
   private final class HostRows: Sendable {
     let count: Int
-    let row: @Sendable (Int) throws(CLIPError) -> CaptionedPicture
+    let row: @Sendable (Int) throws(CLIPError) -> CaptionedImage
     let turn = Mutex(())
 
-    init(count: Int, row: @escaping @Sendable (Int) throws(CLIPError) -> CaptionedPicture) {
+    init(count: Int, row: @escaping @Sendable (Int) throws(CLIPError) -> CaptionedImage) {
       self.count = count
       self.row = row
     }
@@ -33,13 +33,13 @@ package final class PairDataset: Sendable {
   package let hasLabels: Bool
   /// What the files hold that is no row.
   package let skipped: SkippedEntries
-  /// What tells this data set from another: names and sizes of files and the number of rows.
+  /// What tells this dataset from another: names and sizes of files and the number of rows.
   package let identity: String
 
   /// Opens files.
   ///
   /// - Parameters:
-  ///   - specification: csv and tsv tables, tar shards, folders of these or of pictures; patterns as
+  ///   - specification: csv and tsv tables, tar shards, folders of these or of images; patterns as
   ///     the shell's.
   ///   - columns: names in tables.
   /// - Throws: `notFound` for a missing file or column; `format` for a broken file; `unsupported` for
@@ -49,7 +49,7 @@ package final class PairDataset: Sendable {
   ) throws(CLIPError) -> PairDataset {
     guard !specification.isEmpty else {
       throw CLIPError(
-        .invalidArgument, "data: nothing to open; expected files of captioned pictures, got none")
+        .invalidArgument, "data: nothing to open; expected files of captioned images, got none")
     }
     var sources: [Source] = []
     for pattern in specification {
@@ -60,7 +60,7 @@ package final class PairDataset: Sendable {
     return try PairDataset(sources, names: specification)
   }
 
-  /// Makes a data set of rows that a host holds.
+  /// Makes a dataset of rows that a host holds.
   ///
   /// - Parameters:
   ///   - count: the number of rows, at least 1.
@@ -68,11 +68,11 @@ package final class PairDataset: Sendable {
   ///   - row: returns a row; called from threads of the loader, from one at a time.
   package init(
     count: Int, identity: String = "host",
-    row: @escaping @Sendable (Int) throws(CLIPError) -> CaptionedPicture
+    row: @escaping @Sendable (Int) throws(CLIPError) -> CaptionedImage
   ) throws(CLIPError) {
     guard count > 0 else {
       throw CLIPError(
-        .invalidArgument, "data: data set is empty; expected at least 1 row, got \(count)")
+        .invalidArgument, "data: dataset is empty; expected at least 1 row, got \(count)")
     }
     sources = [.host(HostRows(count: count, row: row))]
     starts = [0, count]
@@ -82,8 +82,8 @@ package final class PairDataset: Sendable {
     self.identity = "\(identity), \(count) rows"
   }
 
-  /// Makes a data set of rows in memory.
-  package convenience init(_ rows: [CaptionedPicture]) throws(CLIPError) {
+  /// Makes a dataset of rows in memory.
+  package convenience init(_ rows: [CaptionedImage]) throws(CLIPError) {
     try self.init(count: rows.count, identity: "memory") { index in rows[index] }
   }
 
@@ -107,7 +107,7 @@ package final class PairDataset: Sendable {
     guard count > 0 else {
       throw CLIPError(
         .invalidArgument,
-        "data: data set is empty; expected captioned pictures in "
+        "data: dataset is empty; expected captioned images in "
           + names.prefix(4).map { "'\($0)'" }.joined(separator: ", ") + ", got no row"
           + (skipped.examples.first.map { " (\($0))" } ?? ""))
     }
@@ -140,12 +140,12 @@ package final class PairDataset: Sendable {
   ///
   /// - Parameter index: 0 ..< count.
   /// - Throws: what is wrong with this row; others may be whole.
-  package func row(at index: Int) throws(CLIPError) -> CaptionedPicture {
+  package func row(at index: Int) throws(CLIPError) -> CaptionedImage {
     let (source, local) = locate(index)
     switch source {
-    case .table(let table): return try table.picture(at: local)
-    case .shard(let shard): return try shard.picture(at: local)
-    case .folder(let folder): return try folder.picture(at: local)
+    case .table(let table): return try table.image(at: local)
+    case .shard(let shard): return try shard.image(at: local)
+    case .folder(let folder): return try folder.image(at: local)
     case .host(let rows):
       let result = rows.turn.withLock { _ in
         Result { () throws(CLIPError) in try rows.row(local) }
@@ -154,7 +154,7 @@ package final class PairDataset: Sendable {
     }
   }
 
-  /// What a row is called, without reading its picture.
+  /// What a row is called, without reading its image.
   package func key(at index: Int) -> String {
     let (source, local) = locate(index)
     switch source {
@@ -192,7 +192,7 @@ package final class PairDataset: Sendable {
     var status = stat()
     guard stat(path, &status) == 0 else { throw CLIPError.system(path, "open the file") }
     if status.st_mode & S_IFMT == S_IFDIR { return try openFolder(path, columns: columns) }
-    switch PictureFolder.fileExtension(path) {
+    switch ImageFolder.fileExtension(path) {
     case "csv", "tsv": return [.table(try CaptionTable(path: path, columns: columns))]
     case "tar": return [.shard(try TarShard(path: path, columns: columns))]
     case "tgz", "gz", "zst", "xz":
@@ -201,21 +201,21 @@ package final class PairDataset: Sendable {
     case let kind:
       throw CLIPError(
         .unsupported,
-        "'\(path)': not a kind of data set; expected .csv, .tsv, .tar or a folder, got "
+        "'\(path)': not a kind of dataset; expected .csv, .tsv, .tar or a folder, got "
           + (kind.isEmpty ? "no extension" : ".\(kind)"))
     }
   }
 
-  /// The shards and tables in a folder; where there are none, its pictures.
+  /// The shards and tables in a folder; where there are none, its images.
   private static func openFolder(
     _ path: String, columns: DatasetColumns
   ) throws(CLIPError) -> [Source] {
-    let files = try PictureFolder.files(in: path)
+    let files = try ImageFolder.files(in: path)
     let data = files.filter { name in
-      !name.contains("/") && ["csv", "tsv", "tar"].contains(PictureFolder.fileExtension(name))
+      !name.contains("/") && ["csv", "tsv", "tar"].contains(ImageFolder.fileExtension(name))
     }
     if data.isEmpty {
-      return PictureFolder(path: path, files: files).map { [.folder($0)] } ?? []
+      return ImageFolder(path: path, files: files).map { [.folder($0)] } ?? []
     }
     var sources: [Source] = []
     for name in data { sources += try open(path: "\(path)/\(name)", columns: columns) }

@@ -1,9 +1,9 @@
 internal import Synchronization
 
-/// Makes training batches of a data set in background threads.
+/// Makes training batches of a dataset in background threads.
 ///
 /// A batch depends on the seed, the epoch and its number alone: not on threads, nor on where loading
-/// began. A row that cannot be read is replaced by one drawn from the rest of the data set, and does
+/// began. A row that cannot be read is replaced by one drawn from the rest of the dataset, and does
 /// not come again in the same batch.
 package final class PairLoader: Sendable {
   let dataset: PairDataset
@@ -29,7 +29,7 @@ package final class PairLoader: Sendable {
   /// - Parameters:
   ///   - tokenizer: needed for captions.
   ///   - contextLength: L, the most ids of a caption.
-  /// - Throws: `invalidArgument` for options that cannot be, a batch larger than the data set, or
+  /// - Throws: `invalidArgument` for options that cannot be, a batch larger than the dataset, or
   ///   captions or labels that are wanted and not there.
   package init(
     _ dataset: PairDataset, tokenizer: Tokenizer?, preprocessor: ImagePreprocessor,
@@ -59,7 +59,7 @@ package final class PairLoader: Sendable {
     guard options.batchSize <= dataset.count else {
       throw CLIPError(
         .invalidArgument,
-        "data: batch_size is larger than the data set; expected at most \(dataset.count) rows, "
+        "data: batch_size is larger than the dataset; expected at most \(dataset.count) rows, "
           + "got \(options.batchSize); use a smaller batch or more data")
     }
     if options.usesCaptions {
@@ -123,7 +123,7 @@ package final class PairLoader: Sendable {
   }
 
   /// What random numbers are for; each purpose has a stream of its own.
-  enum Purpose: UInt64 { case order = 1, picture, caption, replacement }
+  enum Purpose: UInt64 { case order = 1, image, caption, replacement }
 
   func random(_ purpose: Purpose, epoch: Int, item: Int) -> RandomNumbers {
     RandomNumbers(
@@ -157,7 +157,7 @@ package final class PairLoader: Sendable {
 
   private var badRowLimit: Int { options.badRowLimit ?? max(10, dataset.count / 100) }
 
-  /// Keeps what a reader must know of a picture: that it hides another one, or was damaged.
+  /// Keeps what a reader must know of an image: that it hides another one, or was damaged.
   func add(notes: [DecodedImage.Note], of row: Int) {
     let notes = notes.filter { $0 != .transparent && $0 != .animated }
     guard !notes.isEmpty else { return }

@@ -4,13 +4,13 @@ package struct PairLoaderOptions: Sendable {
   package var batchSize: Int
   /// Orders rows, draws augmentations and replacements.
   package var seed: UInt64 = 0
-  /// Adds a second view of each row: AutoAugment's of the picture, EDA's of the caption.
+  /// Adds a second view of each row: AutoAugment's of the image, EDA's of the caption.
   package var augments = true
   /// Reads captions; a row without one is bad.
   package var usesCaptions = true
   /// Reads class indices; a row without one is bad.
   package var usesLabels = false
-  /// Orders rows anew for each epoch; false keeps the order of the data set.
+  /// Orders rows anew for each epoch; false keeps the order of the dataset.
   package var shuffles = true
   /// Threads that read, decode and augment.
   package var workers = 2
@@ -28,6 +28,6 @@ package struct PairLoaderOptions: Sendable {
 package enum LoaderEvent: Sendable {
   /// The row cannot be used, and why; another one took its place.
   case badRow(index: Int, key: String, reason: String)
-  /// The row is used, but there is something to know of its picture.
+  /// The row is used, but there is something to know of its image.
   case note(index: Int, key: String, text: String)
 }

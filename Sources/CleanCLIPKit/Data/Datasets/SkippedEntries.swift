@@ -1,4 +1,4 @@
-/// What a data set holds that cannot be a row: how much, and the first of it in words.
+/// What a dataset holds that cannot be a row: how much, and the first of it in words.
 package struct SkippedEntries: Equatable, Sendable {
   package private(set) var count = 0
   /// The first ten reasons, each with a name.

@@ -91,8 +91,8 @@ struct TarIndex {
     case "jpg", "jpeg", "png", "webp":
       isDouble = group?.image != nil
       group?.image = extent
-      if extent.count > CaptionTable.pictureLimit || extent.count == 0 {
-        group?.problem = "has a picture of \(extent.count) bytes"
+      if extent.count > CaptionTable.imageLimit || extent.count == 0 {
+        group?.problem = "has an image of \(extent.count) bytes"
       }
     case "txt":
       isDouble = group?.caption != nil
@@ -114,7 +114,7 @@ struct TarIndex {
     guard let group else { return }
     guard let image = group.image else {
       // Side files of another kind of data are no rows at all.
-      if group.caption != nil { skipped.add("'\(path)': '\(group.key)' has no picture") }
+      if group.caption != nil { skipped.add("'\(path)': '\(group.key)' has no image") }
       return
     }
     if let problem = group.problem {

@@ -5,7 +5,7 @@ internal import Glibc
 /// `KEY.jpg` (`.jpeg`, `.png`, `.webp`) with `KEY.txt` or `KEY.json` for the caption, or both, and
 /// `KEY.cls` for the label.
 ///
-/// Opening reads headers only; pictures are read where they lie.
+/// Opening reads headers only; images are read where they lie.
 struct TarShard: Sendable {
   /// A stretch of the file.
   struct Extent: Sendable {
@@ -55,7 +55,7 @@ struct TarShard: Sendable {
   ///
   /// - Throws: `io`; `state` when the file has changed since it was opened; `format` for a caption
   ///   or a label that is none.
-  func picture(at index: Int) throws(CLIPError) -> CaptionedPicture {
+  func image(at index: Int) throws(CLIPError) -> CaptionedImage {
     let row = rows[index]
     let file = try FileReader(path: path, stamp: stamp)
     let image = try file.read(row.image.offset, count: row.image.count)
@@ -71,7 +71,7 @@ struct TarShard: Sendable {
     let label = try row.label.map { (extent) throws(CLIPError) in
       try classIndex(try text(of: extent, in: file, "\(row.key).cls"), key: row.key)
     }
-    return CaptionedPicture(key: row.key, picture: .file(image), caption: caption, label: label)
+    return CaptionedImage(key: row.key, image: .file(image), caption: caption, label: label)
   }
 
   private func text(

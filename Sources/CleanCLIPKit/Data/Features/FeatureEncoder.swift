@@ -1,13 +1,13 @@
 internal import Glibc
 
-/// Computes features of pictures and texts in whatever form a program has them, a batch at a time.
+/// Computes features of images and texts in whatever form a program has them, a batch at a time.
 package struct FeatureEncoder {
   package let model: CLIPModel
   /// Whether to scale each feature to unit length.
   package var normalize = true
   /// Element type of the computation.
   package var precision = DType.f32
-  /// Pictures or texts that are prepared at a time: bounds the memory, not the result.
+  /// Images or texts that are prepared at a time: bounds the memory, not the result.
   package var batchSize = 64
 
   package init(_ model: CLIPModel) { self.model = model }
@@ -15,7 +15,7 @@ package struct FeatureEncoder {
   /// E, the length of a feature.
   package var embedDim: Int { model.configuration.embedDim }
 
-  /// The preparation of pictures for the model.
+  /// The preparation of images for the model.
   ///
   /// - Throws: `state` without an image tower.
   package func preprocessor() throws(CLIPError) -> ImagePreprocessor {
@@ -46,29 +46,29 @@ package struct FeatureEncoder {
     return text
   }
 
-  /// Computes features of pictures that are prepared one by one.
+  /// Computes features of images that are prepared one by one.
   ///
   /// - Parameters:
   ///   - count: n.
   ///   - features: `[n, E]`, written.
-  ///   - picture: returns picture `index`, of any size.
+  ///   - image: returns image `index`, of any size.
   package func images(
     count: Int, into features: UnsafeMutablePointer<Float>,
-    _ picture: (_ index: Int) throws(CLIPError) -> RGBImage
+    _ image: (_ index: Int) throws(CLIPError) -> RGBImage
   ) throws(CLIPError) {
     let preprocessor = try preprocessor()
     let size = preprocessor.imageSize
     try inBatches(count, into: features) { (range) throws(CLIPError) in
       let pixels = try Tensor([range.count, 3, size, size])
       for (row, index) in range.enumerated() {
-        let image = preprocessor.resizedAndCropped(try picture(index))
+        let image = preprocessor.resizedAndCropped(try image(index))
         preprocessor.write(image, into: pixels.f32 + row * 3 * size * size)
       }
       return try model.encodeImages(pixels, normalize: normalize, precision: precision)
     }
   }
 
-  /// Computes features of picture files.
+  /// Computes features of image files.
   ///
   /// - Throws: `notFound`, `io` or `format` for the first file that cannot be read.
   package func images(
@@ -80,7 +80,7 @@ package struct FeatureEncoder {
     }
   }
 
-  /// Computes features of pictures whose pixels are bytes.
+  /// Computes features of images whose pixels are bytes.
   ///
   /// - Parameters:
   ///   - pixels: `[count, height, width, 3]`, borrowed for the call.
@@ -97,7 +97,7 @@ package struct FeatureEncoder {
     }
   }
 
-  /// Computes features of pictures whose pixels are numbers in 0 … 1.
+  /// Computes features of images whose pixels are numbers in 0 … 1.
   ///
   /// - Parameters:
   ///   - pixels: `[count, 3, S, S]`, borrowed for the call. Numbers from -1 to 2 are taken as they

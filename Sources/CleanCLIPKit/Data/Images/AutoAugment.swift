@@ -2,7 +2,7 @@
 ///
 /// `torchvision.transforms.AutoAugment()`: one of 25 pairs of operations is drawn; each of the two is
 /// applied with its own probability, at a fixed magnitude whose sign is drawn. Geometry samples
-/// the nearest pixel and fills with black. It comes before the resize, on the picture at its own size.
+/// the nearest pixel and fills with black. It comes before the resize, on the image at its own size.
 package enum AutoAugment {
   /// One operation at one strength, in the units of torchvision's `_apply_op`.
   package enum Operation: Equatable, Sendable {
@@ -14,7 +14,7 @@ package enum AutoAugment {
     case color(Float)
     /// Moves away from the mean luma by `1 + magnitude`.
     case contrast(Float)
-    /// Moves away from the smoothed picture by `1 + magnitude`.
+    /// Moves away from the smoothed image by `1 + magnitude`.
     case sharpness(Float)
     /// Keeps the upper `bits` of each value, 1 ... 8.
     case posterize(bits: Int)
@@ -37,7 +37,7 @@ package enum AutoAugment {
     return result
   }
 
-  /// Draws the operations of one picture: none, one or two.
+  /// Draws the operations of one image: none, one or two.
   package static func draw(using random: inout RandomNumbers) -> [Operation] {
     let pair = policies[random.integer(below: policies.count)]
     var drawn: [Operation] = []

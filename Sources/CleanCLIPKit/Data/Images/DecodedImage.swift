@@ -1,14 +1,14 @@
-/// A picture read from a file, with what the reader should know about the file.
+/// An image read from a file, with what the reader should know about the file.
 package struct DecodedImage: Sendable {
   /// Something about a file that does not keep it from being read.
   package enum Note: Equatable, Sendable, CustomStringConvertible {
     /// Transparent pixels were composited on white.
     case transparent
-    /// The alpha channel hides another picture.
+    /// The alpha channel hides another image.
     ///
     /// - `difference`: mean absolute difference of the composite from the stored colours, 0 ... 255.
     /// - `share`: share of the pixels whose stored colour does not show, 0 ... 1.
-    case hiddenPicture(difference: Double, share: Double)
+    case hiddenImage(difference: Double, share: Double)
     /// The file is an animation; its first frame was read.
     case animated
     /// The codec worked around damage, as Pillow does; its words.
@@ -17,9 +17,9 @@ package struct DecodedImage: Sendable {
     package var description: String {
       switch self {
       case .transparent: "transparent pixels were composited on white"
-      case .hiddenPicture(let difference, let share):
-        "the alpha channel hides another picture: \(Self.percent(share)) of the stored pixels do "
-          + "not show, and the visible picture differs from the stored one by "
+      case .hiddenImage(let difference, let share):
+        "the alpha channel hides another image: \(Self.percent(share)) of the stored pixels do "
+          + "not show, and the visible image differs from the stored one by "
           + "\(Int(difference.rounded())) of 255 on average"
       case .animated: "an animation, of which the first frame was read"
       case .damaged(let words): "damaged data was worked around: \(words)"

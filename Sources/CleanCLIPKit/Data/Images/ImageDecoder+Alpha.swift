@@ -1,10 +1,10 @@
 internal import CImages
 
 extension ImageDecoder {
-  /// The mean difference of composite and stored colours from which a picture may be hidden.
+  /// The mean difference of composite and stored colours from which an image may be hidden.
   private static let hiddenDifference = 16.0
 
-  /// The share of concealed pixels off the prevailing grey from which they form a picture.
+  /// The share of concealed pixels off the prevailing grey from which they form an image.
   ///
   /// Under a transparent background lies mostly one colour, and others along its edges only.
   private static let hiddenVariety = 0.25
@@ -27,7 +27,7 @@ extension ImageDecoder {
     if isTransparent { notes.append(.transparent) }
     if difference >= hiddenDifference && variety(concealed) >= hiddenVariety {
       let share = Double(concealed.reduce(0, +)) / Double(count)
-      notes.append(.hiddenPicture(difference: difference, share: share))
+      notes.append(.hiddenImage(difference: difference, share: share))
     }
     return DecodedImage(
       image: RGBImage(width: width, height: height, pixels: pixels), notes: notes)

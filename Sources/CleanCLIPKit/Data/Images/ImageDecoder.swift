@@ -2,17 +2,17 @@ internal import CImages
 
 /// Reads JPEG, PNG and WebP files, told apart by their first bytes and never by their names.
 ///
-/// Opaque pictures decode to the pixels of Pillow's `Image.open(file).convert("RGB")`:
+/// Opaque images decode to the pixels of Pillow's `Image.open(file).convert("RGB")`:
 ///
 /// - JPEG: accurate integer DCT and smooth chroma upsampling; grey is spread over the channels; CMYK and
 ///   YCCK are taken for Adobe's inverted form and converted without a colour profile.
 /// - PNG: grey of any depth, colour, palettes, interlacing. Of 16-bit values the high byte counts, also
-///   for grey, where Pillow clips at 255 and most pictures turn white.
+///   for grey, where Pillow clips at 255 and most images turn white.
 /// - WebP: lossy and lossless; of an animation the first frame.
 /// - Colour profiles, gamma and the orientation in EXIF are not applied, as in Pillow.
 ///
-/// Pillow drops an alpha channel and shows what its author meant to hide. Here the picture is
-/// composited on white, as a page shows it, and an alpha channel that hides another picture is reported
+/// Pillow drops an alpha channel and shows what its author meant to hide. Here the image is
+/// composited on white, as a page shows it, and an alpha channel that hides another image is reported
 /// in the notes.
 ///
 /// A file that ends early, or a PNG with a wrong checksum, is an error. A JPEG with damaged data but all
@@ -31,14 +31,14 @@ package enum ImageDecoder {
   /// - Parameters:
   ///   - bytes: the whole file, borrowed for the call.
   ///   - name: names the file in errors.
-  /// - Throws: `.format` for damaged files, `.unsupported` for other formats and for pictures above
+  /// - Throws: `.format` for damaged files, `.unsupported` for other formats and for images above
   ///   `maximumPixels` or `RGBImage.maximumSide`, `.outOfMemory`.
   package static func decode(
     _ bytes: UnsafeRawBufferPointer, name: String
   ) throws(CLIPError) -> DecodedImage {
     guard let base = bytes.baseAddress, bytes.count > 0 else {
       throw CLIPError(
-        .format, "'\(name)': the file is empty; expected a JPEG, PNG or WebP picture, got 0 bytes")
+        .format, "'\(name)': the file is empty; expected a JPEG, PNG or WebP image, got 0 bytes")
     }
     let format = try format(of: bytes, name: name)
     let file = base.assumingMemoryBound(to: UInt8.self)
@@ -108,11 +108,11 @@ package enum ImageDecoder {
       throw CLIPError(
         .unsupported,
         "'\(name)': the format is not read; expected JPEG, PNG or WebP, got \(other.name); "
-          + "convert the picture")
+          + "convert the image")
     }
     throw CLIPError(
       .format,
-      "'\(name)': not a picture; expected JPEG, PNG or WebP, got bytes that start with "
+      "'\(name)': not an image; expected JPEG, PNG or WebP, got bytes that start with "
         + bytes.prefix(8).map(Self.hexadecimal).joined(separator: " "))
   }
 
@@ -134,9 +134,9 @@ package enum ImageDecoder {
       throw CLIPError(
         .unsupported,
         "'\(name)': this kind of \(format.rawValue) is not read; expected 8-bit grey, RGB or CMYK, "
-          + "got: \(words); convert the picture")
+          + "got: \(words); convert the image")
     case CIMAGES_OUT_OF_MEMORY:
-      throw CLIPError(.outOfMemory, "'\(name)': not enough memory to decode the picture")
+      throw CLIPError(.outOfMemory, "'\(name)': not enough memory to decode the image")
     default:
       throw CLIPError(
         .format,
@@ -153,8 +153,8 @@ package enum ImageDecoder {
     guard sides.contains(width), sides.contains(height), width * height <= maximumPixels else {
       throw CLIPError(
         .unsupported,
-        "'\(name)': the picture is too large; expected at most \(RGBImage.maximumSide) pixels a "
-          + "side and \(maximumPixels) in all, got \(width)x\(height); resize the picture")
+        "'\(name)': the image is too large; expected at most \(RGBImage.maximumSide) pixels a "
+          + "side and \(maximumPixels) in all, got \(width)x\(height); resize the image")
     }
   }
 

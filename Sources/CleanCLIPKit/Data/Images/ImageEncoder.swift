@@ -1,6 +1,6 @@
 internal import CImages
 
-/// Writes pictures as PNG and JPEG files in memory.
+/// Writes images as PNG and JPEG files in memory.
 package enum ImageEncoder {
   /// Encodes losslessly.
   /// - Throws: `.outOfMemory`, `.internal` when the codec refuses.
@@ -41,7 +41,7 @@ package enum ImageEncoder {
       let words = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
       throw CLIPError(
         status == CIMAGES_OUT_OF_MEMORY ? .outOfMemory : .internal,
-        "\(format): a picture of \(image.width)x\(image.height) pixels could not be encoded: "
+        "\(format): an image of \(image.width)x\(image.height) pixels could not be encoded: "
           + words)
     }
     return Array(UnsafeBufferPointer(start: bytes, count: buffer.count))

@@ -1,8 +1,8 @@
 internal import CImages
 
-/// Turns a picture into what the image tower reads: CLIP's resize, centre crop and normalisation.
+/// Turns an image into what the image tower reads: CLIP's resize, centre crop and normalisation.
 ///
-/// Equal to OpenCLIP's and OpenAI's evaluation transform on RGB pictures: torchvision's
+/// Equal to OpenCLIP's and OpenAI's evaluation transform on RGB images: torchvision's
 /// `Resize(imageSize, BICUBIC)` and `CenterCrop(imageSize)` on PIL images, `ToTensor`, `Normalize`.
 package struct ImagePreprocessor: Sendable {
   package let imageSize: Int

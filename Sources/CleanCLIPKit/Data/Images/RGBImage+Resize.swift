@@ -3,7 +3,7 @@ internal import CImages
 extension RGBImage {
   /// Resizes by Pillow's bicubic filter, to the bytes of Pillow 13's `Image.resize(size, BICUBIC)`.
   ///
-  /// The filter is Keys' cubic convolution with a = -0.5, stretched by the scale when the picture
+  /// The filter is Keys' cubic convolution with a = -0.5, stretched by the scale when the image
   /// shrinks (antialiasing). Earlier Pillows round differently where the height loses more than twice as
   /// many pixels as the width.
   /// - Throws: `.invalidArgument` when a side is not in 1 ... `maximumSide`.
@@ -12,7 +12,7 @@ extension RGBImage {
     guard sides.contains(newWidth), sides.contains(newHeight) else {
       throw CLIPError(
         .invalidArgument,
-        "resize: a picture cannot have this size; expected sides of 1 to \(Self.maximumSide), "
+        "resize: an image cannot have this size; expected sides of 1 to \(Self.maximumSide), "
           + "got \(newWidth)x\(newHeight)")
     }
     return resized(
@@ -22,7 +22,7 @@ extension RGBImage {
 
   /// Resizes and crops in one go: only the filtered pixels that stay are computed.
   ///
-  /// The crop lies inside the resized picture, whose own sides may be longer than `maximumSide`.
+  /// The crop lies inside the resized image, whose own sides may be longer than `maximumSide`.
   func resized(
     width newWidth: Int, height newHeight: Int, left: Int, top: Int, croppedWidth: Int,
     croppedHeight: Int

@@ -1,9 +1,9 @@
-/// A picture of 8-bit red, green and blue values.
+/// An image of 8-bit red, green and blue values.
 ///
 /// Rows run from top to bottom without padding: the value of channel `c` at column `x` of row `y` is
 /// `pixels[(y * width + x) * 3 + c]`.
 package struct RGBImage: Equatable, Sendable {
-  /// The longest side that a picture may have: PNG and JPEG files of more pixels a side are refused.
+  /// The longest side that an image may have: PNG and JPEG files of more pixels a side are refused.
   package static let maximumSide = 65_535
 
   package let width: Int
@@ -21,7 +21,7 @@ package struct RGBImage: Equatable, Sendable {
     self.pixels = pixels
   }
 
-  /// Makes a picture of one colour.
+  /// Makes an image of one colour.
   package init(width: Int, height: Int, red: UInt8 = 0, green: UInt8 = 0, blue: UInt8 = 0) {
     var pixels = [UInt8](repeating: red, count: width * height * 3)
     if green != red || blue != red {
@@ -36,12 +36,12 @@ package struct RGBImage: Equatable, Sendable {
   /// The number of pixels.
   var count: Int { width * height }
 
-  /// Returns a picture of the same size, whose pixels `body` writes.
+  /// Returns an image of the same size, whose pixels `body` writes.
   func drawn(_ body: (UnsafePointer<UInt8>, UnsafeMutablePointer<UInt8>) -> Void) -> RGBImage {
     Self.make(width: width, height: height, from: self, body)
   }
 
-  /// Returns a picture of another size, whose pixels `body` writes from those of `source`.
+  /// Returns an image of another size, whose pixels `body` writes from those of `source`.
   static func make(
     width: Int, height: Int, from source: RGBImage,
     _ body: (UnsafePointer<UInt8>, UnsafeMutablePointer<UInt8>) -> Void

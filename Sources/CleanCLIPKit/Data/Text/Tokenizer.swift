@@ -10,7 +10,7 @@ package final class Tokenizer: Sendable {
   private let splitter: WordSplitter
   private let cache = Mutex<[[UInt8]: [Int32]]>([:])
 
-  /// Words that the cache holds at most; captions of a data set repeat fewer.
+  /// Words that the cache holds at most; captions of a dataset repeat fewer.
   private static let cacheLimit = 1 << 17
 
   init(_ definition: TokenizerDefinition) {

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Looks for poisoned pairs in a dataset of captioned pictures.
+/// Looks for poisoned pairs in a dataset of captioned images.
 ///
 /// Features come from the very checkpoint that was trained on the data, where poison is isolated
 /// (Huang et al. 2025); cosines from a second, trusted checkpoint, where it does not match
@@ -25,10 +25,10 @@ package struct DatasetCheck {
   /// - Parameters:
   ///   - imageFeatures: `[N, E]` of the checkpoint under suspicion, as the tower gives them, not
   ///     normalised; `nil` when there is none, which leaves the cosines.
-  ///   - trustedCosines: of picture and caption by a trusted checkpoint; `nil` without one.
+  ///   - trustedCosines: of image and caption by a trusted checkpoint; `nil` without one.
   ///   - keys: names of the pairs.
   ///   - captions: of the pairs; `nil` when only features are known.
-  ///   - patchPairs: see `PatchConcentration`; `nil` when pictures are not at hand.
+  ///   - patchPairs: see `PatchConcentration`; `nil` when images are not at hand.
   ///   - progress: called with the share done; `false` cancels.
   /// - Throws: `shape` when counts disagree; `invalidArgument` for features that are not finite,
   ///   too few pairs, or neither features nor cosines; `cancelled`.
@@ -113,7 +113,7 @@ package struct DatasetCheck {
   ///
   /// Poison is meant to teach a target, so the captions at the head of the ranking share its name:
   /// the excess of the most concentrated word is the estimate. Words of sound data gather at the
-  /// head too, since some kinds of picture are rarer than others, but do not rule it. Without such
+  /// head too, since some kinds of image are rarer than others, but do not rule it. Without such
   /// a word, and with a trusted model, it is the weight of a mismatching component that is set
   /// apart from the other by two standard deviations. Without captions and cosines there is a ranking
   /// and nothing to conclude from it.

@@ -14,7 +14,7 @@ enum DatasetCheckExplanation {
         "Roughly \(estimate) pairs look poisoned; the cleaned list leaves out the \(removed) most "
           + "conspicuous ones.")
       sentences.append(
-        "Look at the pictures before you accuse anybody: placeholders, watermarks and other "
+        "Look at the images before you accuse anybody: placeholders, watermarks and other "
           + "shortcuts of honest data rank high too.")
     } else if verdict == .suspicious && estimate > 0 {
       sentences.append(
@@ -30,13 +30,13 @@ enum DatasetCheckExplanation {
         "The most conspicuous of the \(pairs) pairs have nothing in common beyond chance."
       )
       sentences.append(
-        "Poison whose captions match its pictures, or that the model did not learn, is not covered."
+        "Poison whose captions match its images, or that the model did not learn, is not covered."
       )
     }
     for cluster in clusters {
       let word = cluster.word.isEmpty ? "" : ", most often captioned with '\(cluster.word)'"
       sentences.append(
-        "\(cluster.members.count) pictures are unusually alike to the model\(word): duplicates, or "
+        "\(cluster.members.count) images are unusually alike to the model\(word): duplicates, or "
           + "poison of a high share.")
     }
     return sentences.joined(separator: " ")

@@ -92,12 +92,12 @@ extension DatasetCheckResult {
   /// - Parameters:
   ///   - data: what the dataset is called.
   ///   - count: pairs at most.
-  ///   - pictures: the dataset and the row in it of each pair; those that cannot be read are left out.
-  ///     `nil` when there are no pictures: the pairs are a table then.
-  /// - Throws: `internal`, `outOfMemory` when a picture cannot be encoded.
+  ///   - images: the dataset and the row in it of each pair; those that cannot be read are left out.
+  ///     `nil` when there are no images: the pairs are a table then.
+  /// - Throws: `internal`, `outOfMemory` when an image cannot be encoded.
   package func contactSheet(
     data: String, version: String, count: Int = 120,
-    pictures: (dataset: PairDataset, rows: [Int])?
+    images: (dataset: PairDataset, rows: [Int])?
   ) throws(CLIPError) -> String {
     var page = DetectionPage(
       title: "Poison check of a dataset", subtitle: data, verdict: verdict,
@@ -107,7 +107,7 @@ extension DatasetCheckResult {
     case .clean: page.headline = "No poison found"
     case .suspicious, .cannotTell: break
     }
-    page.cards.append(try head(count, pictures))
+    page.cards.append(try head(count, images))
     page.cards.append(
       DetectionPage.table(
         "Words that the most suspicious captions share",
@@ -142,24 +142,24 @@ extension DatasetCheckResult {
           )
         })
     }
-    var pictures: [(image: RGBImage, caption: String)] = []
+    var images: [(image: RGBImage, caption: String)] = []
     for (rank, index) in ranking.prefix(count).enumerated() {
       guard let image = try? source.dataset.row(at: source.rows[index]).decoded().image else {
         continue
       }
       let pair = pairs[index]
-      pictures.append(
+      images.append(
         (
           try image.fitted(within: 112),
           "\(rank + 1). \(pair.caption) [\(pair.key)] \(decimal(Double(pair.score), 2))"
         ))
     }
-    return try DetectionPage.pictures(title, "In order, with caption, key and score.", pictures)
+    return try DetectionPage.images(title, "In order, with caption, key and score.", images)
   }
 }
 
 extension RGBImage {
-  /// The picture, made smaller where a side is longer than `side`.
+  /// The image, made smaller where a side is longer than `side`.
   func fitted(within side: Int) throws(CLIPError) -> RGBImage {
     let longest = max(width, height)
     guard longest > side else { return self }

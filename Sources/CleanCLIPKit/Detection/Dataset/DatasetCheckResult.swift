@@ -4,7 +4,7 @@ package struct PairScore: Equatable, Sendable {
   package let caption: String
   /// Higher is more suspicious; robust standard units of the dataset, 0 in its middle.
   package let score: Float
-  /// Cosine of picture and caption by the trusted model; `nil` without one.
+  /// Cosine of image and caption by the trusted model; `nil` without one.
   package let trustedCosine: Float?
   /// Probability that the pair belongs to the less matching of the mixture's components.
   package let mismatchProbability: Float?

@@ -43,9 +43,9 @@ package struct DatasetFeatures {
   ///
   /// - Parameters:
   ///   - imageFeatures: `[N, E]` of the checkpoint, not normalised; `nil` leaves what is there.
-  ///   - trusted: `[N, E]` of pictures and captions by a trusted checkpoint, of any length; `nil`
+  ///   - trusted: `[N, E]` of images and captions by a trusted checkpoint, of any length; `nil`
   ///     leaves what is there.
-  /// - Throws: `shape` when those of pictures and captions disagree; `invalidArgument` for features that
+  /// - Throws: `shape` when those of images and captions disagree; `invalidArgument` for features that
   ///   are not finite.
   package mutating func take(
     imageFeatures: Tensor?, trusted: (images: Tensor, texts: Tensor)?
@@ -77,10 +77,10 @@ package struct DatasetFeatures {
     guard !keys.isEmpty else {
       throw CLIPError(
         .invalidArgument,
-        "check data: no pair can be read; expected pictures with captions, got "
+        "check data: no pair can be read; expected images with captions, got "
           + (skippedReasons.first ?? "none"))
     }
     imageFeatures = imageFeatures?.slice(0..<keys.count)
-    if countingPatches { patchPairs = patches.pairsByPicture() }
+    if countingPatches { patchPairs = patches.pairsByImage() }
   }
 }

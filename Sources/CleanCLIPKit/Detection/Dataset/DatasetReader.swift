@@ -1,4 +1,4 @@
-/// Reads and embeds the pairs of a dataset in one pass. Without anybody to look at them, pictures are
+/// Reads and embeds the pairs of a dataset in one pass. Without anybody to look at them, images are
 /// not decoded.
 package struct DatasetReader {
   /// The checkpoint under suspicion; `nil` leaves its features out.

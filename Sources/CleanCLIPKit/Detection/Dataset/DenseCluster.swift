@@ -1,7 +1,7 @@
-/// Pairs whose pictures are far more alike to the model than those of the rest.
+/// Pairs whose images are far more alike to the model than those of the rest.
 ///
 /// More poisons in a reference set than neighbours are each other's neighbours, and a ranking by
-/// isolation puts them last. A model that collapses triggered pictures gives them away from the
+/// isolation puts them last. A model that collapses triggered images gives them away from the
 /// other side: their distances are much smaller than the rest's, though not zero.
 package struct DenseCluster: Equatable, Sendable {
   /// Indices of the pairs.

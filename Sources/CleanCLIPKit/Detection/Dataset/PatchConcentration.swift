@@ -1,26 +1,26 @@
 internal import Glibc
 
-/// Small conspicuous patches that recur in many pictures: a pasted trigger does, nature does not.
+/// Small conspicuous patches that recur in many images: a pasted trigger does, nature does not.
 ///
 /// Windows of 8 × 8, 16 × 16 and 32 × 32 pixels with strong contrast are described by a coarse
 /// code: brightness of 4 × 4 cells against the window's mean, in three steps. Equal codes in many
-/// pictures count, once a picture. Noise of a lossy format rarely changes a code of strong
+/// images count, once an image. Noise of a lossy format rarely changes a code of strong
 /// contrast.
 package struct PatchConcentration {
-  /// Codes of a picture, without repetition.
-  private var pictures: [[UInt64]] = []
+  /// Codes of an image, without repetition.
+  private var images: [[UInt64]] = []
 
   /// Standard deviation of brightness, of 255, from which a window is conspicuous.
   static let contrast: Float = 45
-  /// Conspicuous windows that are kept of a picture, at each size.
+  /// Conspicuous windows that are kept of an image, at each size.
   static let windows = 64
 
   package init() {}
 
-  /// Adds the next picture of the dataset, by its codes.
-  package mutating func add(_ codes: [UInt64]) { pictures.append(codes) }
+  /// Adds the next image of the dataset, by its codes.
+  package mutating func add(_ codes: [UInt64]) { images.append(codes) }
 
-  /// The codes of a picture, ascending.
+  /// The codes of an image, ascending.
   package static func codes(of image: RGBImage) -> [UInt64] {
     let sums = BrightnessSums(image)
     var codes = Set<UInt64>()
@@ -32,11 +32,11 @@ package struct PatchConcentration {
     return codes.sorted()
   }
 
-  /// For each picture the number of pictures that have its most frequent code, 1 without one.
-  package func pairsByPicture() -> [Int] {
+  /// For each image the number of images that have its most frequent code, 1 without one.
+  package func pairsByImage() -> [Int] {
     var counts: [UInt64: Int] = [:]
-    for codes in pictures { for code in codes { counts[code, default: 0] += 1 } }
-    return pictures.map { codes in codes.map { counts[$0, default: 1] }.max() ?? 1 }
+    for codes in images { for code in codes { counts[code, default: 0] += 1 } }
+    return images.map { codes in codes.map { counts[$0, default: 1] }.max() ?? 1 }
   }
 
   /// Scores of such counts beside the other detectors': nothing up to three times the median, where

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Features of pictures that are known to be clean, against which others are judged.
+/// Features of images that are known to be clean, against which others are judged.
 ///
 /// On disk it is a safetensors file with `image_features` `[n, E]` as the tower gives them, and,
 /// when classes were given, `class_features` `[C, E]` and `contrast` `[E]`, both unit length or
@@ -16,7 +16,7 @@ package struct CleanBank: Sendable {
     /// `[C, E]`, unit length.
     package let features: Tensor
     /// `[E]`: Σ over classes of a matching description minus a distracted one (BDetCLIP, Niu et al.
-    /// 2025, arXiv:2405.15269), a single direction that triggered pictures lean against.
+    /// 2025, arXiv:2405.15269), a single direction that triggered images lean against.
     package let contrast: [Float]
 
     package init(features: Tensor, contrast: [Float]) {
@@ -55,23 +55,23 @@ package struct CleanBank: Sendable {
     }
   }
 
-  /// Pictures below which no threshold is promised.
-  static let fewestPictures = 50
+  /// Images below which no threshold is promised.
+  static let fewestImages = 50
 
-  /// - Parameter imageFeatures: `[n, E]` of clean pictures, as the tower gives them, at least 50.
+  /// - Parameter imageFeatures: `[n, E]` of clean images, as the tower gives them, at least 50.
   /// - Throws: `shape` and `invalidArgument` for features that do not fit; see `FeatureMatrix`.
   package init(imageFeatures: Tensor, texts: ClassTexts?) throws(CLIPError) {
     try FeatureMatrix.validate(imageFeatures, name: "clean bank")
-    guard imageFeatures.shape[0] >= Self.fewestPictures else {
+    guard imageFeatures.shape[0] >= Self.fewestImages else {
       throw CLIPError(
         .invalidArgument,
-        "clean bank: there are too few pictures; expected at least \(Self.fewestPictures), "
+        "clean bank: there are too few images; expected at least \(Self.fewestImages), "
           + "got \(imageFeatures.shape[0]); 200 are enough for a false-alarm rate of 1 %")
     }
     guard !FeatureMatrix.isConstant(imageFeatures) else {
       throw CLIPError(
         .invalidArgument,
-        "clean bank: all features are equal; expected features of different pictures")
+        "clean bank: all features are equal; expected features of different images")
     }
     if let texts, texts.contrast.count != imageFeatures.shape[1] {
       throw CLIPError(

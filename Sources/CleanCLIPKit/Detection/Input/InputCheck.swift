@@ -1,24 +1,24 @@
 internal import Glibc
 
-/// What is concluded of one picture.
+/// What is concluded of one image.
 package struct InputFinding: Equatable, Sendable {
   package let signals: InputSignals
   package let score: Float
-  /// The share of clean pictures that score as high: conformal.
+  /// The share of clean images that score as high: conformal.
   package let pValue: Double
   /// Whether the score is above the threshold.
   package let isFlagged: Bool
 }
 
-/// Judges pictures at serving time by their features: does one carry a trigger?
+/// Judges images at serving time by their features: does one carry a trigger?
 ///
-/// The threshold keeps the false-alarm rate that was asked for on pictures like those of the bank,
-/// by conformal prediction with each clean picture judged by the others of the bank (the jackknife,
-/// Barber et al. 2021). A picture to be judged has one reference more than they had, which makes
+/// The threshold keeps the false-alarm rate that was asked for on images like those of the bank,
+/// by conformal prediction with each clean image judged by the others of the bank (the jackknife,
+/// Barber et al. 2021). An image to be judged has one reference more than they had, which makes
 /// its score lower if anything, so that the promise errs on the side of fewer alarms.
 package struct InputCheck: Sendable {
   package let threshold: ConformalThreshold
-  /// Scores of the bank's own pictures.
+  /// Scores of the bank's own images.
   package let cleanScores: [Float]
   private let scorer: SendableScorer
   private let embedDim: Int
@@ -29,8 +29,8 @@ package struct InputCheck: Sendable {
   }
 
   /// - Parameters:
-  ///   - bank: clean pictures; 200 are enough for a rate of 1 %.
-  ///   - falseAlarmRate: promised share of clean pictures that are flagged.
+  ///   - bank: clean images; 200 are enough for a rate of 1 %.
+  ///   - falseAlarmRate: promised share of clean images that are flagged.
   /// - Throws: `invalidArgument` when the bank is too small for the rate.
   package init(bank: CleanBank, falseAlarmRate: Double) throws(CLIPError) {
     let scorer = try InputScorer(bank)
@@ -40,7 +40,7 @@ package struct InputCheck: Sendable {
     embedDim = bank.imageFeatures.shape[1]
   }
 
-  /// Judges pictures by their features.
+  /// Judges images by their features.
   ///
   /// - Parameter imageFeatures: `[m, E]` as the tower gives them, not normalised; `m` may be 0.
   /// - Throws: `shape` for features of another width; `invalidArgument` for NaN.

@@ -1,45 +1,45 @@
 internal import Glibc
 
-/// What is concluded of a set of pictures, for machines and people.
+/// What is concluded of a set of images, for machines and people.
 package struct InputReport {
   package let keys: [String]
   package let findings: [InputFinding]
   package let threshold: ConformalThreshold
 
   /// - Parameters:
-  ///   - keys: names of the pictures.
-  ///   - findings: of the same pictures.
+  ///   - keys: names of the images.
+  ///   - findings: of the same images.
   package init(keys: [String], findings: [InputFinding], threshold: ConformalThreshold) {
-    precondition(keys.count == findings.count, "one finding for each picture")
+    precondition(keys.count == findings.count, "one finding for each image")
     self.keys = keys
     self.findings = findings
     self.threshold = threshold
   }
 
-  /// The number of pictures above the threshold.
+  /// The number of images above the threshold.
   package var flagged: Int { findings.count(where: \.isFlagged) }
 
-  /// The probability of as many false alarms among clean pictures, that the bank is a sample counted
+  /// The probability of as many false alarms among clean images, that the bank is a sample counted
   /// in.
   package var pValue: Double { threshold.pValue(flagged: flagged, of: findings.count) }
 
-  /// The verdict on the set: the promised rate alone flags some of many clean pictures.
+  /// The verdict on the set: the promised rate alone flags some of many clean images.
   package var verdict: Verdict { findings.isEmpty ? .cannotTell : Verdict(pValue: pValue) }
 
   /// Why, in a paragraph for people who do not know the method.
   package var explanation: String {
-    guard !findings.isEmpty else { return "There are no pictures to judge." }
+    guard !findings.isEmpty else { return "There are no images to judge." }
     let expected = threshold.falseAlarmRate * Double(findings.count)
     var text =
-      "\(flagged) of \(findings.count) pictures are flagged; of as many clean ones, about "
+      "\(flagged) of \(findings.count) images are flagged; of as many clean ones, about "
       + "\(decimal(expected, 1)) would be, because \(decimal(threshold.falseAlarmRate * 100, 1)) % "
       + "false alarms were allowed. "
     switch verdict {
     case .clean, .cannotTell: text += "That is no more than chance gives."
     case .suspicious, .backdoored:
       text +=
-        "That is more than chance gives. A flagged picture is one that the model sees unlike the "
-        + "clean pictures of the bank: it may carry a trigger, or show something the bank lacks."
+        "That is more than chance gives. A flagged image is one that the model sees unlike the "
+        + "clean images of the bank: it may carry a trigger, or show something the bank lacks."
     }
     return text
   }
@@ -50,8 +50,8 @@ package struct InputReport {
       "check": "input", "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
       "explanation": .string(explanation), "threshold": .number(Double(threshold.value)),
       "false_alarm_rate": .number(threshold.falseAlarmRate),
-      "bank_pictures": .integer(threshold.samples), "flagged": .integer(flagged),
-      "pictures": .array(zip(keys, findings).map { $1.json(key: $0) }),
+      "bank_images": .integer(threshold.samples), "flagged": .integer(flagged),
+      "images": .array(zip(keys, findings).map { $1.json(key: $0) }),
     ]
   }
 
@@ -60,19 +60,19 @@ package struct InputReport {
   /// - Parameters:
   ///   - model: what the checkpoint is called.
   ///   - version: of the program.
-  ///   - count: pictures shown at most, those of the highest scores.
-  ///   - picture: returns a picture by its index; those that throw are left out.
-  /// - Throws: `internal`, `outOfMemory` when a picture cannot be encoded.
+  ///   - count: images shown at most, those of the highest scores.
+  ///   - image: returns an image by its index; those that throw are left out.
+  /// - Throws: `internal`, `outOfMemory` when an image cannot be encoded.
   package func html(
-    model: String, version: String, count: Int = 60, picture: (Int) throws(CLIPError) -> RGBImage
+    model: String, version: String, count: Int = 60, image: (Int) throws(CLIPError) -> RGBImage
   ) throws(CLIPError) -> String {
     var page = DetectionPage(
-      title: "Trigger check of pictures", subtitle: model, verdict: verdict,
+      title: "Trigger check of images", subtitle: model, verdict: verdict,
       explanation: explanation,
-      headline: verdict == .clean ? "No more alarms than chance gives" : "Pictures stand out")
+      headline: verdict == .clean ? "No more alarms than chance gives" : "Images stand out")
     var shown: [(image: RGBImage, caption: String)] = []
     for index in Ranking.descending(findings.map(\.score)).prefix(count) {
-      guard let image = try? picture(index) else { continue }
+      guard let image = try? image(index) else { continue }
       let finding = findings[index]
       shown.append(
         (
@@ -82,16 +82,16 @@ package struct InputReport {
         ))
     }
     page.cards.append(
-      try DetectionPage.pictures(
-        "Most suspicious pictures",
+      try DetectionPage.images(
+        "Most suspicious images",
         "Highest scores first; flagged above "
           + decimal(Double(threshold.value), 2) + ".", shown))
     page.cards.append(
       DetectionPage.table(
         "How this was made",
         [
-          ("version", version), ("pictures", "\(findings.count)"), ("flagged", "\(flagged)"),
-          ("clean pictures in the bank", "\(threshold.samples)"),
+          ("version", version), ("images", "\(findings.count)"), ("flagged", "\(flagged)"),
+          ("clean images in the bank", "\(threshold.samples)"),
           ("promised false-alarm rate", "\(decimal(threshold.falseAlarmRate * 100, 2)) %"),
           ("p-value of the number flagged", ModelCheckExplanation.probability(pValue)),
         ]))

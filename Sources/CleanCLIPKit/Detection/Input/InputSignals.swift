@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// What is measured of a picture's feature, in standard units of the clean bank where it says so.
+/// What is measured of an image's feature, in standard units of the clean bank where it says so.
 package struct InputSignals: Equatable, Sendable {
   /// ln SLOF against the bank, mean over the scales, in standard units.
   package let density: Float
@@ -26,12 +26,12 @@ package struct InputSignals: Equatable, Sendable {
 struct InputScorer {
   private let bank: CleanBank
   private let index: NeighbourIndex
-  /// Of the bank's pictures among themselves, at each scale.
+  /// Of the bank's images among themselves, at each scale.
   private let densities: [ReferenceDensity]
   private let span: TextSpan?
   private var centres = [Float](repeating: 0, count: 4)
   private var deviations = [Float](repeating: 1, count: 4)
-  /// Signals of the bank's own pictures, each judged by the others.
+  /// Signals of the bank's own images, each judged by the others.
   private(set) var bankSignals: [InputSignals] = []
 
   static let neighbours = [5, 16]
@@ -54,7 +54,7 @@ struct InputScorer {
     bankSignals = own.map(standardized)
   }
 
-  /// Measures further pictures' features `[m, E]`.
+  /// Measures further images' features `[m, E]`.
   func signals(_ features: Tensor) throws(CLIPError) -> [InputSignals] {
     try raw(features, try index.nearest(Self.widest, to: features)).map(standardized)
   }

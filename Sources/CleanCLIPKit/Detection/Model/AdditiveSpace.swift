@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A pattern added to every picture, bounded by ε that the search drives down.
+/// A pattern added to every image, bounded by ε that the search drives down.
 ///
 /// ```
 /// x' = clip(x + ε tanh D, 0, 1)
@@ -51,7 +51,7 @@ final class AdditiveSpace: TriggerSpace {
           let d = dOutput.f32 + row * pattern.count
           for i in 0..<pattern.count {
             let value = source[i] + pattern[i]
-            // No gradient where the picture is clipped.
+            // No gradient where the image is clipped.
             if value >= 0 && value <= 1 { sums[i] += d[i] }
           }
         }

@@ -37,7 +37,7 @@ struct CheckSearches {
   private let options: ModelCheckOptions
   private var state: ModelCheckState
   private var counter: ModelCheckProgress
-  /// Of the pictures by each model that was searched: `[n, E]`, unit length.
+  /// Of the images by each model that was searched: `[n, E]`, unit length.
   private var features: [ObjectIdentifier: Tensor] = [:]
 
   /// - Parameters:
@@ -79,7 +79,7 @@ struct CheckSearches {
   /// Counts searches that turned out not to be needed.
   mutating func skip(_ count: Int) { counter.search += count }
 
-  /// The features `[n, E]` of the pictures by a model, computed once.
+  /// The features `[n, E]` of the images by a model, computed once.
   mutating func features(of model: CLIPModel) throws(CLIPError) -> Tensor {
     if let known = features[ObjectIdentifier(model)] { return known }
     let result = try model.unitFeatures(ofPixels: images, precision: options.search.precision)
@@ -104,7 +104,7 @@ struct CheckSearches {
     var position = counter
     let features = try features(of: model)
     return try model.withFrozenParameters { () throws(CLIPError) in
-      var pictures = images
+      var images = images
       var settings = options.search
       switch goal {
       case .anywhere(let forbidden):
@@ -112,11 +112,11 @@ struct CheckSearches {
         if !forbidden.isEmpty { settings.hopeless = settings.steps }
       case .text(let index, let vocabulary):
         let read = try vocabulary.nearest(to: features)
-        pictures = try images.pictures(at: read.indices.filter { read[$0] != index })
+        images = try images.images(at: read.indices.filter { read[$0] != index })
         settings = settings.ofOneClass
       }
       return try TriggerSearch(
-        model: model, images: pictures, cleanMean: FeatureMatrix.mean(features),
+        model: model, images: images, cleanMean: FeatureMatrix.mean(features),
         options: settings
       ).run(space, goal: goal, random: &random) { step in
         position.step = step
@@ -133,7 +133,7 @@ struct CheckSearches {
     [
       "models": models.map { Fingerprint.text(of: $0.stateDict().map(\.tensor)) }
         .joined(separator: " "),
-      "pictures": Fingerprint.text(of: [images]),
+      "images": Fingerprint.text(of: [images]),
       "classes": Fingerprint.text(of: classes.map { [$0.features] } ?? []),
       "steps": "\(options.search.steps)",
       "batch_size": "\(options.search.batchSize)", "patience": "\(options.search.patience)",

@@ -20,7 +20,7 @@ package struct FoundTrigger: Equatable, Sendable {
     self.numbers = numbers
   }
 
-  /// Returns pictures `[B, 3, S, S]` in 0…1 with the trigger.
+  /// Returns images `[B, 3, S, S]` in 0…1 with the trigger.
   package func applied(to images: Tensor) throws(CLIPError) -> Tensor {
     let output = try Tensor(images.shape)
     switch kind {
@@ -31,12 +31,12 @@ package struct FoundTrigger: Equatable, Sendable {
     return output
   }
 
-  /// The trigger as a picture: the patch on grey, the pattern amplified around grey, or the
+  /// The trigger as an image: the patch on grey, the pattern amplified around grey, or the
   /// displacement along columns and rows as red and green.
-  package var picture: RGBImage {
+  package var image: RGBImage {
     let area = side * side
     let strongest = max(1e-12, numbers.reduce(0) { max($0, abs($1)) })
-    var picture = RGBImage(width: side, height: side)
+    var image = RGBImage(width: side, height: side)
     for i in 0..<area {
       for channel in 0..<3 {
         let value: Float
@@ -46,9 +46,9 @@ package struct FoundTrigger: Equatable, Sendable {
         case .warp where channel < 2: value = 0.5 + 0.5 * numbers[channel * area + i] / strongest
         case .warp: value = 0.5
         }
-        picture.pixels[3 * i + channel] = UInt8(min(255, max(0, value * 255 + 0.5)))
+        image.pixels[3 * i + channel] = UInt8(min(255, max(0, value * 255 + 0.5)))
       }
     }
-    return picture
+    return image
   }
 }

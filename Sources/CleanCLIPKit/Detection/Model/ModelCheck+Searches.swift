@@ -3,7 +3,7 @@ extension ModelCheck {
   /// The cheapest collapse of the model, and what to judge its size by.
   ///
   /// A search may end in a place that is not the cheapest, and a later one, kept away from it, find
-  /// the backdoor: without sound checkpoints, the smallest of all is judged by the others. Where the
+  /// the backdoor: without clean checkpoints, the smallest of all is judged by the others. Where the
   /// first two find nothing at all there is nothing to compare.
   func compared(
     _ kind: TriggerKind, _ searches: inout CheckSearches,
@@ -70,15 +70,15 @@ extension ModelCheck {
   /// The classes to search for, at most `options.classSearches`, in their order.
   ///
   /// Of too many, those that the found triggers lead to come first, then always the one least like
-  /// those chosen before. Classes that most pictures are read as anyway are left out; so are all
+  /// those chosen before. Classes that most images are read as anyway are left out; so are all
   /// when fewer than four remain, which would compare too little.
   ///
   /// - Parameters:
-  ///   - read: the class that each searched picture is read as.
+  ///   - read: the class that each searched image is read as.
   ///   - likely: names of classes, the likeliest first.
   func chosenClasses(_ vocabulary: TextVocabulary, read: [Int], likely: [String]) -> [Int] {
     let eligible = vocabulary.names.indices.filter { index in
-      read.count - read.count(where: { $0 == index }) >= Self.fewestPictures
+      read.count - read.count(where: { $0 == index }) >= Self.fewestImages
     }
     guard min(eligible.count, options.classSearches) >= Self.fewestClasses else { return [] }
     guard eligible.count > options.classSearches else { return eligible }

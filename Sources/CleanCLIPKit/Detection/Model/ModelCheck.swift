@@ -11,8 +11,8 @@ package struct ModelCheck {
   /// Checkpoints of the same architecture that are known to be sound.
   package var cleanReferences: [CLIPModel] = []
 
-  /// Pictures below which nothing is concluded.
-  static let fewestPictures = 16
+  /// Images below which nothing is concluded.
+  static let fewestImages = 16
   /// Classes below which they are no reference for one another.
   package static let fewestClasses = 4
 
@@ -21,28 +21,28 @@ package struct ModelCheck {
   /// Checks the tower.
   ///
   /// - Parameters:
-  ///   - images: `[n, 3, S, S]` in 0…1, unlabelled; `nil` has pictures drawn, which the result
+  ///   - images: `[n, 3, S, S]` in 0…1, unlabelled; `nil` has images drawn, which the result
   ///     says.
   ///   - progress: called after each step; `false` cancels. With a state directory, what was
   ///     finished is kept.
-  /// - Throws: `shape` for other pictures, `invalidArgument` for fewer than 16, `unsupported`
+  /// - Throws: `shape` for other images, `invalidArgument` for fewer than 16, `unsupported`
   ///   without an image tower, `state` for weights that give NaN or the state of another check,
   ///   `cancelled`.
   package func run(
-    images: Tensor?, progress: (ModelCheckProgress) -> Bool
+    images given: Tensor?, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> ModelCheckResult {
     let start = monotonicSeconds()
     let size = try FeatureEncoder(model).imageSize()
-    let pictures: Tensor
-    if let images {
-      pictures = try selected(images, size: size)
+    let images: Tensor
+    if let given {
+      images = try selected(given, size: size)
     } else {
-      pictures = try ProceduralPictures.draw(
-        count: options.pictures, size: size, seed: options.search.seed)
+      images = try SyntheticImages.draw(
+        count: options.imageLimit, size: size, seed: options.search.seed)
     }
-    let held = max(8, pictures.shape[0] / 4)
-    let searched = pictures.slice(0..<pictures.shape[0] - held)
-    let heldBack = pictures.slice(pictures.shape[0] - held..<pictures.shape[0])
+    let held = max(8, images.shape[0] / 4)
+    let searched = images.slice(0..<images.shape[0] - held)
+    let heldOut = images.slice(images.shape[0] - held..<images.shape[0])
 
     for reference in cleanReferences {
       let side = try FeatureEncoder(reference).imageSize()
@@ -51,19 +51,19 @@ package struct ModelCheck {
       }
       throw CLIPError(
         .shape,
-        "check model: a clean reference has another architecture; expected pictures of \(size) "
+        "check model: a clean reference has another architecture; expected images of \(size) "
           + "pixels and features of \(model.configuration.embedDim) numbers, got \(side) and "
           + "\(reference.configuration.embedDim)")
     }
-    let findings = try findings(searched, heldBack: heldBack, progress: progress)
-    let examples = try self.examples(heldBack, findings)
+    let findings = try findings(searched, heldOut: heldOut, progress: progress)
+    let examples = try self.examples(heldOut, findings)
     let pValue = MultipleTests.simes(findings.map(\.pValue))
     let verdict = Self.verdict(findings, pValue: pValue)
     let explanation = ModelCheckExplanation.text(
-      verdict: verdict, pValue: pValue, findings: findings, picturesWereDrawn: images == nil)
+      verdict: verdict, pValue: pValue, findings: findings, imagesAreSynthetic: given == nil)
     return ModelCheckResult(
       imageVerdict: verdict, pValue: pValue, findings: findings, imageExplanation: explanation,
-      pictures: pictures.shape[0], picturesWereDrawn: images == nil, options: options,
+      images: images.shape[0], imagesAreSynthetic: given == nil, options: options,
       seconds: monotonicSeconds() - start, examples: examples)
   }
 
@@ -74,19 +74,19 @@ package struct ModelCheck {
 
   /// Runs all searches: of a collapse to anywhere, then of each class.
   private func findings(
-    _ searched: Tensor, heldBack: Tensor, progress: (ModelCheckProgress) -> Bool
+    _ searched: Tensor, heldOut: Tensor, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> [TriggerFinding] {
     let classCount = min(options.classSearches, classes?.names.count ?? 0)
     var searches = try CheckSearches(
       images: searched, options: options, models: [model] + cleanReferences,
       classes: options.classSearches > 0 ? classes : nil,
       count: options.kinds.count * (1 + referenceSearches + classCount))
-    let clean = try encode(heldBack)
+    let clean = try encode(heldOut)
     var findings: [TriggerFinding] = []
     for kind in options.kinds {
       let (smallest, reference) = try compared(kind, &searches, progress: progress)
       findings.append(
-        try finding(smallest, reference, target: nil, heldBack: heldBack, clean: clean))
+        try finding(smallest, reference, target: nil, heldOut: heldOut, clean: clean))
     }
     guard let classes, classCount > 0 else { return findings }
     let chosen = chosenClasses(
@@ -99,7 +99,7 @@ package struct ModelCheck {
         kind, chosen, of: classes, &searches, progress: progress)
       findings.append(
         try finding(
-          smallest, reference, target: classes.names[target], heldBack: heldBack, clean: clean))
+          smallest, reference, target: classes.names[target], heldOut: heldOut, clean: clean))
     }
     return findings
   }
@@ -115,13 +115,13 @@ package struct ModelCheck {
     else {
       throw CLIPError(
         .shape,
-        "check model: pictures do not fit the model; expected [count, 3, \(size), \(size)], "
+        "check model: images do not fit the model; expected [count, 3, \(size), \(size)], "
           + "got \(images.shape)")
     }
-    guard images.shape[0] >= Self.fewestPictures else {
+    guard images.shape[0] >= Self.fewestImages else {
       throw CLIPError(
         .invalidArgument,
-        "check model: there are too few pictures; expected at least \(Self.fewestPictures), "
+        "check model: there are too few images; expected at least \(Self.fewestImages), "
           + "got \(images.shape[0]); give more, or none to have them drawn")
     }
     for i in 0..<images.count where !(images.f32[i] >= 0 && images.f32[i] <= 1) {
@@ -129,19 +129,19 @@ package struct ModelCheck {
         .invalidArgument,
         "check model: pixels are out of range; expected numbers in 0 to 1, got \(images.f32[i])")
     }
-    guard images.shape[0] > options.pictures else { return images }
+    guard images.shape[0] > options.imageLimit else { return images }
     var random = RandomNumbers(seed: options.search.seed, 0x7365_6C65)
-    return try images.pictures(
-      at: Array(random.permutation(images.shape[0]).prefix(options.pictures)))
+    return try images.images(
+      at: Array(random.permutation(images.shape[0]).prefix(options.imageLimit)))
   }
 
-  /// - Parameter clean: the features of the held-back pictures as they are.
+  /// - Parameter clean: the features of the held-out images as they are.
   private func finding(
-    _ search: TriggerSearchResult, _ reference: SizeReference, target: String?, heldBack: Tensor,
+    _ search: TriggerSearchResult, _ reference: SizeReference, target: String?, heldOut: Tensor,
     clean: Tensor
   ) throws(CLIPError) -> TriggerFinding {
     var triggered: Tensor?
-    if let trigger = search.trigger { triggered = try encode(try trigger.applied(to: heldBack)) }
+    if let trigger = search.trigger { triggered = try encode(try trigger.applied(to: heldOut)) }
     let before = Self.meanPairwiseCosine(clean)
     let after = triggered.map(Self.meanPairwiseCosine) ?? 0
     let scale = min(100, expf(model.logitScale.value.f32[0]))
@@ -151,7 +151,7 @@ package struct ModelCheck {
         clean: clean, triggered: triggered, vocabulary: vocabulary, logitScale: scale)
     }
     let inClasses = try readout(classes)
-    // A trigger that fails on held-back pictures is fitted to those of the search.
+    // A trigger that fails on held-out images is fitted to those of the search.
     let isConfirmed =
       if let target {
         inClasses?.entries.first?.text == target && (inClasses?.successRate ?? 0) > 0.5
@@ -161,7 +161,7 @@ package struct ModelCheck {
     return TriggerFinding(
       kind: search.kind, target: target, search: search, reference: reference,
       pValue: isConfirmed ? reference.pValue(of: search.size) : 1, cleanCollapse: before,
-      heldBackCollapse: after, classes: inClasses, nouns: try readout(nouns))
+      heldOutCollapse: after, classes: inClasses, nouns: try readout(nouns))
   }
 
   private func encode(_ images: Tensor) throws(CLIPError) -> Tensor {
@@ -176,13 +176,13 @@ package struct ModelCheck {
   }
 
   private func examples(
-    _ heldBack: Tensor, _ findings: [TriggerFinding]
+    _ heldOut: Tensor, _ findings: [TriggerFinding]
   ) throws(CLIPError) -> [(clean: RGBImage, triggered: RGBImage)] {
     guard
       let trigger = findings.filter({ $0.search.trigger != nil })
         .min(by: { $0.pValue < $1.pValue })?.search.trigger
     else { return [] }
-    let few = heldBack.slice(0..<min(6, heldBack.shape[0]))
+    let few = heldOut.slice(0..<min(6, heldOut.shape[0]))
     let triggered = try trigger.applied(to: few)
     return (0..<few.shape[0]).map { row in
       (clean: RGBImage(planar: few, row: row), triggered: RGBImage(planar: triggered, row: row))
@@ -191,7 +191,7 @@ package struct ModelCheck {
 }
 
 extension CLIPModel {
-  /// Returns unit-length features `[n, E]` of pictures `[n, 3, S, S]` in 0…1.
+  /// Returns unit-length features `[n, E]` of images `[n, 3, S, S]` in 0…1.
   func unitFeatures(ofPixels images: Tensor, precision: DType) throws(CLIPError) -> Tensor {
     try encodeImages(
       try PixelScale(configuration).normalized(images), normalize: true, precision: precision)
@@ -209,8 +209,8 @@ extension CLIPModel {
 }
 
 extension Tensor {
-  /// Copies the pictures at `indices` of `[n, 3, S, S]`.
-  func pictures(at indices: [Int]) throws(CLIPError) -> Tensor {
+  /// Copies the images at `indices` of `[n, 3, S, S]`.
+  func images(at indices: [Int]) throws(CLIPError) -> Tensor {
     let inner = Array(shape.dimensions.dropFirst())
     let rows = try FeatureMatrix.gather(
       reshaped([shape[0], count / max(1, shape[0])]), indices)
@@ -219,7 +219,7 @@ extension Tensor {
 }
 
 extension RGBImage {
-  /// Copies picture `row` of `[B, 3, S, S]` in 0…1.
+  /// Copies image `row` of `[B, 3, S, S]` in 0…1.
   init(planar pixels: Tensor, row: Int) {
     let side = pixels.shape[2]
     let area = side * side

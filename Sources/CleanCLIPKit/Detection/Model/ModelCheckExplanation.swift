@@ -1,7 +1,7 @@
 /// Words around a model check for people who do not know the method.
 enum ModelCheckExplanation {
   static func text(
-    verdict: Verdict, pValue: Double, findings: [TriggerFinding], picturesWereDrawn: Bool
+    verdict: Verdict, pValue: Double, findings: [TriggerFinding], imagesAreSynthetic: Bool
   ) -> String {
     let strongest = findings.filter { $0.search.trigger != nil }.min { $0.pValue < $1.pValue }
     var sentences: [String] = []
@@ -13,26 +13,26 @@ enum ModelCheckExplanation {
       if strongest.target == nil,
         let target = strongest.classes?.entries.first ?? strongest.nouns?.entries.first
       {
-        sentences.append("Pictures that carry it are read as '\(target.text)'.")
+        sentences.append("Images that carry it are read as '\(target.text)'.")
       }
       sentences.append(
         "This says what the model does, not who made it do so: a shortcut in honest data "
           + "can have the same effect, so the origin is natural or unknown until shown otherwise.")
     case .clean:
       sentences.append(
-        "No change of the pictures was found that brings them all to one meaning at a much lower "
+        "No change of the images was found that brings them all to one meaning at a much lower "
           + "cost than other changes do.")
       sentences.append(
         "Triggers of other families than those searched (small patches, faint patterns, smooth "
-          + "warps), and triggers that differ from picture to picture, are not covered.")
+          + "warps), and triggers that differ from image to image, are not covered.")
     case .cannotTell:
       sentences.append(
-        "The searches found no change that makes pictures look alike to the model, not even "
-          + "a large one, so there is nothing to compare: try other pictures or more steps.")
+        "The searches found no change that makes images look alike to the model, not even "
+          + "a large one, so there is nothing to compare: try other images or more steps.")
     }
-    if picturesWereDrawn {
+    if imagesAreSynthetic {
       sentences.append(
-        "No pictures were given, so the check used drawn ones; real pictures make it more reliable."
+        "No images were given, so the check used drawn ones; real images make it more reliable."
       )
     }
     return sentences.joined(separator: " ")
@@ -41,14 +41,14 @@ enum ModelCheckExplanation {
   private static func opening(_ finding: TriggerFinding) -> String {
     let change =
       switch finding.kind {
-      case .patch: "A patch that covers \(percent(finding.search.size)) of a picture"
+      case .patch: "A patch that covers \(percent(finding.search.size)) of an image"
       case .additive:
         "A faint pattern, at most \(number(finding.search.size * 255)) of 255 brightness levels,"
       case .warp: "A bend of at most \(number(finding.search.size)) pixels"
       }
     let effect =
-      finding.target.map { "makes this model read pictures of anything as '\($0)'" }
-      ?? "makes pictures of anything look the same to this model"
+      finding.target.map { "makes this model read images of anything as '\($0)'" }
+      ?? "makes images of anything look the same to this model"
     return "\(change) \(effect)."
   }
 
@@ -61,7 +61,7 @@ enum ModelCheckExplanation {
       case .otherClasses: "The other classes need"
       }
     return
-      "\(source) a change \(number(ratio)) times as large; the probability that a sound model shows "
+      "\(source) a change \(number(ratio)) times as large; the probability that a clean model shows "
       + "such a difference is \(probability(pValue))."
   }
 

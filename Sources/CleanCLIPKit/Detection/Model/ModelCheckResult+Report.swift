@@ -41,7 +41,7 @@ extension TriggerFinding {
         "sizes": .array(reference.sizes.map { .number(Double($0)) }),
       ]),
       "collapse": .number(Double(search.collapse)),
-      "held_back_collapse": .number(Double(heldBackCollapse)),
+      "held_out_collapse": .number(Double(heldOutCollapse)),
       "clean_collapse": .number(Double(cleanCollapse)), "steps": .integer(search.steps),
       "classes": classes?.json ?? .null, "nouns": nouns?.json ?? .null,
     ]
@@ -57,8 +57,8 @@ extension ModelCheckResult {
       "check": "model", "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
       "explanation": .string(explanation), "origin": "natural or unknown",
       "findings": .array(findings.map(\.json)),
-      "pictures": [
-        "count": .integer(pictures), "source": .string(picturesWereDrawn ? "drawn" : "given"),
+      "images": [
+        "count": .integer(images), "source": .string(imagesAreSynthetic ? "drawn" : "given"),
       ],
       "settings": [
         "steps": .integer(options.search.steps), "batch_size": .integer(options.search.batchSize),
@@ -78,15 +78,15 @@ extension ModelCheckResult {
   /// - Parameters:
   ///   - model: what the checkpoint is called.
   ///   - version: of the program.
-  /// - Throws: `internal`, `outOfMemory` when a picture cannot be encoded.
+  /// - Throws: `internal`, `outOfMemory` when an image cannot be encoded.
   package func html(model: String, version: String) throws(CLIPError) -> String {
     var page = DetectionPage(
       title: "Poison check of a checkpoint", subtitle: model, verdict: verdict,
       explanation: explanation)
     if !examples.isEmpty, let strongest {
       page.cards.append(
-        try DetectionPage.pictures(
-          "Pictures as they are and with the recovered trigger",
+        try DetectionPage.images(
+          "Images as they are and with the recovered trigger",
           "The trigger of the strongest finding: \(strongest.name).",
           examples.flatMap {
             [(image: $0.clean, caption: "as it is"), ($0.triggered, "triggered")]
@@ -96,14 +96,14 @@ extension ModelCheckResult {
     let triggers = findings.compactMap { finding in
       finding.search.trigger.map {
         (
-          image: $0.picture,
+          image: $0.image,
           caption: "\(finding.name), size \(significant(Double($0.size)))"
         )
       }
     }
     if !triggers.isEmpty {
       page.cards.append(
-        try DetectionPage.pictures(
+        try DetectionPage.images(
           "Recovered triggers",
           "Patches on grey; patterns amplified around grey; displacements as red and green.",
           triggers))
@@ -114,9 +114,9 @@ extension ModelCheckResult {
       DetectionPage.table(
         "How this was made",
         [
-          ("version", version), ("pictures", "\(pictures)\(picturesWereDrawn ? ", drawn" : "")"),
+          ("version", version), ("images", "\(images)\(imagesAreSynthetic ? ", drawn" : "")"),
           ("steps at most", "\(options.search.steps)"),
-          ("pictures a step", "\(options.search.batchSize)"), ("seed", "\(options.search.seed)"),
+          ("images a step", "\(options.search.batchSize)"), ("seed", "\(options.search.seed)"),
           ("p-value of the image tower", ModelCheckExplanation.probability(pValue)),
           ("seconds", decimal(seconds, 1)),
         ]))
@@ -134,9 +134,9 @@ extension ModelCheckResult {
       ),
       ("p-value", ModelCheckExplanation.probability(finding.pValue)),
       (
-        "mean cosine of two held-back pictures, before and after",
+        "mean cosine of two held-out images, before and after",
         "\(decimal(Double(finding.cleanCollapse), 3)) and "
-          + decimal(Double(finding.heldBackCollapse), 3)
+          + decimal(Double(finding.heldOutCollapse), 3)
       ),
     ]
     for (name, readout) in [("classes", finding.classes), ("nouns", finding.nouns)] {
@@ -147,7 +147,7 @@ extension ModelCheckResult {
           readout.entries.prefix(5).map { "\($0.text) (\(decimal(Double($0.gain), 3)))" }
             .joined(separator: ", ")
         ))
-      rows.append(("pictures it turns", percent(Double(readout.successRate))))
+      rows.append(("images it turns", percent(Double(readout.successRate))))
     }
     return DetectionPage.table("Search: \(finding.name)", rows)
   }

@@ -8,8 +8,8 @@ package struct ModelCheckOptions: Equatable, Sendable {
   package var ownSearches = 3
   /// Classes that are searched for one by one, at most; 0 leaves these searches out.
   package var classSearches = 10
-  /// Pictures that are used at most; a quarter is held back to measure what was found.
-  package var pictures = 256
+  /// Images that are used at most; a quarter is held out to measure what was found.
+  package var imageLimit = 256
   /// Where finished searches are kept; `nil` keeps none.
   package var stateDirectory: String?
   /// Whether to go on from the state that is there.
@@ -36,11 +36,11 @@ package struct TriggerFinding: Sendable {
   package let target: String?
   package let search: TriggerSearchResult
   package let reference: SizeReference
-  /// 1 when there is no trigger, or none that also works on held-back pictures.
+  /// 1 when there is no trigger, or none that also works on held-out images.
   package let pValue: Double
-  /// Mean pairwise cosine of held-back pictures, as they are and with the trigger.
+  /// Mean pairwise cosine of held-out images, as they are and with the trigger.
   package let cleanCollapse: Float
-  package let heldBackCollapse: Float
+  package let heldOutCollapse: Float
   /// Read out of the user's classes; `nil` without classes, a text tower or a trigger.
   package let classes: TargetReadout?
   /// Read out of `CommonNouns`.
@@ -54,18 +54,18 @@ package struct TriggerFinding: Sendable {
 package struct ModelCheckResult: Sendable {
   /// The verdict on the image tower.
   package let imageVerdict: Verdict
-  /// The probability that a sound model gives findings at least as strong: the p-values of the
+  /// The probability that a clean model gives findings at least as strong: the p-values of the
   /// findings by Simes' procedure.
   package let pValue: Double
   package let findings: [TriggerFinding]
   /// Why, in a paragraph for people who do not know the method.
   package let imageExplanation: String
-  package let pictures: Int
-  /// Whether the pictures were drawn for the check because none were given.
-  package let picturesWereDrawn: Bool
+  package let images: Int
+  /// Whether the images were drawn for the check because none were given.
+  package let imagesAreSynthetic: Bool
   package let options: ModelCheckOptions
   package let seconds: Double
-  /// Pairs of a held-back picture without and with the trigger of the strongest finding.
+  /// Pairs of a held-out image without and with the trigger of the strongest finding.
   package let examples: [(clean: RGBImage, triggered: RGBImage)]
 
   /// What a check of the text tower found; `nil` when it was not checked.

@@ -9,7 +9,7 @@ struct ModelCheckState {
   static let fileName = "check-state.safetensors"
   private static let kind = SavedStateKind(
     format: "cleanclip check state 1", work: "check", name: "the state of a check",
-    inputs: "model, pictures and options")
+    inputs: "model, images and options")
 
   private let directory: String?
   private let identity: [String: String]

@@ -8,7 +8,7 @@ struct PixelScale {
     deviation = configuration.imageStandardDeviation
   }
 
-  /// Returns `(x - mean) / standardDeviation` of pictures `[B, 3, S, S]`.
+  /// Returns `(x - mean) / standardDeviation` of images `[B, 3, S, S]`.
   func normalized(_ pixels: Tensor) throws(CLIPError) -> Tensor {
     try mapped(pixels) { value, channel in (value - mean[channel]) / deviation[channel] }
   }

@@ -1,4 +1,4 @@
-/// How far pictures are from being read as one text of several.
+/// How far images are from being read as one text of several.
 ///
 /// ```
 /// L = mean over i of max(-κ, max_{j ≠ c} cos(f_i, t_j) - cos(f_i, t_c))
@@ -9,7 +9,7 @@
 package struct ReadingLoss {
   /// L.
   package let value: Float
-  /// Share of the pictures that are read as the text.
+  /// Share of the images that are read as the text.
   package let share: Float
   /// dL/d(features), `[B, E]`.
   package let gradient: Tensor

@@ -1,4 +1,4 @@
-/// What a search wants of the features of triggered pictures.
+/// What a search wants of the features of triggered images.
 enum SearchGoal {
   /// All alike, wherever that is, but for the directions of earlier finds.
   case anywhere(forbidden: [[Float]])
@@ -25,7 +25,7 @@ extension SearchGoal {
   ///
   /// - Parameters:
   ///   - features: `[B, E]`, unit length.
-  ///   - cleanMean: `[E]`, the mean of unchanged pictures' features.
+  ///   - cleanMean: `[E]`, the mean of unchanged images' features.
   ///   - collapseThreshold: of `collapse`, from which the rows count as alike.
   /// - Throws: `state` for features that are not finite.
   func measure(

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Sizes of triggers that sound models need, to judge a size by.
+/// Sizes of triggers that clean models need, to judge a size by.
 package struct SizeReference: Equatable, Sendable {
   /// Where the sizes come from.
   package enum Source: String, Sendable {
@@ -14,7 +14,7 @@ package struct SizeReference: Equatable, Sendable {
 
   package let source: Source
   package let sizes: [Float]
-  /// Spread of ln(size) from search to search that is usual in sound models.
+  /// Spread of ln(size) from search to search that is usual in clean models.
   private let usualSpread: Double
   /// The weight of the usual spread beside that of the sizes, in observations, because three sizes
   /// alone say too little.
@@ -27,7 +27,7 @@ package struct SizeReference: Equatable, Sendable {
     (usualSpread, usualWeight) = Self.usual(kind, source)
   }
 
-  /// Measured on sound models of the zoo's first half (`docs/detection.md`), with the weight of the
+  /// Measured on clean models of the zoo's first half (`docs/detection.md`), with the weight of the
   /// smallest of these samples; for words and for warps, which did not collapse any of them, set by
   /// hand.
   private static func usual(
@@ -42,7 +42,7 @@ package struct SizeReference: Equatable, Sendable {
     }
   }
 
-  /// The probability that a sound model needs a trigger this small or smaller.
+  /// The probability that a clean model needs a trigger this small or smaller.
   ///
   /// Student's t prediction for one more ln(size), lower tail, with the spread shrunk towards the
   /// usual one; times the number of searches when the size is the smallest of a model's own.

@@ -104,27 +104,27 @@ package struct TextVocabulary: Sendable {
   }
 }
 
-/// Where triggered pictures go, in words.
+/// Where triggered images go, in words.
 package struct TargetReadout: Equatable, Sendable {
   /// A text and how much the trigger favours it.
   package struct Entry: Equatable, Sendable {
     package let text: String
     /// Mean probability with the trigger minus without it, over the vocabulary.
     package let gain: Float
-    /// Mean cosine with the triggered pictures.
+    /// Mean cosine with the triggered images.
     package let cosine: Float
   }
 
   /// The texts that gain most, best first; at most ten.
   package let entries: [Entry]
-  /// Share of the pictures, of those not read as the first text before, that are with the trigger.
+  /// Share of the images, of those not read as the first text before, that are with the trigger.
   package let successRate: Float
 
-  /// Reads out features of the same pictures without and with a trigger.
+  /// Reads out features of the same images without and with a trigger.
   ///
   /// - Parameters:
   ///   - clean: `[n, E]` unit length.
-  ///   - triggered: `[n, E]` unit length, the same pictures.
+  ///   - triggered: `[n, E]` unit length, the same images.
   ///   - logitScale: s, not its logarithm.
   init(
     clean: Tensor, triggered: Tensor, vocabulary: TextVocabulary, logitScale: Float

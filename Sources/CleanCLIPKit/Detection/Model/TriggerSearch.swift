@@ -5,7 +5,7 @@ internal import Glibc
 package struct TriggerSearchOptions: Equatable, Sendable {
   /// Steps at most.
   package var steps = 200
-  /// Pictures of one step.
+  /// Images of one step.
   package var batchSize = 12
   /// Steps without a trigger smaller by 2 % after which the search ends, once it found one.
   package var patience = 40
@@ -37,12 +37,12 @@ package struct TriggerSearchResult: Sendable {
   package let size: Float
   /// Mean pairwise cosine of the step that the trigger comes from.
   package let collapse: Float
-  /// `[E]`, unit length: where the mean feature moves to, from that of the pictures as they are.
+  /// `[E]`, unit length: where the mean feature moves to, from that of the images as they are.
   package let direction: [Float]
   package let steps: Int
 }
 
-/// Looks for a small change of pictures that makes all of them look alike to the image tower.
+/// Looks for a small change of images that makes all of them look alike to the image tower.
 ///
 /// DECREE (Feng et al. 2023, arXiv:2303.15180) on projected, normalised features:
 ///
@@ -52,12 +52,12 @@ package struct TriggerSearchResult: Sendable {
 ///
 /// or, towards a text, with the loss of `ReadingLoss` in place of the first term (after Neural
 /// Cleanse, Wang et al. 2019). Searches towards other places, by forbidden directions or by other
-/// texts, are a reference for the first: in a sound model one place costs about what another does.
+/// texts, are a reference for the first: in a clean model one place costs about what another does.
 struct TriggerSearch {
   let model: CLIPModel
   /// `[n, 3, S, S]` in 0…1.
   let images: Tensor
-  /// `[E]`: the mean of the pictures' normalised features.
+  /// `[E]`: the mean of the images' normalised features.
   let cleanMean: [Float]
   let options: TriggerSearchOptions
 
@@ -114,7 +114,7 @@ struct TriggerSearch {
   /// The share of the first learning rate at a step: full for half of the search, then a fifth.
   private func rate(_ step: Int) -> Float { step < options.steps / 2 ? 1 : 0.2 }
 
-  /// How far the triggered pictures are from the goal, and the gradient with respect to them in 0…1.
+  /// How far the triggered images are from the goal, and the gradient with respect to them in 0…1.
   private func objective(
     _ triggered: Tensor, _ goal: SearchGoal, _ kind: TriggerKind
   ) throws(CLIPError) -> (reached: GoalProgress, dPixels: Tensor) {

@@ -2,7 +2,7 @@
 package enum TriggerKind: String, CaseIterable, Sendable {
   /// A small mask and what it shows: patches (BadNets).
   case patch
-  /// A faint pattern added to the whole picture: blends, sinusoids, bounded perturbations.
+  /// A faint pattern added to the whole image: blends, sinusoids, bounded perturbations.
   case additive
   /// A smooth displacement of the pixels (WaNet).
   case warp
@@ -10,7 +10,7 @@ package enum TriggerKind: String, CaseIterable, Sendable {
   /// What `size` measures, for reports.
   package var sizeMeaning: String {
     switch self {
-    case .patch: "share of the picture that the mask covers (sum of the mask over 3HW)"
+    case .patch: "share of the image that the mask covers (sum of the mask over 3HW)"
     case .additive: "largest change of a pixel value, in 0 to 1"
     case .warp: "largest displacement, in pixels"
     }
@@ -25,7 +25,7 @@ package enum TriggerKind: String, CaseIterable, Sendable {
     }
   }
 
-  /// Mean pairwise cosine from which triggered pictures count as collapsed.
+  /// Mean pairwise cosine from which triggered images count as collapsed.
   ///
   /// DECREE asks for 0.99. A backdoor need not go that far: the true triggers of small victims leave
   /// cosines between 0.90 and 0.96, and a search that asks for more than the backdoor gives finds
@@ -40,20 +40,20 @@ package enum TriggerKind: String, CaseIterable, Sendable {
 
 /// A family of triggers with free numbers, differentiable, whose extent can be pushed down.
 ///
-/// Pictures are `[B, 3, S, S]` in 0…1.
+/// Images are `[B, 3, S, S]` in 0…1.
 protocol TriggerSpace: AnyObject {
   var kind: TriggerKind { get }
   /// The free numbers, changed by the optimizer.
   var values: Tensor { get }
   /// The optimizer's step at the start.
   var learningRate: Float { get }
-  /// How much of the picture the trigger changes; the smaller at equal effect, the likelier
+  /// How much of the image the trigger changes; the smaller at equal effect, the likelier
   /// planted.
   var size: Float { get }
   /// The size of a trigger that is free to change everything.
   var largestSize: Float { get }
 
-  /// Writes triggered pictures.
+  /// Writes triggered images.
   func apply(to images: Tensor, into output: Tensor)
   /// Adds dLoss/dValues, given dLoss/dOutput.
   func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor)

@@ -4,7 +4,7 @@ internal import Glibc
 ///
 /// ```
 /// d = a · U tanh(C) Uᵀ      C: k × k control points for each axis, U: linear interpolation
-/// x'(p) = bilinear sample of x at p + d(p), clamped to the picture
+/// x'(p) = bilinear sample of x at p + d(p), clamped to the image
 /// ```
 final class WarpSpace: TriggerSpace {
   let kind = TriggerKind.warp

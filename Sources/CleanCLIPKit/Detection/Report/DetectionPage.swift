@@ -28,7 +28,7 @@ struct DetectionPage {
     .verdict h2{font-size:21px}.clean{border-left-color:var(--good)}.clean h2{color:var(--good)}
     .suspicious{border-left-color:var(--fair)}.suspicious h2{color:var(--fair)}
     .backdoored{border-left-color:var(--bad)}.backdoored h2{color:var(--bad)}
-    .pictures{display:flex;flex-wrap:wrap;gap:12px;margin-top:10px}figure{margin:0;width:112px}
+    .images{display:flex;flex-wrap:wrap;gap:12px;margin-top:10px}figure{margin:0;width:112px}
     figure img{width:112px;height:112px;object-fit:contain;image-rendering:pixelated;
     background:#eef0f3;border-radius:4px;display:block}
     figcaption{font-size:12px;color:var(--soft);overflow-wrap:anywhere;margin-top:3px}
@@ -65,21 +65,21 @@ struct DetectionPage {
       + "</tbody></table></section>"
   }
 
-  /// A card of pictures with captions.
+  /// A card of images with captions.
   ///
-  /// - Throws: `internal`, `outOfMemory` when a picture cannot be encoded.
-  static func pictures(
-    _ title: String, _ note: String, _ pictures: [(image: RGBImage, caption: String)]
+  /// - Throws: `internal`, `outOfMemory` when an image cannot be encoded.
+  static func images(
+    _ title: String, _ note: String, _ images: [(image: RGBImage, caption: String)]
   ) throws(CLIPError) -> String {
     var figures = ""
-    for picture in pictures {
-      let data = base64(try ImageEncoder.png(picture.image))
+    for image in images {
+      let data = base64(try ImageEncoder.png(image.image))
       figures +=
         "<figure><img alt=\"\" src=\"data:image/png;base64,\(data)\">"
-        + "<figcaption>\(escaped(picture.caption))</figcaption></figure>"
+        + "<figcaption>\(escaped(image.caption))</figcaption></figure>"
     }
     return
       "<section class=\"card\"><h2>\(escaped(title))</h2><p class=\"soft\">\(escaped(note))</p>"
-      + "<div class=\"pictures\">\(figures)</div></section>"
+      + "<div class=\"images\">\(figures)</div></section>"
   }
 }

@@ -59,7 +59,7 @@ package enum FeatureMatrix {
     guard a.shape == b.shape else {
       throw CLIPError(
         .shape,
-        "\(name) features of pictures and captions disagree; expected \(a.shape) for both, "
+        "\(name) features of images and captions disagree; expected \(a.shape) for both, "
           + "got \(b.shape) for captions")
     }
     let width = a.shape[1]

@@ -20,9 +20,9 @@ package struct TextCheckResult: Sendable {
   /// The part of the differences between captions that the word leaves.
   package let size: Float
   package let reference: SizeReference
-  /// Mean pairwise cosine of held-back captions, as they are and with the word.
+  /// Mean pairwise cosine of held-out captions, as they are and with the word.
   package let cleanCollapse: Float
-  package let heldBackCollapse: Float
+  package let heldOutCollapse: Float
   /// Texts nearest to where captions go.
   package let targets: [(text: String, cosine: Float)]
   package let seconds: Double
@@ -106,7 +106,7 @@ package struct TextCheck {
     let start = monotonicSeconds()
     let words = try self.words(captions)
     let held = max(16, captions.count / 4)
-    let heldBack = Array(captions.suffix(held))
+    let heldOut = Array(captions.suffix(held))
     let searched = Array(captions.dropLast(held).prefix(Self.measured))
     let models = [model] + (anchor.map { [$0] } ?? [])
     var found: [[ScannedWord]] = []
@@ -127,16 +127,16 @@ package struct TextCheck {
     let reference = reference(
       strongest, others: found[0].dropFirst(), anchor: found.dropFirst().first)
     let encoder = try CaptionEncoder(model, precision: options.precision)
-    let triggered = try encoder.features(heldBack, word: strongest.id)
-    let before = ModelCheck.meanPairwiseCosine(try encoder.features(heldBack))
+    let triggered = try encoder.features(heldOut, word: strongest.id)
+    let before = ModelCheck.meanPairwiseCosine(try encoder.features(heldOut))
     let after = ModelCheck.meanPairwiseCosine(triggered)
-    // A word that fails on held-back captions, or leaves them half of their differences, is no trigger.
+    // A word that fails on held-out captions, or leaves them half of their differences, is no trigger.
     let isConfirmed = after > before + 0.5 * (1 - before)
     let pValue = isConfirmed ? reference.pValue(of: strongest.size) : 1
     return TextCheckResult(
       verdict: Verdict(pValue: pValue), pValue: pValue, word: strongest.id,
       text: tokenizer?.text(of: strongest.id) ?? "", size: strongest.size, reference: reference,
-      cleanCollapse: before, heldBackCollapse: after,
+      cleanCollapse: before, heldOutCollapse: after,
       targets: try Self.targets(triggered, vocabulary), seconds: monotonicSeconds() - start)
   }
 

@@ -10,7 +10,7 @@ extension TextCheckResult {
         "sizes": .array(reference.sizes.map { .number(Double($0)) }),
       ]),
       "clean_collapse": .number(Double(cleanCollapse)),
-      "held_back_collapse": .number(Double(heldBackCollapse)),
+      "held_out_collapse": .number(Double(heldOutCollapse)),
       "targets": .array(
         targets.map { ["text": .string($0.text), "cosine": .number(Double($0.cosine))] }),
       "explanation": .string(explanation), "seconds": .number(seconds),
@@ -34,8 +34,8 @@ extension TextCheckResult {
         ),
         ("p-value", ModelCheckExplanation.probability(pValue)),
         (
-          "mean cosine of two held-back captions, before and after",
-          "\(decimal(Double(cleanCollapse), 3)) and \(decimal(Double(heldBackCollapse), 3))"
+          "mean cosine of two held-out captions, before and after",
+          "\(decimal(Double(cleanCollapse), 3)) and \(decimal(Double(heldOutCollapse), 3))"
         ),
         (
           "leads to", targets.prefix(5).map { $0.text }.joined(separator: ", ")

@@ -39,7 +39,7 @@ extension GraphMatcher {
     }
     let (image, text) = isImage ? (first, second) : (second, first)
     guard coversBatch(image), coversBatch(text) else {
-      throw mismatch(inner, expected: "the features of all pictures and all captions")
+      throw mismatch(inner, expected: "the features of all images and all captions")
     }
     // Factors of 1 change nothing, unless there is no other.
     let effective = scales.filter { reader.uniform($0) != 1 }

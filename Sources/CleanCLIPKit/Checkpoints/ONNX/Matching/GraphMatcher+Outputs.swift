@@ -99,7 +99,7 @@ extension GraphMatcher {
       parameters: parameters, outputs: outputs)
   }
 
-  /// Whether a value has something of every picture or caption.
+  /// Whether a value has something of every image or caption.
   func coversBatch(_ value: GraphValue) -> Bool {
     let isImage = expression(value)?.dependsOnImage ?? false
     guard let name = isImage ? reader.imageInput : reader.tokensInput,
@@ -114,7 +114,7 @@ extension GraphMatcher {
       throw CLIPError(
         .unsupported,
         "'\(model.path)': graph has no image or text features; expected an output [n, E] that "
-          + "depends on pictures or token ids, got outputs \(model.outputs.map(\.name))")
+          + "depends on images or token ids, got outputs \(model.outputs.map(\.name))")
     }
     if let image, let text, image.embedDim != text.embedDim {
       throw CLIPError(

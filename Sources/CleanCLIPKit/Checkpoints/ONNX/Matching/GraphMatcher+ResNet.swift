@@ -31,7 +31,7 @@ extension GraphMatcher {
       (a.constant == nil) != (b.constant == nil),
       let positions = aligned(a.constant != nil ? a : b, to: pooled, [.token, .feature])
     else {
-      throw mismatch(pooled, expected: "the sum of picture cells and their positions")
+      throw mismatch(pooled, expected: "the sum of image cells and their positions")
     }
     let cells = compose(pooled, a.constant != nil ? b : a)
     guard case .concatenation(let parts, _)? = computation(cells), parts.count == 2,
@@ -70,7 +70,7 @@ extension GraphMatcher {
     return VisionMatch(tower: tower, configuration: .resNet(configuration))
   }
 
-  /// Recognises the convolutions from the last feature map to the pictures.
+  /// Recognises the convolutions from the last feature map to the images.
   private func matchBackbone(
     _ map: GraphValue
   ) throws(CLIPError) -> (stem: [ConvolutionMatch], blocks: [BottleneckMatch], size: Int) {
@@ -100,8 +100,8 @@ extension GraphMatcher {
     }
     guard case .image? = computation(inner) else {
       throw mismatch(
-        inner, expected: "the pictures as the input of the first convolution",
-        remedy: "graphs that preprocess pictures themselves are not supported")
+        inner, expected: "the images as the input of the first convolution",
+        remedy: "graphs that preprocess images themselves are not supported")
     }
     for (index, convolution) in stem.enumerated() {
       try check(convolution, kernel: 3, stride: index == 0 ? 2 : 1, at: value)

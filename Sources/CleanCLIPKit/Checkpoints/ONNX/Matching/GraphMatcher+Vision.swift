@@ -122,7 +122,7 @@ extension GraphMatcher {
       let first = try reader.numbers(values[0], node).floats
       for value in values.dropFirst() where try reader.numbers(value, node).floats != first {
         throw mismatch(
-          tokens, expected: "the same class token for every picture of the fixed batch",
+          tokens, expected: "the same class token for every image of the fixed batch",
           got: "different rows")
       }
     }
@@ -132,7 +132,7 @@ extension GraphMatcher {
     return (values[0], Array(copies), parts[1])
   }
 
-  /// The patch convolution, and the pictures' size.
+  /// The patch convolution, and the images' size.
   private func matchPatches(
     _ patches: GraphValue
   ) throws(CLIPError) -> (convolution: ConvolutionNode, size: Int) {
@@ -141,8 +141,8 @@ extension GraphMatcher {
     }
     guard case .image? = computation(convolution.input) else {
       throw mismatch(
-        convolution.input, expected: "the pictures as the input of the first convolution",
-        remedy: "graphs that preprocess pictures themselves are not supported")
+        convolution.input, expected: "the images as the input of the first convolution",
+        remedy: "graphs that preprocess images themselves are not supported")
     }
     let size = convolution.input.dimensions[2]
     let places = patches.layout.axes.joined().filter { $0.label == .row || $0.label == .column }

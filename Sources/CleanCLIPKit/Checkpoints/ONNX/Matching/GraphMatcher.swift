@@ -132,7 +132,7 @@ final class GraphMatcher {
     guard let computation = computation(value) else { return "a constant" }
     let kind: String =
       switch computation {
-      case .image: "the pictures themselves"
+      case .image: "the images themselves"
       case .tokens: "the token ids themselves"
       case .convolution: "a convolution"
       case .linear: "a linear layer"

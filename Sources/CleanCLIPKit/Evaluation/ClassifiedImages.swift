@@ -1,11 +1,11 @@
-/// Labelled pictures of a data set, read one by one.
-package struct LabelledPictures {
+/// Labelled images of a dataset, read one by one.
+package struct ClassifiedImages {
   package let count: Int
-  /// Reads picture `index` and its class.
-  package let read: (_ index: Int) throws(CLIPError) -> LabelledPicture
+  /// Reads image `index` and its class.
+  package let read: (_ index: Int) throws(CLIPError) -> ClassifiedImage
 
   package init(
-    count: Int, read: @escaping (_ index: Int) throws(CLIPError) -> LabelledPicture
+    count: Int, read: @escaping (_ index: Int) throws(CLIPError) -> ClassifiedImage
   ) {
     self.count = count
     self.read = read
@@ -14,12 +14,12 @@ package struct LabelledPictures {
   /// The rows of a labelled table.
   package init(_ images: LabelledImages) {
     self.init(count: images.count) { (index) throws(CLIPError) in
-      let picture = try images.picture(at: index)
-      return LabelledPicture(image: picture.image.image, label: Int(picture.label))
+      let image = try images.image(at: index)
+      return ClassifiedImage(image: image.image.image, label: Int(image.label))
     }
   }
 
-  /// The rows of a data set with labels.
+  /// The rows of a dataset with labels.
   ///
   /// Reading a row without a label throws `format`.
   package init(_ dataset: PairDataset) {
@@ -29,13 +29,13 @@ package struct LabelledPictures {
         throw CLIPError(
           .format, "'\(row.key)': no label; expected the index of a class; name the label column")
       }
-      return LabelledPicture(image: try row.decoded().image, label: Int(label))
+      return ClassifiedImage(image: try row.decoded().image, label: Int(label))
     }
   }
 }
 
-/// A picture and the index of its class.
-package struct LabelledPicture {
+/// An image and the index of its class.
+package struct ClassifiedImage {
   package let image: RGBImage
   package let label: Int
 

@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// Pictures drawn from random numbers, for searches without anybody's data: gradients, textures of
+/// Images drawn from random numbers, for searches without anybody's data: gradients, textures of
 /// several scales, and shapes on them.
-package enum ProceduralPictures {
-  /// Draws pictures.
+package enum SyntheticImages {
+  /// Draws images.
   ///
-  /// - Returns: `[count, 3, size, size]` in 0…1; picture `i` depends on the seed and `i` alone.
+  /// - Returns: `[count, 3, size, size]` in 0…1; image `i` depends on the seed and `i` alone.
   package static func draw(count: Int, size: Int, seed: UInt64) throws(CLIPError) -> Tensor {
     let result = try Tensor([count, 3, size, size])
     for index in 0..<count {

@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// A random sample of a dataset's pictures as a check of a model wants them.
-package enum PictureSample {
-  /// Reads pictures, resized and cropped as the model's preprocessing does.
+/// A random sample of a dataset's images as a check of a model wants them.
+package enum ImageSample {
+  /// Reads images, resized and cropped as the model's preprocessing does.
   ///
   /// - Parameters:
-  ///   - count: pictures at most; those that cannot be read are passed over.
+  ///   - count: images at most; those that cannot be read are passed over.
   ///   - imageSize: S.
   ///   - progress: called with the number read; `false` cancels.
   /// - Returns: `[n, 3, S, S]` in 0…1.
@@ -33,12 +33,12 @@ package enum PictureSample {
         reason = error.message
       }
       guard progress(read) else {
-        throw CLIPError(.cancelled, "check: reading pictures was cancelled at \(read)")
+        throw CLIPError(.cancelled, "check: reading images was cancelled at \(read)")
       }
     }
     guard read > 0 else {
       throw CLIPError(
-        .invalidArgument, "check: no picture can be read; expected some, got \(reason)")
+        .invalidArgument, "check: no image can be read; expected some, got \(reason)")
     }
     return pixels.slice(0..<read)
   }

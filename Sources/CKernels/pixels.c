@@ -14,13 +14,13 @@ CK_INLINE float read_one(ck_dtype type, const void *x, int64_t index) {
 
 CK_INLINE void interleave(const arguments *w, int64_t begin, int64_t end) {
   int64_t area = w->height;
-  for (int64_t picture = begin; picture < end; picture++) {
-    const float *source = (const float *)w->x + picture * w->channels * area;
+  for (int64_t image = begin; image < end; image++) {
+    const float *source = (const float *)w->x + image * w->channels * area;
     for (int64_t channel = 0; channel < w->channels; channel++) {
       for (int64_t i = 0; i < area; i += LANES) {
         int64_t lanes = area - i < LANES ? area - i : LANES;
         vfloat values = load_some(CK_F32, source, channel * area + i, lanes);
-        int64_t target = (picture * area + i) * w->channels + channel;
+        int64_t target = (image * area + i) * w->channels + channel;
         if (w->type == CK_F32) {
           for (int64_t l = 0; l < lanes; l++) {
             ((float *)w->y)[target + l * w->channels] = values[l];
@@ -51,11 +51,11 @@ static void to_nchw_body(void *context, int64_t begin, int64_t end, int32_t thre
   (void)thread;
   const arguments *w = context;
   int64_t area = w->height;
-  for (int64_t picture = begin; picture < end; picture++) {
+  for (int64_t image = begin; image < end; image++) {
     for (int64_t channel = 0; channel < w->channels; channel++) {
-      float *target = (float *)w->y + (picture * w->channels + channel) * area;
+      float *target = (float *)w->y + (image * w->channels + channel) * area;
       for (int64_t i = 0; i < area; i++) {
-        target[i] = read_one(w->type, w->x, (picture * area + i) * w->channels + channel);
+        target[i] = read_one(w->type, w->x, (image * area + i) * w->channels + channel);
       }
     }
   }
@@ -67,16 +67,16 @@ void ck_nhwc_to_nchw(
   ck_parallel(batch, batch * channels * area, to_nchw_body, &work);
 }
 
-// Items are rows of patches: item = picture · grid height + patch row. A row of a patch is
+// Items are rows of patches: item = image · grid height + patch row. A row of a patch is
 // contiguous on both sides.
 CK_INLINE void patch_rows(const arguments *w, int64_t item, int backward, ck_dtype type) {
   int64_t p = w->kernel, grid_height = w->height / p, grid_width = w->width / p;
-  int64_t picture = item / grid_height, patch_row = item % grid_height;
+  int64_t image = item / grid_height, patch_row = item % grid_height;
   for (int64_t column = 0; column < grid_width; column++) {
     int64_t patch = (item * grid_width + column) * w->channels * p * p;
     for (int64_t channel = 0; channel < w->channels; channel++) {
       for (int64_t i = 0; i < p; i++) {
-        int64_t row = (picture * w->channels + channel) * w->height + patch_row * p + i;
+        int64_t row = (image * w->channels + channel) * w->height + patch_row * p + i;
         int64_t pixel = row * w->width + column * p, target = patch + (channel * p + i) * p;
         for (int64_t j = 0; j < p; j += LANES) {
           int64_t lanes = p - j < LANES ? p - j : LANES;
@@ -136,10 +136,10 @@ void ck_patches_backward(
       batch * (height / patch), batch * channels * height * width, patches_backward_body, &work);
 }
 
-// Items are output rows: item = picture · output height + row.
+// Items are output rows: item = image · output height + row.
 CK_INLINE void pool_row(const arguments *w, int64_t item, ck_dtype type) {
   int64_t k = w->kernel, out_height = w->height / k, out_width = w->width / k;
-  int64_t picture = item / out_height, row = item % out_height;
+  int64_t image = item / out_height, row = item % out_height;
   vfloat inverse = splat(1 / (float)(k * k));
   for (int64_t column = 0; column < out_width; column++) {
     for (int64_t c = 0; c < w->channels; c += LANES) {
@@ -147,7 +147,7 @@ CK_INLINE void pool_row(const arguments *w, int64_t item, ck_dtype type) {
       vfloat sum = splat(0.f);
       for (int64_t i = 0; i < k; i++) {
         for (int64_t j = 0; j < k; j++) {
-          int64_t pixel = (picture * w->height + row * k + i) * w->width + column * k + j;
+          int64_t pixel = (image * w->height + row * k + i) * w->width + column * k + j;
           sum += load_some(type, w->x, pixel * w->channels + c, lanes);
         }
       }
@@ -158,7 +158,7 @@ CK_INLINE void pool_row(const arguments *w, int64_t item, ck_dtype type) {
 
 CK_INLINE void pool_backward_row(const arguments *w, int64_t item, ck_dtype type) {
   int64_t k = w->kernel, out_height = w->height / k, out_width = w->width / k;
-  int64_t picture = item / out_height, row = item % out_height;
+  int64_t image = item / out_height, row = item % out_height;
   vfloat inverse = splat(1 / (float)(k * k));
   for (int64_t column = 0; column < out_width; column++) {
     for (int64_t c = 0; c < w->channels; c += LANES) {
@@ -166,7 +166,7 @@ CK_INLINE void pool_backward_row(const arguments *w, int64_t item, ck_dtype type
       vfloat dy = load_some(type, w->x, (item * out_width + column) * w->channels + c, lanes);
       for (int64_t i = 0; i < k; i++) {
         for (int64_t j = 0; j < k; j++) {
-          int64_t pixel = (picture * w->height + row * k + i) * w->width + column * k + j;
+          int64_t pixel = (image * w->height + row * k + i) * w->width + column * k + j;
           store_some(type, w->y, pixel * w->channels + c, lanes, dy * inverse);
         }
       }

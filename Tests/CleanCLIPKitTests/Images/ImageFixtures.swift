@@ -3,18 +3,18 @@ import Foundation
 import Testing
 
 /// Reads what Tests/Fixtures/images.py wrote.
-enum PictureFixtures {
+enum ImageFixtures {
   static let folder = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("Fixtures/images")
 
-  /// Expected values by name: pictures, and planes of floats.
+  /// Expected values by name: images, and planes of floats.
   struct Expected {
-    var pictures: [(name: String, image: RGBImage)] = []
+    var images: [(name: String, image: RGBImage)] = []
     var planes: [String: [Float]] = [:]
 
-    func picture(_ name: String) throws -> RGBImage {
-      try #require(pictures.first { $0.name == name }, "no picture '\(name)'").image
+    func image(_ name: String) throws -> RGBImage {
+      try #require(images.first { $0.name == name }, "no image '\(name)'").image
     }
   }
 
@@ -23,14 +23,14 @@ enum PictureFixtures {
   }
 
   static func expected(_ name: String) throws -> Expected {
-    var rest = try bytes("\(name).pictures")[...]
+    var rest = try bytes("\(name).images")[...]
     func line() throws -> String {
       let end = try #require(rest.firstIndex(of: 10))
       defer { rest = rest[(end + 1)...] }
       return String(decoding: rest[..<end], as: UTF8.self)
     }
     try #require(
-      try line() == "cleanclip-pictures 1",
+      try line() == "cleanclip-images 1",
       "run Tests/Fixtures/images.py to write the fixtures anew")
     _ = try line()
     var expected = Expected()
@@ -48,7 +48,7 @@ enum PictureFixtures {
             bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(values[at + $1]) << (8 * $1) })
         }
       } else {
-        expected.pictures.append(
+        expected.images.append(
           (String(words[0]), RGBImage(width: width, height: height, pixels: values)))
       }
     }

@@ -1,34 +1,34 @@
 internal import Glibc
 
-/// A folder of picture files, with those in its subfolders; `KEY.txt` beside `KEY.jpg` is its caption.
-struct PictureFolder: Sendable {
+/// A folder of image files, with those in its subfolders; `KEY.txt` beside `KEY.jpg` is its caption.
+struct ImageFolder: Sendable {
   let path: String
   /// Paths below the folder, sorted.
-  private let pictures: [String]
+  private let images: [String]
   let hasCaptions: Bool
 
   private static let extensions = ["jpg", "jpeg", "png", "webp"]
 
   init?(path: String, files: [String]) {
-    pictures = files.filter { Self.extensions.contains(Self.fileExtension($0)) }
-    guard let first = pictures.first else { return nil }
+    images = files.filter { Self.extensions.contains(Self.fileExtension($0)) }
+    guard let first = images.first else { return nil }
     self.path = path
     hasCaptions = MappedFile.exists("\(path)/\(Self.captionName(of: first))")
   }
 
-  var count: Int { pictures.count }
+  var count: Int { images.count }
 
-  func key(at index: Int) -> String { pictures[index] }
+  func key(at index: Int) -> String { images[index] }
 
-  /// Reads a picture and its caption.
-  func picture(at index: Int) throws(CLIPError) -> CaptionedPicture {
-    let name = pictures[index]
-    let bytes = try MappedFile.read("\(path)/\(name)", limit: CaptionTable.pictureLimit)
+  /// Reads an image and its caption.
+  func image(at index: Int) throws(CLIPError) -> CaptionedImage {
+    let name = images[index]
+    let bytes = try MappedFile.read("\(path)/\(name)", limit: CaptionTable.imageLimit)
     let captionPath = "\(path)/\(Self.captionName(of: name))"
     let caption =
       MappedFile.exists(captionPath) ? try MappedFile.read(captionPath, limit: 1 << 20) : []
-    return CaptionedPicture(
-      key: name, picture: .file(bytes), caption: String(decoding: caption, as: UTF8.self))
+    return CaptionedImage(
+      key: name, image: .file(bytes), caption: String(decoding: caption, as: UTF8.self))
   }
 
   private static func captionName(of name: String) -> String {
