@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import COLOURS, image
+from conftest import COLOURS, striped_image
 
 import cleanclip
 
@@ -88,7 +88,7 @@ def test_references_are_compared_with(model, vocabulary):
 
 
 def test_check_data_ranks_given_features(pairs, tmp_path):
-    many = [(image(i)[0], f"a {image(i)[1]} box number {i}") for i in range(300)]
+    many = [(striped_image(i)[0], f"a {striped_image(i)[1]} box number {i}") for i in range(300)]
     features, strangers = features_with_strangers()
     result = cleanclip.check_data(None, many, features=features)
     assert result.scores.shape == (300,)
@@ -190,7 +190,7 @@ def test_neighbours_can_be_cancelled(model):
 
 
 def test_a_bank_flags_what_it_does_not_know(model, vocabulary, tmp_path):
-    clean = np.stack([image(i, (32, 32))[0] for i in range(60)])
+    clean = np.stack([striped_image(i, (32, 32))[0] for i in range(60)])
     random = np.random.default_rng(3)
     clean = np.clip(clean + random.integers(-20, 20, clean.shape), 0, 255).astype(np.uint8)
     bank = cleanclip.Bank(model.encode_image(clean, normalize=False))
