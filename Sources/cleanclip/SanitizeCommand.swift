@@ -7,10 +7,7 @@ struct SanitizeCommand: ParsableCommand {
     commandName: "sanitize",
     abstract: "Fine-tune a model on clean pairs so that a backdoor is forgotten.",
     discussion: """
-      cleanclip: the contrastive loss between images and captions plus a self-supervised loss \
-      inside each modality (Bansal et al. 2023); with --inmodal-weight 0, plain fine-tuning.
-      supervised: cross-entropy of a linear head on labelled images, image tower only; the paper \
-      takes --batch-size 80 --learning-rate 1e-4 --warmup 500 --weight-decay 0.01.
+      \(SanitizeMethod.all.map { "\($0.name): \($0.summary)." }.joined(separator: "\n"))
 
       An ONNX model is written back into its own graph: names, inputs and outputs stay. Ctrl-C \
       ends after the step and saves the state when --state is given (exit code 130).
@@ -22,8 +19,8 @@ struct SanitizeCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "Where the clean model goes: .onnx or .safetensors.")
   var output: String
 
-  @Option(name: .long, help: "cleanclip or supervised.")
-  var method = MethodArgument.cleanclip
+  @Option(name: .long, help: "How: one of the methods above.")
+  var method = SanitizeMethod.standard
 
   @Option(name: .long, help: "Highest learning rate of AdamW.")
   var learningRate: Float = 1e-5
@@ -50,11 +47,13 @@ struct SanitizeCommand: ParsableCommand {
       let loaded = try model.load()
       try loaded.checkSaving(to: output)
       var options = training.options(
-        learningRate: learningRate, warmup: warmup, inmodalWeight: inmodalWeight)
-      options.method = method.method
+        SanitizeOptions(method), learningRate: learningRate, warmup: warmup,
+        inmodalWeight: inmodalWeight)
       options.headPath = head
       if let classes { options.classCount = try TextList.classes(path: classes).count }
-      let tokenizer = method == .supervised ? nil : try model.tokenizer()
+      let tokenizer = try method.needs.tokenizer { () throws(CLIPError) in
+        try model.tokenizer()
+      }
       let history = try training.train(
         "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
         options: options, common: common)
@@ -67,9 +66,12 @@ struct SanitizeCommand: ParsableCommand {
   }
 }
 
-/// `--method`.
-enum MethodArgument: String, ExpressibleByArgument, CaseIterable {
-  case cleanclip, supervised
+extension SanitizeMethod: ExpressibleByArgument {
+  public init?(argument: String) {
+    guard let method = Self.all.first(where: { $0.name == argument }) else { return nil }
+    self = method
+  }
 
-  var method: SanitizeMethod { self == .supervised ? .supervised : .cleanclip }
+  public static var allValueStrings: [String] { all.map(\.name) }
+  public var defaultValueDescription: String { name }
 }

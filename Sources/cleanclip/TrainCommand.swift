@@ -43,7 +43,7 @@ struct TrainCommand: ParsableCommand {
       let dataset = try pairs.open()
       let steps = dataset.count / max(1, training.batchSize)
       let options = training.options(
-        learningRate: learningRate,
+        SanitizeOptions(), learningRate: learningRate,
         warmup: warmup ?? steps.multipliedReportingOverflow(by: training.epochs).partialValue / 10,
         inmodalWeight: inmodalWeight)
       let history = try training.train(

@@ -41,10 +41,12 @@ struct TrainingArguments: ParsableArguments {
   }
 
   /// The options as the engine takes them.
+  ///
+  /// - Parameter defaults: of the method.
   func options(
-    learningRate: Float, warmup: Int, inmodalWeight: Float
+    _ defaults: SanitizeOptions, learningRate: Float, warmup: Int, inmodalWeight: Float
   ) -> SanitizeOptions {
-    var options = SanitizeOptions()
+    var options = defaults
     options.training.epochs = epochs
     options.training.batchSize = batchSize
     options.training.learningRate = learningRate

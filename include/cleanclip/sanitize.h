@@ -93,7 +93,7 @@ typedef struct cleanclip_history cleanclip_history;
  * `resume` and gives, bit by bit, what it would have given (same machine, threads, precision).
  *
  * @param[in,out] model The model to clean. No other thread may use it meanwhile.
- * @param[in] tokenizer Its vocabulary is the model's; may be NULL for "supervised".
+ * @param[in] tokenizer Its vocabulary is the model's; may be NULL for methods without captions.
  * @param[in] dataset Clean pairs with captions, or with labels for "supervised"; at least a batch.
  * @param[in] options NULL for the defaults.
  * @param[in] callback Hears of progress and may cancel; may be NULL.

@@ -12,7 +12,7 @@ from . import _capi
 from ._handle import Handle, Path, path_bytes, precision_value, read_text, text_bytes
 from ._listener import Listener
 from .dataset import DatasetSource, open_dataset
-from .errors import CleanCLIPError, check
+from .errors import CleanCLIPError, NotFoundError, check
 from .model import Model
 from .tokenizer import Tokenizer
 
@@ -115,6 +115,14 @@ def _print_progress(progress: Progress) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def _tokenizer_pointer(model: Model, tokenizer: Optional[Tokenizer]) -> Optional[int]:
+    """Return the tokenizer, the model's, or None: the method knows whether it needs one."""
+    try:
+        return (tokenizer or model.tokenizer)._pointer()
+    except NotFoundError:
+        return None
+
+
 def sanitize(
     model: Model,
     data: DatasetSource,
@@ -193,9 +201,6 @@ def sanitize(
     options.precision = precision_value(precision)
     options.resume = 1 if resume else 0
 
-    words: Optional[int] = None
-    if method != "supervised" or tokenizer is not None:
-        words = (tokenizer or model.tokenizer)._pointer()
     function = _print_progress if progress is True else (progress or None)
     listener = _ProgressListener(function)
     dataset = open_dataset(data)
@@ -203,7 +208,7 @@ def sanitize(
     with listener.listening():
         status = _capi.sanitize(
             model._pointer(),
-            words,
+            _tokenizer_pointer(model, tokenizer),
             dataset._pointer(),
             ctypes.byref(options),
             listener.callback,
