@@ -65,7 +65,7 @@ struct EvaluateCommand: ParsableCommand {
         model: loaded.model, tokenizer: try model.tokenizer(), classes: classes,
         templates: try templates.map { (path) throws(CLIPError) in
           try TextList.templates(path: path)
-        } ?? ["a photo of a {}"], options: options)
+        } ?? PromptTemplate.standard, options: options)
       let images = ClassifiedImages(
         try LabelledImages(
           path: data, columns: DatasetColumns(image: imageColumn, label: labelColumn),
