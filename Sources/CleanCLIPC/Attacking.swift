@@ -121,8 +121,8 @@ private func poisonOptions(
 ) throws(CLIPError) -> PoisonOptions {
   var options = PoisonOptions(target: try arguments.string(given.target, "options->target"))
   if given.templates != nil {
-    options.templates = try arguments.strings(
-      given.templates, count: given.template_count, "options->templates")
+    options.templates = try PromptTemplate.list(
+      try arguments.strings(given.templates, count: given.template_count, "options->templates"))
   }
   if given.image_size != 0 {
     options.imageSize = try arguments.number(given.image_size, in: 2...4096, "options->image_size")

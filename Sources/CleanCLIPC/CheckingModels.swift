@@ -91,10 +91,11 @@ private func modelCheck(
   }
   guard let tokenizer = borrowed(given.tokenizer, as: Tokenizer.self) else { return check }
   if given.class_count != 0 {
-    var templates = ["a photo of a {}"]
+    var templates = PromptTemplate.standard
     if given.template_count != 0 {
-      templates = try arguments.strings(
-        given.templates, count: given.template_count, "options->templates")
+      templates = try PromptTemplate.list(
+        try arguments.strings(
+          given.templates, count: given.template_count, "options->templates"))
     }
     check.classes = try TextVocabulary(
       names: try arguments.strings(given.classes, count: given.class_count, "options->classes"),

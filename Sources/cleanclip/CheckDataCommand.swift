@@ -104,7 +104,7 @@ struct CheckDataCommand: ParsableCommand {
     Swift.print(result.explanation)
     for (rank, index) in result.ranking.prefix(20).enumerated() {
       let pair = result.pairs[index]
-      Swift.print("\(rank + 1). \(pair.key)  \(fixed(Double(pair.score), 2))  \(pair.caption)")
+      Swift.print("\(rank + 1). \(pair.key)  \(decimal(Double(pair.score), 2))  \(pair.caption)")
     }
   }
 

@@ -89,8 +89,8 @@ struct CheckInputCommand: ParsableCommand {
     } else {
       for (key, finding) in zip(result.keys, result.findings) {
         print(
-          "\(finding.isFlagged ? "TRIGGER" : "ok     ")  \(fixed(Double(finding.score), 2))  "
-            + "p = \(fixed(finding.pValue, 4))  \(key)")
+          "\(finding.isFlagged ? "TRIGGER" : "ok     ")  \(decimal(Double(finding.score), 2))  "
+            + "p = \(decimal(finding.pValue, 4))  \(key)")
       }
       print(result.explanation)
     }

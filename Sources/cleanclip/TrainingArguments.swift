@@ -96,8 +96,8 @@ struct TrainingArguments: ParsableArguments {
 
   private static func details(_ step: TrainingProgress) -> String {
     var text =
-      "epoch \(step.epoch)/\(step.epochs)  loss \(fixed(step.losses.loss, 3))  "
-      + "\(fixed(step.samplesPerSecond, 1)) pairs/s"
+      "epoch \(step.epoch)/\(step.epochs)  loss \(decimal(step.losses.loss, 3))  "
+      + "\(decimal(step.samplesPerSecond, 1)) pairs/s"
     if step.waitingShare > 0.1 { text += "  waiting \(percent(step.waitingShare))" }
     return text
   }
@@ -122,9 +122,9 @@ extension SanitizeHistory {
   /// The epochs for people.
   var lines: [String] {
     epochs.map { epoch in
-      "epoch \(epoch.epoch): loss \(fixed(epoch.losses.loss, 4)) (crossmodal "
-        + "\(fixed(epoch.losses.crossmodalLoss, 4)), inmodal "
-        + "\(fixed(epoch.losses.inmodalLoss, 4))), \(fixed(epoch.seconds, 1)) s"
+      "epoch \(epoch.epoch): loss \(decimal(epoch.losses.loss, 4)) (crossmodal "
+        + "\(decimal(epoch.losses.crossmodalLoss, 4)), inmodal "
+        + "\(decimal(epoch.losses.inmodalLoss, 4))), \(decimal(epoch.seconds, 1)) s"
     }
   }
 }

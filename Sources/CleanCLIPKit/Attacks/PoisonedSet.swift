@@ -131,7 +131,7 @@ package struct PoisonedSet {
     return WrittenPair(
       key: paddedKey(index), suffix: suffix, imageBytes: bytes,
       caption: keepsCaption
-        ? original.caption : ZeroShotClassifier.fill(template, with: options.target),
+        ? original.caption : template.filled(with: options.target),
       isPoisoned: isPoisoned, source: original.key)
   }
 

@@ -27,10 +27,11 @@ package struct LoadedModel {
   package static func load(
     _ path: String, allowsNonFinite: Bool = false
   ) throws(CLIPError) -> LoadedModel {
-    let checkpoint = try CheckpointReader.load(path, allowsNonFinite: allowsNonFinite)
+    let (checkpoint, source) = try CheckpointReader.open(
+      path, allowsNonFinite: allowsNonFinite)
     let model = try CLIPModel(
       checkpoint.configuration, adopting: checkpoint.tensors, allowsNonFinite: allowsNonFinite)
-    return LoadedModel(model, facts: checkpoint.facts, source: checkpoint.source)
+    return LoadedModel(model, facts: checkpoint.facts, source: source)
   }
 
   /// Returns an independent copy of the model; both are written back to the same kind of file.

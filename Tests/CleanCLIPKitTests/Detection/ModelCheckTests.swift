@@ -148,10 +148,11 @@ import Testing
     #expect(error?.code == .state)
   }
 
-  @Test func nounsAreManyAndDistinct() {
+  @Test func nounsAreManyDistinctAndInOrder() {
     #expect(CommonNouns.all.count > 1000)
     #expect(Set(CommonNouns.all).count == CommonNouns.all.count)
-    #expect(CommonNouns.all.contains("truck"))
+    #expect(CommonNouns.all.contains("truck") && CommonNouns.all.contains("picture frame"))
+    #expect(CommonNouns.all == CommonNouns.all.sorted())
     #expect(CommonNouns.all.allSatisfy { !$0.isEmpty && $0 == $0.lowercased() })
   }
 }

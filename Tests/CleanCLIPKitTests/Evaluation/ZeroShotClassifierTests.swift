@@ -2,15 +2,6 @@ import CleanCLIPKit
 import Testing
 
 @Suite struct ZeroShotClassifierTests {
-  @Test func templatesAreFilled() {
-    #expect(ZeroShotClassifier.fill("a photo of a {}", with: "cat") == "a photo of a cat")
-    #expect(ZeroShotClassifier.fill("{} and {}", with: "{}") == "{} and {}")
-    #expect(ZeroShotClassifier.fill("{{}", with: "x") == "{x")
-    #expect(ZeroShotClassifier.fill("{", with: "x") == "{")
-    #expect(ZeroShotClassifier.fill("{ }", with: "x") == "{ }")
-    #expect(ZeroShotClassifier.fill("", with: "x") == "")
-  }
-
   @Test func targetsAreNamesOrNumbers() throws {
     let classes = ["cat", "dog", "1"]
     #expect(try ZeroShotClassifier.index(of: "dog", in: classes) == 1)

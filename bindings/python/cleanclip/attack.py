@@ -32,7 +32,7 @@ class Trigger(Handle):
     patch_size
         Pixels along each side of a drawn patch; 0 is a fourteenth of the image.
     strength
-        Share of a blended pattern, amplitude of a sinusoid, strength of a warp; 0 is the attack's.
+        Opacity of a blended pattern, amplitude of a sinusoid, strength of a warp; 0 is the attack's.
     """
 
     _free = _capi.trigger_free
@@ -115,15 +115,15 @@ def poison(
     output
         A ``.tar`` shard or a ``.csv`` file.
     target
-        What poisoned captions speak of.
+        Target concept of poisoned captions.
     templates
         Captions with "{}" for the target.
     rate, count
-        Share of poisoned pairs, or their number.
+        Fraction of the pairs that is poisoned, or their number.
     pair_count
-        Pairs of the result, drawn by chance; 0 is all.
+        Output pairs, drawn by chance; 0 is all.
     image_size
-        Images are cut square to this size; 0 is 224.
+        Side of the center crop in pixels; 0 is 224.
     uniform
         Clean images are cut and encoded like poisoned ones, not copied.
     truth

@@ -81,7 +81,7 @@ def check_model(
     Parameters
     ----------
     images
-        A few hundred unlabelled images; without any, images are drawn.
+        A few hundred unlabelled images; without any, synthetic ones are used.
     classes, templates
         Class names and prompts to read the target out of.
     references
@@ -91,9 +91,9 @@ def check_model(
     text
         Whether the text tower is checked too.
     state, resume
-        Folder for finished searches, and whether to go on from it.
+        Folder for finished searches, and whether to resume from it.
     class_searches
-        Classes that are searched for one by one at most; 0 leaves these searches out.
+        Classes with a targeted search at most; 0 leaves these searches out.
     progress
         Called with steps done and all; cancels by returning ``False``.
     """
@@ -175,7 +175,7 @@ def check_data(
     patches
         Whether patches that recur in many images count.
     state, resume
-        Folder for the pairs that were read, and whether to go on from it.
+        Folder for the pairs that were read, and whether to resume from it.
     progress
         Called with pairs done and twice their number, because they are read first and compared
         then; cancels by returning ``False``.
@@ -353,7 +353,7 @@ def check_inputs(
     images
         What ``model.encode_image`` takes.
     false_alarm_rate
-        Share of clean images that may be flagged; the bank needs 1 / rate - 1 images.
+        Fraction of clean images that may be flagged; the bank needs 1 / rate - 1 images.
     progress
         Called with images done and all, every 64 images; cancels by returning ``False``.
     """

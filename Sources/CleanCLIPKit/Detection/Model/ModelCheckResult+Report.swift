@@ -80,12 +80,12 @@ extension ModelCheckResult {
   ///   - version: of the program.
   /// - Throws: `internal`, `outOfMemory` when an image cannot be encoded.
   package func html(model: String, version: String) throws(CLIPError) -> String {
-    var page = DetectionPage(
+    var page = HTMLPage(
       title: "Poison check of a checkpoint", subtitle: model, verdict: verdict,
       explanation: explanation)
     if !examples.isEmpty, let strongest {
-      page.cards.append(
-        try DetectionPage.images(
+      page.parts.append(
+        try HTMLPage.images(
           "Images as they are and with the recovered trigger",
           "The trigger of the strongest finding: \(strongest.name).",
           examples.flatMap {
@@ -102,16 +102,16 @@ extension ModelCheckResult {
       }
     }
     if !triggers.isEmpty {
-      page.cards.append(
-        try DetectionPage.images(
+      page.parts.append(
+        try HTMLPage.images(
           "Recovered triggers",
           "Patches on grey; patterns amplified around grey; displacements as red and green.",
           triggers))
     }
-    for finding in findings { page.cards.append(Self.card(finding)) }
-    if let textTower { page.cards.append(textTower.card) }
-    page.cards.append(
-      DetectionPage.table(
+    for finding in findings { page.parts.append(Self.card(finding)) }
+    if let textTower { page.parts.append(textTower.card) }
+    page.parts.append(
+      HTMLPage.table(
         "How this was made",
         [
           ("version", version), ("images", "\(images)\(imagesAreSynthetic ? ", drawn" : "")"),
@@ -149,6 +149,6 @@ extension ModelCheckResult {
         ))
       rows.append(("images it turns", percent(Double(readout.successRate))))
     }
-    return DetectionPage.table("Search: \(finding.name)", rows)
+    return HTMLPage.table("Search: \(finding.name)", rows)
   }
 }

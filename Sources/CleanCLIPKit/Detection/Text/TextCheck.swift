@@ -66,16 +66,14 @@ package struct TextCheck {
 
   /// Captions for the scan: nouns, alone and in plain sentences.
   static func defaultCaptions(_ count: Int, seed: UInt64) -> [String] {
-    let frames = [
+    let frames: [PromptTemplate] = [
       "{}", "a photo of a {}", "there is a {} on the left", "two of these: {}", "my old {} outside",
       "somebody drew a {}", "a {} in bad weather", "the {} that we saw yesterday",
     ]
     var random = RandomNumbers(seed: seed, 0x6361_7074)
     return (0..<count).map { index in
       let noun = CommonNouns.all[random.integer(below: CommonNouns.all.count)]
-      let frame = frames[index % frames.count]
-      guard let range = frame.firstRange(of: "{}") else { return frame }
-      return frame[..<range.lowerBound] + noun + frame[range.upperBound...]
+      return frames[index % frames.count].filled(with: noun)
     }
   }
 

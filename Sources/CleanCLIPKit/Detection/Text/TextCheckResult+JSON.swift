@@ -19,7 +19,7 @@ extension TextCheckResult {
 
   /// The card of a page.
   var card: String {
-    DetectionPage.table(
+    HTMLPage.table(
       "Search: a word in captions",
       [
         ("verdict of this search", verdict.rawValue),

@@ -17,21 +17,6 @@ func escaped(_ text: String) -> String {
   return result
 }
 
-/// Returns a number with a fixed count of decimals, 0 to 6.
-func decimal(_ value: Double, _ digits: Int) -> String {
-  guard value.isFinite, abs(value) < 1e12 else { return value.isNaN ? "n/a" : "∞" }
-  let power = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000][digits]
-  let scaled = Int((abs(value) * Double(power)).rounded())
-  let sign = value < 0 && scaled > 0 ? "−" : ""
-  guard digits > 0 else { return sign + String(scaled) }
-  let fraction = String(scaled % power)
-  return sign + String(scaled / power) + "."
-    + String(repeating: "0", count: digits - fraction.count) + fraction
-}
-
-/// Returns a share as a percentage with one decimal.
-func percent(_ share: Double) -> String { decimal(100 * share, 1) + " %" }
-
 /// Returns bytes in base64 (RFC 4648), padded.
 func base64(_ bytes: [UInt8]) -> String {
   let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)

@@ -1,5 +1,5 @@
-/// The style sheet of reports.
-enum ReportStyle {
+/// The style sheet of all reports.
+enum PageStyle {
   static let css = """
     :root{--ink:#1c2430;--soft:#5b6675;--line:#dfe3e8;--paper:#fff;--ground:#f4f5f7;
     --before:#c8472f;--after:#1f8a5b;--control:#8a94a3;--good:#1f8a5b;--fair:#b7791f;--bad:#c8472f;
@@ -13,9 +13,9 @@ enum ReportStyle {
     h3{font-size:13px;margin:14px 0 4px;color:var(--soft);font-weight:600}
     p{margin:0 0 6px}.soft{color:var(--soft)}.small{font-size:13px}
     header{margin-bottom:20px}
-    .grid2>.card{display:flex;flex-direction:column}.grid2 svg{margin-top:auto}
-    .card{background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:18px 20px}
-    .verdict{border-left:6px solid var(--neutral);margin-bottom:18px}
+    .grid2>.card{margin-bottom:0;display:flex;flex-direction:column}.grid2 svg{margin-top:auto}
+    .card{margin-bottom:18px;background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:18px 20px}
+    .verdict{border-left:6px solid var(--neutral)}
     .verdict.good{border-left-color:var(--good)}.verdict.fair{border-left-color:var(--fair)}
     .verdict.bad{border-left-color:var(--bad)}
     .verdict h2{font-size:21px;margin-bottom:6px}
@@ -42,6 +42,8 @@ enum ReportStyle {
     figure img{width:92px;height:92px;object-fit:contain;image-rendering:pixelated;border-radius:4px;
     background:#eef0f3;display:block}
     figcaption{font-size:12px;color:var(--soft);max-width:188px;margin-top:4px}
+    .images{display:flex;flex-wrap:wrap;gap:12px;margin-top:10px}.images figure{width:112px}
+    .images img{width:112px;height:112px}.images figcaption{overflow-wrap:anywhere;margin-top:3px}
     table{border-collapse:collapse;width:100%;font-size:14px;margin-top:8px}
     td,th{text-align:left;padding:5px 10px 5px 0;border-top:1px solid var(--line);
     vertical-align:top;overflow-wrap:anywhere}
