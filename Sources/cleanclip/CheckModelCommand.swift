@@ -30,7 +30,7 @@ struct CheckModelCommand: ParsableCommand {
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "What to search: patch, additive, warp; by default all.")
+    help: "What to search: \(TriggerKind.list); by default all.")
   var kinds: [String] = []
 
   @Option(name: .long, help: "Images used at most.")
@@ -66,8 +66,8 @@ struct CheckModelCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    for kind in kinds where TriggerKind(rawValue: kind) == nil {
-      throw ValidationError("--kinds has '\(kind)'; expected patch, additive or warp")
+    for kind in kinds where TriggerKind(name: kind) == nil {
+      throw ValidationError("--kinds has '\(kind)'; expected some of \(TriggerKind.list)")
     }
     guard (16...100_000).contains(imageLimit), (1...100_000).contains(steps),
       (2...4096).contains(batchSize), (2...100).contains(ownSearches),
@@ -111,7 +111,7 @@ struct CheckModelCommand: ParsableCommand {
     check.options.imageLimit = imageLimit
     check.options.stateDirectory = kept.state
     check.options.resume = kept.resume
-    if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(rawValue:)) }
+    if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(name:)) }
     for path in cleanReferences { check.cleanReferences.append(try LoadedModel.load(path).model) }
     if loaded.configuration.text != nil { try addTexts(to: &check, loaded) }
     return check
@@ -175,7 +175,7 @@ struct CheckModelCommand: ParsableCommand {
       guard let trigger = finding.search.trigger else { continue }
       try AtomicFile.write(
         try ImageEncoder.png(trigger.image),
-        to: "\(prefix)\(finding.kind.rawValue)\(finding.target == nil ? "" : "-class").png")
+        to: "\(prefix)\(finding.kind.name)\(finding.target == nil ? "" : "-class").png")
     }
   }
 

@@ -50,7 +50,8 @@ CLEANCLIP_API void cleanclip_trigger_options_init(cleanclip_trigger_options *opt
  * @param[in] options NULL for the defaults.
  * @param[out] out_trigger To be freed with cleanclip_trigger_free().
  * @return CLEANCLIP_NOT_FOUND: neither a known name nor a file; CLEANCLIP_FORMAT: not a valid PNG;
- *   CLEANCLIP_INVALID_ARGUMENT.
+ *   CLEANCLIP_INVALID_ARGUMENT: also for an option that the trigger does not have, such as the
+ *   position of a blended pattern.
  */
 CLEANCLIP_API cleanclip_status cleanclip_trigger_load(const char *name,
                                                       const cleanclip_trigger_options *options,

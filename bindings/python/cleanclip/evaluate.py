@@ -43,7 +43,7 @@ def evaluate(
     classes: Union[Path, Sequence[str]],
     templates: Union[Path, Sequence[str], None] = None,
     trigger: Union[Trigger, Path, None] = None,
-    position: str = "random",
+    position: Optional[str] = None,
     target: Union[str, int, None] = None,
     *,
     tokenizer: Optional[Tokenizer] = None,

@@ -217,18 +217,3 @@ extension Tensor {
     return rows.reshaped(Shape([indices.count] + inner))
   }
 }
-
-extension RGBImage {
-  /// Copies image `row` of `[B, 3, S, S]` in 0…1.
-  init(planar pixels: Tensor, row: Int) {
-    let side = pixels.shape[2]
-    let area = side * side
-    self.init(width: side, height: side)
-    for i in 0..<area {
-      for channel in 0..<3 {
-        let value = pixels.f32[(row * 3 + channel) * area + i]
-        self.pixels[3 * i + channel] = UInt8(min(255, max(0, value * 255 + 0.5)))
-      }
-    }
-  }
-}

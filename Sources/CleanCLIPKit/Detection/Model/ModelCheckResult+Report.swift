@@ -27,12 +27,12 @@ extension SizeReference.Source {
 
 extension TriggerFinding {
   /// The finding in words, for headings.
-  package var name: String { kind.rawValue + (target.map { " towards '\($0)'" } ?? "") }
+  package var name: String { kind.name + (target.map { " towards '\($0)'" } ?? "") }
 
   /// The finding for machines.
   package var json: JSONValue {
-    var object: JSONObject = [
-      "kind": .string(kind.rawValue), "class": target.map { .string($0) } ?? .null,
+    [
+      "kind": .string(kind.name), "class": target.map { .string($0) } ?? .null,
       "verdict": .string(verdict.rawValue),
       "found": .bool(search.trigger != nil), "size": .number(Double(search.size)),
       "size_meaning": .string(kind.sizeMeaning), "p_value": .number(pValue),
@@ -45,8 +45,6 @@ extension TriggerFinding {
       "clean_collapse": .number(Double(cleanCollapse)), "steps": .integer(search.steps),
       "classes": classes?.json ?? .null, "nouns": nouns?.json ?? .null,
     ]
-    if kind == .patch { object["pl1"] = .number(Double(search.size)) }
-    return .object(object)
   }
 }
 

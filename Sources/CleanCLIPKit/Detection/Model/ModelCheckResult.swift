@@ -2,7 +2,7 @@
 package struct ModelCheckOptions: Equatable, Sendable {
   package var search = TriggerSearchOptions()
   /// The spaces that are searched.
-  package var kinds = TriggerKind.allCases
+  package var kinds = TriggerKind.searchedByDefault
   /// Further searches of the same model in each space, as a reference when no clean checkpoints are
   /// given; at least 2.
   package var ownSearches = 3
