@@ -5,7 +5,9 @@ internal import CleanCLIPKit
 struct TriggerArguments: ParsableArguments {
   @Option(
     name: .long,
-    help: "A PNG image that is pasted, or one of \(NamedTrigger.list).")
+    help: """
+      A saved trigger (.safetensors), a PNG image that is pasted, or one of \(NamedTrigger.list).
+      """)
   var trigger: String?
 
   @Option(name: .long, help: "Where a patch goes: random (the default), corners or Y,X.")

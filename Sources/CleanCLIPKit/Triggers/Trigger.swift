@@ -12,6 +12,8 @@ package struct Trigger: Sendable {
   package let summary: String
   /// What a search found; `nil` for triggers made by name or of an image.
   package let recovered: FoundTrigger?
+  /// Where a recovered trigger comes from, in words; otherwise empty.
+  package let provenance: String
 
   /// Makes a trigger by name.
   ///
@@ -27,6 +29,7 @@ package struct Trigger: Sendable {
     if let strength = options.strength { summary += ", strength \(strength)" }
     self.summary = summary + ", seed \(options.seed)"
     recovered = nil
+    provenance = ""
   }
 
   /// Makes a trigger that pastes a given image.
@@ -35,22 +38,26 @@ package struct Trigger: Sendable {
     isLabelConsistent = false
     summary = "patch of \(patch.width)x\(patch.height) px, position \(position)"
     recovered = nil
+    provenance = ""
   }
 
   /// Makes a trigger of what a search found; it fits images of the searched model's size alone.
-  package init(recovered: FoundTrigger) {
+  ///
+  /// - Parameter provenance: where it comes from, in words.
+  package init(recovered: FoundTrigger, provenance: String = "") {
     pattern = recovered
     isLabelConsistent = false
     summary =
       "recovered \(recovered.kind.name) of \(recovered.side)x\(recovered.side) px, size "
-      + "\(recovered.size)"
+      + "\(recovered.size)" + (provenance.isEmpty ? "" : ", \(provenance)")
     self.recovered = recovered
+    self.provenance = provenance
   }
 
-  /// Makes a trigger from a name or from the path of an image that is pasted.
+  /// Makes a trigger from a name, from the path of a saved one, or of an image that is pasted.
   ///
-  /// - Throws: `notFound` when it is neither; `format` for a broken image; `invalidArgument` when
-  ///   a number is out of range or an option has no effect.
+  /// - Throws: `notFound` when it is neither a name nor a file; `format` for a broken file;
+  ///   `invalidArgument` when a number is out of range or an option has no effect.
   package static func load(
     _ nameOrPath: String, _ options: TriggerOptions = TriggerOptions()
   ) throws(CLIPError) -> Trigger {
@@ -62,8 +69,14 @@ package struct Trigger: Sendable {
       guard error.code == .notFound else { throw error }
       throw CLIPError(
         .notFound,
-        "trigger: neither a known name nor a file; expected one of \(NamedTrigger.list), or an "
-          + "image, got '\(nameOrPath)'")
+        "trigger: neither a known name nor a file; expected one of \(NamedTrigger.list), a "
+          + "saved trigger or an image, got '\(nameOrPath)'")
+    }
+    if try SafeTensors.isUsed(in: nameOrPath) {
+      try options.refusePatchOptions(for: "from a file")
+      try options.refuseStrength(for: "from a file")
+      let (trigger, provenance) = try TriggerFile.load(nameOrPath)
+      return Trigger(recovered: trigger, provenance: provenance)
     }
     let decoded = try ImageDecoder.decode(file.bytes, name: nameOrPath)
     if let size = options.patchSize {

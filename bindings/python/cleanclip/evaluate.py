@@ -66,9 +66,9 @@ def evaluate(
         A text file with a prompt with "{}" on each line, or the prompts; by default
         "a photo of a {}".
     trigger
-        A trigger, its name or a PNG file.
+        A trigger, its name, a saved one or a PNG file.
     position
-        Of a patch: "random", "corners" or "Y,X".
+        Of a patch: "random", the default, "corners" or "Y,X".
     target
         Class name or index that the trigger aims at.
     seed

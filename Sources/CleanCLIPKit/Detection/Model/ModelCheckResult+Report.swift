@@ -54,7 +54,7 @@ extension ModelCheckResult {
     [
       "check": "model", "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
       "explanation": .string(explanation), "origin": "natural or unknown",
-      "findings": .array(findings.map(\.json)),
+      "findings": .array(imageFindings.map(\.json)),
       "images": [
         "count": .integer(images), "source": .string(imagesAreSynthetic ? "drawn" : "given"),
       ],
@@ -91,7 +91,7 @@ extension ModelCheckResult {
           }
         ))
     }
-    let triggers = findings.compactMap { finding in
+    let triggers = imageFindings.compactMap { finding in
       finding.search.trigger.map {
         (
           image: $0.image,
@@ -106,7 +106,7 @@ extension ModelCheckResult {
           "Patches on grey; patterns amplified around grey; displacements as red and green.",
           triggers))
     }
-    for finding in findings { page.cards.append(Self.card(finding)) }
+    for finding in imageFindings { page.cards.append(Self.card(finding)) }
     if let textTower { page.cards.append(textTower.card) }
     page.cards.append(
       DetectionPage.table(

@@ -57,7 +57,8 @@ package struct ModelCheckResult: Sendable {
   /// The probability that a clean model gives findings at least as strong: the p-values of the
   /// findings by Simes' procedure.
   package let pValue: Double
-  package let findings: [TriggerFinding]
+  /// What the searches in the image tower found.
+  package let imageFindings: [TriggerFinding]
   /// Why, in a paragraph for people who do not know the method.
   package let imageExplanation: String
   package let images: Int
@@ -82,5 +83,5 @@ package struct ModelCheckResult: Sendable {
   }
 
   /// The finding with the smallest p-value.
-  package var strongest: TriggerFinding? { findings.min { $0.pValue < $1.pValue } }
+  package var strongest: TriggerFinding? { imageFindings.min { $0.pValue < $1.pValue } }
 }
