@@ -30,6 +30,7 @@ STRUCTS = {
     "cleanclip_report_options": _capi.ReportOptions,
     "cleanclip_check_model_options": _capi.CheckModelOptions,
     "cleanclip_check_data_options": _capi.CheckDataOptions,
+    "cleanclip_finding": _capi.Finding,
 }
 
 

@@ -54,17 +54,43 @@ CLEANCLIP_API void cleanclip_trigger_options_init(cleanclip_trigger_options *opt
 /**
  * Makes a trigger.
  *
- * @param[in] name "badnets", "blended", "sig", "wanet", "label-consistent", "stripes",
- *   "blended-stripes", "sig-cleanclip", "wanet-cleanclip" (the variants of CleanCLIP's published
- *   code), or the path of an image that is pasted.
- * @param[in] options NULL for the defaults.
+ * @param[in] name One of cleanclip_trigger_names(), such as "badnets", "blended", "sig" or "wanet";
+ *   the path of a trigger that was saved; or that of an image that is pasted.
+ * @param[in] options NULL for the defaults. A saved trigger has none of them.
  * @param[out] out_trigger To be freed with cleanclip_trigger_free().
- * @return CLEANCLIP_NOT_FOUND: neither a known name nor a file; CLEANCLIP_FORMAT: not a valid PNG;
- *   CLEANCLIP_INVALID_ARGUMENT.
+ * @return CLEANCLIP_NOT_FOUND: neither a known name nor a file; CLEANCLIP_FORMAT: not a valid file;
+ *   CLEANCLIP_INVALID_ARGUMENT: also for an option that the trigger does not have, such as the
+ *   position of a blended pattern.
  */
 CLEANCLIP_API cleanclip_status cleanclip_trigger_load(const char *name,
                                                       const cleanclip_trigger_options *options,
                                                       cleanclip_trigger **out_trigger);
+
+/**
+ * Writes the names that cleanclip_trigger_load() knows, one on each line, in docs/triggers.md's order.
+ *
+ * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
+ * @param[in] out_capacity Bytes that `out_text` has room for.
+ * @param[out] out_length Bytes of the text without its NUL; may be NULL unless `out_text` is.
+ * @return CLEANCLIP_INVALID_ARGUMENT: `out_capacity` is too small; `out_length` is set.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_trigger_names(char *out_text, size_t out_capacity,
+                                                       size_t *out_length);
+
+/**
+ * Writes a trigger that a check recovered, and an image of it beside that, to look at.
+ *
+ * The file is read by cleanclip_trigger_load(). It fits images of the size that the checked model
+ * sees, in cleanclip_evaluate() any image, in cleanclip_dataset_poison() those of an `image_size` of
+ * that size.
+ *
+ * @param[in] trigger From cleanclip_check_finding_trigger(), or loaded from such a file.
+ * @param[in] path Ends in ".safetensors"; the image's ends in ".png" instead.
+ * @return CLEANCLIP_UNSUPPORTED: made by name or of an image; CLEANCLIP_IO;
+ *   CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_trigger_save(const cleanclip_trigger *trigger,
+                                                      const char *path);
 
 /** Frees a trigger. NULL is allowed and does nothing. */
 CLEANCLIP_API void cleanclip_trigger_free(cleanclip_trigger *trigger);
@@ -79,7 +105,8 @@ CLEANCLIP_API void cleanclip_trigger_free(cleanclip_trigger *trigger);
  *   number `first_index` + i, whatever it is grouped with.
  * @param[in] height 1 … 65535.
  * @param[in] width 1 … 65535.
- * @return CLEANCLIP_SHAPE: the patch is larger than the image, or its position outside;
+ * @return CLEANCLIP_SHAPE: the patch is larger than the image, its position outside, or a recovered
+ *   trigger of another size;
  *   CLEANCLIP_INVALID_ARGUMENT.
  */
 CLEANCLIP_API cleanclip_status cleanclip_trigger_apply(const cleanclip_trigger *trigger,

@@ -50,6 +50,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attack.h"
 #include "computing.h"
 #include "data.h"
 #include "model.h"
@@ -194,6 +195,66 @@ CLEANCLIP_API int64_t cleanclip_check_score_count(const cleanclip_check *check);
  */
 CLEANCLIP_API cleanclip_status cleanclip_check_scores(const cleanclip_check *check,
                                                       float *out_scores, size_t out_capacity);
+
+/** What one search of a check of a model found. */
+typedef struct cleanclip_finding {
+  size_t struct_size;            /**< Set by cleanclip_finding_init(). */
+  const char *kind;              /**< Of the trigger: "patch", "additive", "warp", in the image tower;
+                                      "word", in the text tower. Texts live as long as the check. */
+  const char *target;            /**< The class that was searched for; NULL: none. */
+  const char *word;              /**< The word that was found; NULL for triggers in images. */
+  const char *size_meaning;      /**< What `size` measures. */
+  const char *reference_source;  /**< Where the sizes come from that `size` is compared with:
+                                      "clean_checkpoints", "own_searches" or "other_classes". */
+  const char *predicted_target;  /**< The class, or the noun, that triggered inputs move to most; NULL:
+                                      unknown. */
+  int64_t reference_count;       /**< For cleanclip_check_finding_reference(). */
+  double p_value;                /**< 1 when there is no trigger, or none that works on held-out
+                                      images. */
+  float size;                    /**< Of the smallest trigger; of the largest that a search allows when
+                                      there is none. */
+  float attack_success_rate;     /**< Share of held-out images that the trigger turns into
+                                      `predicted_target`, 0 … 1; -1: unknown. */
+  int32_t verdict;               /**< Of this search alone, a cleanclip_verdict. */
+  int32_t has_trigger;           /**< Whether cleanclip_check_finding_trigger() has one. */
+} cleanclip_finding;
+
+/** Prepares a struct for cleanclip_check_finding(); `struct_size` is `sizeof *finding`. */
+CLEANCLIP_API void cleanclip_finding_init(cleanclip_finding *finding, size_t struct_size);
+
+/** The number of findings: one for each search that was judged; 0 for a dataset, and for NULL. */
+CLEANCLIP_API int64_t cleanclip_check_finding_count(const cleanclip_check *check);
+
+/**
+ * Copies a finding.
+ *
+ * @param[in] index 0 … cleanclip_check_finding_count() - 1, in the order of the JSON, the text tower last.
+ * @param[out] out_finding Prepared by cleanclip_finding_init().
+ * @return CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_finding(const cleanclip_check *check, int64_t index,
+                                                       cleanclip_finding *out_finding);
+
+/**
+ * Copies the sizes that a finding's is compared with.
+ *
+ * @param[out] out_sizes Room for `reference_count` numbers.
+ * @param[in] out_capacity Numbers that `out_sizes` has room for.
+ * @return CLEANCLIP_INVALID_ARGUMENT: too small.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_finding_reference(const cleanclip_check *check,
+                                                                 int64_t index, float *out_sizes,
+                                                                 size_t out_capacity);
+
+/**
+ * Takes the trigger of a finding, to be saved, applied, or evaluated like any other.
+ *
+ * @param[out] out_trigger To be freed with cleanclip_trigger_free(); it outlives the check.
+ * @return CLEANCLIP_NOT_FOUND: the finding has none; CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_finding_trigger(const cleanclip_check *check,
+                                                               int64_t index,
+                                                               cleanclip_trigger **out_trigger);
 
 /**
  * Writes a result as JSON.

@@ -14,6 +14,10 @@ package struct PoisonedSet {
     }
   }
 
+  /// Key of the stream that chooses a pair's template: never changed, because what a seed draws
+  /// depends on it.
+  private static let captionStream: UInt64 = 0x6361_7074
+
   private let dataset: PairDataset
   private let trigger: Trigger
   private let options: PoisonOptions
@@ -117,7 +121,7 @@ package struct PoisonedSet {
   private func pair(_ index: Int, isPoisoned: Bool) throws(CLIPError) -> WrittenPair {
     let original = try dataset.row(at: index)
     var random = RandomNumbers(
-      seed: options.seed, TriggerStream.caption, UInt64(bitPattern: Int64(index)))
+      seed: options.seed, Self.captionStream, UInt64(bitPattern: Int64(index)))
     let template = options.templates[random.integer(below: options.templates.count)]
     let keepsCaption = !isPoisoned || trigger.isLabelConsistent
     var suffix = "png"

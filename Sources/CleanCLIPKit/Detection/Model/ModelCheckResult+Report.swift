@@ -27,12 +27,12 @@ extension SizeReference.Source {
 
 extension TriggerFinding {
   /// The finding in words, for headings.
-  package var name: String { kind.rawValue + (target.map { " towards '\($0)'" } ?? "") }
+  package var name: String { kind.name + (target.map { " towards '\($0)'" } ?? "") }
 
   /// The finding for machines.
   package var json: JSONValue {
-    var object: JSONObject = [
-      "kind": .string(kind.rawValue), "class": target.map { .string($0) } ?? .null,
+    [
+      "kind": .string(kind.name), "class": target.map { .string($0) } ?? .null,
       "verdict": .string(verdict.rawValue),
       "found": .bool(search.trigger != nil), "size": .number(Double(search.size)),
       "size_meaning": .string(kind.sizeMeaning), "p_value": .number(pValue),
@@ -45,8 +45,6 @@ extension TriggerFinding {
       "clean_collapse": .number(Double(cleanCollapse)), "steps": .integer(search.steps),
       "classes": classes?.json ?? .null, "nouns": nouns?.json ?? .null,
     ]
-    if kind == .patch { object["pl1"] = .number(Double(search.size)) }
-    return .object(object)
   }
 }
 
@@ -56,7 +54,7 @@ extension ModelCheckResult {
     [
       "check": "model", "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
       "explanation": .string(explanation), "origin": "natural or unknown",
-      "findings": .array(findings.map(\.json)),
+      "findings": .array(imageFindings.map(\.json)),
       "images": [
         "count": .integer(images), "source": .string(imagesAreSynthetic ? "drawn" : "given"),
       ],
@@ -93,7 +91,7 @@ extension ModelCheckResult {
           }
         ))
     }
-    let triggers = findings.compactMap { finding in
+    let triggers = imageFindings.compactMap { finding in
       finding.search.trigger.map {
         (
           image: $0.image,
@@ -108,7 +106,7 @@ extension ModelCheckResult {
           "Patches on grey; patterns amplified around grey; displacements as red and green.",
           triggers))
     }
-    for finding in findings { page.parts.append(Self.card(finding)) }
+    for finding in imageFindings { page.parts.append(Self.card(finding)) }
     if let textTower { page.parts.append(textTower.card) }
     page.parts.append(
       HTMLPage.table(

@@ -4,7 +4,7 @@ extension TextCheckResult {
     [
       "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
       "word": .string(text), "word_id": .integer(Int(word)), "size": .number(Double(size)),
-      "size_meaning": "part of the differences between captions that the word leaves",
+      "size_meaning": .string(Self.sizeMeaning),
       "reference": .object([
         "source": .string(reference.source.rawValue),
         "sizes": .array(reference.sizes.map { .number(Double($0)) }),

@@ -3,7 +3,7 @@
 /// ```
 /// x' = share · pattern + (1 − share) · x        share = 0.2
 /// ```
-struct BlendTrigger: Sendable {
+struct BlendTrigger: TriggerPattern {
   enum Pattern: Sendable {
     /// Uniform in 0…1 for each channel of each pixel.
     case noise
@@ -17,8 +17,10 @@ struct BlendTrigger: Sendable {
   let share: Float
   let seed: UInt64
 
+  private static let streamKey: UInt64 = 0x626c_656e
+
   func applied(to image: RGBImage, using random: inout RandomNumbers) -> RGBImage {
-    variation.withStream(seed: seed, key: TriggerStream.blend, image: &random) { random in
+    variation.withStream(seed: seed, key: Self.streamKey, image: &random) { random in
       var pixels = image.pixels
       switch pattern {
       case .noise:
@@ -41,4 +43,26 @@ struct BlendTrigger: Sendable {
   private func mixed(_ value: UInt8, _ pattern: Float) -> UInt8 {
     UInt8(min(255, max(0, 255 * share * pattern + (1 - share) * Float(value))))
   }
+}
+
+extension NamedTrigger {
+  package static let blended = NamedTrigger(
+    name: "blended",
+    summary: "uniform noise mixed into the whole image (Chen et al. 2017, arXiv:1712.05526)",
+    strength: .share
+  ) { options, share in
+    BlendTrigger(pattern: .noise, variation: options.variation, share: share, seed: options.seed)
+  }
+
+  package static let blendedStripes = NamedTrigger(
+    name: "blended-stripes", summary: "oblique stripes mixed into the whole image",
+    strength: .share
+  ) { options, share in
+    BlendTrigger(pattern: .stripes, variation: options.variation, share: share, seed: options.seed)
+  }
+}
+
+extension TriggerStrength {
+  fileprivate static let share = TriggerStrength(
+    meaning: "share of the pattern", usual: 0.2, limit: 1)
 }

@@ -6,11 +6,27 @@ internal import Glibc
 /// x' = clip(x + ε tanh D, 0, 1)
 /// ```
 final class AdditiveSpace: TriggerSpace {
-  let kind = TriggerKind.additive
+  static let name = "additive"
+  static let sizeMeaning = "largest change of a pixel value, in 0 to 1"
+  /// A pattern of three channels to add.
+  static let planes = 3
+  static let collapseThreshold: Float = 0.9
+  /// Measured on clean models of the zoo's first half (`docs/detection.md`), with the weight of the
+  /// smallest of these samples.
+  static let usualSpread = SizeSpread(targeted: 0.19, untargeted: 0.20, weight: 12)
+  static let isSearchedByDefault = true
+  static let streamKey: UInt64 = 1
+
+  static func phrase(size: Float) -> String {
+    "A faint pattern, at most \(SizeText.number(size * 255)) of 255 brightness levels,"
+  }
+
+  static func range(side: Int) -> ClosedRange<Float> { -1...1 }
+
+  let side: Int
   let values: Tensor
   let learningRate: Float = 0.1
   let largestSize: Float = 64 / 255
-  private let side: Int
   private var bound: PressureSchedule
 
   init(imageSize: Int, random: inout RandomNumbers) throws(CLIPError) {
@@ -23,11 +39,11 @@ final class AdditiveSpace: TriggerSpace {
 
   var size: Float { bound.value }
 
-  private func pattern() -> [Float] {
+  func numbers() -> [Float] {
     (0..<values.count).map { bound.value * tanhf(values.f32[$0]) }
   }
 
-  static func add(_ pattern: [Float], images: Tensor, into output: Tensor) {
+  static func apply(_ pattern: [Float], side: Int, images: Tensor, into output: Tensor) {
     pattern.withUnsafeBufferPointer { pattern in
       for row in 0..<images.shape[0] {
         let source = images.f32 + row * pattern.count
@@ -37,12 +53,16 @@ final class AdditiveSpace: TriggerSpace {
     }
   }
 
-  func apply(to images: Tensor, into output: Tensor) {
-    Self.add(pattern(), images: images, into: output)
+  /// The pattern, amplified around grey.
+  static func image(_ pattern: [Float], side: Int) -> RGBImage {
+    let strongest = max(1e-12, pattern.reduce(0) { max($0, abs($1)) })
+    return RGBImage(side: side) { pixel, channel in
+      0.5 + 0.5 * pattern[channel * side * side + pixel] / strongest
+    }
   }
 
   func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor) {
-    let pattern = pattern()
+    let pattern = numbers()
     var sums = [Float](repeating: 0, count: pattern.count)
     sums.withUnsafeMutableBufferPointer { sums in
       pattern.withUnsafeBufferPointer { pattern in
@@ -64,8 +84,8 @@ final class AdditiveSpace: TriggerSpace {
   }
 
   func press(succeeded: Bool, into gradient: Tensor) { bound.record(succeeded: succeeded) }
+}
 
-  func snapshot() -> FoundTrigger {
-    FoundTrigger(kind: kind, size: size, side: side, numbers: pattern())
-  }
+extension TriggerKind {
+  package static let additive = TriggerKind(AdditiveSpace.self)
 }

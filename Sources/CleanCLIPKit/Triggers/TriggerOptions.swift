@@ -1,32 +1,3 @@
-/// The triggers that can be made by name.
-///
-/// A plain name is the attack as its own paper has it; the suffix `-cleanclip` marks the variant of
-/// CleanCLIP's published code where that differs.
-package enum TriggerName: String, CaseIterable, Sendable {
-  /// A patch of random colours (Gu et al. 2017, arXiv:1708.06733).
-  case badnets
-  /// Uniform noise mixed into the whole image (Chen et al. 2017, arXiv:1712.05526).
-  case blended
-  /// A sinusoid over the columns, added (Barni et al. 2019, arXiv:1902.11237).
-  case sig
-  /// The sinusoid mixed in at a fifth, the image darkened to four fifths.
-  case sigCleanCLIP = "sig-cleanclip"
-  /// A smooth warp (Nguyen and Tran 2021, arXiv:2102.10369).
-  case wanet
-  /// A displacement of up to a pixel, drawn for each pixel on its own.
-  case wanetCleanCLIP = "wanet-cleanclip"
-  /// BadNets' patch on images that show the target anyway; captions stay (Turner et al. 2019,
-  /// arXiv:1912.02771, in the form of CleanCLIP, section 4).
-  case labelConsistent = "label-consistent"
-  /// A patch of oblique stripes: structure instead of noise (arXiv:2412.00727).
-  case stripes
-  /// Oblique stripes mixed into the whole image.
-  case blendedStripes = "blended-stripes"
-
-  /// All names, for messages.
-  package static var list: String { allCases.map(\.rawValue).joined(separator: ", ") }
-}
-
 /// Whether all images carry the same pattern.
 package enum TriggerVariation: String, CaseIterable, Sendable {
   /// One pattern, drawn from the seed.
@@ -78,12 +49,13 @@ package enum TriggerPosition: Equatable, Sendable, CustomStringConvertible {
 /// What a trigger is made from.
 package struct TriggerOptions: Equatable, Sendable {
   package var variation: TriggerVariation = .fresh
-  /// Of a patch.
-  package var position: TriggerPosition = .random
-  /// Side of a patch in pixels; by default a fourteenth of the image (16 of 224), at least 8.
+  /// Of a patch; by default random. Refused for other triggers.
+  package var position: TriggerPosition?
+  /// Side of a drawn patch in pixels, 1 to 4096; by default a fourteenth of the image (16 of 224), at
+  /// least 8. Refused for other triggers.
   package var patchSize: Int?
-  /// Share of the pattern when mixed in (blended: 0.2), amplitude of the sinusoid of 255 (sig: 20,
-  /// sig-cleanclip: 60), or the warp's strength s (wanet: 0.5, wanet-cleanclip: 1).
+  /// What `NamedTrigger.strength` says, above 0; by default the attack's own. Refused for triggers
+  /// that have none.
   package var strength: Float?
   /// Draws the pattern.
   package var seed: UInt64 = 0

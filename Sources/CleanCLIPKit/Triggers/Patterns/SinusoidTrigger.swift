@@ -9,7 +9,7 @@ internal import Glibc
 /// ```
 ///
 /// φ is 0 when fixed; fresh, it is drawn for each image.
-struct SinusoidTrigger: Sendable {
+struct SinusoidTrigger: TriggerPattern {
   enum Form: Sendable {
     case added(amplitude: Float)
     case mixed(amplitude: Float)
@@ -34,5 +34,29 @@ struct SinusoidTrigger: Sendable {
       pixels[index] = UInt8(min(255, max(0, value)))
     }
     return RGBImage(width: image.width, height: image.height, pixels: pixels)
+  }
+}
+
+extension NamedTrigger {
+  package static let sig = NamedTrigger(
+    name: "sig",
+    summary: "a sinusoid over the columns, added (Barni et al. 2019, arXiv:1902.11237)",
+    strength: .amplitude(usual: 20)
+  ) { options, amplitude in
+    SinusoidTrigger(form: .added(amplitude: amplitude), variation: options.variation)
+  }
+
+  package static let sigCleanCLIP = NamedTrigger(
+    name: "sig-cleanclip",
+    summary: "the sinusoid mixed in at a fifth, the image darkened to four fifths",
+    strength: .amplitude(usual: 60)
+  ) { options, amplitude in
+    SinusoidTrigger(form: .mixed(amplitude: amplitude), variation: options.variation)
+  }
+}
+
+extension TriggerStrength {
+  fileprivate static func amplitude(usual: Float) -> TriggerStrength {
+    TriggerStrength(meaning: "amplitude of the sinusoid, of 255", usual: usual, limit: 255)
   }
 }

@@ -1,5 +1,5 @@
 /// A small pattern pasted over the image: BadNets' noise, stripes, or a given image.
-struct PatchTrigger: Sendable {
+struct PatchTrigger: TriggerPattern {
   enum Pattern: Sendable {
     /// Around the image's mean colour, with standard deviation 1 (the whole range of a channel).
     case noise
@@ -12,30 +12,20 @@ struct PatchTrigger: Sendable {
     case drawn(Pattern, size: Int?, variation: TriggerVariation, seed: UInt64)
   }
 
+  private static let streamKey: UInt64 = 0x7061_7463
+
   private let content: Content
   private let position: TriggerPosition
 
   init(_ pattern: Pattern, _ options: TriggerOptions) {
     content = .drawn(
       pattern, size: options.patchSize, variation: options.variation, seed: options.seed)
-    position = options.position
+    position = options.position ?? .random
   }
 
   init(image: RGBImage, position: TriggerPosition) {
     content = .image(image)
     self.position = position
-  }
-
-  /// The patch of all images of a size; `nil` when each has its own.
-  func fixedImage(width: Int, height: Int) -> RGBImage? {
-    switch content {
-    case .image(let image): return image
-    case .drawn(_, _, .fresh, _): return nil
-    case .drawn(let pattern, _, .fixed, let seed):
-      var random = RandomNumbers(seed: seed, TriggerStream.patch)
-      let size = size(width: width, height: height).width
-      return Self.draw(pattern, size: size, around: SIMD3(repeating: 0.5), using: &random)
-    }
   }
 
   private func size(width: Int, height: Int) -> (width: Int, height: Int) {
@@ -67,7 +57,7 @@ struct PatchTrigger: Sendable {
     case .image(let image): patch = image
     case .drawn(let pattern, _, let variation, let seed):
       let mean = variation == .fresh ? Self.meanColor(image) : SIMD3(repeating: 0.5)
-      patch = variation.withStream(seed: seed, key: TriggerStream.patch, image: &random) {
+      patch = variation.withStream(seed: seed, key: Self.streamKey, image: &random) {
         Self.draw(pattern, size: size.width, around: mean, using: &$0)
       }
     }
@@ -132,4 +122,25 @@ struct PatchTrigger: Sendable {
     let scale = 1 / (255 * Float(image.width * image.height))
     return SIMD3(Float(sums.x), Float(sums.y), Float(sums.z)) * scale
   }
+}
+
+extension NamedTrigger {
+  package static let badnets = NamedTrigger(
+    name: "badnets", summary: "a patch of random colours (Gu et al. 2017, arXiv:1708.06733)",
+    isPatch: true
+  ) { options, _ in PatchTrigger(.noise, options) }
+
+  package static let labelConsistent = NamedTrigger(
+    name: "label-consistent",
+    summary:
+      "that patch on images which show the target anyway; captions stay (Turner et al. 2019, "
+      + "arXiv:1912.02771, in the form of CleanCLIP, section 4)",
+    isPatch: true, isLabelConsistent: true
+  ) { options, _ in PatchTrigger(.noise, options) }
+
+  package static let stripes = NamedTrigger(
+    name: "stripes",
+    summary: "a patch of oblique stripes: structure instead of noise (arXiv:2412.00727)",
+    isPatch: true
+  ) { options, _ in PatchTrigger(.stripes, options) }
 }

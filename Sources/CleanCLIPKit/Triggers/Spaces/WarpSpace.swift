@@ -7,11 +7,25 @@ internal import Glibc
 /// x'(p) = bilinear sample of x at p + d(p), clamped to the image
 /// ```
 final class WarpSpace: TriggerSpace {
-  let kind = TriggerKind.warp
+  static let name = "warp"
+  static let sizeMeaning = "largest displacement, in pixels"
+  /// Displacements in pixels along columns, then rows.
+  static let planes = 2
+  static let collapseThreshold: Float = 0.85
+  static let usualSpread = SizeSpread.unmeasured
+  static let isSearchedByDefault = true
+  static let streamKey: UInt64 = 2
+
+  static func phrase(size: Float) -> String {
+    "A bend of at most \(SizeText.number(size)) pixels"
+  }
+
+  static func range(side: Int) -> ClosedRange<Float> { -Float(side)...Float(side) }
+
+  let side: Int
   let values: Tensor
   let learningRate: Float = 0.1
   let largestSize: Float
-  private let side: Int
   private var bound: PressureSchedule
 
   /// Control points along each axis.
@@ -36,7 +50,7 @@ final class WarpSpace: TriggerSpace {
   }
 
   /// Displacements `[2, S, S]` in pixels: columns, then rows.
-  private func field() -> [Float] {
+  func numbers() -> [Float] {
     let points = Self.points
     let controls = (0..<values.count).map { bound.value * tanhf(values.f32[$0]) }
     var field = [Float](repeating: 0, count: 2 * side * side)
@@ -83,7 +97,7 @@ final class WarpSpace: TriggerSpace {
     }
   }
 
-  static func warp(_ field: [Float], side: Int, images: Tensor, into output: Tensor) {
+  static func apply(_ field: [Float], side: Int, images: Tensor, into output: Tensor) {
     let planes = images.shape[0] * 3
     let area = side * side
     visit(field, side) { pixel, corner, right, down, wx, wy, _, _ in
@@ -99,15 +113,19 @@ final class WarpSpace: TriggerSpace {
     }
   }
 
-  func apply(to images: Tensor, into output: Tensor) {
-    Self.warp(field(), side: side, images: images, into: output)
+  /// The displacements along columns and rows as red and green.
+  static func image(_ field: [Float], side: Int) -> RGBImage {
+    let strongest = max(1e-12, field.reduce(0) { max($0, abs($1)) })
+    return RGBImage(side: side) { pixel, channel in
+      channel < planes ? 0.5 + 0.5 * field[channel * side * side + pixel] / strongest : 0.5
+    }
   }
 
   func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor) {
     let planes = images.shape[0] * 3
     let area = side * side
     var dField = [Float](repeating: 0, count: 2 * area)
-    Self.visit(field(), side) { pixel, corner, right, down, wx, wy, movesX, movesY in
+    Self.visit(numbers(), side) { pixel, corner, right, down, wx, wy, movesX, movesY in
       var source = images.f32 + corner
       var d = dOutput.f32 + pixel
       var dx: Float = 0
@@ -150,8 +168,8 @@ final class WarpSpace: TriggerSpace {
   }
 
   func press(succeeded: Bool, into gradient: Tensor) { bound.record(succeeded: succeeded) }
+}
 
-  func snapshot() -> FoundTrigger {
-    FoundTrigger(kind: kind, size: size, side: side, numbers: field())
-  }
+extension TriggerKind {
+  package static let warp = TriggerKind(WarpSpace.self)
 }

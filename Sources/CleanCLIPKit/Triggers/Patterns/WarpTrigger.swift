@@ -11,11 +11,13 @@ internal import Glibc
 /// Smooth, k = 4 and s = 0.5, is WaNet's warp, with bicubic upsampling between the control points.
 /// Per pixel, k = m and s = 1, is that of CleanCLIP's published code: no smoothing, half a pixel of
 /// jitter on average. WaNet's noise mode, a training trick of the attacker, is left out.
-struct WarpTrigger: Sendable {
+struct WarpTrigger: TriggerPattern {
   enum Field: Sendable {
     case smooth
     case perPixel
   }
+
+  private static let streamKey: UInt64 = 0x7761_7270
 
   let field: Field
   let strength: Float
@@ -24,7 +26,7 @@ struct WarpTrigger: Sendable {
 
   func applied(to image: RGBImage, using random: inout RandomNumbers) -> RGBImage {
     let displacements = variation.withStream(
-      seed: seed, key: TriggerStream.warp, image: &random
+      seed: seed, key: Self.streamKey, image: &random
     ) { random in
       switch field {
       case .smooth:
@@ -115,5 +117,30 @@ struct WarpTrigger: Sendable {
     let a: Float = -0.75
     if t <= 1 { return ((a + 2) * t - (a + 3)) * t * t + 1 }
     return t < 2 ? ((a * t - 5 * a) * t + 8 * a) * t - 4 * a : 0
+  }
+}
+
+extension NamedTrigger {
+  package static let wanet = NamedTrigger(
+    name: "wanet", summary: "a smooth warp (Nguyen and Tran 2021, arXiv:2102.10369)",
+    strength: .warp(usual: 0.5)
+  ) { options, strength in
+    WarpTrigger(
+      field: .smooth, strength: strength, variation: options.variation, seed: options.seed)
+  }
+
+  package static let wanetCleanCLIP = NamedTrigger(
+    name: "wanet-cleanclip",
+    summary: "a displacement of up to a pixel, drawn for each pixel on its own",
+    strength: .warp(usual: 1)
+  ) { options, strength in
+    WarpTrigger(
+      field: .perPixel, strength: strength, variation: options.variation, seed: options.seed)
+  }
+}
+
+extension TriggerStrength {
+  fileprivate static func warp(usual: Float) -> TriggerStrength {
+    TriggerStrength(meaning: "strength s of the warp", usual: usual, limit: 255)
   }
 }
