@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip check model`.
 struct CheckModelCommand: ParsableCommand {
@@ -85,17 +86,22 @@ struct CheckModelCommand: ParsableCommand {
     var verdict = Verdict.clean
     try cleanclip_tool.run { () throws(CLIPError) in
       Interruption.listen()
+      try Outputs.check(check.report, triggers.map { $0 + "patch.png" }, folder: kept.state)
       let loaded = try model.load().model
       let checker = try imageCheck(loaded)
       var result = try checkImages(checker)
       if text { result.textTower = try checkText(checker) }
       verdict = result.verdict
-      if let path = check.report {
+      var outputs = Outputs()
+      outputs.write { () throws(CLIPError) in try print(result) }
+      outputs.write(check.report) { (path) throws(CLIPError) in
         try AtomicFile.write(
-          try result.html(model: model.model, version: CleanCLIPCommand.version), to: path)
+          try result.html(model: model.model, version: libraryVersion), to: path)
       }
-      if let triggers { try write(result, prefix: triggers) }
-      print(result)
+      outputs.write(triggers) { (prefix) throws(CLIPError) in
+        try write(result, prefix: prefix)
+      }
+      try outputs.finish()
     }
     try check.exit(verdict)
   }
@@ -179,19 +185,19 @@ struct CheckModelCommand: ParsableCommand {
     }
   }
 
-  private func print(_ result: ModelCheckResult) {
-    if common.json { return Swift.print(result.json.serialized(pretty: true)) }
-    Swift.print("verdict: \(result.verdict.rawValue) (p = \(significant(result.pValue)))")
+  private func print(_ result: ModelCheckResult) throws(CLIPError) {
+    if common.json { return try printResult(result.json.serialized(pretty: true)) }
+    var lines = ["verdict: \(result.verdict.rawValue) (p = \(significant(result.pValue)))"]
     for finding in result.findings {
       let size =
         finding.search.trigger == nil
         ? "none found" : "size \(significant(Double(finding.search.size)))"
       let others = finding.reference.sizes.map { significant(Double($0)) }
-      Swift.print(
+      lines.append(
         "  \(finding.name.padded(to: 9)) \(size), reference "
           + others.joined(separator: ", ") + "; p = \(significant(finding.pValue))")
       if let target = finding.classes ?? finding.nouns, finding.verdict != .clean {
-        Swift.print(
+        lines.append(
           "            leads to "
             + target.entries.prefix(5).map { "'\($0.text)'" }.joined(separator: ", ")
             + "; turns \(percent(Double(target.successRate))) of the images")
@@ -199,11 +205,12 @@ struct CheckModelCommand: ParsableCommand {
     }
     if let text = result.textTower {
       let others = text.reference.sizes.map { significant(Double($0)) }
-      Swift.print(
+      lines.append(
         "text tower: \(text.verdict.rawValue) (p = \(significant(text.pValue))); strongest word "
           + "'\(text.text)' leaves \(significant(Double(text.size))), reference "
           + others.joined(separator: ", "))
     }
-    Swift.print(result.explanation)
+    lines.append(result.explanation)
+    try printResult(lines.joined(separator: "\n"))
   }
 }
