@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip check model`.
 struct CheckModelCommand: ParsableCommand {
@@ -87,14 +88,20 @@ struct CheckModelCommand: ParsableCommand {
     var verdict = Verdict.clean
     try cleanclip_tool.run { () throws(CLIPError) in
       Interruption.listen()
+      try Outputs.check(check.report, folder: kept.state)
+      try Outputs.check(folder: triggers)
       let loaded = try model.load().model
       let result = try run(try checkpointCheck(loaded))
       verdict = result.verdict
-      if let path = check.report {
-        try result.write(to: path, subject: model.model, version: CleanCLIPCommand.version)
+      var outputs = Outputs()
+      outputs.write { () throws(CLIPError) in try print(result) }
+      outputs.write(check.report) { (path) throws(CLIPError) in
+        try result.write(to: path, subject: model.model, version: libraryVersion)
       }
-      if let triggers { _ = try result.saveTriggers(to: triggers) }
-      print(result)
+      outputs.write(triggers) { (folder) throws(CLIPError) in
+        _ = try result.saveTriggers(to: folder)
+      }
+      try outputs.finish()
     }
     try check.exit(verdict)
   }
@@ -139,19 +146,19 @@ struct CheckModelCommand: ParsableCommand {
     }
   }
 
-  private func print(_ result: ModelCheckResult) {
-    if common.json { return Swift.print(result.json.serialized(pretty: true)) }
-    Swift.print("verdict: \(result.verdict.rawValue) (p = \(significant(result.pValue)))")
+  private func print(_ result: ModelCheckResult) throws(CLIPError) {
+    if common.json { return try printResult(result.json.serialized(pretty: true)) }
+    var lines = ["verdict: \(result.verdict.rawValue) (p = \(significant(result.pValue)))"]
     for finding in result.imageFindings {
       let size =
         finding.search.trigger == nil
         ? "none found" : "size \(significant(Double(finding.search.size)))"
       let others = finding.reference.sizes.map { significant(Double($0)) }
-      Swift.print(
+      lines.append(
         "  \(finding.name.padded(to: 9)) \(size), reference "
           + others.joined(separator: ", ") + "; p = \(significant(finding.pValue))")
       if let target = finding.classes ?? finding.nouns, finding.verdict != .clean {
-        Swift.print(
+        lines.append(
           "            leads to "
             + target.entries.prefix(5).map { "'\($0.text)'" }.joined(separator: ", ")
             + "; turns \(percent(Double(target.successRate))) of the images")
@@ -159,11 +166,12 @@ struct CheckModelCommand: ParsableCommand {
     }
     if let text = result.textTower {
       let others = text.reference.sizes.map { significant(Double($0)) }
-      Swift.print(
+      lines.append(
         "text tower: \(text.verdict.rawValue) (p = \(significant(text.pValue))); strongest word "
           + "'\(text.text)' leaves \(significant(Double(text.size))), reference "
           + others.joined(separator: ", "))
     }
-    Swift.print(result.explanation)
+    lines.append(result.explanation)
+    try printResult(lines.joined(separator: "\n"))
   }
 }

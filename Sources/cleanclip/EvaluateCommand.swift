@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip evaluate`.
 struct EvaluateCommand: ParsableCommand {
@@ -53,6 +54,7 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
+      Interruption.listen()
       let loaded = try model.load()
       let classes = try TextList.classes(path: classes)
       var options = EvaluationOptions()
@@ -73,14 +75,12 @@ struct EvaluateCommand: ParsableCommand {
       var line = ProgressLine("evaluate", isQuiet: common.quiet)
       let result = try evaluator.evaluate(images) { done in
         line.update(done, of: images.count, "images")
-        return true
+        return !Interruption.wasRequested
       }
       for reason in result.skippedReasons { printError("cleanclip: left out: \(reason)") }
-      if common.json {
-        print(result.json.serialized(pretty: true))
-      } else {
-        print(result.lines.joined(separator: "\n"))
-      }
+      try printResult(
+        common.json
+          ? result.json.serialized(pretty: true) : result.lines.joined(separator: "\n"))
     }
   }
 }

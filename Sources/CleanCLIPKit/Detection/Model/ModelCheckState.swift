@@ -34,7 +34,7 @@ struct ModelCheckState {
     self.embedDim = embedDim
     self.identity = identity
     guard let directory else { return }
-    try SavedStateKind.makeDirectory(directory)
+    try SavedStateKind.checkFolder(directory)
     let path = directory + "/" + Self.fileName
     if resume && access(path, F_OK) == 0 { try load(path) }
   }
