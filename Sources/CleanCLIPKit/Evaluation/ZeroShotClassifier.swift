@@ -48,18 +48,6 @@ package struct ZeroShotClassifier {
     return result + rest
   }
 
-  /// Returns the index of a class from its name or its number.
-  ///
-  /// - Throws: `invalidArgument`.
-  package static func index(of target: String, in classes: [String]) throws(CLIPError) -> Int {
-    if let index = classes.firstIndex(of: target) { return index }
-    if let index = Int(target), classes.indices.contains(index) { return index }
-    throw CLIPError(
-      .invalidArgument,
-      "target: is not a class; expected one of the \(classes.count) class names or an index below "
-        + "\(classes.count), got '\(target)'")
-  }
-
   static func check(_ classes: [String], _ templates: [String]) throws(CLIPError) {
     guard !classes.isEmpty, !templates.isEmpty else {
       throw CLIPError(
