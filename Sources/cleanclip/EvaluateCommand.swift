@@ -9,13 +9,19 @@ struct EvaluateCommand: ParsableCommand {
     abstract: "Measure zero-shot accuracy, and how well an attack works.",
     discussion: """
       Clean accuracy is measured on all images, attack success on those of other classes than the \
-      target, which carry the trigger. Both come with 95 % Wilson intervals.
+      target, which carry the trigger. Both come with 95 % Wilson intervals. Class folders are \
+      classes by their names; where none of the names is a class, in the order of their names.
       """)
 
   @OptionGroup var model: ModelArguments
 
-  @Option(name: .long, help: "A csv or tsv file with columns image and label.")
-  var data: String
+  @Option(
+    name: .long, parsing: .upToNextOption,
+    help: """
+      Labelled images: csv or tsv files with columns image and label (a class name or index), tar \
+      shards with .cls entries, or folders with a folder for each class.
+      """)
+  var data: [String]
 
   @Option(name: .long, help: "A file with a class name on each line.")
   var classes: String
@@ -37,10 +43,10 @@ struct EvaluateCommand: ParsableCommand {
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.f32
 
-  @Option(name: .long, help: "The column of the csv file with the path of the image.")
+  @Option(name: .long, help: "The column of csv files with the path of the image.")
   var imageColumn = "image"
 
-  @Option(name: .long, help: "The column of the csv file with the class.")
+  @Option(name: .long, help: "The column of csv files with the class.")
   var labelColumn = "label"
 
   @OptionGroup var common: CommonOptions
@@ -68,10 +74,8 @@ struct EvaluateCommand: ParsableCommand {
         templates: try templates.map { (path) throws(CLIPError) in
           try TextList.templates(path: path)
         } ?? PromptTemplate.standard, options: options)
-      let images = ClassifiedImages(
-        try LabelledImages(
-          path: data, columns: DatasetColumns(image: imageColumn, label: labelColumn),
-          classes: classes))
+      let images = try PairDataset.open(
+        data, columns: DatasetColumns(image: imageColumn, label: labelColumn))
       var line = ProgressLine("evaluate", isQuiet: common.quiet)
       let result = try evaluator.evaluate(images) { done in
         line.update(done, of: images.count, "images")

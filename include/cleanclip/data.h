@@ -35,7 +35,7 @@ typedef struct cleanclip_dataset_options {
   size_t struct_size;          /**< Set by cleanclip_dataset_options_init(). */
   const char *image_column;    /**< Of csv and tsv; NULL: "image". Paths relative to the file. */
   const char *caption_column;  /**< NULL: "caption". */
-  const char *label_column;    /**< Class indices; NULL: "label", used where it exists. */
+  const char *label_column;    /**< Class names or indices; NULL: "label", used where it exists. */
 } cleanclip_dataset_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -46,8 +46,9 @@ CLEANCLIP_API void cleanclip_dataset_options_init(cleanclip_dataset_options *opt
  * Opens files of pairs.
  *
  * @param[in] sources Paths or patterns with `*` and `?`: csv or tsv files with a header line,
- *   WebDataset tar shards (KEY.jpg|png|webp with KEY.txt, KEY.cls for a label), or folders of
- *   these. None NULL.
+ *   WebDataset tar shards (KEY.jpg|png|webp with KEY.txt, KEY.cls for a label), folders of these, or
+ *   folders of images, in which KEY.txt is the caption of KEY.jpg and the folder that an image is in,
+ *   of those directly below, is its class. Class folders count in the order of their names. None NULL.
  * @param[in] count 1 … 65536 sources.
  * @param[in] options NULL for the defaults.
  * @param[out] out_dataset To be freed with cleanclip_dataset_free().

@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "attack.h"
+#include "data.h"
 #include "model.h"
 #include "tokenizer.h"
 
@@ -42,8 +43,6 @@ typedef struct cleanclip_evaluation cleanclip_evaluation;
 /** What is measured, with which classes. */
 typedef struct cleanclip_evaluate_options {
   size_t struct_size;             /**< Set by cleanclip_evaluate_options_init(). */
-  const char *data;               /**< A csv file with columns `image` and `label` (index of the
-                                       class); required. */
   const char *classes_path;       /**< A text file with a class name on each line; or: */
   const char *const *classes;     /**< the class names, */
   int64_t class_count;            /**< as many as this. */
@@ -72,16 +71,20 @@ CLEANCLIP_API void cleanclip_evaluate_options_init(cleanclip_evaluate_options *o
  *
  * @param[in] model The model to measure.
  * @param[in] tokenizer Its vocabulary is the model's.
- * @param[in] options `data` and the classes are required.
+ * @param[in] dataset Labelled images: tables with a label column (class names or indices), shards with
+ *   `.cls` entries, pairs of the host with labels, or class folders. Class folders are classes by
+ *   their names; where none of the names is a class, in the order of their names, as many as classes.
+ * @param[in] options The classes are required.
  * @param[in] callback Called with progress, may cancel; may be NULL.
  * @param[in] user_data Passed to the callback; may be NULL.
  * @param[out] out_evaluation To be freed with cleanclip_evaluation_free().
  * @return CLEANCLIP_NOT_FOUND or CLEANCLIP_IO: a file cannot be read; CLEANCLIP_FORMAT: a file is
- *   broken; CLEANCLIP_UNSUPPORTED: the model lacks a tower; CLEANCLIP_CANCELLED;
+ *   broken, or too many images are; CLEANCLIP_UNSUPPORTED: the model lacks a tower; CLEANCLIP_CANCELLED;
  *   CLEANCLIP_INVALID_ARGUMENT.
  */
 CLEANCLIP_API cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
                                                   const cleanclip_tokenizer *tokenizer,
+                                                  const cleanclip_dataset *dataset,
                                                   const cleanclip_evaluate_options *options,
                                                   cleanclip_count_callback callback,
                                                   void *user_data,
@@ -111,7 +114,7 @@ typedef struct cleanclip_scores {
   int64_t images;                          /**< Images that were classified. */
   int64_t attacked_images;                 /**< Those of other classes than the target; 0 without a
                                                 trigger. */
-  int64_t skipped_images;                  /**< Rows that could not be read. */
+  int64_t skipped_images;                  /**< Rows that could not be read, or have no label. */
   cleanclip_share clean_accuracy[4];       /**< CLEANCLIP_TOP1 …: the true class is among the first
                                                 k; 1 where there are fewer than k classes. */
   cleanclip_share attack_success_rate[4];  /**< The target is among the first k, of

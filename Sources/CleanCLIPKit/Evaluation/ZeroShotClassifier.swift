@@ -31,21 +31,7 @@ package struct ZeroShotClassifier {
     weights = try Self.means(of: features, groups: classes.count)
   }
 
-  /// Returns the index of a class from its name or its number.
-  ///
-  /// - Throws: `invalidArgument`.
-  package static func index(of target: String, in classes: [String]) throws(CLIPError) -> Int {
-    if let index = classes.firstIndex(of: target) { return index }
-    if let index = Int(target), classes.indices.contains(index) { return index }
-    throw CLIPError(
-      .invalidArgument,
-      "target: is not a class; expected one of the \(classes.count) class names or an index below "
-        + "\(classes.count), got '\(target)'")
-  }
-
-  private static func check(
-    _ classes: [String], _ templates: [PromptTemplate]
-  ) throws(CLIPError) {
+  static func check(_ classes: [String], _ templates: [PromptTemplate]) throws(CLIPError) {
     guard !classes.isEmpty, !templates.isEmpty else {
       throw CLIPError(
         .invalidArgument,

@@ -574,7 +574,6 @@ class EvaluateOptions(Structure):
 
     _fields_ = [
         ("struct_size", c_size_t),
-        ("data", c_char_p),
         ("classes_path", c_char_p),
         ("classes", c_char_p_p),
         ("class_count", c_int64),
@@ -597,12 +596,14 @@ evaluate_options_init = _bind(
 
 # cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
 #                                     const cleanclip_tokenizer *tokenizer,
+#                                     const cleanclip_dataset *dataset,
 #                                     const cleanclip_evaluate_options *options,
 #                                     cleanclip_count_callback callback, void *user_data,
 #                                     cleanclip_evaluation **out_evaluation);
 evaluate = _bind(
     "cleanclip_evaluate",
     c_status,
+    c_void_p,
     c_void_p,
     c_void_p,
     POINTER(EvaluateOptions),
