@@ -129,7 +129,7 @@ struct TriggerSearch {
       throw CLIPError(
         .internal, "check model: pixels got no gradient; expected one, got a constant feature")
     }
-    return (reached, try PixelScale(model.configuration).denormalizedGradient(dInput))
+    return (reached, try PixelScale(model.configuration).pixelGradient(dInput))
   }
 }
 
