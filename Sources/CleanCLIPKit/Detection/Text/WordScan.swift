@@ -4,7 +4,7 @@ struct ScannedWord: Equatable {
   /// The part of the differences between captions that is left: (1 - mean cosine with the word) /
   /// (1 - mean cosine without it).
   let size: Float
-  /// `[E]`, unit length: where the mean feature goes.
+  /// `[E]`, L2-normalized: where the mean feature goes.
   let direction: [Float]
 }
 
