@@ -154,8 +154,8 @@ package struct ModelCheck {
   ) throws(CLIPError) -> TriggerFinding {
     var triggered: Tensor?
     if let trigger = search.trigger { triggered = try encode(try trigger.applied(to: heldOut)) }
-    let before = Self.meanPairwiseCosine(clean)
-    let after = triggered.map(Self.meanPairwiseCosine) ?? 0
+    let before = FeatureMatrix.meanPairwiseCosine(clean)
+    let after = triggered.map(FeatureMatrix.meanPairwiseCosine) ?? 0
     let scale = min(100, expf(model.logitScale.value.f32[0]))
     func readout(_ vocabulary: TextVocabulary?) throws(CLIPError) -> TargetReadout? {
       guard let vocabulary, let triggered else { return nil }
@@ -179,13 +179,6 @@ package struct ModelCheck {
 
   private func encode(_ images: Tensor) throws(CLIPError) -> Tensor {
     try model.unitFeatures(ofPixels: images, precision: options.search.precision)
-  }
-
-  /// The mean cosine of two different rows, all of unit length.
-  static func meanPairwiseCosine(_ features: Tensor) -> Float {
-    let count = Float(features.shape[0])
-    let squared = FeatureMatrix.mean(features).reduce(0) { $0 + $1 * $1 } * count * count
-    return (squared - count) / max(1, count * (count - 1))
   }
 
   private func examples(
