@@ -157,7 +157,7 @@ extension ModifiedResNetConfiguration {
       list += convolution(name + "conv1", name + "bn1", inputs, planes, kernel: 1)
       list += convolution(name + "conv2", name + "bn2", planes, planes, kernel: 3)
       list += convolution(
-        name + "conv3", name + "bn3", planes, 4 * planes, kernel: 1, weight: lastWeight)
+        name + "conv3", name + "bn3", planes, 4 * planes, kernel: 1, normWeight: lastWeight)
       if block.stride > 1 || inputs != 4 * planes {
         list += convolution(
           name + "downsample.0", name + "downsample.1", inputs, 4 * planes, kernel: 1)
@@ -179,7 +179,7 @@ extension ModifiedResNetConfiguration {
 
   private func convolution(
     _ name: String, _ norm: String, _ inputs: Int, _ outputs: Int, kernel: Int,
-    weight: TensorSpecification.Initialisation = .ones
+    normWeight: TensorSpecification.Initialisation = .ones
   ) -> [TensorSpecification] {
     let weight = TensorSpecification(
       name + ".weight", [outputs, inputs, kernel, kernel],
@@ -190,7 +190,7 @@ extension ModifiedResNetConfiguration {
     case .separate:
       return [
         weight,
-        TensorSpecification(norm + ".weight", [outputs], weight),
+        TensorSpecification(norm + ".weight", [outputs], normWeight),
         TensorSpecification(norm + ".bias", [outputs], .zeros),
         TensorSpecification(norm + ".running_mean", [outputs], .zeros, role: .statistic),
         TensorSpecification(norm + ".running_var", [outputs], .ones, role: .statistic),
