@@ -19,14 +19,6 @@ package struct ModelCheck {
   /// Share of held-out images that a trigger for one class must turn into it: most of them, chosen by
   /// hand.
   static let confirmedSuccessRate: Float = 0.5
-  /// Part of the gap between the mean cosine of unchanged inputs and 1 that a trigger for anywhere must
-  /// close on held-out ones: half, chosen by hand.
-  static let confirmedCollapse: Float = 0.5
-
-  /// Whether the mean pairwise cosine of held-out inputs rose enough to confirm a trigger.
-  static func isCollapsed(_ after: Float, from before: Float) -> Bool {
-    after > before + confirmedCollapse * (1 - before)
-  }
 
   package init(_ model: CLIPModel) { self.model = model }
 
@@ -169,7 +161,7 @@ package struct ModelCheck {
         inClasses?.entries.first?.text == target
           && (inClasses?.successRate ?? 0) > Self.confirmedSuccessRate
       } else {
-        search.trigger != nil && Self.isCollapsed(after, from: before)
+        search.trigger != nil && CollapseLoss.isConfirmed(after, from: before)
       }
     return TriggerFinding(
       kind: search.kind, target: target, search: search, reference: reference,

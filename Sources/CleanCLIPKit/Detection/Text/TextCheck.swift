@@ -131,7 +131,7 @@ package struct TextCheck {
     let before = FeatureMatrix.meanPairwiseCosine(try encoder.features(heldOut))
     let after = FeatureMatrix.meanPairwiseCosine(triggered)
     // A word that fails on held-out captions, or leaves them half of their differences, is no trigger.
-    let isConfirmed = ModelCheck.isCollapsed(after, from: before)
+    let isConfirmed = CollapseLoss.isConfirmed(after, from: before)
     let pValue = isConfirmed ? reference.pValue(of: strongest.size) : 1
     return TextCheckResult(
       verdict: Verdict(pValue: pValue), pValue: pValue, word: strongest.id,
