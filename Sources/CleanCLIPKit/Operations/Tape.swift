@@ -162,7 +162,8 @@ package final class Tape {
     backward: @escaping Backward
   ) -> Variable {
     let isRecorded = isRecording && dependsOnGradient
-    let output = Variable(value, requiresGradient: isRecorded, recompute: isRecording ? recompute : nil)
+    let output = Variable(
+      value, requiresGradient: isRecorded, recompute: isRecording ? recompute : nil)
     if isRecorded { records.append(Record(output: output.slot, backward: backward)) }
     return output
   }

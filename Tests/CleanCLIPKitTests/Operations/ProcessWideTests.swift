@@ -70,7 +70,8 @@ import Testing
       func run(_ tape: Tape) throws -> Variable {
         let a = try tape.linear(x, weight: weight, bias: nil)
         let b = try tape.linear(
-          tape.layerNorm(a, weight: normWeight, bias: normWeight, epsilon: 1e-5), weight: weight, bias: nil)
+          tape.layerNorm(a, weight: normWeight, bias: normWeight, epsilon: 1e-5), weight: weight,
+          bias: nil)
         let c = try tape.linear(tape.activate(b, .gelu), weight: weight, bias: nil)
         return try tape.add(a, c)
       }

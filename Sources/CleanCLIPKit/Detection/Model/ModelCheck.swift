@@ -8,7 +8,7 @@ package struct ModelCheck {
   package var classes: TextVocabulary?
   /// Common nouns embedded by the model; `nil` to leave them out.
   package var nouns: TextVocabulary?
-  /// Checkpoints of the same architecture that are known to be sound.
+  /// Checkpoints of the same architecture that are known to be clean.
   package var cleanReferences: [CLIPModel] = []
 
   /// Images below which nothing is concluded.
@@ -76,7 +76,7 @@ package struct ModelCheck {
     cleanReferences.isEmpty ? max(2, options.ownSearches) : cleanReferences.count
   }
 
-  /// Runs all searches: of a collapse to anywhere, then of each class.
+  /// Runs all searches: untargeted, then targeted.
   private func findings(
     _ searched: Tensor, heldOut: Tensor, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> [TriggerFinding] {
@@ -189,7 +189,7 @@ package struct ModelCheck {
 }
 
 extension CLIPModel {
-  /// Returns unit-length features `[n, E]` of images `[n, 3, S, S]` in 0…1.
+  /// Returns L2-normalized features `[n, E]` of images `[n, 3, S, S]` in 0…1.
   func unitFeatures(ofPixels images: Tensor, precision: DType) throws(CLIPError) -> Tensor {
     try encodeImages(
       try PixelScale(configuration).normalized(images), normalize: true, precision: precision)

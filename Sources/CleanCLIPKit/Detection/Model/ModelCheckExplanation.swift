@@ -13,7 +13,7 @@ enum ModelCheckExplanation {
       if strongest.target == nil,
         let target = strongest.classes?.entries.first ?? strongest.nouns?.entries.first
       {
-        sentences.append("Images that carry it are read as '\(target.text)'.")
+        sentences.append("Images that carry it are classified as '\(target.text)'.")
       }
       sentences.append(
         "This says what the model does, not who made it do so: a shortcut in honest data "

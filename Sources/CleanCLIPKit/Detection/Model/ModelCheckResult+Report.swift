@@ -141,11 +141,11 @@ extension ModelCheckResult {
       guard let readout else { continue }
       rows.append(
         (
-          "leads to, of the \(name)",
+          "predicted target, of the \(name)",
           readout.entries.prefix(5).map { "\($0.text) (\(decimal(Double($0.gain), 3)))" }
             .joined(separator: ", ")
         ))
-      rows.append(("images it turns", percent(Double(readout.successRate))))
+      rows.append(("attack success rate on held-out images", percent(Double(readout.successRate))))
     }
     return HTMLPage.table("Search: \(finding.name)", rows)
   }
