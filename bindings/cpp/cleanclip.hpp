@@ -542,6 +542,18 @@ inline Evaluation evaluate(const Model &model, const Tokenizer &tokenizer, const
   return Evaluation(handle);
 }
 
+/** Measures recall of images and captions; returns JSON, see cleanclip_evaluate_retrieval(). */
+inline std::string evaluateRetrieval(const Model &model, const Tokenizer &tokenizer,
+                                     const Dataset &dataset,
+                                     const CountFunction &progress = nullptr) {
+  detail::CountListener listener(progress);
+  char text[512];
+  listener.check(cleanclip_evaluate_retrieval(model.get(), tokenizer.get(), dataset.get(), nullptr,
+                                              listener.callback(), &listener, text, sizeof text,
+                                              nullptr));
+  return text;
+}
+
 /** cleanclip_report_options with its defaults. */
 struct ReportOptions : cleanclip_report_options {
   ReportOptions() { cleanclip_report_options_init(this, sizeof(cleanclip_report_options)); }

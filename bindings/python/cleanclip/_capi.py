@@ -657,6 +657,25 @@ evaluation_json = _bind(
     "cleanclip_evaluation_json", c_status, c_void_p, c_char_p, c_size_t, c_size_t_p
 )
 
+# cleanclip_status cleanclip_evaluate_retrieval(
+#     const cleanclip_model *model, const cleanclip_tokenizer *tokenizer,
+#     const cleanclip_dataset *dataset, const cleanclip_encode_options *options,
+#     cleanclip_count_callback callback, void *user_data, char *out_text, size_t out_capacity,
+#     size_t *out_length);
+evaluate_retrieval = _bind(
+    "cleanclip_evaluate_retrieval",
+    c_status,
+    c_void_p,
+    c_void_p,
+    c_void_p,
+    POINTER(EncodeOptions),
+    CountCallback,
+    c_void_p,
+    c_char_p,
+    c_size_t,
+    c_size_t_p,
+)
+
 # cleanclip/check.h ----------------------------------------------------------------------------
 
 VERDICT_CLEAN = 0

@@ -12,7 +12,7 @@ package final class PairLoader: Sendable {
   let augmenter: TextAugmenter
   let contextLength: Int
   package let options: PairLoaderOptions
-  /// Hears of bad rows once each, and of notes; called on the thread that asks for batches.
+  /// Called with bad rows once each, and with notes, on the thread that asks for batches.
   private let report: @Sendable (LoaderEvent) -> Void
   private let state = Mutex(State())
 

@@ -31,7 +31,7 @@ struct TarIndex {
       throw CLIPError(.outOfMemory, "'\(path)': out of memory; expected room for a tar reader")
     }
     defer { archive_read_free(archive) }
-    // No decompressors: rows are read where they lie in the file, and a small file stays small.
+    // No decompressors: rows are read where they are in the file, and a small file stays small.
     archive_read_support_format_tar(archive)
     guard archive_read_open_filename(archive, path, 1 << 16) == ARCHIVE_OK else {
       throw failure(archive)

@@ -5,7 +5,7 @@ internal import Glibc
 /// `KEY.jpg` (`.jpeg`, `.png`, `.webp`) with `KEY.txt` or `KEY.json` for the caption, or both, and
 /// `KEY.cls` for the label.
 ///
-/// Opening reads headers only; images are read where they lie.
+/// Opening reads headers only; images are read where they are.
 struct TarShard: PairSource {
   /// A stretch of the file.
   struct Extent: Sendable {

@@ -23,8 +23,7 @@ package struct DatasetCheck {
   /// Scores the pairs.
   ///
   /// - Parameters:
-  ///   - imageFeatures: `[N, E]` of the checkpoint under suspicion, as the tower gives them, not
-  ///     normalised; `nil` when there is none, which leaves the cosines.
+  ///   - imageFeatures: `[N, E]` of the checkpoint under suspicion, unnormalized; `nil` when there is none, which leaves the cosines.
   ///   - trustedCosines: of image and caption by a trusted checkpoint; `nil` without one.
   ///   - keys: names of the pairs.
   ///   - captions: of the pairs; `nil` when only features are known.
@@ -128,7 +127,7 @@ package struct DatasetCheck {
   /// How many pairs are poisoned, and the verdict.
   ///
   /// Poison is meant to teach a target, so the captions at the head of the ranking share its name:
-  /// the excess of the most concentrated word is the estimate. Words of sound data gather at the
+  /// the excess of the most concentrated word is the estimate. Words of clean data gather at the
   /// head too, since some kinds of image are rarer than others, but do not rule it. Without such
   /// a word, and with a trusted model, it is the weight of a mismatching component that is set
   /// apart from the other by two standard deviations. Without captions and cosines there is a ranking
@@ -158,7 +157,7 @@ package struct DatasetCheck {
     } else if !hasCaptions && mixture == nil {
       verdict = .cannotTell
     }
-    // Twice the estimate: the ranking has sound pairs between the poisoned ones.
+    // Twice the estimate: the ranking has clean pairs between the poisoned ones.
     let removed = min(pairs.count, 2 * estimate)
     return DatasetCheckResult(
       verdict: verdict,
@@ -166,7 +165,7 @@ package struct DatasetCheck {
         verdict: verdict, pairs: pairs.count, estimate: estimate, removed: removed,
         concentration: concentration, clusters: clusters, isConstant: isConstant),
       pairs: pairs, density: density, mixture: mixture, ranking: ranking,
-      estimatedPoisons: estimate, removed: removed, concentration: concentration,
+      estimatedPoisoned: estimate, removed: removed, concentration: concentration,
       denseClusters: clusters, options: options)
   }
 }

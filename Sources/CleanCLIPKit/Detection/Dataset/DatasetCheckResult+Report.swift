@@ -14,7 +14,7 @@ extension DatasetCheckResult {
   package var json: JSONValue {
     [
       "check": "data", "verdict": .string(verdict.rawValue), "explanation": .string(explanation),
-      "pairs": .integer(pairs.count), "estimated_poisons": .integer(estimatedPoisons),
+      "pairs": .integer(pairs.count), "estimated_poisoned": .integer(estimatedPoisoned),
       "removed": .integer(removed),
       "words": .array(concentration.words.map(\.json)),
       "captions": .array(concentration.captions.map(\.json)),
@@ -23,7 +23,7 @@ extension DatasetCheckResult {
           [
             "pairs": .integer(cluster.members.count),
             "relative_distance": .number(Double(cluster.relativeDistance)),
-            "word": .string(cluster.word), "word_share": .number(cluster.wordShare),
+            "word": .string(cluster.word), "word_fraction": .number(cluster.wordFraction),
           ]
         }),
       "mixture": mixture.map { mixture in
@@ -111,7 +111,7 @@ extension DatasetCheckResult {
     page.parts.append(try head(count, images))
     page.parts.append(
       HTMLPage.table(
-        "Words that the most suspicious captions share",
+        "Words that the most suspicious captions have in common",
         concentration.words.map { word in
           (word.text, "\(word.pairsInHead) of the first \(word.head); \(word.pairs) in all")
         }))
@@ -120,7 +120,7 @@ extension DatasetCheckResult {
         "How this was made",
         [
           ("version", version), ("pairs", "\(pairs.count)"),
-          ("estimated poisons", "\(estimatedPoisons)"), ("seed", "\(options.seed)"),
+          ("estimated poisoned pairs", "\(estimatedPoisoned)"), ("seed", "\(options.seed)"),
         ]
           + (density?.scales ?? []).map { scale in
             ("neighbours", "\(scale.k) among \(scale.references) references")

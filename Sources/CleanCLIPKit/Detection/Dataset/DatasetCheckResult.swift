@@ -27,7 +27,7 @@ package struct DatasetCheckResult: Sendable {
   /// Indices from the most to the least suspicious.
   package let ranking: [Int]
   /// How many pairs are poisoned, roughly; 0 when nothing points at any.
-  package let estimatedPoisons: Int
+  package let estimatedPoisoned: Int
   /// Pairs at the head of the ranking that a cleaned list leaves out.
   package let removed: Int
   package let concentration: CaptionConcentration

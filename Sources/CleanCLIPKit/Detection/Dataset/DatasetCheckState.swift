@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// The pairs of a dataset that were read and embedded, kept in a folder so that a check that was
-/// stopped goes on without them.
+/// stopped resumes without them.
 ///
 /// Each piece is a file of its own, written at once, in order. What is computed from the pieces is
 /// the same whether they were read or kept, so that a resumed check gives the same result bit by bit.
@@ -15,7 +15,7 @@ struct DatasetCheckState {
 
   /// - Parameters:
   ///   - directory: where the pieces are.
-  ///   - resume: whether to go on from what is there; otherwise it is removed.
+  ///   - resume: whether to resume from what is there; otherwise it is removed.
   ///   - identity: what must agree for a piece to belong to this check.
   /// - Throws: `io`.
   init(directory: String, resume: Bool, identity: [String: String]) throws(CLIPError) {

@@ -11,7 +11,7 @@ package struct DatasetReader {
   package var precision = DType.f32
   /// Where what was read is kept; `nil` keeps none.
   package var stateDirectory: String?
-  /// Whether to go on from the state that is there.
+  /// Whether to resume from the state that is there.
   package var resume = false
 
   private static let batch = 64

@@ -23,7 +23,7 @@ package struct DensityScores {
   /// Measures features against random subsets of themselves.
   ///
   /// - Parameters:
-  ///   - features: `[N, E]` as the tower gives them: the length matters, because triggers are
+  ///   - features: `[N, E]`, unnormalized: the length matters, because triggers are
   ///     learned as unusually strong features.
   ///   - progress: called with the share done, in 0…1; `false` cancels.
   /// - Throws: `invalidArgument` when no scale has enough points; `cancelled`.

@@ -13,7 +13,7 @@ enum ModelCheckExplanation {
       if strongest.target == nil,
         let target = strongest.classes?.entries.first ?? strongest.nouns?.entries.first
       {
-        sentences.append("Images that carry it are read as '\(target.text)'.")
+        sentences.append("Images that carry it are classified as '\(target.text)'.")
       }
       sentences.append(
         "This says what the model does, not who made it do so: a shortcut in honest data "
@@ -57,9 +57,5 @@ enum ModelCheckExplanation {
     return
       "\(source) a change \(SizeText.number(ratio)) times as large; the probability that a clean model shows "
       + "such a difference is \(probability(pValue))."
-  }
-
-  static func probability(_ value: Double) -> String {
-    value < 0.0001 ? "less than 0.0001" : String((value * 10000).rounded() / 10000)
   }
 }

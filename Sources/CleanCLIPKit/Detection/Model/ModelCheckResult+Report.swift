@@ -115,7 +115,7 @@ extension ModelCheckResult {
           ("version", version), ("images", "\(images)\(imagesAreSynthetic ? ", drawn" : "")"),
           ("steps at most", "\(options.search.steps)"),
           ("images a step", "\(options.search.batchSize)"), ("seed", "\(options.search.seed)"),
-          ("p-value of the image tower", ModelCheckExplanation.probability(pValue)),
+          ("p-value of the image tower", probability(pValue)),
           ("seconds", decimal(seconds, 1)),
         ]))
     return page.html
@@ -130,7 +130,7 @@ extension ModelCheckResult {
         "the same of " + finding.reference.source.meaning,
         finding.reference.sizes.map { significant(Double($0)) }.joined(separator: ", ")
       ),
-      ("p-value", ModelCheckExplanation.probability(finding.pValue)),
+      ("p-value", probability(finding.pValue)),
       (
         "mean cosine of two held-out images, before and after",
         "\(decimal(Double(finding.cleanCollapse), 3)) and "
@@ -141,11 +141,11 @@ extension ModelCheckResult {
       guard let readout else { continue }
       rows.append(
         (
-          "leads to, of the \(name)",
+          "predicted target, of the \(name)",
           readout.entries.prefix(5).map { "\($0.text) (\(decimal(Double($0.gain), 3)))" }
             .joined(separator: ", ")
         ))
-      rows.append(("images it turns", percent(Double(readout.successRate))))
+      rows.append(("attack success rate on held-out images", percent(Double(readout.successRate))))
     }
     return HTMLPage.table("Search: \(finding.name)", rows)
   }

@@ -27,11 +27,11 @@ final class AdditiveSpace: TriggerSpace {
   let values: Tensor
   let learningRate: Float = 0.1
   let largestSize: Float = 64 / 255
-  private var bound: PressureSchedule
+  private var bound: PenaltySchedule
 
   init(imageSize: Int, random: inout RandomNumbers) throws(CLIPError) {
     side = imageSize
-    bound = PressureSchedule(
+    bound = PenaltySchedule(
       32 / 255, tighten: 0.95, loosen: 1.03, range: 0.5 / 255...64 / 255)
     values = try Tensor([3, imageSize, imageSize])
     for i in 0..<values.count { values.f32[i] = 0.3 * random.normal() }
@@ -83,7 +83,7 @@ final class AdditiveSpace: TriggerSpace {
     }
   }
 
-  func press(succeeded: Bool, into gradient: Tensor) { bound.record(succeeded: succeeded) }
+  func adjustPenalty(succeeded: Bool, into gradient: Tensor) { bound.record(succeeded: succeeded) }
 }
 
 extension TriggerKind {

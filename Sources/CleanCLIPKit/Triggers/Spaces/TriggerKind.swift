@@ -7,7 +7,7 @@ package struct TriggerKind: Sendable {
   /// The registry: a kind that stands here is searched, saved, loaded and reported.
   package static let all: [TriggerKind] = [.patch, .additive, .warp]
 
-  /// The kinds that a check searches unless it is told which.
+  /// The kinds that a check searches unless others are named.
   package static var searchedByDefault: [TriggerKind] {
     all.filter { $0.space.isSearchedByDefault }
   }
