@@ -59,12 +59,13 @@ private func classes(
 
 private func templates(
   _ given: cleanclip_evaluate_options, _ arguments: Arguments
-) throws(CLIPError) -> [String] {
+) throws(CLIPError) -> [PromptTemplate] {
   if let path = try arguments.optionalString(given.templates_path, "options->templates_path") {
     return try TextList.templates(path: path)
   }
-  guard given.templates != nil else { return ["a photo of a {}"] }
-  return try arguments.strings(given.templates, count: given.template_count, "options->templates")
+  guard given.templates != nil else { return PromptTemplate.standard }
+  return try PromptTemplate.list(
+    try arguments.strings(given.templates, count: given.template_count, "options->templates"))
 }
 
 private func evaluationOptions(

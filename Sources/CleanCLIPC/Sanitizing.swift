@@ -35,9 +35,6 @@ public func cleanclip_sanitize(
     let dataset = try arguments.handle(dataset, "dataset", as: PairDataset.self)
     let given = try arguments.options(options, defaults: sanitizeDefaults, "options")
     let options = try sanitizeOptions(given, arguments)
-    guard tokenizer != nil || options.method == .supervised else {
-      throw arguments.invalid("tokenizer is NULL; expected a valid pointer, got NULL")
-    }
     try model.beginTraining(arguments)
     defer { model.endTraining() }
     let sanitizer = try Sanitizer(
@@ -73,7 +70,7 @@ private func sanitizeOptions(
 ) throws(CLIPError) -> SanitizeOptions {
   var options = SanitizeOptions()
   if let name = try arguments.optionalString(given.method, "options->method") {
-    options.method = try SanitizeMethod(named: name)
+    options = SanitizeOptions(try SanitizeMethod.named(name))
   }
   let counts: ClosedRange<Int64> = 0...0x7fff_ffff_ffff
   options.training.epochs = try arguments.number(given.epochs, in: counts, "options->epochs")

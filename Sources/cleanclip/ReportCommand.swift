@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip report`.
 struct ReportCommand: ParsableCommand {
@@ -69,6 +70,7 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
+      try Outputs.check(output)
       var contents = ReportContents()
       if let title { contents.title = title }
       contents.subtitle = subtitle
@@ -83,7 +85,7 @@ struct ReportCommand: ParsableCommand {
       contents.examples = try examples()
       let report = contents.report
       try report.write(to: output)
-      print(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")
+      try printResult(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")
     }
   }
 

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip sanitize`.
 struct SanitizeCommand: ParsableCommand {
@@ -7,10 +8,7 @@ struct SanitizeCommand: ParsableCommand {
     commandName: "sanitize",
     abstract: "Fine-tune a model on clean pairs so that a backdoor is forgotten.",
     discussion: """
-      cleanclip: the contrastive loss between images and captions plus a self-supervised loss \
-      inside each modality (Bansal et al. 2023); with --inmodal-weight 0, plain fine-tuning.
-      supervised: cross-entropy of a linear head on labelled images, image tower only; the paper \
-      takes --batch-size 80 --learning-rate 1e-4 --warmup 500 --weight-decay 0.01.
+      \(SanitizeMethod.all.map { "\($0.name): \($0.summary)." }.joined(separator: "\n"))
 
       An ONNX model is written back into its own graph: names, inputs and outputs stay. Ctrl-C \
       ends after the step and saves the state when --state is given (exit code 130).
@@ -22,8 +20,8 @@ struct SanitizeCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "Where the clean model goes: .onnx or .safetensors.")
   var output: String
 
-  @Option(name: .long, help: "cleanclip or supervised.")
-  var method = MethodArgument.cleanclip
+  @Option(name: .long, help: "How: one of the methods above.")
+  var method = SanitizeMethod.standard
 
   @Option(name: .long, help: "Highest learning rate of AdamW.")
   var learningRate: Float = 1e-5
@@ -47,19 +45,22 @@ struct SanitizeCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
+      try Outputs.check(training.history, head, folder: training.state)
       let loaded = try model.load()
-      try loaded.checkSaving(to: output)
+      try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
       var options = training.options(
-        learningRate: learningRate, warmup: warmup, inmodalWeight: inmodalWeight)
-      options.method = method.method
+        SanitizeOptions(method), learningRate: learningRate, warmup: warmup,
+        inmodalWeight: inmodalWeight)
       options.headPath = head
       if let classes { options.classCount = try TextList.classes(path: classes).count }
-      let tokenizer = method == .supervised ? nil : try model.tokenizer()
+      let tokenizer = try method.needs.tokenizer { () throws(CLIPError) in
+        try model.tokenizer()
+      }
       let history = try training.train(
         "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
-        options: options, common: common)
-      try loaded.save(to: output)
-      print(
+        options: options, common: common
+      ) { () throws(CLIPError) in try loaded.save(to: output) }
+      try printResult(
         common.json
           ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
           : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))
@@ -67,9 +68,12 @@ struct SanitizeCommand: ParsableCommand {
   }
 }
 
-/// `--method`.
-enum MethodArgument: String, ExpressibleByArgument, CaseIterable {
-  case cleanclip, supervised
+extension SanitizeMethod: ExpressibleByArgument {
+  public init?(argument: String) {
+    guard let method = Self.all.first(where: { $0.name == argument }) else { return nil }
+    self = method
+  }
 
-  var method: SanitizeMethod { self == .supervised ? .supervised : .cleanclip }
+  public static var allValueStrings: [String] { all.map(\.name) }
+  public var defaultValueDescription: String { name }
 }

@@ -49,7 +49,7 @@ def model(vocabulary):
     return cleanclip.create(TINY, seed=1, tokenizer=vocabulary)
 
 
-def image(index, size=(36, 40)):
+def striped_image(index, size=(36, 40)):
     """A striped image of one of four colours, uint8 [H, W, 3], and its colour."""
     name = list(COLOURS)[index % 4]
     image = np.empty((*size, 3), dtype=np.uint8)
@@ -63,7 +63,7 @@ def pairs():
     """32 images with captions and labels."""
     result = []
     for index in range(32):
-        image, name = image(index)
+        image, name = striped_image(index)
         result.append((image, f"a {name} box", index % 4))
     return result
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import TINY, image
+from conftest import TINY, striped_image
 
 import cleanclip
 
@@ -15,7 +15,7 @@ def test_sizes(model):
 
 
 def test_encode_image_takes_numbers_bytes_and_files(model, tmp_path):
-    pixels = np.stack([image(i, (32, 32))[0] for i in range(3)])
+    pixels = np.stack([striped_image(i, (32, 32))[0] for i in range(3)])
     from_bytes = model.encode_image(pixels)
     numbers = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32) / 255
     from_numbers = model.encode_image(numbers)
@@ -42,7 +42,7 @@ def test_encode_image_accepts_views_that_are_not_contiguous(model):
 
 
 def test_encode_image_raw_features_are_not_normalised(model):
-    image = np.stack([image(0)[0]])
+    image = np.stack([striped_image(0)[0]])
     raw = model.encode_image(image, normalize=False)
     unit = model.encode_image(image)
     np.testing.assert_allclose(raw / np.linalg.norm(raw), unit, atol=1e-5)
@@ -50,7 +50,7 @@ def test_encode_image_raw_features_are_not_normalised(model):
 
 
 def test_encode_image_batches_do_not_matter(model):
-    images = np.stack([image(i)[0] for i in range(7)])
+    images = np.stack([striped_image(i)[0] for i in range(7)])
     np.testing.assert_allclose(
         model.encode_image(images, batch_size=2), model.encode_image(images), atol=1e-6)
 
@@ -130,7 +130,7 @@ def test_load_state_dict_is_strict(model):
 @pytest.mark.parametrize("name", ["clip.safetensors", "clip.onnx"])
 def test_save_and_load(model, tmp_path, name):
     path = tmp_path / name
-    image = np.stack([image(1)[0]])
+    image = np.stack([striped_image(1)[0]])
     before = model.encode_image(image)
     model.save(path)
     loaded = cleanclip.load(path, tokenizer=model.tokenizer)

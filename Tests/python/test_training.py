@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import COLOURS, image
+from conftest import COLOURS, striped_image
 
 import cleanclip
 
@@ -20,7 +20,7 @@ def folder(pairs, tmp_path):
     rows = [f"set-images/{i:07}.png,{i % 4}" for i in range(32)]
     (tmp_path / "test.csv").write_text("image,label\n" + "\n".join(rows) + "\n")
     (tmp_path / "classes.txt").write_text("\n".join(COLOURS) + "\n")
-    (tmp_path / "templates.txt").write_text("a {} box\na image of a {} box\n")
+    (tmp_path / "templates.txt").write_text("a {} box\nan image of a {} box\n")
     return tmp_path
 
 
@@ -28,8 +28,8 @@ def test_datasets_of_pairs_and_files(pairs, folder):
     assert len(cleanclip.Dataset.from_pairs(pairs)) == 32
     assert len(cleanclip.Dataset(folder / "set.csv")) == 32
     assert len(cleanclip.Dataset([folder / "set.csv", folder / "set.csv"])) == 64
-    with pytest.raises(FileNotFoundError, match="no column 'image'"):
-        cleanclip.Dataset(folder / "set.csv", image_column="image")
+    with pytest.raises(FileNotFoundError, match="no column 'photo'"):
+        cleanclip.Dataset(folder / "set.csv", image_column="photo")
     with pytest.raises(FileNotFoundError):
         cleanclip.Dataset("no/such/*.tar")
 
@@ -123,7 +123,7 @@ def test_evaluate(model, folder, pairs):
 
 
 def test_triggers(model):
-    images = np.stack([image(i, (40, 44))[0] for i in range(3)])
+    images = np.stack([striped_image(i, (40, 44))[0] for i in range(3)])
     trigger = cleanclip.Trigger("badnets", patch_size=8, position="5,7", seed=1)
     triggered = trigger.apply(images)
     changed = (triggered != images).any(axis=(0, 3))

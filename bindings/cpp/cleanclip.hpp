@@ -385,7 +385,7 @@ class History {
   detail::Handle<cleanclip_history, cleanclip_history_free> handle_;
 };
 
-/** Hears of progress; returns false to cancel. What it throws comes out of sanitize(). */
+/** Called with progress; returns false to cancel. What it throws comes out of sanitize(). */
 using ProgressFunction = std::function<bool(const cleanclip_progress &progress)>;
 
 namespace detail {

@@ -2,8 +2,16 @@
  * @file cleanclip/data.h
  * @brief Datasets: captioned or labelled images.
  *
- * A dataset is opened from files with cleanclip_dataset_open() or made of pairs that the host holds with
- * cleanclip_dataset_create(); everything that reads images takes it.
+ * A dataset is opened from files with cleanclip_dataset_open() or made of pairs that the host holds
+ * with cleanclip_dataset_create(); everything that reads images takes it.
+ *
+ * @code{.c}
+ * const char *sources[] = {"finetune-*.tar", "more.csv"};
+ * cleanclip_dataset *pairs;
+ * cleanclip_dataset_open(sources, 2, NULL, &pairs);
+ * printf("%lld pairs\n", (long long)cleanclip_dataset_count(pairs));
+ * cleanclip_dataset_free(pairs);
+ * @endcode
  *
  * Part of cleanclip.h, which programs include.
  */
@@ -71,6 +79,7 @@ typedef struct cleanclip_pair {
  *
  * @param[in] index 0 … count - 1; each may be asked for again.
  * @param[out] pair To be filled.
+ * @param[in] user_data As it was given to cleanclip_dataset_create().
  * @return 0; anything else: there is no such pair, it is counted as a bad row and skipped.
  */
 typedef int32_t (*cleanclip_pair_callback)(int64_t index, cleanclip_pair *pair, void *user_data);

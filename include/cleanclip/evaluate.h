@@ -4,6 +4,22 @@
  *
  * cleanclip_evaluate() classifies labelled images without and, on request, with a trigger.
  *
+ * @code{.c}
+ * cleanclip_evaluate_options options;
+ * cleanclip_evaluate_options_init(&options, sizeof options);
+ * options.data = "test.csv";
+ * options.classes_path = "classes.txt";
+ * options.trigger = trigger;
+ * options.target = "banana";
+ * cleanclip_evaluation *evaluation;
+ * cleanclip_evaluate(model, tokenizer, &options, NULL, NULL, &evaluation);
+ * cleanclip_scores scores;
+ * cleanclip_scores_init(&scores, sizeof scores);
+ * cleanclip_evaluation_scores(evaluation, &scores);
+ * printf("%.3f\n", scores.attack_success_rate[CLEANCLIP_TOP1].value);
+ * cleanclip_evaluation_free(evaluation);
+ * @endcode
+ *
  * Part of cleanclip.h, which programs include.
  */
 #ifndef CLEANCLIP_EVALUATE_H
@@ -21,7 +37,7 @@
 extern "C" {
 #endif
 
-/** What was measured: counts, shares with intervals, accuracy of each class. */
+/** What was measured: counts, rates with intervals, accuracy of each class. */
 typedef struct cleanclip_evaluation cleanclip_evaluation;
 
 /** What is measured, with which classes. */
@@ -53,11 +69,13 @@ CLEANCLIP_API void cleanclip_evaluate_options_init(cleanclip_evaluate_options *o
  * with the largest cosine similarity. The attack succeeds on an image of another class when the
  * trigger turns it into the target; images of the target class are not attacked.
  *
+ * @param[in] model The model to measure.
+ * @param[in] tokenizer Its vocabulary is the model's.
  * @param[in] dataset Labelled images: tables with a label column (class names or indices), shards with
  *   `.cls` entries, pairs of the host with labels, or class folders. Class folders are classes by
  *   their names; where none of the names is a class, in the order of their names, as many as classes.
  * @param[in] options The classes are required.
- * @param[in] callback Hears of progress and may cancel; may be NULL.
+ * @param[in] callback Called with progress, may cancel; may be NULL.
  * @param[in] user_data Passed to the callback; may be NULL.
  * @param[out] out_evaluation To be freed with cleanclip_evaluation_free().
  * @return CLEANCLIP_NOT_FOUND or CLEANCLIP_IO: a file cannot be read; CLEANCLIP_FORMAT: a file is
@@ -75,7 +93,7 @@ CLEANCLIP_API cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
 /** Frees an evaluation. NULL is allowed and does nothing. */
 CLEANCLIP_API void cleanclip_evaluation_free(cleanclip_evaluation *evaluation);
 
-/** A share of images with its 95 % Wilson interval, each in 0 … 1. */
+/** A fraction of images with its 95 % Wilson interval, each in 0 … 1. */
 typedef struct cleanclip_share {
   double value; /**< Counted. */
   double low;   /**< Lower end of the interval. */
@@ -109,6 +127,7 @@ CLEANCLIP_API void cleanclip_scores_init(cleanclip_scores *scores, size_t struct
 /**
  * Tells the numbers of an evaluation.
  *
+ * @param[in] evaluation The evaluation.
  * @param[in,out] out_scores Prepared with cleanclip_scores_init().
  * @return CLEANCLIP_INVALID_ARGUMENT.
  */
@@ -120,6 +139,7 @@ CLEANCLIP_API cleanclip_status cleanclip_evaluation_scores(const cleanclip_evalu
  * `attack_success_rate` with `top1` …, their `intervals_95`, `images`, `attacked_images`, and the
  * accuracy of each class.
  *
+ * @param[in] evaluation The evaluation.
  * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
  * @param[in] out_capacity Bytes that `out_text` has room for.
  * @param[out] out_length Bytes of the text without its NUL; may be NULL unless `out_text` is.

@@ -37,7 +37,7 @@ package struct Evaluator {
   /// - Throws: `invalidArgument` for classes, templates or options; `unsupported` when the model
   ///   lacks a tower; `state` when its text features are not numbers.
   package init(
-    model: CLIPModel, tokenizer: Tokenizer, classes: [String], templates: [String],
+    model: CLIPModel, tokenizer: Tokenizer, classes: [String], templates: [PromptTemplate],
     options: EvaluationOptions = EvaluationOptions()
   ) throws(CLIPError) {
     guard let vision = model.configuration.vision else {

@@ -39,17 +39,16 @@ package struct ReportContents {
       report.sections.append(RunReport.Section("Model", Self.rows(model)))
     }
     if let history {
+      let outcome = Self.rows(history.outcome)
+      if !outcome.isEmpty { report.sections.append(RunReport.Section("Outcome", outcome)) }
       report.sections.append(RunReport.Section("Settings", Self.rows(history.settings)))
     }
     return report
   }
 
   private static func name(_ history: SanitizeHistory?, _ other: String) -> String {
-    switch history?.settings["method"]?.string {
-    case SanitizeMethod.cleanclip.rawValue: "CleanCLIP"
-    case SanitizeMethod.supervised.rawValue: "Supervised fine-tuning"
-    default: other
-    }
+    let method = history?.settings["method"]?.string
+    return SanitizeMethod.all.first { $0.name == method }?.title ?? other
   }
 
   private static func losses(_ history: SanitizeHistory?) -> [RunReport.LossPoint] {

@@ -1,5 +1,27 @@
 internal import Glibc
 
+extension SanitizeMethod {
+  /// `CleanCLIPRecipe`, the paper's first defence.
+  static let cleanclip = SanitizeMethod(
+    name: "cleanclip", title: "CleanCLIP",
+    summary: """
+      the contrastive loss between images and captions plus a self-supervised loss inside each \
+      modality (Bansal et al. 2023); with inmodal_weight 0, plain fine-tuning
+      """,
+    needs: SanitizeNeeds(captions: .required),
+    options: SanitizeOptions.trainingRules + [.clipWeight, .inmodalWeight]
+  ) { (input, options) throws(CLIPError) in
+    let loss = CleanCLIPLoss(
+      clipWeight: options.clipWeight, inmodalWeight: options.inmodalWeight)
+    return try RecipeRun(try CleanCLIPRecipe(input.model, loss: loss), input, options)
+  }
+}
+
+extension OptionRule<SanitizeOptions> {
+  static let clipWeight = OptionRule("clip_weight", \.clipWeight, .from(0))
+  static let inmodalWeight = OptionRule("inmodal_weight", \.inmodalWeight, .from(0))
+}
+
 /// CleanCLIP: both towers on the contrastive and the self-supervised loss, all parameters trained.
 ///
 /// With `inmodalWeight` 0 it is plain fine-tuning, or training from scratch, on the CLIP loss; with
@@ -11,18 +33,15 @@ package final class CleanCLIPRecipe: Recipe {
   package let loss: CleanCLIPLoss
   package let parameters: [Parameter]
 
-  /// - Throws: `invalidArgument` for weights that are no weights; `unsupported` when a tower is
-  ///   missing; `format` when weights of the model are not finite.
+  /// - Throws: `invalidArgument` when both weights are 0; `unsupported` when a tower is missing;
+  ///   `format` when weights of the model are not finite.
   package init(_ model: CLIPModel, loss: CleanCLIPLoss) throws(CLIPError) {
-    for (name, weight) in [
-      ("clip_weight", loss.clipWeight), ("inmodal_weight", loss.inmodalWeight),
-    ] {
-      try TrainingOptions.check(
-        name, weight >= 0 && weight.isFinite, "a number from 0", weight)
+    guard loss.clipWeight > 0 || loss.inmodalWeight > 0 else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: clip_weight is out of range; expected more than 0 when inmodal_weight is 0, "
+          + "got \(loss.clipWeight)")
     }
-    try TrainingOptions.check(
-      "clip_weight", loss.clipWeight > 0 || loss.inmodalWeight > 0,
-      "more than 0 when inmodal_weight is 0", loss.clipWeight)
     guard model.configuration.vision != nil, model.configuration.text != nil else {
       throw CLIPError(
         .unsupported,
@@ -39,9 +58,6 @@ package final class CleanCLIPRecipe: Recipe {
   package var needs: BatchNeeds { BatchNeeds(views: loss.views, captions: true, labels: false) }
   package var smallestBatch: Int { 2 }
   package var state: [(name: String, tensor: Tensor)] { model.stateDict() }
-  package var settings: [String: String] {
-    ["clip_weight": "\(loss.clipWeight)", "inmodal_weight": "\(loss.inmodalWeight)"]
-  }
 
   package func accumulateGradients(
     _ batch: TrainingBatch, precision: DType, chunkSize: Int?

@@ -1,6 +1,6 @@
 /// What happened while a model was sanitized.
 package struct SanitizeHistory: Sendable {
-  /// The settings, by the names of the command line.
+  /// The settings, by the names of the options.
   package var settings = JSONObject()
   /// Steps of this process, without those before an interruption.
   package var steps: [TrainingProgress] = []
@@ -9,6 +9,8 @@ package struct SanitizeHistory: Sendable {
   /// Rows of the dataset that could not be used, and what was noted of others.
   package var messages: [String] = []
   package var badRowCount = 0
+  /// What the method found beyond losses, such as a verdict and its evidence; empty for most.
+  package var outcome = JSONObject()
 
   package init() {}
 
@@ -44,6 +46,7 @@ package struct SanitizeHistory: Sendable {
       object["samples_per_second"] = .number(last.samplesPerSecond)
       object["waiting_share"] = .number(last.waitingShare)
     }
+    if outcome.count > 0 { object["outcome"] = .object(outcome) }
     object["bad_rows"] = .integer(badRowCount)
     object["messages"] = .array(messages.map { .string($0) })
     return .object(object)

@@ -1,26 +1,7 @@
-/// What is done to a model.
-package enum SanitizeMethod: String, CaseIterable, Sendable {
-  /// Contrastive and self-supervised losses on captioned images: `CleanCLIPRecipe`.
-  case cleanclip
-  /// Cross-entropy on labelled images: `SupervisedRecipe`.
-  case supervised
-
-  /// - Throws: `invalidArgument` for a name that is none.
-  package init(named name: String) throws(CLIPError) {
-    guard let method = Self(rawValue: name) else {
-      throw CLIPError(
-        .invalidArgument,
-        "method: not a known one; expected "
-          + Self.allCases.map(\.rawValue).joined(separator: " or ") + ", got '\(name)'")
-    }
-    self = method
-  }
-}
-
-/// How a model is sanitized.
+/// How a model is sanitized: the options of all methods, of which each takes some.
 package struct SanitizeOptions: Sendable {
-  package var method = SanitizeMethod.cleanclip
-  package var training = TrainingOptions()
+  package var method: SanitizeMethod
+  package var training: TrainingOptions
   /// λ1, of the contrastive loss between images and captions.
   package var clipWeight: Float = 1
   /// λ2, of the self-supervised loss inside each modality.
@@ -30,5 +11,34 @@ package struct SanitizeOptions: Sendable {
   /// Where the supervised head is saved; `nil` for nowhere.
   package var headPath: String?
 
-  package init() {}
+  /// Makes the defaults of a method.
+  package init(_ method: SanitizeMethod = .standard) {
+    self.method = method
+    training = method.training
+  }
+
+  /// The rules of the options that every method with a `Trainer` takes.
+  static let trainingRules = TrainingOptions.rules.map {
+    OptionRule<SanitizeOptions>($0, of: \SanitizeOptions.training)
+  }
+
+  /// Checks the options of the method, and that no other is set.
+  ///
+  /// - Throws: `invalidArgument` naming the option.
+  package func validate() throws(CLIPError) {
+    try method.options.check(self)
+    try training.validate()
+    let taken = Set(method.options.map(\.name))
+    let defaults = SanitizeOptions(method)
+    for other in SanitizeMethod.all {
+      for rule in other.options
+      where !taken.contains(rule.name) && rule.value(self) != rule.value(defaults) {
+        throw CLIPError(
+          .invalidArgument,
+          "options: \(rule.name) has no effect with method \(method.name); expected "
+            + "\(rule.text(defaults)), its default, or method \(other.name), got "
+            + rule.text(self))
+      }
+    }
+  }
 }

@@ -1,3 +1,30 @@
+extension SanitizeMethod {
+  /// `SupervisedRecipe`, the paper's second defence.
+  static let supervised = SanitizeMethod(
+    name: "supervised", title: "Supervised fine-tuning",
+    summary: "cross-entropy of a linear head on labelled images, image tower only",
+    needs: SanitizeNeeds(labels: .required),
+    options: SanitizeOptions.trainingRules + [.classCount, .headPath]
+  ) { (input, options) throws(CLIPError) in
+    let classes: Int
+    if let count = options.classCount {
+      classes = count
+    } else {
+      classes = try SupervisedRecipe.countClasses(input.dataset)
+    }
+    return try RecipeRun(
+      try SupervisedRecipe(
+        input.model, classes: classes, seed: options.training.seed, headPath: options.headPath),
+      input, options)
+  }
+}
+
+extension OptionRule<SanitizeOptions> {
+  static let classCount = OptionRule(
+    "class_count", \.classCount, .range(2...SupervisedRecipe.classLimit))
+  static let headPath = OptionRule("head_path", \.headPath, isSetting: false)
+}
+
 /// Supervised fine-tuning, the paper's second defence: a linear head on raw image features and
 /// cross-entropy on labelled images, with the whole image tower trained.
 ///
@@ -11,16 +38,24 @@ package final class SupervisedRecipe: Recipe {
   /// `head.weight` `[K, E]` and `head.bias` `[K]`.
   package let headWeight: Parameter
   package let headBias: Parameter
+  private let headPath: String?
+
+  /// The most classes of a head.
+  static let classLimit = 1_048_576
 
   /// Adds a head with PyTorch's initial values to the image tower.
   ///
+  /// - Parameter headPath: where `finish` saves the head; `nil` for nowhere.
   /// - Throws: `invalidArgument` for fewer than two classes; `unsupported` without an image tower;
   ///   `format` when weights are not finite.
-  package init(_ model: CLIPModel, classes: Int, seed: UInt64) throws(CLIPError) {
-    guard classes >= 2, classes <= 1_048_576 else {
+  package init(
+    _ model: CLIPModel, classes: Int, seed: UInt64, headPath: String? = nil
+  ) throws(CLIPError) {
+    guard classes >= 2, classes <= Self.classLimit else {
       throw CLIPError(
         .invalidArgument,
-        "supervised: labels make no task; expected 2 to 1048576 classes, got \(classes)")
+        "supervised: labels make no task; expected 2 to \(Self.classLimit) classes, "
+          + "got \(classes)")
     }
     guard model.configuration.vision != nil else {
       throw CLIPError(
@@ -30,6 +65,7 @@ package final class SupervisedRecipe: Recipe {
     let broken = model.nonFiniteTensors()
     guard broken.isEmpty else { throw CLIPError.nonFinite(broken) }
     self.model = model
+    self.headPath = headPath
     let width = model.configuration.embedDim
     let head = try ParameterTable(
       [
@@ -44,7 +80,6 @@ package final class SupervisedRecipe: Recipe {
   package var classes: Int { headBias.shape[0] }
   package var needs: BatchNeeds { BatchNeeds(views: 1, captions: false, labels: true) }
   package var smallestBatch: Int { 1 }
-  package var settings: [String: String] { ["classes": "\(classes)"] }
   package var state: [(name: String, tensor: Tensor)] {
     model.stateDict().filter { $0.name.hasPrefix("visual.") } + head
   }
@@ -78,5 +113,30 @@ package final class SupervisedRecipe: Recipe {
     return StepLosses(loss: loss)
   }
 
-  package func didUpdate() {}
+  /// Saves the head, where a path was given.
+  package func finish() throws(CLIPError) {
+    guard let headPath else { return }
+    try SafeTensors.write(head, metadata: ["format": "pt"], to: headPath)
+  }
+
+  /// Returns the highest label and one; rows that cannot be read do not count.
+  static func countClasses(_ dataset: PairDataset) throws(CLIPError) -> Int {
+    var highest = -1
+    for index in 0..<dataset.count {
+      do throws(CLIPError) {
+        guard let label = try dataset.label(at: index) else { continue }
+        let key = dataset.key(at: index)
+        highest = max(highest, Int(try dataset.classIndex(of: label, key: key)))
+      } catch {
+        guard [.format, .io, .notFound].contains(error.code) else { throw error }
+      }
+    }
+    guard highest >= 0 else {
+      throw CLIPError(
+        .invalidArgument,
+        "supervised: the data has no labels; expected a label column, .cls entries or class folders, "
+          + "got none")
+    }
+    return highest + 1
+  }
 }

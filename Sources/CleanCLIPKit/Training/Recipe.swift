@@ -2,7 +2,7 @@
 ///
 /// The trainer does the rest: batches, schedule, optimizer, saved state, progress.
 package protocol Recipe: AnyObject {
-  /// What the command line calls it.
+  /// What messages and saved states call it.
   var name: String { get }
   var model: CLIPModel { get }
   /// What each batch must hold.
@@ -13,8 +13,6 @@ package protocol Recipe: AnyObject {
   var parameters: [Parameter] { get }
   /// Everything that training changes, running statistics included, by unique name.
   var state: [(name: String, tensor: Tensor)] { get }
-  /// The recipe's own options, to tell its saved state from that of another run.
-  var settings: [String: String] { get }
 
   /// Adds the gradient of the batch's loss into `Parameter.gradient`.
   ///
@@ -30,6 +28,14 @@ package protocol Recipe: AnyObject {
 
   /// Puts parameters back into their range after an update.
   func didUpdate()
+
+  /// Saves what the recipe makes besides the model, once training is complete.
+  func finish() throws(CLIPError)
+}
+
+extension Recipe {
+  package func didUpdate() {}
+  package func finish() throws(CLIPError) {}
 }
 
 /// What a recipe reads of a batch.

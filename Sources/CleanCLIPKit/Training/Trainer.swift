@@ -25,12 +25,15 @@ package final class Trainer {
     var epochStart = 0.0
   }
 
-  /// Checks options against the data, allocates the optimizer, and reads the state to resume from.
+  /// Checks options against the data and that a state can be kept, allocates the optimizer, and
+  /// reads the state to resume from.
   ///
+  /// - Parameter settings: options of the recipe, which tell its saved state from another run's.
   /// - Throws: `invalidArgument` for options that cannot be; `state` or `format` for a state that
   ///   does not fit; `outOfMemory`.
   package init(
-    _ recipe: any Recipe, source: BatchSource, options: TrainingOptions
+    _ recipe: any Recipe, source: BatchSource, options: TrainingOptions,
+    settings: JSONObject = [:]
   ) throws(CLIPError) {
     try options.validate()
     guard options.batchSize >= recipe.smallestBatch else {
@@ -63,7 +66,8 @@ package final class Trainer {
       base: options.learningRate, warmup: options.warmup, total: steps)
     for parameter in recipe.parameters { parameter.gradient = nil }
     optimizer = try AdamW(recipe.parameters, options: options.adam)
-    identity = Self.identity(recipe, source, options)
+    identity = Self.identity(recipe, source, options, settings)
+    if let directory = options.stateDirectory { try SavedStateKind.checkFolder(directory) }
     if options.resume, let directory = options.stateDirectory,
       TrainingState.exists(in: directory)
     {
@@ -218,21 +222,18 @@ package final class Trainer {
 
   /// What must agree for a state to belong to this run.
   private static func identity(
-    _ recipe: any Recipe, _ source: BatchSource, _ options: TrainingOptions
+    _ recipe: any Recipe, _ source: BatchSource, _ options: TrainingOptions,
+    _ settings: JSONObject
   ) -> [String: String] {
     var identity = [
       "recipe": recipe.name, "data": source.identity, "pairs": "\(source.pairs)",
       "model": "\(recipe.model.configuration)",
       "initial_weights": Fingerprint.text(of: recipe.state.map(\.tensor)),
-      "epochs": "\(options.epochs)", "batch_size": "\(options.batchSize)",
-      "learning_rate": "\(options.learningRate)", "warmup": "\(options.warmup)",
-      "weight_decay": "\(options.adam.weightDecay)", "beta1": "\(options.adam.beta1)",
-      "beta2": "\(options.adam.beta2)", "epsilon": "\(options.adam.epsilon)",
-      "seed": "\(options.seed)", "precision": "\(options.precision)",
-      "chunk_size": options.chunkSize.map { "\($0)" } ?? "none",
-      "memory_budget": options.memoryBudget.map { "\($0)" } ?? "none",
     ]
-    for (key, value) in recipe.settings { identity[key] = value }
+    for rule in TrainingOptions.rules where rule.isSetting {
+      identity[rule.name] = rule.text(options)
+    }
+    for (name, value) in settings { identity[name] = value.string ?? value.serialized() }
     return identity
   }
 }

@@ -29,44 +29,41 @@ package struct TrainingOptions: Equatable, Sendable {
 
   package init() {}
 
+  /// What the options are called and which values they take.
+  package static let rules: [OptionRule<TrainingOptions>] = [
+    OptionRule("epochs", \.epochs, .range(1...1_000_000)),
+    OptionRule("batch_size", \.batchSize, .range(1...1_048_576)),
+    OptionRule("learning_rate", \.learningRate, .above(0, through: 10)),
+    OptionRule("warmup", \.warmup, .range(0...1_000_000_000_000)),
+    OptionRule("weight_decay", \.adam.weightDecay, .from(0)),
+    OptionRule("beta1", \.adam.beta1, .range(0..<1)),
+    OptionRule("beta2", \.adam.beta2, .range(0..<1)),
+    OptionRule("epsilon", \.adam.epsilon, .above(0)),
+    OptionRule("seed", \.seed),
+    OptionRule("precision", \.precision, OptionValues("f32 or bf16") { $0 != .i32 }),
+    OptionRule("chunk_size", \.chunkSize, .range(1...1_048_576)),
+    OptionRule("memory_budget", \.memoryBudget, .range(1...1_000_000_000_000_000)),
+    OptionRule("state_directory", \.stateDirectory, isSetting: false),
+    OptionRule(
+      "save_every", \.saveEvery, .range(0...1_000_000_000_000), isSetting: false),
+    OptionRule("resume", \.resume, isSetting: false),
+  ]
+
   /// Checks every option.
   ///
   /// - Throws: `invalidArgument` naming the option.
   package func validate() throws(CLIPError) {
-    try Self.check("epochs", epochs >= 1 && epochs <= 1_000_000, "1 to 1000000", epochs)
-    try Self.check(
-      "batch_size", batchSize >= 1 && batchSize <= 1_048_576, "1 to 1048576", batchSize)
-    try Self.check(
-      "learning_rate", learningRate > 0 && learningRate <= 10, "more than 0, at most 10",
-      learningRate)
-    try Self.check("warmup", warmup >= 0, "a number of steps from 0", warmup)
-    try Self.check(
-      "weight_decay", adam.weightDecay >= 0 && adam.weightDecay * learningRate < 1,
-      "at least 0, less than 1 / learning_rate", adam.weightDecay)
-    try Self.check("beta1", adam.beta1 >= 0 && adam.beta1 < 1, "0 to less than 1", adam.beta1)
-    try Self.check("beta2", adam.beta2 >= 0 && adam.beta2 < 1, "0 to less than 1", adam.beta2)
-    try Self.check(
-      "epsilon", adam.epsilon > 0 && adam.epsilon.isFinite, "a positive number", adam.epsilon)
-    try Self.check("precision", precision != .i32, "f32 or bf16", "i32")
-    if let chunkSize { try Self.check("chunk_size", chunkSize >= 1, "at least 1", chunkSize) }
-    if let memoryBudget {
-      try Self.check("memory_budget", memoryBudget >= 1, "a number of bytes", memoryBudget)
+    try Self.rules.check(self)
+    guard adam.weightDecay * learningRate < 1 else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: weight_decay is out of range; expected less than 1 / learning_rate "
+          + "(\(1 / learningRate)), got \(adam.weightDecay)")
     }
-    try Self.check("save_every", saveEvery >= 0, "a number of steps from 0", saveEvery)
-    if resume && stateDirectory == nil {
+    guard !resume || stateDirectory != nil else {
       throw CLIPError(
         .invalidArgument,
         "options: resume has nothing to resume from; expected a state directory, got none")
-    }
-  }
-
-  static func check(
-    _ name: String, _ isValid: Bool, _ expected: String, _ value: some CustomStringConvertible
-  ) throws(CLIPError) {
-    guard isValid else {
-      throw CLIPError(
-        .invalidArgument,
-        "options: \(name) is out of range; expected \(expected), got \(value.description)")
     }
   }
 }

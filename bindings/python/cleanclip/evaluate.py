@@ -44,7 +44,7 @@ def evaluate(
     classes: Union[Path, Sequence[str]],
     templates: Union[Path, Sequence[str], None] = None,
     trigger: Union[Trigger, Path, None] = None,
-    position: str = "random",
+    position: Optional[str] = None,
     target: Union[str, int, None] = None,
     *,
     tokenizer: Optional[Tokenizer] = None,
@@ -70,9 +70,9 @@ def evaluate(
         A text file with a prompt with "{}" on each line, or the prompts; by default
         "a photo of a {}".
     trigger
-        A trigger, its name or a PNG file.
+        A trigger, its name, a saved one or a PNG file.
     position
-        Of a patch: "random", "corners" or "Y,X".
+        Of a patch: "random", the default, "corners" or "Y,X".
     target
         Class name or index that the trigger aims at.
     seed

@@ -12,7 +12,7 @@ from . import _capi
 from ._handle import Handle, Path, path_bytes, precision_value, read_text, text_bytes
 from ._listener import Listener
 from .dataset import DatasetSource, open_dataset
-from .errors import CleanCLIPError, check
+from .errors import CleanCLIPError, NotFoundError, check
 from .model import Model
 from .tokenizer import Tokenizer
 
@@ -86,7 +86,7 @@ ProgressFunction = Callable[[Progress], Optional[bool]]
 
 
 class _ProgressListener(Listener):
-    """Hears of steps."""
+    """Called after steps."""
 
     def __init__(self, function: Optional[ProgressFunction]) -> None:
         super().__init__()
@@ -113,6 +113,14 @@ def _print_progress(progress: Progress) -> None:
         print(f"\r[{bar}] {text}", end="\n" if last else "", file=sys.stderr, flush=True)
     elif progress.step % max(1, progress.steps // progress.epochs) == 0:
         print(text, file=sys.stderr, flush=True)
+
+
+def _tokenizer_pointer(model: Model, tokenizer: Optional[Tokenizer]) -> Optional[int]:
+    """Return the tokenizer, the model's, or None: the method knows whether it needs one."""
+    try:
+        return (tokenizer or model.tokenizer)._pointer()
+    except NotFoundError:
+        return None
 
 
 def sanitize(
@@ -162,7 +170,7 @@ def sanitize(
     memory_budget
         Bytes that training may use; 0 is no limit.
     state, save_every, resume
-        Folder for the resumable state, steps between saves, and whether to go on from it.
+        Folder for the resumable state, steps between saves, and whether to resume from it.
     head, classes
         A safetensors file for the head of "supervised", and its number of classes; 0 counts them.
     progress
@@ -193,9 +201,6 @@ def sanitize(
     options.precision = precision_value(precision)
     options.resume = 1 if resume else 0
 
-    words: Optional[int] = None
-    if method != "supervised" or tokenizer is not None:
-        words = (tokenizer or model.tokenizer)._pointer()
     function = _print_progress if progress is True else (progress or None)
     listener = _ProgressListener(function)
     dataset = open_dataset(data)
@@ -203,7 +208,7 @@ def sanitize(
     with listener.listening():
         status = _capi.sanitize(
             model._pointer(),
-            words,
+            _tokenizer_pointer(model, tokenizer),
             dataset._pointer(),
             ctypes.byref(options),
             listener.callback,

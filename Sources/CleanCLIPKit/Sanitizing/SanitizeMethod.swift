@@ -1,0 +1,93 @@
+/// A method of sanitizing as users name it: what it needs, which options it takes, how it runs.
+///
+/// A new method is one file, with an extension that makes its `SanitizeMethod` beside its code and
+/// the rules of options that are its own, and its name in `all`. Nothing else knows methods: names,
+/// needs, help, validation, histories and reports come from here. Options that no method had are
+/// members of `SanitizeOptions`.
+package struct SanitizeMethod: Sendable {
+  /// Every method, in the order of help and messages.
+  package static let all: [SanitizeMethod] = [.cleanclip, .supervised]
+  /// The one that is meant when none is named.
+  package static let standard = cleanclip
+
+  /// What options, histories and messages call it.
+  package let name: String
+  /// What the headings of reports call it.
+  package let title: String
+  /// What it does, in a few words without a full stop.
+  package let summary: String
+  package let needs: SanitizeNeeds
+  /// Its defaults of the options of training.
+  package let training: TrainingOptions
+  /// Rules of all options it takes; others are refused unless they have their defaults.
+  package let options: [OptionRule<SanitizeOptions>]
+  /// Checks model and data and prepares a run, which has not begun; options are valid.
+  package let prepare:
+    @Sendable (SanitizeInput, SanitizeOptions) throws(CLIPError) -> any SanitizeRun
+
+  package init(
+    name: String, title: String, summary: String, needs: SanitizeNeeds,
+    training: TrainingOptions = TrainingOptions(), options: [OptionRule<SanitizeOptions>],
+    prepare:
+      @escaping @Sendable (SanitizeInput, SanitizeOptions) throws(CLIPError) -> any SanitizeRun
+  ) {
+    self.name = name
+    self.title = title
+    self.summary = summary
+    self.needs = needs
+    self.training = training
+    self.options = options
+    self.prepare = prepare
+  }
+
+  /// Finds a method.
+  ///
+  /// - Throws: `invalidArgument` for a name that is none.
+  package static func named(_ name: String) throws(CLIPError) -> SanitizeMethod {
+    if let method = all.first(where: { $0.name == name }) { return method }
+    throw CLIPError(
+      .invalidArgument,
+      "options: method is not a known one; expected "
+        + all.map(\.name).joined(separator: " or ") + ", got '\(name)'")
+  }
+}
+
+/// What a method reads of its dataset besides images.
+package struct SanitizeNeeds: Equatable, Sendable {
+  /// How much a method depends on something.
+  package enum Need: Equatable, Sendable {
+    /// It is not looked at.
+    case unused
+    /// It makes the method better and may be missing.
+    case optional
+    /// There is no run without it.
+    case required
+  }
+
+  /// Captions, and the tokenizer for them.
+  package var captions: Need
+  /// Class indices.
+  package var labels: Need
+
+  package init(captions: Need = .unused, labels: Need = .unused) {
+    self.captions = captions
+    self.labels = labels
+  }
+
+  /// Finds a tokenizer as far as captions are read.
+  ///
+  /// - Parameter find: loads it.
+  /// - Returns: `nil` for methods without captions, and where captions are optional and `find`
+  ///   finds none.
+  package func tokenizer(
+    _ find: () throws(CLIPError) -> Tokenizer
+  ) throws(CLIPError) -> Tokenizer? {
+    if captions == .unused { return nil }
+    do throws(CLIPError) {
+      return try find()
+    } catch {
+      guard captions == .optional, error.code == .notFound else { throw error }
+      return nil
+    }
+  }
+}

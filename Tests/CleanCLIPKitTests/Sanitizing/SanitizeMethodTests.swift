@@ -1,0 +1,115 @@
+import CleanCLIPKit
+import Testing
+
+@Suite struct SanitizeMethodTests {
+  /// Red and blue images, which are class 0 and 1.
+  static func dataset() throws -> PairDataset {
+    try PairDataset(
+      (0..<12).map { index in
+        let isRed = index % 2 == 0
+        let image = RGBImage(width: 8, height: 8, red: isRed ? 200 : 20, blue: isRed ? 20 : 200)
+        return CaptionedImage(
+          key: "\(index)", image: .pixels(image), caption: "", label: Int32(index % 2))
+      })
+  }
+
+  static func supervised() throws -> SanitizeOptions {
+    var options = SanitizeOptions(try SanitizeMethod.named("supervised"))
+    options.training.epochs = 2
+    options.training.batchSize = 4
+    options.training.learningRate = 1e-3
+    options.training.warmup = 1
+    return options
+  }
+
+  @Test func methodsAreNamedOnceAndExplained() throws {
+    let names = SanitizeMethod.all.map(\.name)
+    #expect(Set(names).count == names.count)
+    for method in SanitizeMethod.all {
+      #expect(try SanitizeMethod.named(method.name).title == method.title)
+      #expect(!method.summary.isEmpty && !method.summary.hasSuffix("."))
+      let options = method.options.map(\.name)
+      #expect(Set(options).count == options.count, "\(method.name)")
+      try SanitizeOptions(method).validate()
+    }
+    expectError(containing: "expected cleanclip or supervised") {
+      _ = try SanitizeMethod.named("magic")
+    }
+  }
+
+  @Test func optionsWithoutEffectAreRefused() throws {
+    var options = try Self.supervised()
+    options.inmodalWeight = 0.5
+    let error = #expect(throws: CLIPError.self) { try options.validate() }
+    #expect(
+      error?.message
+        == "options: inmodal_weight has no effect with method supervised; expected 1, its "
+        + "default, or method cleanclip, got 0.5")
+    var other = SanitizeOptions()
+    other.headPath = "head.safetensors"
+    expectError(containing: "head_path has no effect with method cleanclip") {
+      try other.validate()
+    }
+  }
+
+  @Test func captionsNeedATokenizer() throws {
+    expectError(containing: "cleanclip: captions need a tokenizer") {
+      _ = try Sanitizer(
+        try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(),
+        options: SanitizeOptions())
+    }
+  }
+
+  @Test func aRunSavesItsHeadAndKeepsItsSettings() throws {
+    let folder = TemporaryFolder()
+    var options = try Self.supervised()
+    options.headPath = folder.path + "/head.safetensors"
+    let sanitizer = try Sanitizer(
+      try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(), options: options)
+    try sanitizer.run()
+    let head = try SafeTensors.read(folder.path + "/head.safetensors")
+    #expect(try head.tensor("head.weight").shape == [2, 6])
+    #expect(sanitizer.history.steps.count == 6 && sanitizer.history.epochs.count == 2)
+    let settings = sanitizer.history.settings
+    #expect(settings["method"] == .string("supervised") && settings["epochs"] == .integer(2))
+    // Of another method, none, and a place.
+    for name in ["inmodal_weight", "class_count", "head_path"] { #expect(settings[name] == nil) }
+  }
+
+  @Test func aCancelledRunKeepsItsSteps() throws {
+    let sanitizer = try Sanitizer(
+      try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(),
+      options: try Self.supervised())
+    let error = #expect(throws: CLIPError.self) { try sanitizer.run { $0.step < 3 } }
+    #expect(error?.code == .cancelled && sanitizer.history.steps.count == 3)
+  }
+
+  @Test func aStateOfOtherOptionsIsRefused() throws {
+    let folder = TemporaryFolder()
+    var options = try Self.supervised()
+    options.training.stateDirectory = folder.path
+    try Sanitizer(
+      try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(), options: options
+    ).run()
+    options.training.resume = true
+    options.classCount = 2
+    expectError(containing: "class_count: expected 2, got none") {
+      _ = try Sanitizer(
+        try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(), options: options)
+    }
+  }
+
+  @Test func theOutcomeOfAMethodIsKeptAndShown() throws {
+    var history = SanitizeHistory()
+    history.settings = ["method": "supervised"]
+    history.outcome = ["verdict": "removed", "searches": [:]]
+    let read = try SanitizeHistory(json: history.json, name: "history")
+    #expect(read.outcome == history.outcome)
+    var contents = ReportContents()
+    contents.history = read
+    let report = contents.report
+    #expect(report.stages.map(\.name) == ["Supervised fine-tuning"])
+    #expect(report.sections.map(\.title) == ["Outcome", "Settings"])
+    #expect(report.sections[0].rows.map(\.value) == ["removed"])
+  }
+}
