@@ -13,7 +13,8 @@ package struct ZeroShotClassifier {
   ///
   /// - Parameters:
   ///   - templates: prompts in which `{}` stands for the class.
-  /// - Throws: `invalidArgument` without classes or templates; `state` when the model's features are not numbers.
+  /// - Throws: `invalidArgument` without classes or templates; `state` when the model's features are not
+  ///   numbers.
   package init(
     model: CLIPModel, tokenizer: Tokenizer, classes: [String], templates: [PromptTemplate],
     precision: DType

@@ -15,14 +15,20 @@ struct CaptionTable: PairSource {
   init(path: String, columns: DatasetColumns) throws(CLIPError) {
     table = try DelimitedText(path: path)
     folder = FilePath(path.lastIndex(of: "/").map { String(path[...$0]) } ?? "")
-    let names = table.columns
-    func column(_ candidates: [String], isNeeded: Bool) throws(CLIPError) -> Int? {
-      let name = candidates.first(where: names.contains) ?? candidates[0]
-      return isNeeded || names.contains(name) ? try table.column(name) : nil
-    }
-    image = try table.column(columns.images.first(where: names.contains) ?? columns.image)
-    caption = try column(columns.captions, isNeeded: columns.captions.count == 1)
-    label = try column([columns.label], isNeeded: columns.label != DatasetColumns().label)
+    image = try table.column(
+      columns.images.first(where: table.columns.contains) ?? columns.image)
+    caption = try Self.column(
+      columns.captions, of: table, isNeeded: columns.captions.count == 1)
+    label = try Self.column(
+      [columns.label], of: table, isNeeded: columns.label != DatasetColumns().label)
+  }
+
+  /// The first of the names that is in the header; `nil` for none, unless one is needed.
+  private static func column(
+    _ names: [String], of table: DelimitedText, isNeeded: Bool
+  ) throws(CLIPError) -> Int? {
+    let name = names.first(where: table.columns.contains) ?? names[0]
+    return isNeeded || table.columns.contains(name) ? try table.column(name) : nil
   }
 
   var count: Int { table.count }

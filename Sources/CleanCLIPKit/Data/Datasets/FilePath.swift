@@ -65,7 +65,12 @@ struct FilePath: Hashable, Sendable {
 }
 
 /// Bytes of foreign files as text.
-enum RawText {
+package enum RawText {
+  /// Returns the text of a C string; bytes that are no UTF-8 become `\xNN`.
+  package static func text(cString: UnsafePointer<CChar>) -> String {
+    text(UnsafeRawBufferPointer(start: cString, count: strlen(cString)))
+  }
+
   /// Returns the text; bytes that are no UTF-8 become `\xNN`.
   static func text(_ bytes: some Collection<UInt8>) -> String {
     let bytes = Array(bytes)

@@ -51,6 +51,11 @@ package struct Omissions: Equatable, Sendable {
 
   package init() {}
 
+  /// Rows that a reading could not read, with the first reasons.
+  package init(unreadable count: Int, examples: [String]) {
+    add(unreadable: count, examples: examples)
+  }
+
   /// What is counted under a reason.
   package subscript(reason: Reason) -> Entry { entries[reason] ?? Entry() }
 

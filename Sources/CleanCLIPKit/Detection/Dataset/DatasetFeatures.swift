@@ -67,10 +67,19 @@ package struct DatasetFeatures {
   package mutating func take(
     imageFeatures: Tensor?, trusted: (images: Tensor, texts: Tensor)?
   ) throws(CLIPError) {
-    if let imageFeatures { self.imageFeatures = imageFeatures }
+    if let imageFeatures { self.imageFeatures = try ofRead(imageFeatures) }
     if let trusted {
-      trustedCosines = try FeatureMatrix.cosines(trusted.images, trusted.texts, name: "trusted")
+      let cosines = try FeatureMatrix.cosines(trusted.images, trusted.texts, name: "trusted")
+      trustedCosines = cosines.count == rowCount ? rows.map { cosines[$0] } : cosines
     }
+  }
+
+  /// The features of those rows that could be read, of features of all rows.
+  private func ofRead(_ features: Tensor) throws(CLIPError) -> Tensor {
+    guard features.shape.rank == 2, features.shape[0] == rowCount, rows.count < rowCount else {
+      return features
+    }
+    return try FeatureMatrix.gather(features, rows)
   }
 
   /// Adds the next pairs of the dataset.
