@@ -22,6 +22,9 @@ struct CheckModelCommand: ParsableCommand {
     help: "Folders, csv files or tar shards of unlabelled images.")
   var images: [String] = []
 
+  @Option(name: .long, help: "The column of csv files with the path of the image.")
+  var imageColumn = "image"
+
   @OptionGroup var texts: ClassArguments
 
   @Option(
@@ -118,7 +121,10 @@ struct CheckModelCommand: ParsableCommand {
     check.options.stateDirectory = kept.state
     check.options.resume = kept.resume
     if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(name:)) }
-    if !images.isEmpty { check.images = try PairDataset.open(images) }
+    if !images.isEmpty {
+      check.images = try PairDataset.reporting(
+        images, columns: DatasetColumns(image: imageColumn))
+    }
     for path in cleanReferences { check.cleanReferences.append(try LoadedModel.load(path).model) }
     check.classes = try texts.load().map { (names: $0.classes, templates: $0.templates) }
     check.usesNouns = !noNouns

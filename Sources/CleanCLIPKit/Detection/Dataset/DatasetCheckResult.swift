@@ -34,4 +34,16 @@ package struct DatasetCheckResult: Sendable {
   /// Where poison close together may hide from the ranking.
   package let denseClusters: [DenseCluster]
   package let options: DatasetCheckOptions
+  /// The row of the dataset of each pair, and the number of all rows.
+  package let rows: [Int]
+  package let rowCount: Int
+  /// What the verdict does not cover, by reason.
+  package let omissions: Omissions
+
+  /// The scores of all rows of the dataset, in its order; NaN for those that could not be read.
+  package var scores: [Float] {
+    var scores = [Float](repeating: .nan, count: rowCount)
+    for (pair, row) in zip(pairs, rows) { scores[row] = pair.score }
+    return scores
+  }
 }

@@ -17,6 +17,11 @@ package struct DensityScores {
   /// ln SLOF, mean over the scales; higher is more isolated.
   package let combined: [Float]
 
+  init(scales: [Scale], combined: [Float]) {
+    self.scales = scales
+    self.combined = combined
+  }
+
   /// Points whose neighbours are in memory at once.
   private static let chunk = 8192
 
