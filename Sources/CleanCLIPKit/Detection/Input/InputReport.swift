@@ -93,7 +93,7 @@ package struct InputReport {
           ("version", version), ("images", "\(findings.count)"), ("flagged", "\(flagged)"),
           ("clean images in the bank", "\(threshold.samples)"),
           ("promised false-alarm rate", "\(decimal(threshold.falseAlarmRate * 100, 2)) %"),
-          ("p-value of the number flagged", ModelCheckExplanation.probability(pValue)),
+          ("p-value of the number flagged", probability(pValue)),
         ]))
     return page.html
   }

@@ -58,8 +58,4 @@ enum ModelCheckExplanation {
       "\(source) a change \(SizeText.number(ratio)) times as large; the probability that a clean model shows "
       + "such a difference is \(probability(pValue))."
   }
-
-  static func probability(_ value: Double) -> String {
-    value < 0.0001 ? "less than 0.0001" : String((value * 10000).rounded() / 10000)
-  }
 }

@@ -115,7 +115,7 @@ extension ModelCheckResult {
           ("version", version), ("images", "\(images)\(imagesAreSynthetic ? ", drawn" : "")"),
           ("steps at most", "\(options.search.steps)"),
           ("images a step", "\(options.search.batchSize)"), ("seed", "\(options.search.seed)"),
-          ("p-value of the image tower", ModelCheckExplanation.probability(pValue)),
+          ("p-value of the image tower", probability(pValue)),
           ("seconds", decimal(seconds, 1)),
         ]))
     return page.html
@@ -130,7 +130,7 @@ extension ModelCheckResult {
         "the same of " + finding.reference.source.meaning,
         finding.reference.sizes.map { significant(Double($0)) }.joined(separator: ", ")
       ),
-      ("p-value", ModelCheckExplanation.probability(finding.pValue)),
+      ("p-value", probability(finding.pValue)),
       (
         "mean cosine of two held-out images, before and after",
         "\(decimal(Double(finding.cleanCollapse), 3)) and "

@@ -128,10 +128,10 @@ package struct TextCheck {
       strongest, others: found[0].dropFirst(), anchor: found.dropFirst().first)
     let encoder = try CaptionEncoder(model, precision: options.precision)
     let triggered = try encoder.features(heldOut, word: strongest.id)
-    let before = ModelCheck.meanPairwiseCosine(try encoder.features(heldOut))
-    let after = ModelCheck.meanPairwiseCosine(triggered)
+    let before = Collapse.meanPairwiseCosine(try encoder.features(heldOut))
+    let after = Collapse.meanPairwiseCosine(triggered)
     // A word that fails on held-out captions, or leaves them half of their differences, is no trigger.
-    let isConfirmed = ModelCheck.isCollapsed(after, from: before)
+    let isConfirmed = Collapse.isConfirmed(after, from: before)
     let pValue = isConfirmed ? reference.pValue(of: strongest.size) : 1
     return TextCheckResult(
       verdict: Verdict(pValue: pValue), pValue: pValue, word: strongest.id,

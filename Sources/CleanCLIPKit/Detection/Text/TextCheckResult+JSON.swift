@@ -32,7 +32,7 @@ extension TextCheckResult {
             ? "the same of a trusted checkpoint" : "the same of words that lead elsewhere",
           reference.sizes.map { significant(Double($0)) }.joined(separator: ", ")
         ),
-        ("p-value", ModelCheckExplanation.probability(pValue)),
+        ("p-value", probability(pValue)),
         (
           "mean cosine of two held-out captions, before and after",
           "\(decimal(Double(cleanCollapse), 3)) and \(decimal(Double(heldOutCollapse), 3))"
