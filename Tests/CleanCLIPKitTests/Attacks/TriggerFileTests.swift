@@ -45,7 +45,7 @@ import Testing
     #expect(again.recovered == trigger.recovered)
     #expect(again.summary == "recovered \(kind.name) of 6x6 px, size 0.5, a test")
     let preview = try ImageDecoder.decode(
-      try MappedFile(folder.file("copy.png")).bytes, name: "copy.png")
+      try MappedFile.read(folder.file("copy.png")), name: "copy.png")
     #expect(preview.image.width == 6 && preview.image.height == 6)
     #expect(try MappedFile.read(copy) == MappedFile.read(path))
   }
