@@ -8,8 +8,8 @@ struct CheckModelCommand: ParsableCommand {
     commandName: "model",
     abstract: "Look for a backdoor in the towers of a checkpoint.",
     discussion: """
-      Searches for the smallest patch, faint pattern and warp that make images of anything look \
-      alike to the image tower, and compares their sizes with those that clean checkpoints, or \
+      Searches for the smallest triggers that make images of anything look alike to the image \
+      tower (\(TriggerKind.all.map(\.plural).joined(separator: ", "))), and compares their sizes with those that clean checkpoints, or \
       other targets in the same checkpoint, need. With --classes, also for the smallest that make \
       images of anything read as one class, for each of them. A few hundred unlabelled images \
       are enough; without any, images are drawn. --precision auto is faster on large towers.

@@ -52,7 +52,7 @@ _VERDICTS = {
 class Finding:
     """What one search of a check of a model found."""
 
-    #: "patch", "additive" or "warp" in the image tower, "word" in the text tower.
+    #: In the image tower one of docs/triggers.md, such as "patch"; "word" in the text tower.
     kind: str
     #: The class that was searched for; ``None`` for none.
     target: Optional[str]

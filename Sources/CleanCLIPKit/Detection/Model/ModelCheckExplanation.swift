@@ -22,9 +22,11 @@ enum ModelCheckExplanation {
       sentences.append(
         "No change of the images was found that brings them all to one meaning at a much lower "
           + "cost than other changes do.")
+      let kinds = TriggerKind.all.filter { kind in findings.contains { $0.kind == kind } }
       sentences.append(
-        "Triggers of other families than those searched (small patches, faint patterns, smooth "
-          + "warps), and triggers that differ from image to image, are not covered.")
+        "Triggers of other families than those searched "
+          + "(\(kinds.map(\.plural).joined(separator: ", "))), and triggers that differ from image "
+          + "to image, are not covered.")
     case .cannotTell:
       sentences.append(
         "The searches found no change that makes images look alike to the model, not even "

@@ -103,7 +103,7 @@ extension ModelCheckResult {
       page.parts.append(
         try HTMLPage.images(
           "Recovered triggers",
-          "Patches on grey; patterns amplified around grey; displacements as red and green.",
+          Self.imageMeanings(imageFindings),
           triggers))
     }
     for finding in imageFindings { page.parts.append(Self.card(finding)) }
@@ -119,6 +119,15 @@ extension ModelCheckResult {
           ("seconds", decimal(seconds, 1)),
         ]))
     return page.html
+  }
+
+  /// What the images of the recovered triggers show, as a sentence.
+  private static func imageMeanings(_ findings: [TriggerFinding]) -> String {
+    let kinds = TriggerKind.all.filter { kind in
+      findings.contains { $0.kind == kind && $0.search.trigger != nil }
+    }
+    let text = kinds.map(\.imageMeaning).joined(separator: "; ")
+    return text.prefix(1).uppercased() + text.dropFirst() + "."
   }
 
   private static func card(_ finding: TriggerFinding) -> String {

@@ -58,7 +58,7 @@ struct ModelCheckState {
       metadata["\(index).kind"] = result.kind.name
       metadata["\(index).numbers"] = "\(result.size) \(result.collapse) \(result.steps)"
       guard let trigger = result.trigger else { continue }
-      let shape = Shape([result.kind.space.planes, trigger.side, trigger.side])
+      let shape = Shape([result.kind.planes, trigger.side, trigger.side])
       tensors.append(("\(index).trigger", try Tensor(trigger.numbers, shape)))
       tensors.append(
         ("\(index).direction", try Tensor(result.direction, [result.direction.count])))

@@ -7,6 +7,8 @@ internal import Glibc
 /// ```
 final class AdditiveSpace: TriggerSpace {
   static let name = "additive"
+  static let plural = "faint patterns"
+  static let imageMeaning = "patterns amplified around grey"
   static let sizeMeaning = "largest change of a pixel value, in 0 to 1"
   /// A pattern of three channels to add.
   static let planes = 3

@@ -8,6 +8,8 @@ internal import Glibc
 /// ```
 final class PatchSpace: TriggerSpace {
   static let name = "patch"
+  static let plural = "small patches"
+  static let imageMeaning = "patches on grey"
   static let sizeMeaning = "share of the image that the mask covers (sum of the mask over 3HW)"
   /// The mask, and the pattern's three channels, all in 0…1.
   static let planes = 4

@@ -23,6 +23,14 @@ package struct TriggerKind: Sendable {
 
   /// In reports, states and files.
   package var name: String { space.name }
+  /// Such triggers in words, for help: "small patches".
+  package var plural: String { space.plural }
+  /// What the image of a trigger shows.
+  var imageMeaning: String { space.imageMeaning }
+  /// Numbers that a trigger has for each pixel.
+  package var planes: Int { space.planes }
+  /// What the numbers of a trigger for images of `side` × `side` pixels may be.
+  package func range(side: Int) -> ClosedRange<Float> { space.range(side: side) }
   /// What the size of a trigger measures.
   package var sizeMeaning: String { space.sizeMeaning }
   /// Mean pairwise cosine from which triggered images count as collapsed.

@@ -6,6 +6,10 @@
 protocol TriggerSpace: AnyObject, SendableMetatype {
   /// In reports, states and files: never changed, of lowercase letters and hyphens.
   static var name: String { get }
+  /// Such triggers in words: "small patches".
+  static var plural: String { get }
+  /// What `image` shows: "patches on grey".
+  static var imageMeaning: String { get }
   /// What `size` measures, for reports.
   static var sizeMeaning: String { get }
   /// A trigger of a size in words, which a verb follows: "A patch that covers 2 % of an image".

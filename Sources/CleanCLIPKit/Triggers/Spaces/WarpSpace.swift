@@ -8,6 +8,8 @@ internal import Glibc
 /// ```
 final class WarpSpace: TriggerSpace {
   static let name = "warp"
+  static let plural = "smooth warps"
+  static let imageMeaning = "displacements as red and green"
   static let sizeMeaning = "largest displacement, in pixels"
   /// Displacements in pixels along columns, then rows.
   static let planes = 2
