@@ -41,13 +41,14 @@ final class RecipeRun: SanitizeRun {
     _ history: inout SanitizeHistory, progress: (TrainingProgress) -> Bool
   ) throws(CLIPError) {
     defer { history.badRowCount = loader.badRowCount }
-    var steps: [TrainingProgress] = []
+    var steps = trainer.resumedSteps
     defer { history.steps = steps }
     let result = try trainer.run { step in
       steps.append(step)
       return progress(step)
     }
     history.epochs = result.epochs
-    try recipe.finish()
   }
+
+  func finish() throws(CLIPError) { try recipe.finish() }
 }
