@@ -44,13 +44,14 @@ final class RecipeRun: SanitizeRun {
       history.badRowCount = loader.badRowCount
       history.omissions = loader.omissions
     }
-    var steps: [TrainingProgress] = []
+    var steps = trainer.resumedSteps
     defer { history.steps = steps }
     let result = try trainer.run { step in
       steps.append(step)
       return progress(step)
     }
     history.epochs = result.epochs
-    try recipe.finish()
   }
+
+  func finish() throws(CLIPError) { try recipe.finish() }
 }

@@ -2,7 +2,7 @@
 package struct SanitizeHistory: Sendable {
   /// The settings, by the names of the options.
   package var settings = JSONObject()
-  /// Steps of this process, without those before an interruption.
+  /// Steps of the whole run; those before an interruption have no rates.
   package var steps: [TrainingProgress] = []
   /// Epochs of the whole run, once it is complete.
   package var epochs: [TrainingHistory.Epoch] = []
@@ -44,7 +44,7 @@ package struct SanitizeHistory: Sendable {
           "logit_scale": .single(step.logitScale),
         ]
       })
-    if let last = steps.last {
+    if let last = steps.last, last.samplesPerSecond > 0 {
       object["samples_per_second"] = .number(last.samplesPerSecond)
       object["waiting_share"] = .number(last.waitingShare)
     }

@@ -56,6 +56,12 @@ package final class Sanitizer {
     }
     try run.run(&history, progress: progress)
   }
+
+  /// Saves what the method makes besides the model, such as a head, after `run`: the model, which
+  /// took the time, can be saved first.
+  ///
+  /// - Throws: `io`.
+  package func finish() throws(CLIPError) { try run.finish() }
 }
 
 /// Collects what is said during a run, and passes it on.

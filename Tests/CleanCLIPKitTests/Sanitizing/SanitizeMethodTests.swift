@@ -67,6 +67,8 @@ import Testing
     let sanitizer = try Sanitizer(
       try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(), options: options)
     try sanitizer.run()
+    #expect(folder.names.isEmpty)
+    try sanitizer.finish()
     let head = try SafeTensors.read(folder.path + "/head.safetensors")
     #expect(try head.tensor("head.weight").shape == [2, 6])
     #expect(sanitizer.history.steps.count == 6 && sanitizer.history.epochs.count == 2)
