@@ -78,6 +78,18 @@ inline Evaluation evaluate(const Model &model, const Tokenizer &tokenizer, const
   return evaluation;
 }
 
+/** Measures recall of images and captions; returns JSON, see cleanclip_evaluate_retrieval(). */
+inline std::string evaluateRetrieval(const Model &model, const Tokenizer &tokenizer,
+                                     const Dataset &dataset,
+                                     const CountFunction &progress = nullptr) {
+  detail::CountListener listener(progress, &dataset);
+  char text[512];
+  listener.check(cleanclip_evaluate_retrieval(model.get(), tokenizer.get(), dataset.get(), nullptr,
+                                              &detail::countCallback, &listener, text, sizeof text,
+                                              nullptr));
+  return text;
+}
+
 }  // namespace cleanclip
 
 #endif
