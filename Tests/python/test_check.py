@@ -179,17 +179,47 @@ def test_check_data_needs_no_images(tmp_path):
     np.testing.assert_array_equal(named.scores, result.scores)
     assert named["words"][0]["text"] == "truck" and named["verdict"] == "backdoored"
     named.write(tmp_path / "kept.txt")
-    kept = (tmp_path / "kept.txt").read_text().split()
-    assert len(kept) == 300 - named["removed"] and not {keys[i] for i in strangers} & set(kept)
+    kept = [line.split("\t") for line in (tmp_path / "kept.txt").read_text().splitlines()]
+    assert len(kept) == 300 - named["removed"]
+    assert all(keys[int(row)] == key for row, key in kept)
+    assert not set(strangers) & {int(row) for row, _ in kept}
     named.write(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert "pair/0" in page and "a truck number 50" in page and "<img" not in page
     result.write(tmp_path / "rows.csv")
-    assert (tmp_path / "rows.csv").read_text().splitlines()[300].startswith("299,")
+    assert (tmp_path / "rows.csv").read_text().splitlines()[300].startswith("299,299,")
     with pytest.raises(ValueError, match="keys: expected 300 rows"):
         cleanclip.check_data(None, None, features=features, keys=keys[:7])
     with pytest.raises(ValueError, match="dataset is NULL"):
         cleanclip.check_data(None, None)
+
+
+class Failing(list):
+    """Pairs of which every 25th cannot be had."""
+
+    def __getitem__(self, index):
+        if index % 25 == 7:
+            raise RuntimeError(f"gone: {index}")
+        return super().__getitem__(index)
+
+
+def test_scores_keep_the_order_of_rows_that_cannot_be_read(model, caplog):
+    pairs = Failing((image, f"box {i}") for i, image in enumerate(noise(100)))
+    result = cleanclip.check_data(model, pairs)
+    lost = [i for i in range(100) if i % 25 == 7]
+    assert result.scores.shape == (100,)
+    assert list(np.flatnonzero(np.isnan(result.scores))) == lost
+    assert result["verdict"] in ("cannot_tell", "suspicious", "backdoored")
+    left = result["left_out"]["unreadable_rows"]
+    assert left["count"] == result["unread"] == 4
+    assert "RuntimeError: gone: 7" in left["examples"][0]
+    assert any("unreadable rows (4)" in record.getMessage() for record in caplog.records)
+    assert "left out" in result["explanation"]
+    features = np.random.default_rng(5).normal(size=(100, 16)).astype(np.float32)
+    given = cleanclip.check_data(None, pairs, features=features, allow_unread=4)
+    assert list(np.flatnonzero(np.isnan(given.scores))) == lost
+    with pytest.raises(cleanclip.InvalidArgumentError, match="allow_unread is out of range"):
+        cleanclip.check_data(None, None, features=features, allow_unread=-1)
 
 
 def test_captions_that_do_not_match_by_a_trusted_model_come_first():

@@ -34,6 +34,29 @@ def test_datasets_of_pairs_and_files(pairs, folder):
         cleanclip.Dataset("no/such/*.tar")
 
 
+def test_datasets_tell_what_they_leave_out(pairs, tmp_path, caplog):
+    folder = tmp_path / "images"
+    (folder / "dog").mkdir(parents=True)
+    cleanclip.poison(pairs, "sig", tmp_path / "set.csv", target="red", count=1, image_size=32)
+    for index in range(3):
+        content = (tmp_path / f"set-images/{index:07}.png").read_bytes()
+        (folder / f"dog/{index}.png").write_bytes(content)
+    (folder / "dog/9.gif").write_bytes(b"GIF89a")
+    (folder / "dog/8.txt").write_text("of nothing")
+    dataset = cleanclip.Dataset(folder)
+    told = dataset.describe()
+    assert told["rows"] == len(dataset) == 3
+    assert told["class_folders"] == ["dog"] and told["has_labels"] and not told["has_captions"]
+    assert {name: entry["count"] for name, entry in told["left_out"].items()} == {
+        "images_of_other_formats": 1, "captions_without_image": 1}
+    assert sum("left out" in record.getMessage() for record in caplog.records) == 2
+    (tmp_path / "keep.txt").write_text("0\tdog/0.png\n2\tdog/2.png\n")
+    assert len(cleanclip.Dataset(folder, keep=tmp_path / "keep.txt")) == 2
+    (tmp_path / "keep.txt").write_text("0\tdog/1.png\n")
+    with pytest.raises(cleanclip.StateError, match="is of other data"):
+        cleanclip.Dataset(folder, keep=tmp_path / "keep.txt")
+
+
 def test_sanitize_updates_the_model_and_returns_the_history(model, pairs):
     before = model.state_dict()
     heard = []

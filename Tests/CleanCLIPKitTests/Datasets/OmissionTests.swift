@@ -99,7 +99,7 @@ import Testing
     #expect(left[.otherFormat].count == 2 && left[.hidden].count == 1)
     #expect(left[.notAFile].count == 1 && left[.otherFile].count == 2)
     #expect(left.unread == 4)
-    #expect(left.lines.contains { $0.hasPrefix("data: left out 2 images of other formats: '") })
+    #expect(left.lines.contains { $0.hasPrefix("data: left out images of other formats (2): '") })
     #expect(dataset.json["left_out"]?["hidden_files"]?["count"]?.integer == 1)
   }
 

@@ -94,7 +94,7 @@ package struct Omissions: Equatable, Sendable {
   package var lines: [String] {
     Reason.allCases.compactMap { reason in
       guard let entry = entries[reason] else { return nil }
-      return "data: left out \(entry.count) \(reason.words): "
+      return "data: left out \(reason.words) (\(entry.count)): "
         + entry.examples.joined(separator: "; ")
         + (entry.count > entry.examples.count ? "; …" : "")
     }
@@ -104,7 +104,7 @@ package struct Omissions: Equatable, Sendable {
   package var summary: String {
     Reason.allCases.compactMap { reason in
       guard reason.mayBePair, let entry = entries[reason] else { return nil }
-      return "\(entry.count) \(reason.words)"
+      return "\(reason.words) (\(entry.count))"
     }.joined(separator: ", ")
   }
 

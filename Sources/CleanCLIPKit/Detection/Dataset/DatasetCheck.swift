@@ -53,7 +53,11 @@ package struct DatasetCheck {
       if let groups {
         imageFeatures = try FeatureMatrix.gather(imageFeatures, groups.pairs.map { $0[0] })
       }
-      imageDensity = try DensityScores(imageFeatures, options: options, progress: progress)
+      // Few images of many captions have no neighbourhoods; the cosines are left.
+      let isEnough = imageFeatures.shape[0] > options.neighbours.min() ?? 0
+      if isEnough || groups == nil || trustedCosines == nil {
+        imageDensity = try DensityScores(imageFeatures, options: options, progress: progress)
+      }
     }
     let density = groups.flatMap { imageDensity?.expanded($0) } ?? imageDensity
     var mixture: GaussianMixture?
