@@ -147,6 +147,10 @@ static void test_dataset_functions_refuse_null(void) {
   CHECK_NULL("callback", cleanclip_dataset_create(1, NULL, NULL, &out));
   CHECK_NULL("out_dataset", cleanclip_dataset_create(1, hand_over_pair, NULL, NULL));
   CHECK(cleanclip_dataset_count(NULL) == 0);
+  {
+    size_t length = 0;
+    CHECK_NULL("dataset", cleanclip_dataset_describe(NULL, NULL, 0, &length));
+  }
   cleanclip_dataset_free(NULL);
 }
 
