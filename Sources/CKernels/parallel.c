@@ -46,11 +46,15 @@ static void run(void *data) {
   if (begin < end) work->body(work->context, begin, end, (int32_t)thread);
 }
 
+// Cost below which a loop stays on its thread. Entering a pool of two threads takes 0.9 us on a
+// Zen 4, this many vector operations on data in the first-level cache 0.6 us.
+enum { SERIAL_COST = 16384 };
+
 void ck_parallel(int64_t count, int64_t cost, ck_body body, void *context) {
   if (count <= 0) return;
   int64_t threads = ck_threads();
   if (threads > count) threads = count;
-  if (threads == 1 || cost < 16384 || omp_in_parallel()) {
+  if (threads == 1 || cost < SERIAL_COST || omp_in_parallel()) {
     body(context, 0, count, 0);
     return;
   }

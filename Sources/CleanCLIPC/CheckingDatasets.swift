@@ -11,6 +11,7 @@ public func cleanclip_check_data_options_init(
 private var checkDataDefaults: cleanclip_check_data_options {
   var options = cleanclip_check_data_options()
   options.precision = Int32(CLEANCLIP_PRECISION_F32.rawValue)
+  options.allow_unread = DatasetCheckOptions().allowUnread
   return options
 }
 
@@ -38,6 +39,9 @@ public func cleanclip_check_data(
     try take(given, count: total, into: &features, arguments)
     var check = DatasetCheck()
     check.options.seed = given.seed
+    check.options.allowUnread = given.allow_unread
+    let unreadable = Omissions(unreadable: features.skipped, examples: features.skippedReasons)
+    for line in unreadable.lines { HostLog.write(line) }
     if given.assumed_poison_rate != 0 {
       check.options.assumedPoisonRate = given.assumed_poison_rate
     }

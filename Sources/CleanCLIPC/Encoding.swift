@@ -130,7 +130,7 @@ private struct EncodeCall {
   }
 }
 
-private var encodeDefaults: cleanclip_encode_options {
+var encodeDefaults: cleanclip_encode_options {
   var options = cleanclip_encode_options()
   options.normalize = 1
   options.precision = Int32(CLEANCLIP_PRECISION_F32.rawValue)

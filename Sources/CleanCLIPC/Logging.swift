@@ -8,7 +8,7 @@ public func cleanclip_set_log_callback(
   HostLog.receiver.withLock { $0 = HostLog(callback: callback, userData: user_data) }
 }
 
-/// Who hears of what is no failure.
+/// Who is called with warnings.
 struct HostLog: @unchecked Sendable {
   // Sendable: the host promises that its callback may be called from any thread.
   fileprivate var callback: cleanclip_log_callback?

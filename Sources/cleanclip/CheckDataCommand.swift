@@ -27,7 +27,9 @@ struct CheckDataCommand: ParsableCommand {
   @Option(name: .long, help: "Write a csv file with the scores of every pair.")
   var scores: String?
 
-  @Option(name: .long, help: "Write the keys of the pairs that stay, one on each line.")
+  @Option(
+    name: .long,
+    help: "Write the rows that stay, number and key on each line, which --keep reads.")
   var cleaned: String?
 
   @Option(name: .long, help: "The share of poison that reference sets are sized for.")
@@ -36,6 +38,14 @@ struct CheckDataCommand: ParsableCommand {
   @Flag(name: .long, help: "Count recurring patches too.")
   var patches = false
 
+  @Option(
+    name: .long,
+    help: """
+      What may be left out unread under a clean verdict: a number from 1, below 1 a share of all rows; \
+      by default 2.
+      """)
+  var allowUnread: Double?
+
   @OptionGroup var kept: StateOptions
 
   @OptionGroup var check: CheckOptions
@@ -43,6 +53,7 @@ struct CheckDataCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    try CheckOptions.checkUnread(allowUnread)
     try pairs.validate(
       needsData: trusted != nil || patches || kept.state != nil || model != nil,
       hasSubject: model != nil || trusted != nil)
@@ -61,9 +72,7 @@ struct CheckDataCommand: ParsableCommand {
         return (given, try score(given))
       }
       verdict = result.verdict
-      if given.skipped > 0 {
-        printError("cleanclip: left out \(given.skipped) pairs: \(given.skippedReasons)")
-      }
+      PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
       var outputs = Outputs()
       outputs.write { () throws(CLIPError) in try print(result) }
       write(result, dataset, rows: given.rows, to: &outputs)
@@ -95,6 +104,7 @@ struct CheckDataCommand: ParsableCommand {
     var checker = DatasetCheck()
     checker.options.assumedPoisonRate = assumedPoisonRate
     checker.options.seed = check.seed
+    if let allowUnread { checker.options.allowUnread = allowUnread }
     var line = ProgressLine("find neighbours", isQuiet: common.quiet)
     return try checker.run(given) { share in
       line.update(Int(share * 1000), of: 1000)
@@ -107,7 +117,9 @@ struct CheckDataCommand: ParsableCommand {
     var lines = ["verdict: \(result.verdict.rawValue)", result.explanation]
     for (rank, index) in result.ranking.prefix(20).enumerated() {
       let pair = result.pairs[index]
-      lines.append("\(rank + 1). \(pair.key)  \(decimal(Double(pair.score), 2))  \(pair.caption)")
+      lines.append(
+        "\(rank + 1). \(pair.key.printable())  \(decimal(Double(pair.score), 2))  "
+          + pair.caption.printable(limit: 400))
     }
     try printResult(lines.joined(separator: "\n"))
   }

@@ -98,6 +98,6 @@ extension PairArguments {
     if let imageColumn { columns.image = imageColumn }
     if let captionColumn { columns.caption = captionColumn }
     if let labelColumn { columns.label = labelColumn }
-    return try PairDataset.open(data, columns: columns)
+    return try PairDataset.reporting(data, columns: columns, keep: keep)
   }
 }

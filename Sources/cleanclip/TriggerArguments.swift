@@ -23,8 +23,7 @@ struct TriggerArguments: ParsableArguments {
   @Option(
     name: .long,
     help: """
-      Share of a blended pattern, amplitude of a sinusoid of 255, or strength of a warp; by default \
-      the attack's own.
+      How strong it is; by default the attack's own (\(NamedTrigger.strengths)).
       """)
   var strength: Float?
 

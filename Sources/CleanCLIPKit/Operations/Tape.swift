@@ -7,18 +7,18 @@ package struct Variable {
   let slot: GradientSlot
   /// Computes the value again from what its operation keeps for the backward pass anyway; `nil`
   /// where that would take long.
-  let remake: (() throws(CLIPError) -> Tensor)?
+  let recompute: (() throws(CLIPError) -> Tensor)?
 
   /// Wraps an input: pixels or a constant.
   package init(_ value: Tensor, requiresGradient: Bool = false) {
-    self.init(value, requiresGradient: requiresGradient, remake: nil)
+    self.init(value, requiresGradient: requiresGradient, recompute: nil)
   }
 
   init(
-    _ value: Tensor, requiresGradient: Bool, remake: (() throws(CLIPError) -> Tensor)?
+    _ value: Tensor, requiresGradient: Bool, recompute: (() throws(CLIPError) -> Tensor)?
   ) {
     self.value = value
-    self.remake = remake
+    self.recompute = recompute
     slot = GradientSlot(shape: value.shape, requiresGradient: requiresGradient)
   }
 
@@ -28,10 +28,10 @@ package struct Variable {
   /// dLoss/dValue, in the value's element type; set while the tape is unwound.
   package var gradient: Tensor? { slot.gradient }
 
-  /// Returns how a backward pass gets at the value later: it is kept, or made again where that is
+  /// Returns how a backward pass gets at the value later: it is kept, or computed again where that is
   /// cheaper than the memory.
   func reader() -> () throws(CLIPError) -> Tensor {
-    if let remake { return remake }
+    if let recompute { return recompute }
     return { [value] () throws(CLIPError) in value }
   }
 }
@@ -155,14 +155,15 @@ package final class Tape {
   /// - Parameters:
   ///   - value: what the operation computed.
   ///   - dependsOnGradient: whether any input or parameter of the operation wants a gradient.
-  ///   - remake: computes the value again from what the backward pass keeps, if that is cheap.
+  ///   - recompute: computes the value again from what the backward pass keeps, if that is cheap.
   ///   - backward: adds the gradients of inputs and parameters, given the output's.
   func record(
-    _ value: Tensor, dependsOnGradient: Bool, remake: (() throws(CLIPError) -> Tensor)? = nil,
+    _ value: Tensor, dependsOnGradient: Bool, recompute: (() throws(CLIPError) -> Tensor)? = nil,
     backward: @escaping Backward
   ) -> Variable {
     let isRecorded = isRecording && dependsOnGradient
-    let output = Variable(value, requiresGradient: isRecorded, remake: isRecording ? remake : nil)
+    let output = Variable(
+      value, requiresGradient: isRecorded, recompute: isRecording ? recompute : nil)
     if isRecorded { records.append(Record(output: output.slot, backward: backward)) }
     return output
   }

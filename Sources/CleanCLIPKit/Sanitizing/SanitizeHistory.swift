@@ -9,6 +9,8 @@ package struct SanitizeHistory: Sendable {
   /// Rows of the dataset that could not be used, and what was noted of others.
   package var messages: [String] = []
   package var badRowCount = 0
+  /// What was left out of the data, by reason, rows that could not be used among it.
+  package var omissions = Omissions()
   /// What the method found beyond losses, such as a verdict and its evidence; empty for most.
   package var outcome = JSONObject()
 
@@ -48,6 +50,7 @@ package struct SanitizeHistory: Sendable {
     }
     if outcome.count > 0 { object["outcome"] = .object(outcome) }
     object["bad_rows"] = .integer(badRowCount)
+    object["left_out"] = omissions.json
     object["messages"] = .array(messages.map { .string($0) })
     return .object(object)
   }

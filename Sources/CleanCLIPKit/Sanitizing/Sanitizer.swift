@@ -38,6 +38,7 @@ package final class Sanitizer {
     history.settings = ["method": .string(method.name), "pairs": .integer(dataset.count)]
     for (name, value) in method.options.settings(options) { history.settings[name] = value }
     history.settings["threads"] = .integer(Threads.count)
+    history.omissions = dataset.omissions
   }
 
   /// Runs the method to the end.

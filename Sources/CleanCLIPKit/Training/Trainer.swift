@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// Trains a model with a recipe: epochs of batches, AdamW on a warm-up and cosine schedule, a state
-/// to go on from, progress and cancelling.
+/// to resume from, progress and cancelling.
 ///
 /// The same seed, data, options, threads and machine give the same weights bit for bit, with or
 /// without an interruption that was resumed.

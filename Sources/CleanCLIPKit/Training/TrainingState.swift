@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// What is needed to go on with a run as if it had not stopped: a safetensors file with the weights,
+/// What is needed to resume a run as if it had not stopped: a safetensors file with the weights,
 /// the optimizer's moments, the position, and what tells this run from another.
 struct TrainingState {
   /// Where the run is.

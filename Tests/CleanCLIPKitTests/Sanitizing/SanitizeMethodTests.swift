@@ -9,7 +9,7 @@ import Testing
         let isRed = index % 2 == 0
         let image = RGBImage(width: 8, height: 8, red: isRed ? 200 : 20, blue: isRed ? 20 : 200)
         return CaptionedImage(
-          key: "\(index)", image: .pixels(image), caption: "", label: Int32(index % 2))
+          key: "\(index)", image: .pixels(image), caption: "", label: .index(Int32(index % 2)))
       })
   }
 

@@ -57,6 +57,14 @@ class Dataset {
   }
 
   std::int64_t size() const { return cleanclip_dataset_count(get()); }
+
+  /** Returns what the dataset holds and what was left out, as JSON. */
+  std::string describe() const {
+    return detail::text([this](char *out, std::size_t capacity, std::size_t *length) {
+      return cleanclip_dataset_describe(get(), out, capacity, length);
+    });
+  }
+
   const cleanclip_dataset *get() const noexcept { return handle_.get(); }
 
   /** Whether the pair function threw since takeError() was called. */

@@ -38,7 +38,8 @@ class Trigger(Handle):
     patch_size
         Pixels along each side of a drawn patch; 0 is a fourteenth of the image.
     strength
-        Opacity of a blended pattern, amplitude of a sinusoid, strength of a warp; 0 is the attack's.
+        What it measures is the trigger's own (docs/triggers.md), such as the opacity of a blended
+        pattern; 0 is the attack's own.
     """
 
     _free = _capi.trigger_free

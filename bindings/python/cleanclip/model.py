@@ -101,7 +101,7 @@ class Model(Handle):
             float32 [n, 3, S, S] in 0 … 1, normalised inside; uint8 [n, H, W, 3], resized and
             cropped as CLIP does; or paths of JPEG, PNG or WebP files.
         normalize
-            Give the features unit length.
+            L2-normalize the features.
         preprocess
             ``False``: ``x`` is the graph's own input, float32 [n, 3, S, S].
         precision
