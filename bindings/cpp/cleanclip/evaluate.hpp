@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "data.hpp"
+#include "encode.hpp"
 #include "handle.hpp"
 #include "model.hpp"
 #include "progress.hpp"
@@ -76,6 +77,24 @@ inline Evaluation evaluate(const Model &model, const Tokenizer &tokenizer, const
   Evaluation evaluation(handle);
   listener.check(status);
   return evaluation;
+}
+
+/**
+ * Measures how well captions find their images, and images their captions.
+ *
+ * @return The recall as JSON; see cleanclip_evaluate_retrieval().
+ */
+inline std::string evaluateRetrieval(const Model &model, const Tokenizer &tokenizer,
+                                     const Dataset &dataset, const EncodeOptions &options = {},
+                                     const CountFunction &progress = nullptr) {
+  detail::CountListener listener(progress, &dataset);
+  std::string result(4096, '\0');
+  std::size_t length = 0;
+  listener.check(cleanclip_evaluate_retrieval(model.get(), tokenizer.get(), dataset.get(),
+                                              &options, &detail::countCallback, &listener,
+                                              &result[0], result.size(), &length));
+  result.resize(length);
+  return result;
 }
 
 }  // namespace cleanclip
