@@ -1,5 +1,5 @@
 public import CCleanCLIP
-internal import Synchronization
+internal import CleanCLIPKit
 
 @c @implementation
 public func cleanclip_set_log_callback(
@@ -14,7 +14,7 @@ struct HostLog: @unchecked Sendable {
   fileprivate var callback: cleanclip_log_callback?
   fileprivate var userData: UnsafeMutableRawPointer?
 
-  fileprivate static let receiver = Mutex(HostLog())
+  fileprivate static let receiver = Locked(HostLog())
 
   /// Tells the host, on this thread.
   static func write(_ message: String) {

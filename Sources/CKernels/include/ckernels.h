@@ -31,7 +31,19 @@ const char *ck_last_error(void);
 
 /// Sets how many threads kernels, oneDNN and nothing else use; at least 1.
 void ck_set_threads(int32_t count);
+/// The number that was set, or by default what ck_default_threads() finds. Inside a call the number of
+/// its beginning; 1 in a child of fork whose parent's threads are gone.
 int32_t ck_threads(void);
+
+/// Keeps ck_threads() of this thread as it is until ck_end_call(), which also gives the thread its
+/// own OpenMP setting back. Calls may be nested.
+void ck_begin_call(void);
+void ck_end_call(void);
+
+/// Keeps the process from forking while a lock is held, so that no child starts with a lock that
+/// nobody will release. Reentrant.
+void ck_hold_fork(void);
+void ck_release_fork(void);
 
 // Processor.
 

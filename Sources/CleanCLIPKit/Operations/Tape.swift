@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// A value that an operation made, and, after `Tape.backward`, its gradient.
 package struct Variable {
   package let value: Tensor
@@ -62,7 +60,7 @@ package final class Parameter {
   package var isTrainable = true
   /// Copies of the value for computation, by their meaning to the operation that made them; locked,
   /// because threads that encode with one model make them.
-  let prepared = Mutex<[String: PreparedWeight]>([:])
+  let prepared = Locked<[String: PreparedWeight]>([:])
 
   package init(_ name: String, _ value: Tensor) {
     precondition(value.dtype == .f32, "parameters are single precision")

@@ -346,6 +346,9 @@ class Model(Handle):
         model._path = self._path
         return model
 
+    def __copy__(self) -> Model:
+        return self.copy()
+
     def save(self, path: Union[Path, Tuple[Path, Path]]) -> None:
         """Save the model.
 

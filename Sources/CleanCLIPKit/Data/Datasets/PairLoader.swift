@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Makes training batches of a dataset in background threads.
 ///
 /// A batch depends on the seed, the epoch and its number alone: not on threads, nor on where loading
@@ -14,7 +12,7 @@ package final class PairLoader: Sendable {
   package let options: PairLoaderOptions
   /// Called with bad rows once each, and with notes, on the thread that asks for batches.
   private let report: @Sendable (LoaderEvent) -> Void
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   struct State {
     /// Reasons by row, of all epochs.
