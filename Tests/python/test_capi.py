@@ -1,4 +1,4 @@
-"""The module that mirrors the header, against the header."""
+"""The modules that mirror the headers, against the headers."""
 
 import ctypes
 import re
@@ -11,10 +11,10 @@ from conftest import ROOT
 from cleanclip import _capi
 
 # The topics, in the order that the header includes them.
-HEADER = "".join(
-    (ROOT / "include" / name).read_text()
-    for name in re.findall(r'#include "(.*)"', (ROOT / "include/cleanclip.h").read_text()))
-SOURCE = (ROOT / "bindings/python/cleanclip/_capi.py").read_text()
+TOPICS = re.findall(r'#include "cleanclip/(.*)\.h"', (ROOT / "include/cleanclip.h").read_text())
+HEADER = "".join((ROOT / f"include/cleanclip/{topic}.h").read_text() for topic in TOPICS)
+FOLDER = ROOT / "bindings/python/cleanclip/_capi"
+SOURCE = "".join((FOLDER / f"{topic}.py").read_text() for topic in TOPICS)
 STRUCTS = {
     "cleanclip_parameter_info": _capi.ParameterInfo,
     "cleanclip_encode_options": _capi.EncodeOptions,
@@ -46,8 +46,16 @@ def squeezed(text):
 
 def test_every_function_is_bound_in_order():
     expected = [re.search(r"(cleanclip_\w+)\(", text).group(1) for text in declarations()]
-    bound = re.findall(r'_bind\(\s*"(cleanclip_\w+)"', SOURCE)
+    bound = re.findall(r'\bbind\(\s*"(cleanclip_\w+)"', SOURCE)
     assert bound == expected
+
+
+def test_modules_are_the_topics():
+    names = {path.stem for path in FOLDER.glob("*.py")}
+    assert names == {*TOPICS, "binding", "__init__"}
+    # A function that has its module's name is what the package exports.
+    for name in re.findall(r"^(\w+) = bind\(", SOURCE, re.M):
+        assert callable(getattr(_capi, name)), name
 
 
 def test_every_declaration_is_quoted():
