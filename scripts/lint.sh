@@ -16,4 +16,16 @@ fail() {
 ! grep -rnE '(^|[^[:alnum:]_.])print\(' Sources/CleanCLIPKit Sources/CleanCLIPC --include='*.swift' ||
   fail "the library does not print; return the text or call back"
 
+# Words for which the field has others; docs/glossary.md explains those that are the house's own.
+words='pictures?|data sets?|sound (model|checkpoint|tower|image|subject|file)s?|held-back|hears? of'
+words+='|what is no failure|(told|hears) nobody|goes? on from|to go on|augmented twins?|sound twins?'
+words+='|the poisons|of poisons|read as the|leads to|speak of|pairs of the result|as the towers? gives? them'
+words+='|(of )?unit[ -]length|to anywhere|class by class|one by one|cut square'
+words+='|passes over the data|images of a step|behind each other|remake|pressure|mistake in the'
+public=(include docs README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md bindings examples
+  Sources/onnx-import Sources/ToolSupport)
+! grep -rnwiE "$words" "${public[@]}" --include='*.h' --include='*.hpp' --include='*.md' \
+    --include='*.py' --include='*.swift' --include='*.c' --include='*.cpp' ||
+  fail "words of the field, not the house's: see docs/glossary.md"
+
 python3 scripts/arrows.py || fail "folders of the engine use each other in a circle; move a type down"

@@ -32,7 +32,8 @@ struct CheckOptions: ParsableArguments {
   /// Reads a number that `--allow-unread` may have.
   static func checkUnread(_ value: Double?) throws {
     if let value, !(value >= 0 && value.isFinite) {
-      throw ValidationError("--allow-unread is out of range; expected a number from 0, got \(value)")
+      throw ValidationError(
+        "--allow-unread is out of range; expected a number from 0, got \(value)")
     }
   }
 

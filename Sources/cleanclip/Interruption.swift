@@ -18,7 +18,7 @@ enum Interruption {
     }
   }
 
-  /// Ends work that nobody reports progress of.
+  /// Ends work whose progress is not reported.
   ///
   /// - Throws: `cancelled`.
   static func check(_ work: String, _ done: Int, of total: Int) throws(CLIPError) {

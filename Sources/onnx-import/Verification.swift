@@ -11,7 +11,7 @@ struct Verification {
   ///   in front of them.
   init(golden: String) throws(CLIPError) { file = try SafeTensors.read(golden) }
 
-  /// Compares features of unit length, and the temperature's relative difference.
+  /// Compares L2-normalized features, and the temperature's relative difference.
   ///
   /// - Parameter hasTemperature: whether the checkpoint has a temperature of its own.
   func compare(
@@ -78,7 +78,7 @@ struct Verification {
     return result
   }
 
-  /// The largest difference of elements after both rows were scaled to unit length.
+  /// The largest difference of elements after both rows were L2-normalized.
   private func difference(_ actual: Tensor, _ expected: Tensor) throws(CLIPError) -> Double {
     guard actual.shape == expected.shape else {
       throw CLIPError(

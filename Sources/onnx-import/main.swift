@@ -41,7 +41,7 @@ struct ONNXImportTool: ParsableCommand {
 
   @Option(
     help: """
-      The largest difference of unit-length features that --verify accepts; by default \
+      The largest difference of L2-normalized features that --verify accepts; by default \
       \(Self.defaultTolerance).
       """)
   var tolerance: Double?

@@ -54,6 +54,9 @@ void test_evaluations_and_reports() {
   CHECK(calls > 0);
   CHECK(evaluation.scores().images == 12 && evaluation.scores().attacked_images == 9);
   CHECK(evaluation.json().front() == '{');
+  CHECK(cleanclip::evaluateRetrieval(model, tokenizer, pairs).find("recall_at_1") !=
+        std::string::npos);
+  CHECK(pairs.describe().find("\"rows\"") != std::string::npos);
   cleanclip::ReportOptions report;
   report.before = evaluation.get();
   const std::string path = scratch("report.html");

@@ -1,4 +1,4 @@
-"""The module that mirrors the header, against the header."""
+"""The modules that mirror the headers, against the headers."""
 
 import ctypes
 import re
@@ -11,10 +11,10 @@ from conftest import ROOT
 from cleanclip import _capi
 
 # The topics, in the order that the header includes them.
-HEADER = "".join(
-    (ROOT / "include" / name).read_text()
-    for name in re.findall(r'#include "(.*)"', (ROOT / "include/cleanclip.h").read_text()))
-SOURCE = (ROOT / "bindings/python/cleanclip/_capi.py").read_text()
+TOPICS = re.findall(r'#include "cleanclip/(.*)\.h"', (ROOT / "include/cleanclip.h").read_text())
+HEADER = "".join((ROOT / f"include/cleanclip/{topic}.h").read_text() for topic in TOPICS)
+FOLDER = ROOT / "bindings/python/cleanclip/_capi"
+SOURCE = "".join((FOLDER / f"{topic}.py").read_text() for topic in TOPICS)
 STRUCTS = {
     "cleanclip_parameter_info": _capi.ParameterInfo,
     "cleanclip_encode_options": _capi.EncodeOptions,
@@ -46,8 +46,16 @@ def squeezed(text):
 
 def test_every_function_is_bound_in_order():
     expected = [re.search(r"(cleanclip_\w+)\(", text).group(1) for text in declarations()]
-    bound = re.findall(r'_bind\(\s*"(cleanclip_\w+)"', SOURCE)
+    bound = re.findall(r'\bbind\(\s*"(cleanclip_\w+)"', SOURCE)
     assert bound == expected
+
+
+def test_modules_are_the_topics():
+    names = {path.stem for path in FOLDER.glob("*.py")}
+    assert names == {*TOPICS, "binding", "__init__"}
+    # A function that has its module's name is what the package exports.
+    for name in re.findall(r"^(\w+) = bind\(", SOURCE, re.M):
+        assert callable(getattr(_capi, name)), name
 
 
 def test_every_declaration_is_quoted():
@@ -75,7 +83,7 @@ def test_constants():
 def test_structs_are_laid_out_as_in_c(tmp_path):
     lines = ["#include <cleanclip.h>", "#include <stdio.h>", "int main(void) {"]
     for name, structure in STRUCTS.items():
-        lines.append(f'printf("{name} size %zu\\n", sizeof({name}));')
+        lines.append(f'printf("{name} sizeof %zu\\n", sizeof({name}));')
         for field, _ in structure._fields_:
             lines.append(f'printf("{name} {field} %zu\\n", offsetof({name}, {field}));')
     lines += ["return 0;", "}"]
@@ -88,7 +96,7 @@ def test_structs_are_laid_out_as_in_c(tmp_path):
     for line in output.stdout.splitlines():
         name, field, number = line.split()
         structure = STRUCTS[name]
-        mine = ctypes.sizeof(structure) if field == "size" else getattr(structure, field).offset
+        mine = ctypes.sizeof(structure) if field == "sizeof" else getattr(structure, field).offset
         assert mine == int(number), line
     # And no member of the header is missing here.
     text = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.S)

@@ -108,7 +108,7 @@ def test_findings_are_typed_and_their_triggers_are_triggers(model, pairs, tmp_pa
         path = tmp_path / f"{recovered}.safetensors"
         typed.trigger.save(path)
         assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
-        squares = np.full((2, 32, 32, 3), 90, np.uint8)
+        squares = np.arange(2 * 32 * 32 * 3).astype(np.uint8).reshape(2, 32, 32, 3)
         changed = typed.trigger.apply(squares)
         assert (changed != squares).any() or typed.size < 0.01
         np.testing.assert_array_equal(cleanclip.Trigger.load(path).apply(squares), changed)

@@ -227,15 +227,25 @@ typedef struct cleanclip_finding {
   int32_t has_trigger;           /**< Whether cleanclip_check_finding_trigger() has one. */
 } cleanclip_finding;
 
-/** Prepares a struct for cleanclip_check_finding(); `struct_size` is `sizeof *finding`. */
+/**
+ * Prepares a struct for cleanclip_check_finding().
+ *
+ * @param[out] finding NULL does nothing.
+ * @param[in] struct_size `sizeof *finding`.
+ */
 CLEANCLIP_API void cleanclip_finding_init(cleanclip_finding *finding, size_t struct_size);
 
-/** The number of findings: one for each search that was judged; 0 for a dataset, and for NULL. */
+/**
+ * The number of findings: one for each search that was judged.
+ *
+ * @param[in] check The result; NULL, and the check of a dataset, have none.
+ */
 CLEANCLIP_API int64_t cleanclip_check_finding_count(const cleanclip_check *check);
 
 /**
  * Copies a finding.
  *
+ * @param[in] check The result.
  * @param[in] index 0 … cleanclip_check_finding_count() - 1, in the order of the JSON, the text tower last.
  * @param[out] out_finding Prepared by cleanclip_finding_init().
  * @return CLEANCLIP_INVALID_ARGUMENT.
@@ -246,6 +256,8 @@ CLEANCLIP_API cleanclip_status cleanclip_check_finding(const cleanclip_check *ch
 /**
  * Copies the sizes that a finding's is compared with.
  *
+ * @param[in] check The result.
+ * @param[in] index That of the finding.
  * @param[out] out_sizes Room for `reference_count` numbers.
  * @param[in] out_capacity Numbers that `out_sizes` has room for.
  * @return CLEANCLIP_INVALID_ARGUMENT: too small.
@@ -257,6 +269,8 @@ CLEANCLIP_API cleanclip_status cleanclip_check_finding_reference(const cleanclip
 /**
  * Takes the trigger of a finding, to be saved, applied, or evaluated like any other.
  *
+ * @param[in] check The result.
+ * @param[in] index That of the finding.
  * @param[out] out_trigger To be freed with cleanclip_trigger_free(); it outlives the check.
  * @return CLEANCLIP_NOT_FOUND: the finding has none; CLEANCLIP_INVALID_ARGUMENT.
  */

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Sanitizes a model: checks what a method needs, runs it, and keeps its history.
 package final class Sanitizer {
   private let run: any SanitizeRun
@@ -67,7 +65,7 @@ package final class Sanitizer {
 /// Collects what is said during a run, and passes it on.
 private final class MessageList: Sendable {
   private let log: @Sendable (String) -> Void
-  private let list = Mutex<[String]>([])
+  private let list = Locked<[String]>([])
 
   init(_ log: @escaping @Sendable (String) -> Void) { self.log = log }
 

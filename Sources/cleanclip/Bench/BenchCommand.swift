@@ -8,8 +8,8 @@ struct BenchCommand: ParsableCommand {
     commandName: "bench",
     abstract: "Time a training step, embedding, or single operations with random weights.",
     discussion: """
-      step: one CleanCLIP step, N pairs and their N augmented twins through both towers, losses, \
-      backward and AdamW, and its share of the machine's own rate. image, text: embedding alone, \
+      step: one CleanCLIP step, N pairs and their N augmented views through both towers, losses, \
+      backward and AdamW, and its fraction of the machine's own rate. image, text: embedding alone, \
       2 N at a time. operations: each operation at the sizes of ViT-B/32 and RN50 with N images, \
       beside the machine's rates. Prints medians.
       """)

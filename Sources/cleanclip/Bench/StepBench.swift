@@ -36,7 +36,7 @@ struct StepBench {
     return Stopwatch.median(Array(times.dropFirst()))
   }
 
-  /// The arithmetic of a step, in floating-point operations: N pairs and their twins.
+  /// The arithmetic of a step, in floating-point operations: N pairs and their augmented views.
   var operationsOfStep: Double {
     let configuration = model.configuration
     let twice =

@@ -93,6 +93,7 @@ class Dataset {
         const std::lock_guard<std::mutex> lock(self.mutex);
         if (self.error == nullptr) self.error = std::current_exception();
         self.hasThrown.store(true);
+        pair->problem = "the program's function threw an exception";
         return 1;
       }
     }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "data.hpp"
+#include "encode.hpp"
 #include "handle.hpp"
 #include "model.hpp"
 #include "progress.hpp"
@@ -78,16 +79,22 @@ inline Evaluation evaluate(const Model &model, const Tokenizer &tokenizer, const
   return evaluation;
 }
 
-/** Measures recall of images and captions; returns JSON, see cleanclip_evaluate_retrieval(). */
+/**
+ * Measures how well captions find their images, and images their captions.
+ *
+ * @return The recall as JSON; see cleanclip_evaluate_retrieval().
+ */
 inline std::string evaluateRetrieval(const Model &model, const Tokenizer &tokenizer,
-                                     const Dataset &dataset,
+                                     const Dataset &dataset, const EncodeOptions &options = {},
                                      const CountFunction &progress = nullptr) {
   detail::CountListener listener(progress, &dataset);
-  char text[512];
-  listener.check(cleanclip_evaluate_retrieval(model.get(), tokenizer.get(), dataset.get(), nullptr,
-                                              &detail::countCallback, &listener, text, sizeof text,
-                                              nullptr));
-  return text;
+  std::string result(4096, '\0');
+  std::size_t length = 0;
+  listener.check(cleanclip_evaluate_retrieval(model.get(), tokenizer.get(), dataset.get(),
+                                              &options, &detail::countCallback, &listener,
+                                              &result[0], result.size(), &length));
+  result.resize(length);
+  return result;
 }
 
 }  // namespace cleanclip

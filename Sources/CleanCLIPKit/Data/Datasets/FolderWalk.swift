@@ -25,7 +25,8 @@ struct FolderWalk {
       guard prefix.count(where: { $0 == UInt8(ascii: "/") }) <= Self.deepest else {
         throw CLIPError(
           .format,
-          "'\(folder.text)': folders are nested too deeply; expected at most \(Self.deepest) levels")
+          "'\(folder.text)': folders are nested too deeply; expected at most \(Self.deepest) levels"
+        )
       }
       for name in try Self.names(in: prefix.isEmpty ? folder : folder.appending(prefix)) {
         let below = prefix + name

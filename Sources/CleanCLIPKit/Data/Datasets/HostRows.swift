@@ -1,11 +1,9 @@
-internal import Synchronization
-
 /// Rows of a host, asked for by one thread at a time.
 final class HostRows: PairSource {
   let count: Int
   private let name: String
   private let row: @Sendable (Int) throws(CLIPError) -> CaptionedImage
-  private let turn = Mutex(())
+  private let turn = Turn()
 
   init(
     count: Int, name: String, row: @escaping @Sendable (Int) throws(CLIPError) -> CaptionedImage
@@ -23,9 +21,6 @@ final class HostRows: PairSource {
   func key(at row: Int) -> String { "row \(row + 1)" }
 
   func image(at row: Int) throws(CLIPError) -> CaptionedImage {
-    let result = turn.withLock { _ in
-      Result { () throws(CLIPError) in try self.row(row) }
-    }
-    return try result.get()
+    try turn.take { () throws(CLIPError) in try self.row(row) }
   }
 }

@@ -38,7 +38,8 @@ package struct DatasetCheck {
   package func run(
     imageFeatures: Tensor?, trustedCosines: [Float]?, keys: [String], captions: [String]?,
     patchPairs: [Int]? = nil, images: [Int]? = nil,
-    dataset: (rows: [Int], count: Int, omissions: Omissions)? = nil, progress: (Double) -> Bool = { _ in true }
+    dataset: (rows: [Int], count: Int, omissions: Omissions)? = nil,
+    progress: (Double) -> Bool = { _ in true }
   ) throws(CLIPError) -> DatasetCheckResult {
     try options.validate()
     try check(
@@ -191,9 +192,10 @@ package struct DatasetCheck {
     if isTooMuchUnread { verdict = .cannotTell }
     // Twice the estimate: the ranking has clean pairs between the poisoned ones.
     let head = scored.order.prefix(2 * estimate)
-    let removed = scored.groups.map { groups in
-      head.reduce(0) { $0 + groups.pairs[$1].count }
-    } ?? head.count
+    let removed =
+      scored.groups.map { groups in
+        head.reduce(0) { $0 + groups.pairs[$1].count }
+      } ?? head.count
     return DatasetCheckResult(
       verdict: verdict,
       explanation: DatasetCheckExplanation.text(

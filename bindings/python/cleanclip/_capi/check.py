@@ -1,0 +1,230 @@
+"""Checks of checkpoints, datasets and inputs: ``cleanclip/check.h``, one to one and in its order."""
+
+from __future__ import annotations
+
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint64,
+    c_void_p,
+)
+
+from .binding import bind, c_float_p, c_int32_p, c_size_t_p, c_char_p_p, c_void_p_p
+from .computing import CountCallback
+from .status import c_status
+
+VERDICT_CLEAN = 0
+VERDICT_SUSPICIOUS = 1
+VERDICT_BACKDOORED = 2
+VERDICT_CANNOT_TELL = 3
+
+
+class CheckModelOptions(Structure):
+    """``cleanclip_check_model_options``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("images", c_void_p),
+        ("tokenizer", c_void_p),
+        ("classes", c_char_p_p),
+        ("class_count", c_int64),
+        ("templates", c_char_p_p),
+        ("template_count", c_int64),
+        ("references", c_void_p_p),
+        ("reference_count", c_int64),
+        ("state_directory", c_char_p),
+        ("image_limit", c_int64),
+        ("steps", c_int64),
+        ("batch_size", c_int64),
+        ("seed", c_uint64),
+        ("precision", c_int32),
+        ("reads_nouns", c_int32),
+        ("checks_text", c_int32),
+        ("resume", c_int32),
+        ("class_searches", c_int64),
+    ]
+
+
+# void cleanclip_check_model_options_init(cleanclip_check_model_options *options,
+#                                         size_t struct_size);
+check_model_options_init = bind(
+    "cleanclip_check_model_options_init", None, POINTER(CheckModelOptions), c_size_t
+)
+
+# cleanclip_status cleanclip_check_model(cleanclip_model *model,
+#                                        const cleanclip_check_model_options *options,
+#                                        cleanclip_count_callback callback, void *user_data,
+#                                        cleanclip_check **out_check);
+check_model = bind(
+    "cleanclip_check_model",
+    c_status,
+    c_void_p,
+    POINTER(CheckModelOptions),
+    CountCallback,
+    c_void_p,
+    c_void_p_p,
+)
+
+
+class CheckDataOptions(Structure):
+    """``cleanclip_check_data_options``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("trusted", c_void_p),
+        ("trusted_tokenizer", c_void_p),
+        ("image_features", c_float_p),
+        ("embed_dim", c_int64),
+        ("trusted_image_features", c_float_p),
+        ("trusted_text_features", c_float_p),
+        ("trusted_embed_dim", c_int64),
+        ("keys", c_char_p_p),
+        ("captions", c_char_p_p),
+        ("pair_count", c_int64),
+        ("state_directory", c_char_p),
+        ("assumed_poison_rate", c_double),
+        ("seed", c_uint64),
+        ("precision", c_int32),
+        ("finds_patches", c_int32),
+        ("resume", c_int32),
+        ("allow_unread", c_double),
+    ]
+
+
+# void cleanclip_check_data_options_init(cleanclip_check_data_options *options,
+#                                        size_t struct_size);
+check_data_options_init = bind(
+    "cleanclip_check_data_options_init", None, POINTER(CheckDataOptions), c_size_t
+)
+
+# cleanclip_status cleanclip_check_data(const cleanclip_model *model,
+#                                       const cleanclip_dataset *dataset,
+#                                       const cleanclip_check_data_options *options,
+#                                       cleanclip_count_callback callback, void *user_data,
+#                                       cleanclip_check **out_check);
+check_data = bind(
+    "cleanclip_check_data",
+    c_status,
+    c_void_p,
+    c_void_p,
+    POINTER(CheckDataOptions),
+    CountCallback,
+    c_void_p,
+    c_void_p_p,
+)
+
+# void cleanclip_check_free(cleanclip_check *check);
+check_free = bind("cleanclip_check_free", None, c_void_p)
+
+# cleanclip_verdict cleanclip_check_verdict(const cleanclip_check *check);
+check_verdict = bind("cleanclip_check_verdict", c_int32, c_void_p)
+
+# int64_t cleanclip_check_score_count(const cleanclip_check *check);
+check_score_count = bind("cleanclip_check_score_count", c_int64, c_void_p)
+
+# cleanclip_status cleanclip_check_scores(const cleanclip_check *check, float *out_scores,
+#                                         size_t out_capacity);
+check_scores = bind("cleanclip_check_scores", c_status, c_void_p, c_float_p, c_size_t)
+
+class Finding(Structure):
+    """``cleanclip_finding``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_char_p),
+        ("target", c_char_p),
+        ("word", c_char_p),
+        ("size_meaning", c_char_p),
+        ("reference_source", c_char_p),
+        ("predicted_target", c_char_p),
+        ("reference_count", c_int64),
+        ("p_value", c_double),
+        ("size", c_float),
+        ("attack_success_rate", c_float),
+        ("verdict", c_int32),
+        ("has_trigger", c_int32),
+    ]
+
+
+# void cleanclip_finding_init(cleanclip_finding *finding, size_t struct_size);
+finding_init = bind("cleanclip_finding_init", None, POINTER(Finding), c_size_t)
+
+# int64_t cleanclip_check_finding_count(const cleanclip_check *check);
+check_finding_count = bind("cleanclip_check_finding_count", c_int64, c_void_p)
+
+# cleanclip_status cleanclip_check_finding(const cleanclip_check *check, int64_t index,
+#                                          cleanclip_finding *out_finding);
+check_finding = bind("cleanclip_check_finding", c_status, c_void_p, c_int64, POINTER(Finding))
+
+# cleanclip_status cleanclip_check_finding_reference(const cleanclip_check *check, int64_t index,
+#                                                    float *out_sizes, size_t out_capacity);
+check_finding_reference = bind(
+    "cleanclip_check_finding_reference", c_status, c_void_p, c_int64, c_float_p, c_size_t
+)
+
+# cleanclip_status cleanclip_check_finding_trigger(const cleanclip_check *check, int64_t index,
+#                                                  cleanclip_trigger **out_trigger);
+check_finding_trigger = bind(
+    "cleanclip_check_finding_trigger", c_status, c_void_p, c_int64, c_void_p_p
+)
+
+# cleanclip_status cleanclip_check_json(const cleanclip_check *check, char *out_text,
+#                                       size_t out_capacity, size_t *out_length);
+check_json = bind("cleanclip_check_json", c_status, c_void_p, c_char_p, c_size_t, c_size_t_p)
+
+# cleanclip_status cleanclip_check_write(const cleanclip_check *check, const char *path);
+check_write = bind("cleanclip_check_write", c_status, c_void_p, c_char_p)
+
+# cleanclip_status cleanclip_bank_create(const float *image_features, int64_t count,
+#                                        int64_t embed_dim, cleanclip_bank **out_bank);
+bank_create = bind(
+    "cleanclip_bank_create", c_status, c_float_p, c_int64, c_int64, c_void_p_p
+)
+
+# cleanclip_status cleanclip_bank_add_classes(cleanclip_bank *bank, const cleanclip_model *model,
+#                                             const cleanclip_tokenizer *tokenizer,
+#                                             const char *const *classes, int64_t class_count,
+#                                             const char *const *templates,
+#                                             int64_t template_count);
+bank_add_classes = bind(
+    "cleanclip_bank_add_classes",
+    c_status,
+    c_void_p,
+    c_void_p,
+    c_void_p,
+    c_char_p_p,
+    c_int64,
+    c_char_p_p,
+    c_int64,
+)
+
+# cleanclip_status cleanclip_bank_load(const char *path, cleanclip_bank **out_bank);
+bank_load = bind("cleanclip_bank_load", c_status, c_char_p, c_void_p_p)
+
+# cleanclip_status cleanclip_bank_save(const cleanclip_bank *bank, const char *path);
+bank_save = bind("cleanclip_bank_save", c_status, c_void_p, c_char_p)
+
+# void cleanclip_bank_free(cleanclip_bank *bank);
+bank_free = bind("cleanclip_bank_free", None, c_void_p)
+
+# cleanclip_status cleanclip_check_inputs(const cleanclip_bank *bank, const float *image_features,
+#                                         int64_t count, int64_t embed_dim,
+#                                         double false_alarm_rate, float *out_scores,
+#                                         int32_t *out_flags);
+check_inputs = bind(
+    "cleanclip_check_inputs",
+    c_status,
+    c_void_p,
+    c_float_p,
+    c_int64,
+    c_int64,
+    c_double,
+    c_float_p,
+    c_int32_p,
+)

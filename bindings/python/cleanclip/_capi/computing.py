@@ -1,0 +1,36 @@
+"""Threads, precision, memory and callbacks: ``cleanclip/computing.h``, one to one and in its order."""
+
+from __future__ import annotations
+
+from ctypes import CFUNCTYPE, c_char_p, c_int32, c_int64, c_void_p
+
+from .binding import bind
+from .status import c_status
+
+# cleanclip_status cleanclip_set_num_threads(int32_t count);
+set_num_threads = bind("cleanclip_set_num_threads", c_status, c_int32)
+
+# int32_t cleanclip_num_threads(void);
+num_threads = bind("cleanclip_num_threads", c_int32)
+
+PRECISION_AUTO = 0
+PRECISION_F32 = 1
+PRECISION_BF16 = 2
+
+# int64_t cleanclip_memory_in_use(void);
+memory_in_use = bind("cleanclip_memory_in_use", c_int64)
+
+# int64_t cleanclip_memory_peak(void);
+memory_peak = bind("cleanclip_memory_peak", c_int64)
+
+# void cleanclip_memory_trim(void);
+memory_trim = bind("cleanclip_memory_trim", None)
+
+# typedef void (*cleanclip_log_callback)(const char *message, void *user_data);
+LogCallback = CFUNCTYPE(None, c_char_p, c_void_p)
+
+# void cleanclip_set_log_callback(cleanclip_log_callback callback, void *user_data);
+set_log_callback = bind("cleanclip_set_log_callback", None, LogCallback, c_void_p)
+
+# typedef int32_t (*cleanclip_count_callback)(int64_t done, int64_t total, void *user_data);
+CountCallback = CFUNCTYPE(c_int32, c_int64, c_int64, c_void_p)
