@@ -69,6 +69,42 @@ def test_gate(folder):
     assert result.returncode == 3 and "TRIGGER" in result.stdout
 
 
+def test_gate_fails_on_what_could_not_be_read(folder):
+    def check(*more):
+        return run(
+            ["cleanclip", "check", "input", "model.onnx", "--images", "images", "--bank",
+             "bank.safetensors", "--tokenizer", "bpe.txt", "--false-alarm-rate", "0.1", "--gate",
+             *more], folder)
+
+    assert check("--make-bank").returncode == 0
+    assert check().returncode == 0
+    (folder / "images/00.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    result = check()
+    assert result.returncode == 3 and "TRIGGER" not in result.stdout
+    assert "Not judged: " in result.stdout and "unreadable rows" in result.stderr
+    assert check("--allow-unread", "1").returncode == 0
+    assert check("--allow-unread", "-1").returncode == USAGE
+
+
+def test_terminals_get_no_control_characters(folder):
+    name = "\x1b[2J\n.png"
+    (folder / "images" / name).write_bytes((folder / "images/00.png").read_bytes())
+    (folder / "odd.csv").write_text(f'image,caption\n"images/{name}","a \x1b]0;box"\n' + "".join(
+        f"images/{index:02}.png,a box\n" for index in range(20)))
+    result = run(
+        ["cleanclip", "check", "data", "model.onnx", "--data", "odd.csv", "--cleaned", "c.txt",
+         "--scores", "s.csv", "--report", "r.html", "--threads", "1"], folder)
+    assert result.returncode == 0, result.stderr
+    written = [result.stdout, result.stderr]
+    written += [(folder / name).read_text() for name in ("c.txt", "s.csv", "r.html")]
+    assert not any("\x1b" in text for text in written)
+    assert (folder / "c.txt").read_text().count("\n") <= 21
+    kept = run(
+        ["cleanclip", "poison", "--data", "odd.csv", "--keep", "c.txt", "--trigger", "trigger.png",
+         "--target", "red", "--count", "1", "--image-size", "32", "-o", "p.tar", "--quiet"], folder)
+    assert kept.returncode == 0, kept.stderr
+
+
 def test_help_lists_the_codes(shared_folder):
     for tool in ("cleanclip", "onnx-import"):
         text = " ".join(run([tool, "--help"], shared_folder).stdout.split())

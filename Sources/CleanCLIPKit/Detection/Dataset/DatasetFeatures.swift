@@ -67,10 +67,29 @@ package struct DatasetFeatures {
   package mutating func take(
     imageFeatures: Tensor?, trusted: (images: Tensor, texts: Tensor)?
   ) throws(CLIPError) {
-    if let imageFeatures { self.imageFeatures = try ofRead(imageFeatures) }
+    if let imageFeatures {
+      let features = try ofRead(imageFeatures)
+      self.imageFeatures = features
+      separateImages(by: features)
+    }
     if let trusted {
       let cosines = try FeatureMatrix.cosines(trusted.images, trusted.texts, name: "trusted")
       trustedCosines = cosines.count == rowCount ? rows.map { cosines[$0] } : cosines
+    }
+  }
+
+  /// Tells pairs of one image apart whose given features differ: they were not made of that image alone.
+  private mutating func separateImages(by features: Tensor) {
+    guard let images, features.shape.rank == 2, features.shape[0] == images.count else { return }
+    let width = features.shape[1]
+    var numbers: [[Int]: Int] = [:]
+    self.images = images.enumerated().map { pair, image in
+      var hasher = Hasher()
+      for column in 0..<width { hasher.combine(features.f32[pair * width + column].bitPattern) }
+      let key = [image, hasher.finalize()]
+      let number = numbers[key] ?? numbers.count
+      numbers[key] = number
+      return number
     }
   }
 
