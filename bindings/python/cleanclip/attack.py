@@ -1,18 +1,23 @@
-"""Triggers, and poisoned sets made with them: to test defences with."""
+"""Triggers, by name or recovered by a check, and poisoned sets made with them."""
 
 from __future__ import annotations
 
 import ctypes
-from typing import Optional, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _capi
-from ._handle import Handle, Path, created, path_bytes, text_array, text_bytes
+from ._handle import Handle, Path, created, path_bytes, read_text, text_array, text_bytes
 from ._listener import CountFunction, CountListener
 from .dataset import DatasetSource, open_dataset
 from .errors import check
+
+
+def trigger_names() -> List[str]:
+    """Return the names of the triggers that are built in."""
+    return read_text(_capi.trigger_names).split("\n")
 
 
 class Trigger(Handle):
@@ -21,10 +26,11 @@ class Trigger(Handle):
     Parameters
     ----------
     name
-        "badnets", "blended", "sig", "wanet", "label-consistent", "stripes", "blended-stripes",
-        "sig-cleanclip", "wanet-cleanclip", or the path of an image.
+        One of ``trigger_names()``, such as "badnets", "blended", "sig" or "wanet"; the path of a
+        saved trigger (.safetensors), which has no options; or that of an image that is pasted.
     position
-        Of a patch: "random", "corners", or "Y,X" of its top left pixel.
+        Of a patch: "random", the default, "corners", or "Y,X" of its top left pixel; an error for
+        other triggers, and so are the two below.
     seed
         Of patterns and positions.
     fixed
@@ -32,7 +38,7 @@ class Trigger(Handle):
     patch_size
         Pixels along each side of a drawn patch; 0 is a fourteenth of the image.
     strength
-        Share of a blended pattern, amplitude of a sinusoid, strength of a warp; 0 is the attack's.
+        Opacity of a blended pattern, amplitude of a sinusoid, strength of a warp; 0 is the attack's.
     """
 
     _free = _capi.trigger_free
@@ -57,6 +63,28 @@ class Trigger(Handle):
         self._handle = created(
             _capi.trigger_load, path_bytes(name, "name"), ctypes.byref(options)
         )
+
+    @classmethod
+    def _adopt(cls, handle: int) -> Trigger:
+        """Make a trigger of a handle that the library returned."""
+        trigger = cls.__new__(cls)
+        trigger._handle = handle
+        return trigger
+
+    @classmethod
+    def load(cls, path: Path) -> Trigger:
+        """Read a trigger that was saved."""
+        return cls(path)
+
+    def save(self, path: Path) -> None:
+        """Write a trigger that a check recovered, and a PNG image of it beside that.
+
+        Parameters
+        ----------
+        path
+            Ends in ".safetensors"; the image's ends in ".png" instead.
+        """
+        check(_capi.trigger_save(self._pointer(), path_bytes(path, "path")))
 
     def apply(self, images: NDArray[np.uint8], first_index: int = 0) -> NDArray[np.uint8]:
         """Return images with the trigger.
@@ -111,19 +139,19 @@ def poison(
     data
         A dataset, files or pairs.
     trigger
-        A trigger, its name or a PNG file.
+        A trigger, its name, a saved one or a PNG file.
     output
         A ``.tar`` shard or a ``.csv`` file.
     target
-        What poisoned captions speak of.
+        Target concept of poisoned captions.
     templates
         Captions with "{}" for the target.
     rate, count
-        Share of poisoned pairs, or their number.
+        Fraction of the pairs that is poisoned, or their number.
     pair_count
-        Pairs of the result, drawn by chance; 0 is all.
+        Output pairs, drawn by chance; 0 is all.
     image_size
-        Images are cut square to this size; 0 is 224.
+        Side of the center crop in pixels; 0 is 224.
     uniform
         Clean images are cut and encoded like poisoned ones, not copied.
     truth

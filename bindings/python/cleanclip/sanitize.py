@@ -86,7 +86,7 @@ ProgressFunction = Callable[[Progress], Optional[bool]]
 
 
 class _ProgressListener(Listener):
-    """Hears of steps."""
+    """Called after steps."""
 
     def __init__(self, function: Optional[ProgressFunction]) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ def sanitize(
     memory_budget
         Bytes that training may use; 0 is no limit.
     state, save_every, resume
-        Folder for the resumable state, steps between saves, and whether to go on from it.
+        Folder for the resumable state, steps between saves, and whether to resume from it.
     head, classes
         A safetensors file for the head of "supervised", and its number of classes; 0 counts them.
     progress
