@@ -13,7 +13,7 @@ struct CleanCLIPCommand: ParsableCommand {
 
       Exit codes: 0 done, 1 failed, 64 wrong command line, 65 a file is broken or not supported, \
       66 a file is not there, 70 a mistake in the program, 71 out of memory, 74 reading or writing \
-      failed, 130 cancelled with Ctrl-C (training saves what --resume needs when --state is given).
+      failed, 130 cancelled with Ctrl-C (training saves what --resume needs when --state-directory is given).
       """,
     version: version,
     subcommands: [

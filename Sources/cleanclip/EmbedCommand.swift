@@ -21,11 +21,11 @@ struct EmbedCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The .npy file.")
   var output: String
 
-  @Flag(name: .long, help: "Leave the features as the towers give them, not of unit length.")
-  var raw = false
+  @Flag(inversion: .prefixedNo, help: "L2-normalize the features.")
+  var normalize = true
 
   @Option(name: .long, help: "Images or texts computed at a time.")
-  var batchSize = 64
+  var batchSize = FeatureEncoder.defaultBatchSize
 
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.f32
@@ -39,16 +39,13 @@ struct EmbedCommand: ParsableCommand {
     guard images.isEmpty != (texts == nil) else {
       throw ValidationError("expected one of --images and --texts")
     }
-    guard (1...65_536).contains(batchSize) else {
-      throw ValidationError("--batch-size is out of range; expected 1 to 65536, got \(batchSize)")
-    }
   }
 
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
       var encoder = FeatureEncoder(try model.load().model)
-      encoder.normalize = !raw
+      encoder.normalize = normalize
       encoder.precision = precision.dtype
       encoder.batchSize = batchSize
       let keys: [String]

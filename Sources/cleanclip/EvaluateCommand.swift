@@ -28,7 +28,7 @@ struct EvaluateCommand: ParsableCommand {
   var target: String?
 
   @Option(name: .long, help: "Images computed at a time.")
-  var batchSize = 64
+  var batchSize = EvaluationOptions().batchSize
 
   @Option(name: .long, help: "Seed of the trigger's pattern, positions and noise.")
   var seed: UInt64 = 0
@@ -43,12 +43,6 @@ struct EvaluateCommand: ParsableCommand {
   var labelColumn = "label"
 
   @OptionGroup var common: CommonOptions
-
-  func validate() throws {
-    if attack.trigger != nil && target == nil {
-      throw ValidationError("--trigger needs --target, the class that the attack aims at")
-    }
-  }
 
   func run() throws {
     common.apply()

@@ -37,26 +37,36 @@ typedef struct cleanclip_check cleanclip_check;
 /** How a model is checked. */
 typedef struct cleanclip_check_model_options {
   size_t struct_size;                        /**< Set by cleanclip_check_model_options_init(). */
-  const cleanclip_dataset *images;           /**< Unlabelled images; NULL: images are drawn. */
-  const cleanclip_tokenizer *tokenizer;      /**< NULL: where a trigger leads is not read out. */
+  const cleanclip_dataset *images;           /**< Unlabelled images; none by default (NULL): synthetic. */
+  const cleanclip_tokenizer *tokenizer;      /**< None by default (NULL): no predicted targets. */
   const char *const *classes;                /**< Class names to read it out of, */
-  int64_t class_count;                       /**< as many as this; may be 0. */
+  int64_t class_count;                       /**< as many as this; none by default (0). */
   const char *const *templates;              /**< Prompts with "{}", */
-  int64_t template_count;                    /**< as many as this; 0: "a photo of a {}". */
+  int64_t template_count;                    /**< as many as this; none by default (0): "a
+                                                  photo of a {}". */
   const cleanclip_model *const *references;  /**< Clean checkpoints of the same architecture, */
-  int64_t reference_count;                   /**< as many as this; 0: the model's own searches. */
-  const char *state_directory;               /**< Where finished searches are kept; NULL: nowhere. */
-  int64_t image_limit;                       /**< Images used at most; 0: 256. */
-  int64_t steps;                             /**< Steps of a search at most; 0: 200. */
-  int64_t batch_size;                        /**< Images of a step; 0: 12. */
+  int64_t reference_count;                   /**< as many as this; none by default (0): the
+                                                  model's reference searches. */
+  const char *state_directory;               /**< Folder of finished searches; none by default
+                                                  (NULL). */
+  int64_t image_limit;                       /**< Images used at most, 16 to 1000000; default
+                                                  256. */
+  int64_t steps;                             /**< Steps of a search at most, 1 to 1000000;
+                                                  default 200. */
+  int64_t batch_size;                        /**< Images of a step, 2 to 65536; default 12. */
+  int64_t reference_searches;                /**< Searches of the same model in each space as a
+                                                  reference, without `references`, 2 to 100;
+                                                  default 3. */
+  int64_t class_searches;                    /**< Classes that are searched for one by one at most, 0
+                                                  or 4 to 1000; default 10. */
   uint64_t seed;                             /**< Default 0. */
-  int32_t precision;                         /**< A cleanclip_precision. */
-  int32_t reads_nouns;                       /**< Whether common nouns are read out; default 1. */
-  int32_t checks_text;                       /**< Whether the text tower is checked too, which needs
-                                                  the tokenizer; default 0. */
-  int32_t resume;                            /**< 1: go on from the state in `state_directory`. */
-  int64_t class_searches;                    /**< Classes that are searched for one by one at most, 4
-                                                  to 1000; 0: 10; -1: none. */
+  int32_t precision;                         /**< A cleanclip_precision; default
+                                                  CLEANCLIP_PRECISION_F32. */
+  int32_t nouns;                             /**< 1: predicted targets among common nouns too;
+                                                  default 1. */
+  int32_t text;                              /**< 1: the text tower is checked too, which needs the
+                                                  tokenizer; default 0. */
+  int32_t resume;                            /**< 1: resume from `state_directory`; default 0. */
 } cleanclip_check_model_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -86,7 +96,7 @@ CLEANCLIP_API cleanclip_status cleanclip_check_model(cleanclip_model *model,
 /** How a dataset is checked. */
 typedef struct cleanclip_check_data_options {
   size_t struct_size;                          /**< Set by cleanclip_check_data_options_init(). */
-  const cleanclip_model *trusted;              /**< Another checkpoint; may be NULL. */
+  const cleanclip_model *trusted;              /**< Another checkpoint; none by default (NULL). */
   const cleanclip_tokenizer *trusted_tokenizer; /**< Required with `trusted`. */
   const float *image_features;                 /**< [dataset count, embed_dim] of the suspect, not
                                                     normalised; NULL: computed. */
@@ -99,12 +109,15 @@ typedef struct cleanclip_check_data_options {
                                                     numbers of their rows, from 0. */
   const char *const *captions;                 /**< Without a dataset: captions; NULL: unknown. */
   int64_t pair_count;                          /**< Without a dataset: the number of pairs. */
-  const char *state_directory;                 /**< Where what was read is kept; NULL: nowhere. */
-  double assumed_poison_rate;                  /**< Sizes the reference sets; 0: 0.01. */
+  const char *state_directory;                 /**< Folder of what was read; none by default
+                                                    (NULL). */
+  double assumed_poison_rate;                  /**< Sizes the reference sets; more than 0, less
+                                                    than 0.5; default 0.01. */
   uint64_t seed;                               /**< Default 0. */
-  int32_t precision;                           /**< A cleanclip_precision. */
-  int32_t finds_patches;                       /**< Whether recurring patches count; default 0. */
-  int32_t resume;                              /**< 1: go on from the state in `state_directory`. */
+  int32_t precision;                           /**< A cleanclip_precision; default
+                                                    CLEANCLIP_PRECISION_F32. */
+  int32_t patches;                             /**< 1: recurring patches count; default 0. */
+  int32_t resume;                              /**< 1: resume from `state_directory`; default 0. */
 } cleanclip_check_data_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
