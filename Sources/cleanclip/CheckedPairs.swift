@@ -11,10 +11,10 @@ struct CheckedPairs: ParsableArguments {
   var data: [String] = []
 
   @Option(name: .long, help: "The column of csv files with the path of the image.")
-  var imageColumn = "image"
+  var imageColumn = DatasetColumns().image
 
   @Option(name: .long, help: "The column of csv files with the caption.")
-  var captionColumn = "caption"
+  var captionColumn = DatasetColumns().caption
 
   @Option(
     name: .long, help: "Features of the images by MODEL, not normalised, as a NumPy array [n, E]."

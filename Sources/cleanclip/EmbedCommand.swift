@@ -31,7 +31,7 @@ struct EmbedCommand: ParsableCommand {
   var precision = PrecisionArgument.f32
 
   @Option(name: .long, help: "The column of csv files with the path of the image.")
-  var imageColumn = "image"
+  var imageColumn = DatasetColumns().image
 
   @OptionGroup var common: CommonOptions
 

@@ -37,10 +37,10 @@ struct EvaluateCommand: ParsableCommand {
   var precision = PrecisionArgument.f32
 
   @Option(name: .long, help: "The column of the csv file with the path of the image.")
-  var imageColumn = "image"
+  var imageColumn = DatasetColumns().image
 
   @Option(name: .long, help: "The column of the csv file with the class.")
-  var labelColumn = "label"
+  var labelColumn = DatasetColumns().label
 
   @OptionGroup var common: CommonOptions
 

@@ -90,10 +90,8 @@ struct PoisonCommand: ParsableCommand {
 extension PairArguments {
   /// Opens the dataset.
   func open() throws(CLIPError) -> PairDataset {
-    var columns = DatasetColumns()
-    if let imageColumn { columns.image = imageColumn }
-    if let captionColumn { columns.caption = captionColumn }
-    if let labelColumn { columns.label = labelColumn }
-    return try PairDataset.open(data, columns: columns)
+    try PairDataset.open(
+      data,
+      columns: DatasetColumns(image: imageColumn, caption: captionColumn, label: labelColumn))
   }
 }
