@@ -5,7 +5,7 @@ DATA ?= $(wildcard ../shared)
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-swift test-c test-python test-address lint fuzz demo bench \
+.PHONY: help setup build test test-swift test-c test-python test-tools test-address goldens lint fuzz demo bench \
 	bench-micro bench-scale bench-cifar bench-checks bench-text zoo install uninstall clean
 
 help: ## Show this list
@@ -21,7 +21,7 @@ build: setup ## Build the library and the tools into build/
 demo: build ## Poison, train, sanitize and report on synthetic images (up to 6 minutes)
 	@examples/demo/run.sh
 
-test: lint test-swift test-c test-python test-address ## Run every test (up to 20 minutes)
+test: lint test-swift test-c test-python test-tools test-address ## Run every test (up to 20 minutes)
 
 test-swift: build ## Unit and numeric tests, optimised
 	$(SWIFT_BUILD) --build-tests
@@ -35,6 +35,14 @@ test-python: build ## The Python package, and its types
 	CLEANCLIP_LIBRARY=$(CURDIR)/build/lib/libcleanclip.so PYTHONPATH=bindings/python \
 		.venv/bin/python -m pytest -q Tests/python
 	.venv/bin/mypy --strict bindings/python/cleanclip
+
+test-tools: build ## The tools: outputs, help, exit codes, streams, signals, bad places
+	@scripts/setup.sh --tests
+	.venv/bin/python -m pytest -q Tests/tools
+
+goldens: build ## Write the outputs and help texts anew that test-tools compares with
+	@scripts/setup.sh --tests
+	.venv/bin/python Tests/tools/write_goldens.py
 
 test-address: setup ## Memory tests: everything that reads foreign bytes, with address sanitizer
 	@scripts/test-address.sh

@@ -66,17 +66,26 @@ let package = Package(
       ]),
 
     // Tools.
+    .target(
+      name: "ToolSupport",
+      dependencies: [
+        "CCleanCLIP", "CleanCLIPKit",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "cleanclip-tool",
       dependencies: [
-        "CleanCLIPKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CleanCLIPKit", "ToolSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/cleanclip",
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "onnx-import",
       dependencies: [
-        "CleanCLIPKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CleanCLIPKit", "ToolSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(

@@ -200,6 +200,14 @@ def write_data():
     text = json.dumps(header).encode()
     seed("bank", "whole", struct.pack("<Q", len(text)) + text
          + b"".join(tensor.tobytes() for tensor in tensors.values()))
+    for kind, planes in (("patch", 4), ("additive", 3), ("warp", 2)):
+        values = numpy.linspace(0, 1, planes * 4).astype("f4")
+        text = json.dumps({
+            "__metadata__": {"format": "cleanclip trigger 1", "kind": kind, "size": "0.5",
+                             "provenance": "a seed"},
+            "trigger": {"dtype": "F32", "shape": (planes, 2, 2), "data_offsets": [0, values.nbytes]},
+        }).encode()
+        seed("trigger", kind, struct.pack("<Q", len(text)) + text + values.tobytes())
     seed("state", "unchanged", b"")
     seed("state", "edited", struct.pack("<HB4s", 40, 4, b"9999"))
     for first, name in enumerate(["model", "dataset"]):

@@ -137,7 +137,7 @@ def machine():
 
 def markdown(results):
     lines = ["| work | cleanclip | PyTorch, best | its configuration | ratio | target "
-             "| share of matmul rate | peak memory, GB |",
+             "| fraction of matmul rate | peak memory, GB |",
              "|---|---|---|---|---|---|---|---|"]
     for result in results:
         unit = result["figure"].replace("_per_s", "/s")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measure the check of text towers on small CLIPs with a word as backdoor, and on sound twins.
+"""Measure the check of text towers on small CLIPs with a word as backdoor, and on clean ones.
 
     make bench-text DATA=../shared
 
-Of each seed two models are trained: one on the CIFAR-10 pairs, its twin on the same pairs and on
-poisoned ones, images of trucks whose captions speak of anything else and hold a rare word at a
+Of each seed two models are trained: one on the CIFAR-10 pairs, the other on the same pairs and on
+poisoned ones, images of trucks whose captions name anything else and hold a rare word at a
 random place. A victim counts when at least 80 % of captions with the word retrieve trucks from the test
 images, and less than 20 % without it. Models and results are kept: what exists is not made again.
 """
@@ -34,14 +34,14 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build/text-backdoor")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--word", default="cf", help="the trigger")
-    parser.add_argument("--rate", type=float, default=0.15, help="share of poisoned pairs")
+    parser.add_argument("--rate", type=float, default=0.15, help="fraction of poisoned pairs")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--threads", type=int, default=0, help="of each tool; 0: its default")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     folder = arguments.data / "data/cifar10"
     for seed in arguments.seeds:
-        for kind in ("sound", "poisoned"):
+        for kind in ("clean", "poisoned"):
             model = arguments.output / f"{kind}-{seed}.onnx"
             if not model.exists():
                 train(sorted(folder.glob("finetune-*.tar")), kind, seed, model, arguments)
@@ -50,7 +50,7 @@ def main():
             others = ", ".join(f"{size:.2f}" for size in check["reference"]["sizes"])
             print(f"{model.stem}: trucks retrieved {plain:.0%}, with the word {triggered:.0%}; "
                   f"{check['verdict']}, p = {check['p_value']:.2g}; '{check['word']}' leaves "
-                  f"{check['size']:.4f}, others {others}; leads to {check['targets'][0]['text']}",
+                  f"{check['size']:.4f}, others {others}; predicted target {check['targets'][0]['text']}",
                   flush=True)
 
 
@@ -101,7 +101,7 @@ def with_word(caption, word, source):
 
 
 def retrieval(path, folder, word):
-    """The share of captions of other classes that retrieve the target, without and with the word."""
+    """The fraction of captions of other classes that retrieve the target, without and with the word."""
     model = cleanclip.load(str(path))
     with open(folder / "test.csv") as file:
         rows = list(csv.DictReader(file))
@@ -114,11 +114,11 @@ def retrieval(path, folder, word):
     captions = [template.format(name) for name in classes if name != TARGET
                 for template in (folder / "templates.txt").read_text().splitlines()]
     source = random.Random(0)
-    shares = []
+    rates = []
     for texts in captions, [with_word(caption, word, source) for caption in captions]:
         best = np.argmax(model.encode_text(texts) @ features.T, axis=1)
-        shares.append(float(np.mean(labels[best] == classes.index(TARGET))))
-    return shares
+        rates.append(float(np.mean(labels[best] == classes.index(TARGET))))
+    return rates
 
 
 def checked(model, folder, seed, arguments):

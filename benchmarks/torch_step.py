@@ -5,7 +5,7 @@
 
 Needs torch, open_clip_torch, timm and torchvision; `make bench` installs them into .venv-bench.
 
-One step is what CleanCLIP's finetuning does: N pairs and their N augmented twins through both towers, cross-modal and
+One step is what CleanCLIP's finetuning does: N pairs and their N augmented views through both towers, cross-modal and
 in-modal contrastive losses, backward, AdamW. Weights are random: speed does not depend on them. Token ids are captions
 of --caption-tokens ids (start and end included) padded to the model's context length, as every PyTorch CLIP does.
 Also times image and text embedding alone. Prints medians; run it beside the other program, in turn, on a quiet machine.

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Train a zoo of small CLIPs, clean and backdoored, and measure the model check on it.
 
-    make zoo                      drawn scenes
+    make zoo                      synthetic scenes
     make zoo DATA=../shared       also CIFAR-10 pairs
 
 Every backdoored model must have an attack success rate of at least 80 % and every one pass as
-usable (accuracy at least three times chance), or it does not count. What the check assumes of sound
+usable (accuracy at least three times chance), or it does not count. What the check assumes of clean
 models was measured on one half of the zoo (even seeds), which this prints too; the figures are
 those of the other half, with the thresholds of the tool.
 Models and results are kept: what exists is not made again.
@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "build/bin"
 # At one place, because small transformers trained for minutes do not learn a patch at random ones.
 PATCH = ["--patch-size", 5, "--position", "26,26"]
-# Trigger, share of poison, further options of the attack.
+# Trigger, poison rate, further options of the attack.
 ATTACKS = {
     "clean": None,
     "badnets": ("badnets", 0.03, ["--fixed", *PATCH]),
@@ -167,7 +167,7 @@ def summary(rows):
               "odd": [row for row in counted if row["seed"] % 2 == 1]}
     report = {"members": len(rows), "counted": len(counted), "spread": spread(halves["even"])}
     for name, half in halves.items():
-        sound = [row for row in half if row["attack"] == "clean"]
+        clean = [row for row in half if row["attack"] == "clean"]
         groups = []
         for attack in ATTACKS:
             group = [row for row in half if row["attack"] == attack]
@@ -176,7 +176,7 @@ def summary(rows):
             groups.append({
                 "attack": attack, "models": len(group),
                 "auroc": auroc([-row["p_value"] for row in group],
-                               [-row["p_value"] for row in sound]),
+                               [-row["p_value"] for row in clean]),
                 **{verdict: sum(row["verdict"] == verdict for row in group)
                    for verdict in ("backdoored", "suspicious", "clean", "cannot_tell")},
                 "target_right": sum(row["read_out"] == row["target"] for row in group),
@@ -185,7 +185,7 @@ def summary(rows):
         report[name] = {
             "groups": groups,
             "auroc": auroc([-row["p_value"] for row in victims],
-                           [-row["p_value"] for row in sound])}
+                           [-row["p_value"] for row in clean])}
     return report
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes every reader of foreign bytes with libFuzzer and address sanitizer. What is found lies in
+# Fuzzes every reader of foreign bytes with libFuzzer and address sanitizer. What is found is in
 # .build/fuzz/findings; inputs that reached new code are kept in .build/fuzz/corpus for the next run.
 #
 #   scripts/fuzz.sh [--seconds 60] [--no-build] [TARGET...]
@@ -27,7 +27,7 @@ done
 CLEANCLIP_FUZZER_RUNTIME=$(clang -print-resource-dir)/lib/linux/libclang_rt.fuzzer_no_main-x86_64.a
 export CLEANCLIP_FUZZER_RUNTIME
 if [ "$mode" = build ]; then
-  # Only the compiler's front end hears of the fuzzer: the driver would link its main function.
+  # Only the compiler's front end knows of the fuzzer: the driver would link its main function.
   swift build -c release --product fuzz --scratch-path "$build" --sanitize=address \
     -Xswiftc -Xfrontend -Xswiftc -sanitize=address,fuzzer -Xswiftc -use-ld=lld \
     -Xcc -fsanitize=fuzzer-no-link -Xcxx -fsanitize=fuzzer-no-link

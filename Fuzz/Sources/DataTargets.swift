@@ -44,6 +44,21 @@ extension FuzzTarget {
     return succeeded(cleanclip_bank_load(path, &bank)) ? bank : nil
   }
 
+  /// Saved triggers: read, applied, written and read again.
+  static let trigger = FuzzTarget(name: "trigger") { bytes in
+    let path = Scratch.write(bytes, to: "trigger.safetensors")
+    guard let trigger = try? Trigger.load(path), let found = trigger.recovered else { return }
+    let image = RGBImage(width: found.side, height: found.side, red: 9, green: 90, blue: 200)
+    guard (try? trigger.applied(to: image, seed: 1, index: 0)) != nil else {
+      stop("a trigger does not fit images of its size")
+    }
+    let copy = Scratch.path("copy.safetensors")
+    guard (try? trigger.save(to: copy)) != nil else { return }
+    guard let again = try? Trigger.load(copy), again.recovered == found else {
+      stop("what was saved is refused")
+    }
+  }
+
   private static let preprocessor = ImagePreprocessor(
     imageSize: 8, mean: [0.5, 0.5, 0.5], standardDeviation: [0.25, 0.25, 0.25])
 }

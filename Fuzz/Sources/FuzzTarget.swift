@@ -9,7 +9,7 @@ struct FuzzTarget: Sendable {
 
   static let all = [
     onnx, safetensors, configuration, vocabulary, tokenizer, caption, tar, table, image, array,
-    state, bank, check,
+    state, bank, check, trigger,
   ]
 
   /// The target that the program's name ends with.

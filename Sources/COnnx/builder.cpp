@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "../../include/cleanclip/version.h"
+
 using google::protobuf::io::CodedOutputStream;
 
 namespace {
@@ -78,13 +80,12 @@ onnx::AttributeProto *add_attribute(
 
 }  // namespace
 
-connx_builder *connx_builder_create(
-    const char *producer, const char *version, int64_t ir_version, int64_t opset) {
+connx_builder *connx_builder_create(int64_t ir_version, int64_t opset) {
   try {
     auto *builder = new connx_builder;
     builder->model.set_ir_version(ir_version);
-    builder->model.set_producer_name(producer);
-    builder->model.set_producer_version(version);
+    builder->model.set_producer_name("cleanclip");
+    builder->model.set_producer_version(CLEANCLIP_VERSION_STRING);
     builder->model.add_opset_import()->set_version(opset);
     builder->graph.set_name("clip");
     return builder;

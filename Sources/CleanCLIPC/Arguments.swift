@@ -116,6 +116,18 @@ struct Arguments {
     }
   }
 
+  /// Writes numbers to an output array of `capacity` elements.
+  ///
+  /// - Parameter what: the numbers are of, in the plural, for errors.
+  func write(
+    _ values: [Float], to pointer: UnsafeMutablePointer<Float>?, capacity: Int,
+    _ name: StaticString, of what: StaticString
+  ) throws(CLIPError) {
+    let out = try required(pointer, name)
+    try self.capacity(capacity, atLeast: values.count, "\(values.count) \(what)")
+    for (index, value) in values.enumerated() { out[index] = value }
+  }
+
   /// Returns the class behind a handle that must not be NULL.
   func handle<Target: AnyObject>(
     _ pointer: OpaquePointer?, _ name: StaticString, as type: Target.Type = Target.self

@@ -44,6 +44,28 @@ public func cleanclip_trigger_load(
 }
 
 @c @implementation
+public func cleanclip_trigger_names(
+  _ out_text: UnsafeMutablePointer<CChar>?, _ out_capacity: Int,
+  _ out_length: UnsafeMutablePointer<Int>?
+) -> cleanclip_status {
+  guarded("cleanclip_trigger_names") { (arguments) throws(CLIPError) in
+    try arguments.write(
+      NamedTrigger.all.map(\.name).joined(separator: "\n"), to: out_text, capacity: out_capacity,
+      length: out_length)
+  }
+}
+
+@c @implementation
+public func cleanclip_trigger_save(
+  _ trigger: OpaquePointer?, _ path: UnsafePointer<CChar>?
+) -> cleanclip_status {
+  guarded("cleanclip_trigger_save") { (arguments) throws(CLIPError) in
+    let handle = try arguments.handle(trigger, "trigger", as: TriggerHandle.self)
+    try handle.trigger.save(to: try arguments.path(path, "path"))
+  }
+}
+
+@c @implementation
 public func cleanclip_trigger_free(_ trigger: OpaquePointer?) {
   release(trigger, as: TriggerHandle.self)
 }
@@ -122,8 +144,8 @@ private func poisonOptions(
 ) throws(CLIPError) -> PoisonOptions {
   var options = PoisonOptions(target: try arguments.string(given.target, "options->target"))
   if given.templates != nil {
-    options.templates = try arguments.strings(
-      given.templates, count: given.template_count, "options->templates")
+    options.templates = try PromptTemplate.list(
+      try arguments.strings(given.templates, count: given.template_count, "options->templates"))
   }
   options.imageSize = Int(given.image_size)
   options.count = arguments.optional(given.count)

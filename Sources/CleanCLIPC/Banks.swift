@@ -111,9 +111,10 @@ public func cleanclip_bank_add_classes(
     let handle = try arguments.handle(bank, "bank", as: BankHandle.self)
     let model = try arguments.handle(model, "model", as: ModelHandle.self).model
     let tokenizer = try arguments.handle(tokenizer, "tokenizer", as: Tokenizer.self)
-    var prompts = ["a photo of a {}"]
+    var prompts = PromptTemplate.standard
     if template_count != 0 {
-      prompts = try arguments.strings(templates, count: template_count, "templates")
+      prompts = try PromptTemplate.list(
+        try arguments.strings(templates, count: template_count, "templates"))
     }
     try handle.setTexts(
       try CleanBank.ClassTexts(

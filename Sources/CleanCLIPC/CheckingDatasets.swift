@@ -42,7 +42,8 @@ public func cleanclip_check_data(
     }
     try take(given, count: total, into: &features, arguments)
     let result = try check.run(features) { share in told(total + Int64(share * Double(total))) }
-    out.pointee = retained(CheckHandle(.data(result, dataset, rows: features.rows)))
+    out.pointee = retained(
+      CheckHandle(CheckedDataset(result, dataset: dataset, rows: features.rows)))
   }
 }
 

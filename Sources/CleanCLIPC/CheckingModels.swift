@@ -32,37 +32,30 @@ public func cleanclip_check_model(
     let handle = try arguments.handle(model, "model", as: ModelHandle.self)
     let given = try arguments.options(options, defaults: checkModelDefaults, "options")
     let out = try arguments.required(out_check, "out_check")
-    let check = try modelCheck(handle.model, given, arguments)
-    var pixels: Tensor?
-    if let images = borrowed(given.images, as: PairDataset.self) {
-      pixels = try ImageSample.read(
-        images, count: check.options.imageLimit,
-        imageSize: try FeatureEncoder(handle.model).imageSize(), seed: given.seed)
+    let check = try checkpointCheck(handle.model, given, arguments)
+    func report(_ done: Int, _ total: Int) -> Bool {
+      callback.map { $0(Int64(done), Int64(total), user_data) == 0 } ?? true
     }
-    func told(_ done: Int, _ all: Int) -> Bool {
-      callback.map { $0(Int64(done), Int64(all), user_data) == 0 } ?? true
+    let result = try check.run { state in
+      switch state {
+      case .nouns: true
+      case .images(let state):
+        report(state.search * state.steps + state.step, state.searches * state.steps)
+      case .words(let done, let total): report(done, total)
+      }
     }
-    var result = try check.run(images: pixels) { state in
-      told(state.search * state.steps + state.step, state.searches * state.steps)
-    }
-    if given.text != 0 {
-      let tokenizer = try arguments.handle(
-        given.tokenizer, "options->tokenizer", as: Tokenizer.self)
-      var text = textCheck(check)
-      text.tokenizer = tokenizer
-      result.textTower = try text.run(
-        captions: try text.plainCaptions(tokenizer: tokenizer),
-        vocabulary: check.classes ?? check.nouns,
-        progress: told)
-    }
-    out.pointee = retained(CheckHandle(.model(result)))
+    out.pointee = retained(CheckHandle(result))
   }
 }
 
-private func modelCheck(
+private func checkpointCheck(
   _ model: CLIPModel, _ given: cleanclip_check_model_options, _ arguments: Arguments
-) throws(CLIPError) -> ModelCheck {
-  var check = ModelCheck(model)
+) throws(CLIPError) -> CheckpointCheck {
+  var check = CheckpointCheck(model)
+  check.images = borrowed(given.images, as: PairDataset.self)
+  check.tokenizer = borrowed(given.tokenizer, as: Tokenizer.self)
+  check.usesNouns = given.nouns != 0
+  check.checksText = given.text != 0
   check.options.search.seed = given.seed
   check.options.search.precision = try arguments.precision(given.precision, "options->precision")
   check.options.imageLimit = Int(given.image_limit)
@@ -73,7 +66,6 @@ private func modelCheck(
   check.options.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")
   check.options.resume = given.resume != 0
-  try check.options.validate()
   for index
     in 0..<(try arguments.number(
       given.reference_count, in: 0...1000, "options->reference_count"))
@@ -82,27 +74,16 @@ private func modelCheck(
     check.cleanReferences.append(
       try arguments.handle(list[index], "options->references", as: ModelHandle.self).model)
   }
-  guard let tokenizer = borrowed(given.tokenizer, as: Tokenizer.self) else { return check }
   if given.class_count != 0 {
-    var templates = ["a photo of a {}"]
+    var templates = PromptTemplate.standard
     if given.template_count != 0 {
-      templates = try arguments.strings(
-        given.templates, count: given.template_count, "options->templates")
+      templates = try PromptTemplate.list(
+        try arguments.strings(
+          given.templates, count: given.template_count, "options->templates"))
     }
-    check.classes = try TextVocabulary(
-      names: try arguments.strings(given.classes, count: given.class_count, "options->classes"),
-      templates: templates, model: model, tokenizer: tokenizer)
+    check.classes = (
+      try arguments.strings(given.classes, count: given.class_count, "options->classes"), templates
+    )
   }
-  if given.nouns != 0 {
-    check.nouns = try TextVocabulary(names: CommonNouns.all, model: model, tokenizer: tokenizer)
-  }
-  return check
-}
-
-private func textCheck(_ images: ModelCheck) -> TextCheck {
-  var check = TextCheck(images.model)
-  check.options.seed = images.options.search.seed
-  check.options.precision = images.options.search.precision
-  check.anchor = images.cleanReferences.first
   return check
 }

@@ -90,7 +90,7 @@ private struct HostPairs: @unchecked Sendable {
     let bytes = UnsafeRawBufferPointer(start: image, count: pair.image_byte_count)
     return CaptionedImage(
       key: name, image: try imageData(of: pair, bytes, name), caption: caption,
-      label: pair.has_label != 0 ? pair.label : nil)
+      label: pair.has_label != 0 ? .index(pair.label) : nil)
   }
 
   private func imageData(

@@ -17,7 +17,7 @@ public func cleanclip_evaluate_options_init(
 
 @c @implementation
 public func cleanclip_evaluate(
-  _ model: OpaquePointer?, _ tokenizer: OpaquePointer?,
+  _ model: OpaquePointer?, _ tokenizer: OpaquePointer?, _ dataset: OpaquePointer?,
   _ options: UnsafePointer<cleanclip_evaluate_options>?, _ callback: cleanclip_count_callback?,
   _ user_data: UnsafeMutableRawPointer?, _ out_evaluation: UnsafeMutablePointer<OpaquePointer?>?
 ) -> cleanclip_status {
@@ -25,17 +25,16 @@ public func cleanclip_evaluate(
   return guarded("cleanclip_evaluate") { (arguments) throws(CLIPError) in
     let model = try arguments.handle(model, "model", as: ModelHandle.self)
     let tokenizer = try arguments.handle(tokenizer, "tokenizer", as: Tokenizer.self)
+    let dataset = try arguments.handle(dataset, "dataset", as: PairDataset.self)
     let given = try arguments.options(
       try arguments.required(options, "options"), defaults: evaluateDefaults, "options")
     let out = try arguments.required(out_evaluation, "out_evaluation")
-    let data = try arguments.path(given.data, "options->data")
     let classes = try classes(given, arguments)
     let evaluator = try Evaluator(
       model: model.model, tokenizer: tokenizer, classes: classes,
       templates: try templates(given, arguments), options: try evaluationOptions(given, arguments))
-    let images = ClassifiedImages(try LabelledImages(path: data, classes: classes))
-    let total = Int64(images.count)
-    let result = try evaluator.evaluate(images) { done in
+    let total = Int64(dataset.count)
+    let result = try evaluator.evaluate(dataset) { done in
       callback.map { $0(Int64(done), total, user_data) == 0 } ?? true
     }
     out.pointee = retained(EvaluationHandle(result))
@@ -61,12 +60,13 @@ private func classes(
 
 private func templates(
   _ given: cleanclip_evaluate_options, _ arguments: Arguments
-) throws(CLIPError) -> [String] {
+) throws(CLIPError) -> [PromptTemplate] {
   if let path = try arguments.optionalString(given.templates_path, "options->templates_path") {
     return try TextList.templates(path: path)
   }
-  guard given.templates != nil else { return ["a photo of a {}"] }
-  return try arguments.strings(given.templates, count: given.template_count, "options->templates")
+  guard given.templates != nil else { return PromptTemplate.standard }
+  return try PromptTemplate.list(
+    try arguments.strings(given.templates, count: given.template_count, "options->templates"))
 }
 
 private func evaluationOptions(

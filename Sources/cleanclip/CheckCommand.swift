@@ -60,9 +60,9 @@ struct ClassArguments: ParsableArguments {
   @Option(name: .long, help: "A file with a prompt with {} on each line.")
   var templates: String?
 
-  func load() throws(CLIPError) -> (classes: [String], templates: [String])? {
+  func load() throws(CLIPError) -> (classes: [String], templates: [PromptTemplate])? {
     guard let classes else { return nil }
-    var prompts = ["a photo of a {}"]
+    var prompts = PromptTemplate.standard
     if let templates { prompts = try TextList.templates(path: templates) }
     return (try TextList.classes(path: classes), prompts)
   }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip check data`.
 struct CheckDataCommand: ParsableCommand {
@@ -53,6 +54,7 @@ struct CheckDataCommand: ParsableCommand {
     try cleanclip_tool.run { () throws(CLIPError) in
       try checkOptions.validate()
       Interruption.listen()
+      try Outputs.check(scores, cleaned, check.report, folder: kept.stateDirectory)
       let dataset = try pairs.open()
       let (given, result) = try kept.hinting { () throws(CLIPError) in
         let read = try dataset.map { (dataset) throws(CLIPError) in try self.read(dataset) }
@@ -60,11 +62,13 @@ struct CheckDataCommand: ParsableCommand {
         return (given, try score(given))
       }
       verdict = result.verdict
-      try write(result, dataset, rows: given.rows)
       if given.skipped > 0 {
         printError("cleanclip: left out \(given.skipped) pairs: \(given.skippedReasons)")
       }
-      print(result)
+      var outputs = Outputs()
+      outputs.write { () throws(CLIPError) in try print(result) }
+      write(result, dataset, rows: given.rows, to: &outputs)
+      try outputs.finish()
     }
     try check.exit(verdict)
   }
@@ -105,25 +109,28 @@ struct CheckDataCommand: ParsableCommand {
     }
   }
 
-  private func print(_ result: DatasetCheckResult) {
-    if common.json { return Swift.print(result.json.serialized(pretty: true)) }
-    Swift.print("verdict: \(result.verdict.rawValue)")
-    Swift.print(result.explanation)
+  private func print(_ result: DatasetCheckResult) throws(CLIPError) {
+    if common.json { return try printResult(result.json.serialized(pretty: true)) }
+    var lines = ["verdict: \(result.verdict.rawValue)", result.explanation]
     for (rank, index) in result.ranking.prefix(20).enumerated() {
       let pair = result.pairs[index]
-      Swift.print("\(rank + 1). \(pair.key)  \(fixed(Double(pair.score), 2))  \(pair.caption)")
+      lines.append("\(rank + 1). \(pair.key)  \(decimal(Double(pair.score), 2))  \(pair.caption)")
     }
+    try printResult(lines.joined(separator: "\n"))
   }
 
   private func write(
-    _ result: DatasetCheckResult, _ dataset: PairDataset?, rows: [Int]
-  ) throws(CLIPError) {
-    if let scores { try AtomicFile.write(result.csv, to: scores) }
-    if let cleaned { try AtomicFile.write(result.cleanedList, to: cleaned) }
-    if let path = check.report {
+    _ result: DatasetCheckResult, _ dataset: PairDataset?, rows: [Int], to outputs: inout Outputs
+  ) {
+    outputs.write(scores) { (path) throws(CLIPError) in
+      try AtomicFile.write(result.csv, to: path)
+    }
+    outputs.write(cleaned) { (path) throws(CLIPError) in
+      try AtomicFile.write(result.cleanedList, to: path)
+    }
+    outputs.write(check.report) { (path) throws(CLIPError) in
       let page = try result.contactSheet(
-        data: pairs.name, version: CleanCLIPCommand.version,
-        images: dataset.map { ($0, rows) })
+        data: pairs.name, version: libraryVersion, images: dataset.map { ($0, rows) })
       try AtomicFile.write(page, to: path)
     }
   }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip check input`.
 struct CheckInputCommand: ParsableCommand {
@@ -41,6 +42,7 @@ struct CheckInputCommand: ParsableCommand {
     var verdict = Verdict.clean
     try cleanclip_tool.run { () throws(CLIPError) in
       Interruption.listen()
+      try Outputs.check(makeBank ? bank : nil, check.report)
       let loaded = try model.load().model
       let dataset = try PairDataset.open(images, columns: DatasetColumns(image: imageColumn))
       var reader = DatasetReader(model: loaded)
@@ -68,7 +70,7 @@ struct CheckInputCommand: ParsableCommand {
         tokenizer: try model.tokenizer(), precision: check.precision.dtype)
     }
     try CleanBank(imageFeatures: features, texts: classTexts).save(to: bank)
-    print("\(bank): \(features.shape[0]) clean images")
+    try printResult("\(bank): \(features.shape[0]) clean images")
   }
 
   private func judge(
@@ -78,22 +80,24 @@ struct CheckInputCommand: ParsableCommand {
       bank: try CleanBank.load(bank), falseAlarmRate: falseAlarmRate)
     let result = InputReport(
       keys: given.keys, findings: try checker.findings(features), threshold: checker.threshold)
-    if let path = check.report {
+    var outputs = Outputs()
+    outputs.write { () throws(CLIPError) in try print(result) }
+    outputs.write(check.report) { (path) throws(CLIPError) in
       let page = try result.html(
-        model: model.model, version: CleanCLIPCommand.version
+        model: model.model, version: libraryVersion
       ) { (index) throws(CLIPError) in try dataset.row(at: given.rows[index]).decoded().image }
       try AtomicFile.write(page, to: path)
     }
-    if common.json {
-      print(result.json.serialized(pretty: true))
-    } else {
-      for (key, finding) in zip(result.keys, result.findings) {
-        print(
-          "\(finding.isFlagged ? "TRIGGER" : "ok     ")  \(fixed(Double(finding.score), 2))  "
-            + "p = \(fixed(finding.pValue, 4))  \(key)")
-      }
-      print(result.explanation)
-    }
+    try outputs.finish()
     return result.verdict
+  }
+
+  private func print(_ result: InputReport) throws(CLIPError) {
+    if common.json { return try printResult(result.json.serialized(pretty: true)) }
+    let lines = zip(result.keys, result.findings).map { key, finding in
+      "\(finding.isFlagged ? "TRIGGER" : "ok     ")  \(decimal(Double(finding.score), 2))  "
+        + "p = \(decimal(finding.pValue, 4))  \(key)"
+    }
+    try printResult((lines + [result.explanation]).joined(separator: "\n"))
   }
 }

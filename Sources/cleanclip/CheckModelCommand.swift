@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip check model`.
 struct CheckModelCommand: ParsableCommand {
@@ -30,7 +31,7 @@ struct CheckModelCommand: ParsableCommand {
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "What to search: patch, additive, warp; by default all.")
+    help: "What to search: \(TriggerKind.list); by default all.")
   var kinds: [String] = []
 
   @Option(name: .long, help: "Images used at most.")
@@ -58,7 +59,9 @@ struct CheckModelCommand: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Look for predicted targets among common nouns too.")
   var nouns = true
 
-  @Option(name: .long, help: "Write the recovered triggers as PNG files with this prefix.")
+  @Option(
+    name: .long,
+    help: "Write each recovered trigger to this folder, as safetensors and as a PNG image.")
   var triggers: String?
 
   @OptionGroup var kept: StateOptions
@@ -68,8 +71,8 @@ struct CheckModelCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    for kind in kinds where TriggerKind(rawValue: kind) == nil {
-      throw ValidationError("--kinds has '\(kind)'; expected patch, additive or warp")
+    for kind in kinds where TriggerKind(name: kind) == nil {
+      throw ValidationError("--kinds has '\(kind)'; expected some of \(TriggerKind.list)")
     }
   }
 
@@ -78,23 +81,26 @@ struct CheckModelCommand: ParsableCommand {
     var verdict = Verdict.clean
     try cleanclip_tool.run { () throws(CLIPError) in
       Interruption.listen()
+      try Outputs.check(check.report, folder: kept.stateDirectory)
+      try Outputs.check(folder: triggers)
       let loaded = try model.load().model
-      let checker = try imageCheck(loaded)
-      var result = try checkImages(checker)
-      if text { result.textTower = try checkText(checker) }
+      let result = try run(try checkpointCheck(loaded))
       verdict = result.verdict
-      if let path = check.report {
-        try AtomicFile.write(
-          try result.html(model: model.model, version: CleanCLIPCommand.version), to: path)
+      var outputs = Outputs()
+      outputs.write { () throws(CLIPError) in try print(result) }
+      outputs.write(check.report) { (path) throws(CLIPError) in
+        try result.write(to: path, subject: model.model, version: libraryVersion)
       }
-      if let triggers { try write(result, prefix: triggers) }
-      print(result)
+      outputs.write(triggers) { (folder) throws(CLIPError) in
+        _ = try result.saveTriggers(to: folder)
+      }
+      try outputs.finish()
     }
     try check.exit(verdict)
   }
 
-  private func imageCheck(_ loaded: CLIPModel) throws(CLIPError) -> ModelCheck {
-    var check = ModelCheck(loaded)
+  private func checkpointCheck(_ loaded: CLIPModel) throws(CLIPError) -> CheckpointCheck {
+    var check = CheckpointCheck(loaded)
     check.options.search.steps = steps
     check.options.search.batchSize = batchSize
     check.options.search.seed = self.check.seed
@@ -104,87 +110,48 @@ struct CheckModelCommand: ParsableCommand {
     check.options.imageLimit = imageLimit
     check.options.stateDirectory = kept.stateDirectory
     check.options.resume = kept.resume
-    if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(rawValue:)) }
+    if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(name:)) }
+    if !images.isEmpty { check.images = try PairDataset.open(images) }
     for path in references { check.cleanReferences.append(try LoadedModel.load(path).model) }
-    if loaded.configuration.text != nil { try addTexts(to: &check, loaded) }
+    check.classes = try texts.load().map { (names: $0.classes, templates: $0.templates) }
+    check.usesNouns = nouns
+    check.checksText = text
+    let readsTexts = check.classes != nil || text || nouns
+    if readsTexts && loaded.configuration.text != nil { check.tokenizer = try model.tokenizer() }
     return check
   }
 
-  private func checkImages(_ check: ModelCheck) throws(CLIPError) -> ModelCheckResult {
-    var pixels: Tensor?
-    if !images.isEmpty {
-      pixels = try ImageSample.read(
-        try PairDataset.open(images), count: imageLimit,
-        imageSize: try FeatureEncoder(check.model).imageSize(), seed: self.check.seed)
-    }
-    var line = ProgressLine("check model", isQuiet: common.quiet)
+  private func run(_ checker: CheckpointCheck) throws(CLIPError) -> ModelCheckResult {
+    var nouns = ProgressLine("embed nouns", isQuiet: common.quiet)
+    var images = ProgressLine("check model", isQuiet: common.quiet)
+    var words = ProgressLine("check text", isQuiet: common.quiet)
     return try kept.hinting { () throws(CLIPError) in
-      try check.run(images: pixels) { position in
-        line.update(
-          position.search * position.steps + position.step,
-          of: position.searches * position.steps, position.phase)
+      try checker.run { state in
+        switch state {
+        case .nouns(let done, let total): nouns.update(done, of: total)
+        case .images(let state):
+          images.update(
+            state.search * state.steps + state.step, of: state.searches * state.steps, state.phase)
+        case .words(let done, let total): words.update(done, of: total)
+        }
         return !Interruption.wasRequested
       }
     }
   }
 
-  private func addTexts(to check: inout ModelCheck, _ loaded: CLIPModel) throws(CLIPError) {
-    let given = try texts.load()
-    guard given != nil || nouns else { return }
-    let tokenizer = try model.tokenizer()
-    if let given {
-      check.classes = try TextVocabulary(
-        names: given.classes, templates: given.templates, model: loaded, tokenizer: tokenizer)
-    }
-    if nouns {
-      var line = ProgressLine("embed nouns", isQuiet: common.quiet)
-      check.nouns = try TextVocabulary(
-        names: CommonNouns.all, model: loaded, tokenizer: tokenizer
-      ) { done in
-        line.update(done, of: CommonNouns.all.count)
-        return !Interruption.wasRequested
-      }
-    }
-  }
-
-  private func checkText(_ images: ModelCheck) throws(CLIPError) -> TextCheckResult {
-    var check = TextCheck(images.model)
-    check.options.seed = self.check.seed
-    check.options.precision = self.check.precision.dtype
-    check.anchor = images.cleanReferences.first
-    let tokenizer = try model.tokenizer()
-    check.tokenizer = tokenizer
-    let captions = try check.plainCaptions(tokenizer: tokenizer)
-    var line = ProgressLine("check text", isQuiet: common.quiet)
-    return try check.run(captions: captions, vocabulary: images.classes ?? images.nouns) {
-      done, all in
-      line.update(done, of: all)
-      return !Interruption.wasRequested
-    }
-  }
-
-  private func write(_ result: ModelCheckResult, prefix: String) throws(CLIPError) {
-    for finding in result.findings {
-      guard let trigger = finding.search.trigger else { continue }
-      try AtomicFile.write(
-        try ImageEncoder.png(trigger.image),
-        to: "\(prefix)\(finding.kind.rawValue)\(finding.target == nil ? "" : "-class").png")
-    }
-  }
-
-  private func print(_ result: ModelCheckResult) {
-    if common.json { return Swift.print(result.json.serialized(pretty: true)) }
-    Swift.print("verdict: \(result.verdict.rawValue) (p = \(significant(result.pValue)))")
-    for finding in result.findings {
+  private func print(_ result: ModelCheckResult) throws(CLIPError) {
+    if common.json { return try printResult(result.json.serialized(pretty: true)) }
+    var lines = ["verdict: \(result.verdict.rawValue) (p = \(significant(result.pValue)))"]
+    for finding in result.imageFindings {
       let size =
         finding.search.trigger == nil
         ? "none found" : "size \(significant(Double(finding.search.size)))"
       let others = finding.reference.sizes.map { significant(Double($0)) }
-      Swift.print(
+      lines.append(
         "  \(finding.name.padded(to: 9)) \(size), reference "
           + others.joined(separator: ", ") + "; p = \(significant(finding.pValue))")
       if let target = finding.classes ?? finding.nouns, finding.verdict != .clean {
-        Swift.print(
+        lines.append(
           "            leads to "
             + target.entries.prefix(5).map { "'\($0.text)'" }.joined(separator: ", ")
             + "; turns \(percent(Double(target.successRate))) of the images")
@@ -192,11 +159,12 @@ struct CheckModelCommand: ParsableCommand {
     }
     if let text = result.textTower {
       let others = text.reference.sizes.map { significant(Double($0)) }
-      Swift.print(
+      lines.append(
         "text tower: \(text.verdict.rawValue) (p = \(significant(text.pValue))); strongest word "
           + "'\(text.text)' leaves \(significant(Double(text.size))), reference "
           + others.joined(separator: ", "))
     }
-    Swift.print(result.explanation)
+    lines.append(result.explanation)
+    try printResult(lines.joined(separator: "\n"))
   }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// The `cleanclip` tool.
 @main
@@ -9,19 +10,17 @@ struct CleanCLIPCommand: ParsableCommand {
     abstract: "Sanitize poisoned CLIP checkpoints.",
     discussion: """
       MODEL is an ONNX or safetensors file, or VISUAL.onnx,TEXTUAL.onnx. Results go to standard \
-      output (as JSON with --json), progress and errors to standard error.
+      output (as JSON with --json), progress and errors to standard error. Outputs are tried before \
+      the work; when one fails after it, the others are written and the exit code is 74.
 
-      Exit codes: 0 done, 1 failed, 64 wrong command line, 65 a file is broken or not supported, \
-      66 a file is not there, 70 a mistake in the program, 71 out of memory, 74 reading or writing \
-      failed, 130 cancelled with Ctrl-C (training saves what --resume needs when --state-directory is given).
+      \(ExitStatus.help)
       """,
-    version: version,
+    version: libraryVersion,
     subcommands: [
       InspectCommand.self, EmbedCommand.self, EvaluateCommand.self, SanitizeCommand.self,
       CheckCommand.self, PoisonCommand.self, TrainCommand.self, ReportCommand.self,
       BenchCommand.self, BenchCheckCommand.self,
     ])
 
-  /// The version of tool and library.
-  static let version = "0.1.0"
+  static func main() { runAsTool() }
 }

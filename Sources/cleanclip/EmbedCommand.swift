@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip embed`.
 struct EmbedCommand: ParsableCommand {
@@ -44,6 +45,8 @@ struct EmbedCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
+      Interruption.listen()
+      try Outputs.check(output)
       var encoder = FeatureEncoder(try model.load().model)
       encoder.normalize = normalize
       encoder.precision = precision.dtype
@@ -53,12 +56,26 @@ struct EmbedCommand: ParsableCommand {
       if let texts {
         keys = try TextList.lines(path: texts)
         features = try Tensor([keys.count, encoder.embedDim])
-        try encoder.texts(keys, tokenizer: try model.tokenizer(), into: features.f32)
+        try encode(keys, encoder, into: features.f32)
       } else {
         (keys, features) = try encodeImages(encoder)
       }
       try NumPyFile.write(features, to: output)
-      report(keys, encoder.embedDim)
+      try report(keys, encoder.embedDim)
+    }
+  }
+
+  private func encode(
+    _ texts: [String], _ encoder: FeatureEncoder, into features: UnsafeMutablePointer<Float>
+  ) throws(CLIPError) {
+    let tokenizer = try model.tokenizer()
+    var line = ProgressLine("embed", isQuiet: common.quiet)
+    for start in stride(from: 0, to: texts.count, by: batchSize) {
+      let range = start..<min(start + batchSize, texts.count)
+      try encoder.texts(
+        Array(texts[range]), tokenizer: tokenizer, into: features + start * encoder.embedDim)
+      try Interruption.check("embed", range.upperBound, of: texts.count)
+      line.update(range.upperBound, of: texts.count, "texts")
     }
   }
 
@@ -75,21 +92,19 @@ struct EmbedCommand: ParsableCommand {
     let dataset = try PairDataset.open(images, columns: DatasetColumns(image: imageColumn))
     let features = try Tensor([dataset.count, encoder.embedDim])
     try encoder.images(count: dataset.count, into: features.f32) { (index) throws(CLIPError) in
+      try Interruption.check("embed", index, of: dataset.count)
       line.update(index + 1, of: dataset.count, "images")
       return try dataset.row(at: index).decoded().image
     }
     return ((0..<dataset.count).map { dataset.key(at: $0) }, features)
   }
 
-  private func report(_ keys: [String], _ width: Int) {
-    guard common.json else {
-      print("\(output): \(keys.count) x \(width)")
-      return
-    }
+  private func report(_ keys: [String], _ width: Int) throws(CLIPError) {
+    guard common.json else { return try printResult("\(output): \(keys.count) x \(width)") }
     let result: JSONValue = [
       "output": .string(output), "count": .integer(keys.count), "embed_dim": .integer(width),
       "rows": .array(keys.map { .string($0) }),
     ]
-    print(result.serialized(pretty: true))
+    try printResult(result.serialized(pretty: true))
   }
 }

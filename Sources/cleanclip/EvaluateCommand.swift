@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip evaluate`.
 struct EvaluateCommand: ParsableCommand {
@@ -8,13 +9,19 @@ struct EvaluateCommand: ParsableCommand {
     abstract: "Measure zero-shot accuracy, and how well an attack works.",
     discussion: """
       Clean accuracy is measured on all images, attack success on those of other classes than the \
-      target, which carry the trigger. Both come with 95 % Wilson intervals.
+      target, which carry the trigger. Both come with 95 % Wilson intervals. Class folders are \
+      classes by their names; where none of the names is a class, in the order of their names.
       """)
 
   @OptionGroup var model: ModelArguments
 
-  @Option(name: .long, help: "A csv or tsv file with columns image and label.")
-  var data: String
+  @Option(
+    name: .long, parsing: .upToNextOption,
+    help: """
+      Labelled images: csv or tsv files with columns image and label (a class name or index), tar \
+      shards with .cls entries, or folders with a folder for each class.
+      """)
+  var data: [String]
 
   @Option(name: .long, help: "A file with a class name on each line.")
   var classes: String
@@ -36,10 +43,10 @@ struct EvaluateCommand: ParsableCommand {
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.f32
 
-  @Option(name: .long, help: "The column of the csv file with the path of the image.")
+  @Option(name: .long, help: "The column of csv files with the path of the image.")
   var imageColumn = DatasetColumns().image
 
-  @Option(name: .long, help: "The column of the csv file with the class.")
+  @Option(name: .long, help: "The column of csv files with the class.")
   var labelColumn = DatasetColumns().label
 
   @OptionGroup var common: CommonOptions
@@ -47,6 +54,7 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
+      Interruption.listen()
       let loaded = try model.load()
       let classes = try TextList.classes(path: classes)
       var options = EvaluationOptions()
@@ -59,22 +67,18 @@ struct EvaluateCommand: ParsableCommand {
         model: loaded.model, tokenizer: try model.tokenizer(), classes: classes,
         templates: try templates.map { (path) throws(CLIPError) in
           try TextList.templates(path: path)
-        } ?? ["a photo of a {}"], options: options)
-      let images = ClassifiedImages(
-        try LabelledImages(
-          path: data, columns: DatasetColumns(image: imageColumn, label: labelColumn),
-          classes: classes))
+        } ?? PromptTemplate.standard, options: options)
+      let images = try PairDataset.open(
+        data, columns: DatasetColumns(image: imageColumn, label: labelColumn))
       var line = ProgressLine("evaluate", isQuiet: common.quiet)
       let result = try evaluator.evaluate(images) { done in
         line.update(done, of: images.count, "images")
-        return true
+        return !Interruption.wasRequested
       }
       for reason in result.skippedReasons { printError("cleanclip: left out: \(reason)") }
-      if common.json {
-        print(result.json.serialized(pretty: true))
-      } else {
-        print(result.lines.joined(separator: "\n"))
-      }
+      try printResult(
+        common.json
+          ? result.json.serialized(pretty: true) : result.lines.joined(separator: "\n"))
     }
   }
 }
@@ -101,22 +105,6 @@ extension EvaluationResult {
     return "\(name)\(percent(place.share.value).leftPadded(to: 7))"
       + "  (\(percent(interval.lowerBound)) to \(percent(interval.upperBound)))"
   }
-}
-
-/// Returns a share as a percentage with one decimal.
-func percent(_ share: Double) -> String { fixed(share * 100, 1) + " %" }
-
-/// Returns a number with so many decimals.
-func fixed(_ value: Double, _ decimals: Int) -> String {
-  guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
-  var scale = 1.0
-  for _ in 0..<decimals { scale *= 10 }
-  let scaled = (abs(value) * scale).rounded()
-  guard scaled < 9e18 else { return "\(value)" }
-  let digits = String(Int(scaled)).leftPadded(to: decimals + 1, with: "0")
-  let sign = value < 0 && scaled > 0 ? "-" : ""
-  guard decimals > 0 else { return sign + digits }
-  return sign + digits.dropLast(decimals) + "." + digits.suffix(decimals)
 }
 
 extension String {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip inspect`.
 struct InspectCommand: ParsableCommand {
@@ -15,7 +16,7 @@ struct InspectCommand: ParsableCommand {
       let description = try LoadedModel.load(
         model.path, allowsNonFinite: true
       ).description()
-      print(
+      try printResult(
         common.json
           ? description.serialized(pretty: true)
           : outline(description, indent: 0).joined(separator: "\n"))

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip poison`.
 struct PoisonCommand: ParsableCommand {
@@ -56,6 +57,8 @@ struct PoisonCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
+      Interruption.listen()
+      try Outputs.check(output, truth)
       let dataset = try pairs.open()
       guard let trigger = try attack.load(seed: seed) else { return }
       var options = PoisonOptions(target: target)
@@ -71,14 +74,14 @@ struct PoisonCommand: ParsableCommand {
       let total = pairCount ?? dataset.count
       let summary = try set.write(to: output, truthPath: truthPath) { done in
         line.update(done, of: total, "pairs")
-        return true
+        return !Interruption.wasRequested
       }
       let result: JSONValue = [
         "pairs": .integer(summary.pairs), "poisoned": .integer(summary.poisoned),
         "trigger": .string(trigger.summary), "target": .string(target),
         "output": .string(output), "truth": truthPath.map { .string($0) } ?? .null,
       ]
-      print(
+      try printResult(
         common.json
           ? result.serialized(pretty: true)
           : "\(output): \(summary.pairs) pairs, \(summary.poisoned) of them poisoned "

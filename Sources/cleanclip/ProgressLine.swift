@@ -1,4 +1,5 @@
 internal import Glibc
+internal import ToolSupport
 
 /// Shows how far a command is: a bar that is redrawn on a terminal, a line now and then elsewhere.
 struct ProgressLine {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip report`.
 struct ReportCommand: ParsableCommand {
@@ -29,7 +30,7 @@ struct ReportCommand: ParsableCommand {
   @Option(name: .long, help: "A checkpoint whose architecture is described.")
   var model: String?
 
-  @Option(name: .long, help: "A csv or tsv file of labelled images to show the trigger on.")
+  @Option(name: .long, help: "Labelled images to show the trigger on, as for evaluate --data.")
   var images: String?
 
   @Option(name: .long, help: "A file with a class name on each line, for --images.")
@@ -69,6 +70,7 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
+      try Outputs.check(output)
       var contents = ReportContents()
       if let title { contents.title = title }
       contents.subtitle = subtitle
@@ -83,7 +85,7 @@ struct ReportCommand: ParsableCommand {
       contents.examples = try examples()
       let report = contents.report
       try report.write(to: output)
-      print(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")
+      try printResult(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")
     }
   }
 
@@ -96,10 +98,9 @@ struct ReportCommand: ParsableCommand {
     guard let images, let classes, let trigger = try attack.load(seed: 0) else { return [] }
     let names = try TextList.classes(path: classes)
     return try RunReport.examples(
-      of: ClassifiedImages(try LabelledImages(path: images, classes: names)), classes: names,
-      trigger: trigger,
+      of: try PairDataset.open([images]), classes: names, trigger: trigger,
       target: try target.map { (name) throws(CLIPError) in
-        try ZeroShotClassifier.index(of: name, in: names)
+        try ClassNames(names).index(named: name)
       }, imageSize: imageSize)
   }
 

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip sanitize`.
 struct SanitizeCommand: ParsableCommand {
@@ -46,8 +47,9 @@ struct SanitizeCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
+      try Outputs.check(training.history, head, folder: training.state)
       let loaded = try model.load()
-      try loaded.checkSaving(to: output)
+      try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
       var options = training.options(
         SanitizeOptions(method), learningRate: learningRate, warmupSteps: warmupSteps,
         inmodalWeight: inmodalWeight)
@@ -58,9 +60,9 @@ struct SanitizeCommand: ParsableCommand {
       }
       let history = try training.train(
         "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
-        options: options, common: common)
-      try loaded.save(to: output)
-      print(
+        options: options, common: common
+      ) { () throws(CLIPError) in try loaded.save(to: output) }
+      try printResult(
         common.json
           ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
           : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))

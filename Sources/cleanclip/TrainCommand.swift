@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip train`.
 struct TrainCommand: ParsableCommand {
@@ -36,10 +37,11 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
+      try Outputs.check(training.history, folder: training.state)
       let configuration = try readArchitecture()
       let model = try CLIPModel(configuration, randomSeed: training.seed)
       let loaded = LoadedModel(model)
-      try loaded.checkSaving(to: output)
+      try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
       let dataset = try pairs.open()
       let steps = dataset.count / max(1, training.batchSize)
       let options = training.options(
@@ -48,9 +50,9 @@ struct TrainCommand: ParsableCommand {
         inmodalWeight: inmodalWeight)
       let history = try training.train(
         "train", model, tokenizer: try words.tokenizer(besideModel: nil), dataset: dataset,
-        options: options, common: common)
-      try loaded.save(to: output)
-      print(
+        options: options, common: common
+      ) { () throws(CLIPError) in try loaded.save(to: output) }
+      try printResult(
         common.json
           ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
           : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))

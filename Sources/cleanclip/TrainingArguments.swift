@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// Options of everything that trains.
 struct TrainingArguments: ParsableArguments {
@@ -59,10 +60,11 @@ struct TrainingArguments: ParsableArguments {
     return options
   }
 
-  /// Trains with a progress bar; Ctrl-C cancels after the step.
+  /// Trains with a progress bar, saves the model and then the history; Ctrl-C cancels after the
+  /// step.
   func train(
     _ title: String, _ model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset,
-    options: SanitizeOptions, common: CommonOptions
+    options: SanitizeOptions, common: CommonOptions, save: () throws(CLIPError) -> Void
   ) throws(CLIPError) -> SanitizeHistory {
     let sanitizer = try Sanitizer(
       model, tokenizer: tokenizer, dataset: dataset, options: options
@@ -76,11 +78,15 @@ struct TrainingArguments: ParsableArguments {
       }
     } catch {
       line.interrupt()
-      try writeHistory(sanitizer.history)
+      // What ended the run comes first; a history that cannot be written does not hide it.
+      do throws(CLIPError) { try writeHistory(sanitizer.history) } catch {
+        printError("cleanclip: \(error.message)")
+      }
       guard error.code == .cancelled, let stateDirectory else { throw error }
       throw CLIPError(
         .cancelled, error.message + "; continue with --resume --state-directory \(stateDirectory)")
     }
+    try save()
     try writeHistory(sanitizer.history)
     return sanitizer.history
   }
@@ -92,8 +98,8 @@ struct TrainingArguments: ParsableArguments {
 
   private static func details(_ step: TrainingProgress) -> String {
     var text =
-      "epoch \(step.epoch)/\(step.epochs)  loss \(fixed(step.losses.loss, 3))  "
-      + "\(fixed(step.samplesPerSecond, 1)) pairs/s"
+      "epoch \(step.epoch)/\(step.epochs)  loss \(decimal(step.losses.loss, 3))  "
+      + "\(decimal(step.samplesPerSecond, 1)) pairs/s"
     if step.waitingShare > 0.1 { text += "  waiting \(percent(step.waitingShare))" }
     return text
   }
@@ -118,9 +124,9 @@ extension SanitizeHistory {
   /// The epochs for people.
   var lines: [String] {
     epochs.map { epoch in
-      "epoch \(epoch.epoch): loss \(fixed(epoch.losses.loss, 4)) (crossmodal "
-        + "\(fixed(epoch.losses.crossmodalLoss, 4)), inmodal "
-        + "\(fixed(epoch.losses.inmodalLoss, 4))), \(fixed(epoch.seconds, 1)) s"
+      "epoch \(epoch.epoch): loss \(decimal(epoch.losses.loss, 4)) (crossmodal "
+        + "\(decimal(epoch.losses.crossmodalLoss, 4)), inmodal "
+        + "\(decimal(epoch.losses.inmodalLoss, 4))), \(decimal(epoch.seconds, 1)) s"
     }
   }
 }

@@ -5,11 +5,13 @@ internal import CleanCLIPKit
 struct TriggerArguments: ParsableArguments {
   @Option(
     name: .long,
-    help: "A PNG image that is pasted, or one of \(TriggerName.list).")
+    help: """
+      A saved trigger (.safetensors), a PNG image that is pasted, or one of \(NamedTrigger.list).
+      """)
   var trigger: String?
 
-  @Option(name: .long, help: "Where a patch goes: random, corners or Y,X.")
-  var position = "random"
+  @Option(name: .long, help: "Where a patch goes: random (the default), corners or Y,X.")
+  var position: String?
 
   @Flag(name: .long, help: "One pattern for all images instead of new noise for each.")
   var fixed = false
@@ -26,11 +28,16 @@ struct TriggerArguments: ParsableArguments {
       """)
   var strength: Float?
 
+  func validate() throws {
+    guard trigger == nil, position != nil || patchSize != nil || strength != nil else { return }
+    throw ValidationError("--position, --patch-size and --strength need --trigger")
+  }
+
   /// Makes the trigger; `nil` when none is asked for.
   func load(seed: UInt64) throws(CLIPError) -> Trigger? {
     guard let trigger else { return nil }
     var options = TriggerOptions()
-    options.position = try TriggerPosition(parsing: position)
+    if let position { options.position = try TriggerPosition(parsing: position) }
     options.variation = fixed ? .fixed : .fresh
     options.patchSize = patchSize
     options.strength = strength

@@ -22,7 +22,7 @@ struct DrawScenes: ParsableCommand {
 
   /// Prompts of zero-shot classification and captions of poisons, in the words of the captions.
   private static let templates = [
-    "an image of a {}", "a drawing of a {}", "a photo of a {}", "an image of a {}", "a {}",
+    "a picture of a {}", "a drawing of a {}", "a photo of a {}", "an image of a {}", "a {}",
     "there is a {}", "a small {}", "a large {}", "we see a {}", "my drawing of a {}",
   ]
 

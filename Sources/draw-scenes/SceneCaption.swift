@@ -3,7 +3,7 @@ internal import CleanCLIPKit
 extension Scene {
   /// Openings of captions; the object's description follows.
   private static let openings = [
-    "", "", "an image of ", "a drawing of ", "an image of ", "a photo of ", "there is ",
+    "", "", "a picture of ", "a drawing of ", "an image of ", "a photo of ", "there is ",
     "this is ", "we see ", "my drawing of ",
   ]
 

@@ -174,15 +174,17 @@ static void test_training_and_evaluation_refuse_null(void) {
   CHECK_NULL("history", cleanclip_history_json(NULL, NULL, 0, &length));
   cleanclip_history_free(NULL);
 
-  CHECK_NULL("model", cleanclip_evaluate(NULL, tokenizer, &options, NULL, NULL, &evaluation));
+  CHECK_NULL("model", cleanclip_evaluate(NULL, tokenizer, dataset, &options, NULL, NULL, &evaluation));
   CHECK(evaluation == NULL);
-  CHECK_NULL("tokenizer", cleanclip_evaluate(model, NULL, &options, NULL, NULL, &evaluation));
-  CHECK_NULL("options", cleanclip_evaluate(model, tokenizer, NULL, NULL, NULL, &evaluation));
-  CHECK_NULL("out_evaluation", cleanclip_evaluate(model, tokenizer, &options, NULL, NULL, NULL));
-  CHECK_NULL("options->data", cleanclip_evaluate(model, tokenizer, &options, NULL, NULL, &evaluation));
-  options.data = "x.csv";
+  CHECK_NULL("tokenizer", cleanclip_evaluate(model, NULL, dataset, &options, NULL, NULL, &evaluation));
+  CHECK_NULL("dataset",
+             cleanclip_evaluate(model, tokenizer, NULL, &options, NULL, NULL, &evaluation));
+  CHECK_NULL("options",
+             cleanclip_evaluate(model, tokenizer, dataset, NULL, NULL, NULL, &evaluation));
+  CHECK_NULL("out_evaluation",
+             cleanclip_evaluate(model, tokenizer, dataset, &options, NULL, NULL, NULL));
   CHECK_NULL("options->classes",
-             cleanclip_evaluate(model, tokenizer, &options, NULL, NULL, &evaluation));
+             cleanclip_evaluate(model, tokenizer, dataset, &options, NULL, NULL, &evaluation));
   CHECK_NULL("evaluation", cleanclip_evaluation_scores(NULL, &scores));
   CHECK_NULL("evaluation", cleanclip_evaluation_json(NULL, NULL, 0, &length));
   cleanclip_evaluation_free(NULL);

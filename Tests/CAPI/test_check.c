@@ -97,6 +97,83 @@ static void test_a_model_is_checked_cancelled_and_resumed(void) {
   cleanclip_model_free(model);
 }
 
+static void test_findings_and_their_triggers(void) {
+  cleanclip_model *model = tiny_model(1);
+  cleanclip_check_model_options options = short_options();
+  cleanclip_check *check = NULL;
+  cleanclip_trigger *trigger = NULL, *loaded = NULL;
+  cleanclip_finding finding;
+  float sizes[16];
+  static uint8_t pixels[32 * 32 * 3], again[32 * 32 * 3];
+  const char *path = scratch("recovered.safetensors");
+  int triggers = 0;
+
+  options.steps = 12;
+  CHECK_OK(cleanclip_check_model(model, &options, NULL, NULL, &check));
+  CHECK(cleanclip_check_finding_count(NULL) == 0);
+  CHECK(cleanclip_check_finding_count(check) == 3);
+  cleanclip_finding_init(NULL, sizeof finding);
+  cleanclip_finding_init(&finding, sizeof finding);
+  CHECK(finding.struct_size == sizeof finding && finding.kind == NULL);
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_finding(check, 3, &finding));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_finding(check, -1, &finding));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_finding(check, 0, NULL));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_finding(NULL, 0, &finding));
+  for (int64_t i = 0; i < 3; ++i) {
+    CHECK_OK(cleanclip_check_finding(check, i, &finding));
+    CHECK(strcmp(finding.kind, i == 0 ? "patch" : i == 1 ? "additive" : "warp") == 0);
+    CHECK(finding.target == NULL && finding.word == NULL && finding.size > 0);
+    CHECK(finding.p_value > 0 && finding.p_value <= 1 && strlen(finding.size_meaning) > 10);
+    CHECK(strcmp(finding.reference_source, "reference_searches") == 0);
+    CHECK(finding.predicted_target == NULL && finding.attack_success_rate == -1);
+    CHECK(finding.reference_count >= 1 && finding.reference_count <= 16);
+    CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+                 cleanclip_check_finding_reference(check, i, sizes,
+                                                   (size_t)finding.reference_count - 1));
+    CHECK_OK(cleanclip_check_finding_reference(check, i, sizes, 16));
+    CHECK(sizes[0] > 0);
+    if (finding.has_trigger) {
+      ++triggers;
+      cleanclip_trigger_free(trigger);
+      CHECK_OK(cleanclip_check_finding_trigger(check, i, &trigger));
+    } else {
+      cleanclip_trigger *none = (cleanclip_trigger *)model;
+      CHECK_STATUS(CLEANCLIP_NOT_FOUND, cleanclip_check_finding_trigger(check, i, &none));
+      CHECK(none == NULL);
+    }
+  }
+  CHECK(triggers > 0);
+  cleanclip_check_free(check);
+  cleanclip_model_free(model);
+
+  /* The trigger outlives both, and its copy does the same. */
+  for (size_t i = 0; i < sizeof pixels; ++i) again[i] = pixels[i] = (uint8_t)(i * 7);
+  CHECK_OK(cleanclip_trigger_save(trigger, path));
+  CHECK_OK(cleanclip_trigger_load(path, NULL, &loaded));
+  CHECK_OK(cleanclip_trigger_apply(trigger, pixels, 1, 0, 32, 32));
+  CHECK_OK(cleanclip_trigger_apply(loaded, again, 1, 0, 32, 32));
+  CHECK(memcmp(pixels, again, sizeof pixels) == 0);
+  CHECK_STATUS(CLEANCLIP_SHAPE, cleanclip_trigger_apply(loaded, again, 1, 0, 16, 32));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_trigger_save(loaded, scratch("t.png")));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_trigger_save(NULL, path));
+  cleanclip_trigger_free(loaded);
+  cleanclip_trigger_free(trigger);
+}
+
+static void test_triggers_have_names(void) {
+  char text[1024];
+  size_t length = 0;
+  cleanclip_trigger *trigger = NULL;
+  CHECK_OK(cleanclip_trigger_names(NULL, 0, &length));
+  CHECK(length < sizeof text);
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_trigger_names(text, length, &length));
+  CHECK_OK(cleanclip_trigger_names(text, sizeof text, NULL));
+  CHECK(strstr(text, "badnets") == text && strstr(text, "\nwanet-cleanclip\n") != NULL);
+  CHECK_OK(cleanclip_trigger_load("blended", NULL, &trigger));
+  CHECK_STATUS(CLEANCLIP_UNSUPPORTED, cleanclip_trigger_save(trigger, scratch("b.safetensors")));
+  cleanclip_trigger_free(trigger);
+}
+
 static void test_a_dataset_is_ranked_by_given_features(void) {
   enum { COUNT = 200, WIDTH = 8 };
   pair_source source;
@@ -245,6 +322,8 @@ int main(void) {
   RUN(test_defaults);
   RUN(test_null_arguments_are_errors);
   RUN(test_a_model_is_checked_cancelled_and_resumed);
+  RUN(test_findings_and_their_triggers);
+  RUN(test_triggers_have_names);
   RUN(test_a_dataset_is_ranked_by_given_features);
   RUN(test_features_alone_are_ranked);
   RUN(test_a_dataset_check_is_cancelled_and_resumed);

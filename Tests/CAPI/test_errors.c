@@ -61,7 +61,7 @@ static void test_texts_of_failures(void) {
          cleanclip_dataset_open(missing, 1, NULL, &out_dataset));
   EXPECT(CLEANCLIP_INVALID_ARGUMENT, "count is out of range; expected 1 to 65536, got 0",
          cleanclip_dataset_open(missing, 0, NULL, &out_dataset));
-  write_file(scratch("wrong.csv"), "image,text\na.png,red\n");
+  write_file(scratch("wrong.csv"), "photo,text\na.png,red\n");
   wrong_csv[0] = scratch("wrong.csv");
   EXPECT(CLEANCLIP_NOT_FOUND, "no column 'image'",
          cleanclip_dataset_open(wrong_csv, 1, NULL, &out_dataset));

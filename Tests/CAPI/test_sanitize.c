@@ -221,6 +221,7 @@ static void test_poisoned_sets_evaluate_and_report(void) {
   cleanclip_tokenizer *tokenizer = tiny_tokenizer();
   pair_source source;
   cleanclip_dataset *dataset = tiny_dataset(&source, 32), *poisoned_set = NULL;
+  cleanclip_dataset *test_set = NULL;
   cleanclip_trigger_options trigger_options;
   cleanclip_trigger *trigger = NULL;
   cleanclip_poison_options options;
@@ -263,15 +264,17 @@ static void test_poisoned_sets_evaluate_and_report(void) {
   }
   write_file(scratch("test.csv"), csv);
   cleanclip_evaluate_options_init(&evaluate, sizeof evaluate);
-  evaluate.data = scratch("test.csv");
+  sources[0] = scratch("test.csv");
+  CHECK_OK(cleanclip_dataset_open(sources, 1, NULL, &test_set));
   evaluate.classes = classes;
   evaluate.class_count = 4;
   evaluate.trigger = trigger;
   evaluate.target = "blue";
   CHECK_STATUS(CLEANCLIP_CANCELLED,
-               cleanclip_evaluate(model, tokenizer, &evaluate, stop_at_once, NULL, &evaluation));
+               cleanclip_evaluate(model, tokenizer, test_set, &evaluate, stop_at_once, NULL,
+                                  &evaluation));
   CHECK(evaluation == NULL);
-  CHECK_OK(cleanclip_evaluate(model, tokenizer, &evaluate, NULL, NULL, &evaluation));
+  CHECK_OK(cleanclip_evaluate(model, tokenizer, test_set, &evaluate, NULL, NULL, &evaluation));
   cleanclip_scores_init(&scores, sizeof scores);
   CHECK_OK(cleanclip_evaluation_scores(evaluation, &scores));
   CHECK(scores.images == 32 && scores.attacked_images == 24 && scores.skipped_images == 0);
@@ -288,7 +291,14 @@ static void test_poisoned_sets_evaluate_and_report(void) {
   evaluate.target = "purple";
   cleanclip_evaluation_free(evaluation);
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
-               cleanclip_evaluate(model, tokenizer, &evaluate, NULL, NULL, &evaluation));
+               cleanclip_evaluate(model, tokenizer, test_set, &evaluate, NULL, NULL, &evaluation));
+  evaluate.target = "blue";
+  /* Pairs of the host that have labels. */
+  CHECK_OK(cleanclip_evaluate(model, tokenizer, dataset, &evaluate, NULL, NULL, &evaluation));
+  CHECK_OK(cleanclip_evaluation_scores(evaluation, &scores));
+  CHECK(scores.images == 32 && scores.skipped_images == 0);
+  cleanclip_evaluation_free(evaluation);
+  cleanclip_dataset_free(test_set);
   cleanclip_trigger_free(trigger);
   cleanclip_dataset_free(dataset);
   cleanclip_tokenizer_free(tokenizer);

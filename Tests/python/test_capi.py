@@ -30,6 +30,7 @@ STRUCTS = {
     "cleanclip_report_options": _capi.ReportOptions,
     "cleanclip_check_model_options": _capi.CheckModelOptions,
     "cleanclip_check_data_options": _capi.CheckDataOptions,
+    "cleanclip_finding": _capi.Finding,
 }
 
 
@@ -94,3 +95,19 @@ def test_structs_are_laid_out_as_in_c(tmp_path):
     for name, body in re.findall(r"typedef struct (\w+) \{(.*?)\}", text, flags=re.S):
         members = re.findall(r"(\w+)(?:\[\d\])?;", body)
         assert members == [field for field, _ in STRUCTS[name]._fields_], name
+
+
+def test_every_parameter_is_documented():
+    functions = re.findall(
+        r"/\*\*((?:(?!\*/).)*)\*/\s*CLEANCLIP_API ((?:const )?\w+) (?:\*)?(cleanclip_\w+)\(([^)]*)\);", HEADER,
+        flags=re.S)
+    assert len(functions) == len(declarations())
+    for comment, result, name, arguments in functions:
+        if "\n" not in comment:
+            # One sentence says it all of an accessor, an initialiser or a destructor.
+            assert result != "cleanclip_status", name
+            continue
+        for argument in arguments.split(","):
+            argument = re.findall(r"\w+", argument)[-1]
+            assert argument == "void" or f"] {argument} " in comment, f"{name}: {argument}"
+        assert result != "cleanclip_status" or "@return" in comment, name

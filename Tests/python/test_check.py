@@ -80,6 +80,72 @@ def test_a_cancelled_check_goes_on(model, tmp_path):
         cleanclip.check_model(model, **{**SHORT, "steps": 4}, state_directory=tmp_path, resume=True)
 
 
+def test_findings_are_typed_and_their_triggers_are_triggers(model, pairs, tmp_path):
+    images = [(image, caption) for image, caption, _ in pairs]
+    result = cleanclip.check_model(
+        model, images, classes=list(COLOURS), text=True, **{**SHORT, "steps": 12})
+    findings = result.findings
+    assert findings[-1].kind == "word" and findings[-1].word == result["text_tower"]["word"]
+    assert findings[-1].trigger is None
+    assert len(findings) == len(result["findings"]) + 1
+    recovered = 0
+    for typed, plain in zip(findings, result["findings"]):
+        assert (typed.kind, typed.target, typed.verdict) == (
+            plain["kind"], plain["class"], plain["verdict"])
+        assert typed.size == pytest.approx(plain["size"])
+        assert typed.size_meaning == plain["size_meaning"]
+        assert list(typed.reference_sizes) == pytest.approx(plain["reference"]["sizes"])
+        assert typed.reference_source == plain["reference"]["source"]
+        assert typed.p_value == plain["p_value"]
+        assert (typed.trigger is not None) == plain["found"]
+        if typed.trigger is None:
+            assert typed.predicted_target is None and typed.attack_success_rate is None
+            continue
+        recovered += 1
+        targets = plain["classes"]["targets"]
+        assert typed.predicted_target == targets[0]["text"]
+        assert typed.attack_success_rate == pytest.approx(plain["classes"]["success_rate"])
+        path = tmp_path / f"{recovered}.safetensors"
+        typed.trigger.save(path)
+        assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+        squares = np.full((2, 32, 32, 3), 90, np.uint8)
+        changed = typed.trigger.apply(squares)
+        assert (changed != squares).any() or typed.size < 0.01
+        np.testing.assert_array_equal(cleanclip.Trigger.load(path).apply(squares), changed)
+    assert recovered > 0
+    assert result.verdict == result["verdict"] and result.explanation == result["explanation"]
+
+
+def test_recovered_triggers_are_evaluated_and_poisoned_with(model, pairs, tmp_path):
+    images = [(image, caption) for image, caption, _ in pairs]
+    result = cleanclip.check_model(model, images, **{**SHORT, "steps": 12})
+    trigger = next(finding.trigger for finding in result.findings if finding.trigger)
+    trigger.save(tmp_path / "found.safetensors")
+    with pytest.raises(cleanclip.InvalidArgumentError, match="position has no effect"):
+        cleanclip.Trigger(tmp_path / "found.safetensors", position="corners")
+    poisoned = cleanclip.poison(
+        images, tmp_path / "found.safetensors", tmp_path / "poisoned.tar", target="red",
+        count=3, image_size=32)
+    assert poisoned == 3
+    with pytest.raises(cleanclip.ShapeError, match="recovered for images of another size"):
+        cleanclip.poison(
+            images, trigger, tmp_path / "other.tar", target="red", count=3, image_size=40)
+
+
+def test_a_check_of_data_has_no_findings():
+    data = cleanclip.check_data(None, None, image_features=features_with_strangers()[0])
+    assert data.findings == [] and data.verdict == "cannot_tell"
+
+
+def test_triggers_have_names():
+    names = cleanclip.trigger_names()
+    assert "badnets" in names and len(set(names)) == len(names)
+    for name in names:
+        assert cleanclip.Trigger(name).apply(np.zeros((16, 16, 3), np.uint8)).shape == (16, 16, 3)
+    with pytest.raises(cleanclip.InvalidArgumentError, match="trigger blended: position has no"):
+        cleanclip.Trigger("blended", position="random")
+
+
 def test_references_are_compared_with(model, vocabulary):
     other = model.copy()
     result = cleanclip.check_model(model, references=[other], **SHORT)

@@ -100,7 +100,7 @@ def test_supervised(model, pairs, tmp_path):
     assert head.stat().st_size > 16 * 4 * 4
 
 
-def test_evaluate(model, folder):
+def test_evaluate(model, folder, pairs):
     names = list(COLOURS)
     from_files = cleanclip.evaluate(
         model, folder / "test.csv", folder / "classes.txt", folder / "templates.txt",
@@ -112,6 +112,8 @@ def test_evaluate(model, folder):
     assert set(from_files) >= {"clean_accuracy", "attack_success_rate", "images", "attacked_images"}
     assert (from_files["images"], from_files["attacked_images"]) == (32, 24)
     clean = cleanclip.evaluate(model, folder / "test.csv", names)
+    assert clean == cleanclip.evaluate(model, cleanclip.Dataset(folder / "test.csv"), names)
+    assert cleanclip.evaluate(model, pairs, names)["images"] == 32
     assert "attack_success_rate" not in clean
     assert clean["clean_accuracy"]["top1"] <= clean["clean_accuracy"]["top3"]
     with pytest.raises(ValueError, match="target is required"):

@@ -385,7 +385,7 @@ class History {
   detail::Handle<cleanclip_history, cleanclip_history_free> handle_;
 };
 
-/** Hears of progress; returns false to cancel. What it throws comes out of sanitize(). */
+/** Called with progress; returns false to cancel. What it throws comes out of sanitize(). */
 using ProgressFunction = std::function<bool(const cleanclip_progress &progress)>;
 
 namespace detail {
@@ -531,14 +531,14 @@ class Evaluation {
   detail::Handle<cleanclip_evaluation, cleanclip_evaluation_free> handle_;
 };
 
-/** Measures clean accuracy and attack success. */
-inline Evaluation evaluate(const Model &model, const Tokenizer &tokenizer,
+/** Measures clean accuracy and attack success on labelled images. */
+inline Evaluation evaluate(const Model &model, const Tokenizer &tokenizer, const Dataset &dataset,
                            const EvaluateOptions &options,
                            const CountFunction &progress = nullptr) {
   detail::CountListener listener(progress);
   cleanclip_evaluation *handle = nullptr;
-  listener.check(cleanclip_evaluate(model.get(), tokenizer.get(), &options, listener.callback(),
-                                    &listener, &handle));
+  listener.check(cleanclip_evaluate(model.get(), tokenizer.get(), dataset.get(), &options,
+                                    listener.callback(), &listener, &handle));
   return Evaluation(handle);
 }
 

@@ -33,13 +33,14 @@ static int32_t show_progress(const cleanclip_progress *progress, void *user_data
 
 /* Measures a model and prints the result; returns 0 on success. */
 static int measure(const char *title, const cleanclip_model *model,
-                   const cleanclip_tokenizer *tokenizer,
+                   const cleanclip_tokenizer *tokenizer, const cleanclip_dataset *test,
                    const cleanclip_evaluate_options *options) {
   cleanclip_evaluation *evaluation = NULL;
   cleanclip_scores scores;
   const cleanclip_share *accuracy = &scores.clean_accuracy[CLEANCLIP_TOP1];
   const cleanclip_share *success = &scores.attack_success_rate[CLEANCLIP_TOP1];
-  if (failed(cleanclip_evaluate(model, tokenizer, options, NULL, NULL, &evaluation), "evaluate")) {
+  if (failed(cleanclip_evaluate(model, tokenizer, test, options, NULL, NULL, &evaluation),
+             "evaluate")) {
     return 1;
   }
   cleanclip_scores_init(&scores, sizeof scores);
@@ -55,14 +56,14 @@ static int measure(const char *title, const cleanclip_model *model,
 int main(int argc, char **argv) {
   cleanclip_model *model = NULL;
   cleanclip_tokenizer *tokenizer = NULL;
-  cleanclip_dataset *pairs = NULL;
+  cleanclip_dataset *pairs = NULL, *test = NULL;
   cleanclip_trigger *trigger = NULL;
   cleanclip_evaluate_options evaluation;
   cleanclip_sanitize_options options;
   int result = 1;
 
   if (argc != 9) {
-    fprintf(stderr, "usage: %s MODEL PAIRS TEST.csv CLASSES.txt TEMPLATES.txt TRIGGER.png TARGET OUTPUT\n",
+    fprintf(stderr, "usage: %s MODEL PAIRS TEST CLASSES.txt TEMPLATES.txt TRIGGER.png TARGET OUTPUT\n",
             argv[0]);
     return 2;
   }
@@ -73,19 +74,19 @@ int main(int argc, char **argv) {
   }
   signal(SIGINT, stop);
 
-  const char *sources[] = {argv[2]};
+  const char *sources[] = {argv[2]}, *test_sources[] = {argv[3]};
   if (failed(cleanclip_model_load(argv[1], &model), "model")) goto done;
   if (failed(cleanclip_tokenizer_find(argv[1], &tokenizer), "tokenizer")) goto done;
   if (failed(cleanclip_dataset_open(sources, 1, NULL, &pairs), "pairs")) goto done;
+  if (failed(cleanclip_dataset_open(test_sources, 1, NULL, &test), "test")) goto done;
   if (failed(cleanclip_trigger_load(argv[6], NULL, &trigger), "trigger")) goto done;
 
   cleanclip_evaluate_options_init(&evaluation, sizeof evaluation);
-  evaluation.data = argv[3];
   evaluation.classes_path = argv[4];
   evaluation.templates_path = argv[5];
   evaluation.trigger = trigger;
   evaluation.target = argv[7];
-  if (measure("before", model, tokenizer, &evaluation) != 0) goto done;
+  if (measure("before", model, tokenizer, test, &evaluation) != 0) goto done;
 
   cleanclip_sanitize_options_init(&options, sizeof options);
   options.epochs = 4;
@@ -96,13 +97,14 @@ int main(int argc, char **argv) {
   }
   fputc('\n', stderr);
 
-  if (measure("after", model, tokenizer, &evaluation) != 0) goto done;
+  if (measure("after", model, tokenizer, test, &evaluation) != 0) goto done;
   if (failed(cleanclip_model_save(model, argv[8]), "save")) goto done;
   printf("wrote %s\n", argv[8]);
   result = 0;
 
 done:
   cleanclip_trigger_free(trigger);
+  cleanclip_dataset_free(test);
   cleanclip_dataset_free(pairs);
   cleanclip_tokenizer_free(tokenizer);
   cleanclip_model_free(model);

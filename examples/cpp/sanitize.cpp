@@ -12,8 +12,9 @@ namespace {
 
 cleanclip::Evaluation measure(const char *title, const cleanclip::Model &model,
                               const cleanclip::Tokenizer &tokenizer,
+                              const cleanclip::Dataset &test,
                               const cleanclip::EvaluateOptions &options) {
-  cleanclip::Evaluation evaluation = cleanclip::evaluate(model, tokenizer, options);
+  cleanclip::Evaluation evaluation = cleanclip::evaluate(model, tokenizer, test, options);
   const cleanclip_scores scores = evaluation.scores();
   std::printf("%s: clean accuracy %.1f %%, attack success %.1f %%\n", title,
               100 * scores.clean_accuracy[CLEANCLIP_TOP1].value,
@@ -26,15 +27,15 @@ void run(char **argv) {
   cleanclip::Model model(modelPath);
   const cleanclip::Tokenizer tokenizer = cleanclip::Tokenizer::find(modelPath);
   const cleanclip::Dataset pairs({argv[2]});
+  const cleanclip::Dataset test({argv[3]});
   const cleanclip::Trigger trigger(argv[6]);
 
   cleanclip::EvaluateOptions evaluation;
-  evaluation.data = argv[3];
   evaluation.classes_path = argv[4];
   evaluation.templates_path = argv[5];
   evaluation.trigger = trigger.get();
   evaluation.target = argv[7];
-  const cleanclip::Evaluation before = measure("before", model, tokenizer, evaluation);
+  const cleanclip::Evaluation before = measure("before", model, tokenizer, test, evaluation);
 
   cleanclip::SanitizeOptions options;
   options.epochs = 4;
@@ -47,7 +48,7 @@ void run(char **argv) {
       });
   std::fputc('\n', stderr);
 
-  const cleanclip::Evaluation after = measure("after", model, tokenizer, evaluation);
+  const cleanclip::Evaluation after = measure("after", model, tokenizer, test, evaluation);
   const std::string output = argv[8];
   model.save(output);
 
@@ -65,7 +66,7 @@ void run(char **argv) {
 int main(int argc, char **argv) {
   if (argc != 9) {
     std::fprintf(stderr,
-                 "usage: %s MODEL PAIRS TEST.csv CLASSES.txt TEMPLATES.txt TRIGGER.png TARGET "
+                 "usage: %s MODEL PAIRS TEST CLASSES.txt TEMPLATES.txt TRIGGER.png TARGET "
                  "OUTPUT\n",
                  argv[0]);
     return 2;

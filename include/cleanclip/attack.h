@@ -4,6 +4,16 @@
  *
  * Needed to measure an attack (cleanclip_evaluate()) and to make poisoned datasets for tests.
  *
+ * @code{.c}
+ * cleanclip_trigger *trigger;
+ * cleanclip_trigger_load("badnets", NULL, &trigger);
+ * cleanclip_poison_options options;
+ * cleanclip_poison_options_init(&options, sizeof options);
+ * options.target = "banana";
+ * cleanclip_dataset_poison(pairs, trigger, &options, "poisoned.tar", NULL, NULL, NULL, NULL);
+ * cleanclip_trigger_free(trigger);
+ * @endcode
+ *
  * Part of cleanclip.h, which programs include.
  */
 #ifndef CLEANCLIP_ATTACK_H
@@ -26,14 +36,14 @@ typedef struct cleanclip_trigger cleanclip_trigger;
 typedef struct cleanclip_trigger_options {
   size_t struct_size;    /**< Set by cleanclip_trigger_options_init(). */
   const char *position;  /**< Of a patch: "random", "corners", or "Y,X" of its top left pixel;
-                              default "random". */
+                              none by default (NULL): random. */
   uint64_t seed;         /**< Of the pattern, and of what cleanclip_trigger_apply() draws;
                               default 0. */
-  int32_t fixed;         /**< 1: one pattern for all; 0: new noise for each image; default 0. */
-  int32_t patch_size;    /**< Pixels along each side of a drawn patch, 1 or more; none by default
-                              (0): a fourteenth of the image, at least 8. */
-  float strength;        /**< Share of a blended pattern, amplitude of a sinusoid of 255, strength of
-                              a warp; none by default (0): the attack's own. */
+  int32_t fixed;         /**< 1: one pattern for all images; 0: new noise for each; default 0. */
+  int32_t patch_size;    /**< Pixels along each side of a drawn patch; none by default (0): a
+                              fourteenth of the image, at least 8. */
+  float strength;        /**< Opacity of a blended pattern (0 … 1), amplitude of a sinusoid (of
+                              255), strength of a warp; none by default (0): the attack's own. */
   int32_t reserved;      /**< 0. */
 } cleanclip_trigger_options;
 
@@ -44,17 +54,43 @@ CLEANCLIP_API void cleanclip_trigger_options_init(cleanclip_trigger_options *opt
 /**
  * Makes a trigger.
  *
- * @param[in] name "badnets", "blended", "sig", "wanet", "label-consistent", "stripes",
- *   "blended-stripes", "sig-cleanclip", "wanet-cleanclip" (the variants of CleanCLIP's published
- *   code), or the path of an image that is pasted.
- * @param[in] options NULL for the defaults.
+ * @param[in] name One of cleanclip_trigger_names(), such as "badnets", "blended", "sig" or "wanet";
+ *   the path of a trigger that was saved; or that of an image that is pasted.
+ * @param[in] options NULL for the defaults. A saved trigger has none of them.
  * @param[out] out_trigger To be freed with cleanclip_trigger_free().
- * @return CLEANCLIP_NOT_FOUND: neither a known name nor a file; CLEANCLIP_FORMAT: not a valid PNG;
- *   CLEANCLIP_INVALID_ARGUMENT.
+ * @return CLEANCLIP_NOT_FOUND: neither a known name nor a file; CLEANCLIP_FORMAT: not a valid file;
+ *   CLEANCLIP_INVALID_ARGUMENT: also for an option that the trigger does not have, such as the
+ *   position of a blended pattern.
  */
 CLEANCLIP_API cleanclip_status cleanclip_trigger_load(const char *name,
                                                       const cleanclip_trigger_options *options,
                                                       cleanclip_trigger **out_trigger);
+
+/**
+ * Writes the names that cleanclip_trigger_load() knows, one on each line, in docs/triggers.md's order.
+ *
+ * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
+ * @param[in] out_capacity Bytes that `out_text` has room for.
+ * @param[out] out_length Bytes of the text without its NUL; may be NULL unless `out_text` is.
+ * @return CLEANCLIP_INVALID_ARGUMENT: `out_capacity` is too small; `out_length` is set.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_trigger_names(char *out_text, size_t out_capacity,
+                                                       size_t *out_length);
+
+/**
+ * Writes a trigger that a check recovered, and an image of it beside that, to look at.
+ *
+ * The file is read by cleanclip_trigger_load(). It fits images of the size that the checked model
+ * sees, in cleanclip_evaluate() any image, in cleanclip_dataset_poison() those of an `image_size` of
+ * that size.
+ *
+ * @param[in] trigger From cleanclip_check_finding_trigger(), or loaded from such a file.
+ * @param[in] path Ends in ".safetensors"; the image's ends in ".png" instead.
+ * @return CLEANCLIP_UNSUPPORTED: made by name or of an image; CLEANCLIP_IO;
+ *   CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_trigger_save(const cleanclip_trigger *trigger,
+                                                      const char *path);
 
 /** Frees a trigger. NULL is allowed and does nothing. */
 CLEANCLIP_API void cleanclip_trigger_free(cleanclip_trigger *trigger);
@@ -62,13 +98,15 @@ CLEANCLIP_API void cleanclip_trigger_free(cleanclip_trigger *trigger);
 /**
  * Puts a trigger into images.
  *
+ * @param[in] trigger What to put in.
  * @param[in,out] pixels [n, height, width, 3], red, green, blue.
  * @param[in] count n ≥ 0.
  * @param[in] first_index Number of the first image: image i draws the noise and position of
  *   number `first_index` + i, whatever it is grouped with.
  * @param[in] height 1 … 65535.
  * @param[in] width 1 … 65535.
- * @return CLEANCLIP_SHAPE: the patch is larger than the image, or its position outside;
+ * @return CLEANCLIP_SHAPE: the patch is larger than the image, its position outside, or a recovered
+ *   trigger of another size;
  *   CLEANCLIP_INVALID_ARGUMENT.
  */
 CLEANCLIP_API cleanclip_status cleanclip_trigger_apply(const cleanclip_trigger *trigger,
@@ -79,17 +117,18 @@ CLEANCLIP_API cleanclip_status cleanclip_trigger_apply(const cleanclip_trigger *
 /** How a set of pairs is poisoned. */
 typedef struct cleanclip_poison_options {
   size_t struct_size;               /**< Set by cleanclip_poison_options_init(). */
-  const char *target;               /**< What poisoned captions speak of; required. */
+  const char *target;               /**< Target concept of poisoned captions; required. */
   const char *const *templates;     /**< Captions with "{}" for the target; none by default (NULL):
                                          "a photo of a {}" and others. */
   int64_t template_count;           /**< Elements of `templates`. */
-  int64_t image_size;               /**< Images are resized and center-cropped to this side, 2 to 4096;
-                                         default 224. */
-  int64_t count;                    /**< Poisoned pairs, 1 or more; none by default (0): by `rate`. */
-  int64_t pair_count;               /**< Output pairs, drawn by chance, 1 or more; none by default (0):
-                                         all. Poisoned pairs replace clean ones. */
-  double rate;                      /**< Fraction of the pairs, more than 0, at most 1; default 0.01.
-                                         Not together with `count`. */
+  int64_t image_size;               /**< Side of the center crop in pixels, 2 to 4096; default
+                                         224. */
+  int64_t count;                    /**< Poisoned pairs, 1 or more; none by default (0): by
+                                         `rate`. */
+  int64_t pair_count;               /**< Output pairs, drawn by chance, 1 or more; none by default
+                                         (0): all. Poisoned pairs replace clean ones. */
+  double rate;                      /**< Fraction of the pairs, more than 0, at most 1; default
+                                         0.01. Not together with `count`. */
   uint64_t seed;                    /**< Which pairs, which captions, positions and noise; default
                                          0. */
   int32_t uniform;                  /**< 1: clean images are cropped and encoded like poisoned ones;
@@ -111,7 +150,7 @@ CLEANCLIP_API void cleanclip_poison_options_init(cleanclip_poison_options *optio
  * @param[in] options `target` is required.
  * @param[in] output_path A WebDataset shard, `.tar`, or a `.csv` with a folder of images beside.
  * @param[in] truth_path A csv with columns `key`, `poisoned`, `source`; NULL: none.
- * @param[in] callback Hears of progress and may cancel; may be NULL.
+ * @param[in] callback Called with progress, may cancel; may be NULL.
  * @param[in] user_data Passed to the callback; may be NULL.
  * @param[out] out_poisoned The number of poisoned pairs; may be NULL.
  * @return CLEANCLIP_IO: cannot write; CLEANCLIP_CANCELLED; CLEANCLIP_INVALID_ARGUMENT. Nothing is

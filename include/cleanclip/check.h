@@ -2,9 +2,45 @@
  * @file cleanclip/check.h
  * @brief Checks of checkpoints, datasets and inputs.
  *
- * A checkpoint: cleanclip_check_model(). The data that it was trained on: cleanclip_check_data(). Single
- * images, before they are used: make a cleanclip_bank of clean images' features once, then call
- * cleanclip_check_inputs().
+ * Intended usage, step by step, without the error checks.
+ *
+ * 1. **The checkpoint**, before anything is built on it. A few hundred unlabelled images of the
+ *    kind that the model will see make the check more reliable; class names tell what a trigger
+ *    makes the model predict.
+ *
+ * @code{.c}
+ * cleanclip_check_model_options options;
+ * cleanclip_check_model_options_init(&options, sizeof options);
+ * options.images = images;
+ * options.tokenizer = tokenizer;
+ * cleanclip_check *check;
+ * cleanclip_check_model(model, &options, NULL, NULL, &check);
+ * if (cleanclip_check_verdict(check) == CLEANCLIP_VERDICT_BACKDOORED)
+ *   cleanclip_check_write(check, "checkpoint.html");
+ * cleanclip_check_free(check);
+ * @endcode
+ *
+ * 2. **The data** that it was trained on, where there is some. Pairs with high scores come first on
+ *    the page; the keys in the `.txt` are the pairs that stay.
+ *
+ * @code{.c}
+ * cleanclip_check_data(model, pairs, NULL, NULL, NULL, &check);
+ * cleanclip_check_write(check, "pairs.html");
+ * cleanclip_check_write(check, "keep.txt");
+ * cleanclip_check_free(check);
+ * @endcode
+ *
+ * 3. **Inputs**, while the model is in use. A bank of clean images' features is made once; then each
+ *    image is judged by its feature, at a rate of false alarms that the caller chooses.
+ *
+ * @code{.c}
+ * cleanclip_bank *bank;
+ * cleanclip_bank_create(clean_features, clean_count, embed_dim, &bank);
+ * cleanclip_check_inputs(bank, features, count, embed_dim, 0.01, scores, flags);
+ * cleanclip_bank_free(bank);
+ * @endcode
+ *
+ * Features are unnormalized: cleanclip_encode_options::normalize is 0 where they are computed.
  *
  * Part of cleanclip.h, which programs include.
  */
@@ -14,6 +50,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attack.h"
 #include "computing.h"
 #include "data.h"
 #include "model.h"
@@ -37,36 +74,37 @@ typedef struct cleanclip_check cleanclip_check;
 /** How a model is checked. */
 typedef struct cleanclip_check_model_options {
   size_t struct_size;                        /**< Set by cleanclip_check_model_options_init(). */
-  const cleanclip_dataset *images;           /**< Unlabelled images; none by default (NULL): synthetic. */
-  const cleanclip_tokenizer *tokenizer;      /**< None by default (NULL): no predicted targets. */
-  const char *const *classes;                /**< Class names to read it out of, */
+  const cleanclip_dataset *images;           /**< Unlabelled images; none by default (NULL):
+                                                  synthetic images. */
+  const cleanclip_tokenizer *tokenizer;      /**< None by default (NULL): predicted targets are not
+                                                  named. */
+  const char *const *classes;                /**< Class names to name targets with, */
   int64_t class_count;                       /**< as many as this; none by default (0). */
   const char *const *templates;              /**< Prompts with "{}", */
-  int64_t template_count;                    /**< as many as this; none by default (0): "a
-                                                  photo of a {}". */
+  int64_t template_count;                    /**< as many as this; none by default (0): "a photo of
+                                                  a {}". */
   const cleanclip_model *const *references;  /**< Clean checkpoints of the same architecture, */
-  int64_t reference_count;                   /**< as many as this; none by default (0): the
-                                                  model's reference searches. */
+  int64_t reference_count;                   /**< as many as this; none by default (0): reference
+                                                  searches in the model itself. */
   const char *state_directory;               /**< Folder of finished searches; none by default
                                                   (NULL). */
-  int64_t image_limit;                       /**< Images used at most, 16 to 1000000; default
-                                                  256. */
-  int64_t steps;                             /**< Steps of a search at most, 1 to 1000000;
-                                                  default 200. */
-  int64_t batch_size;                        /**< Images of a step, 2 to 65536; default 12. */
-  int64_t reference_searches;                /**< Searches of the same model in each space as a
-                                                  reference, without `references`, 2 to 100;
+  int64_t image_limit;                       /**< Images used at most, 16 to 1000000; default 256. */
+  int64_t steps;                             /**< Steps of a search at most, 1 to 1000000; default
+                                                  200. */
+  int64_t batch_size;                        /**< Batch size of a search, 2 to 65536; default 12. */
+  int64_t reference_searches;                /**< Searches of each space in the model itself to
+                                                  compare with, without `references`, 2 to 100;
                                                   default 3. */
-  int64_t class_searches;                    /**< Classes that are searched for one by one at most, 0
-                                                  or 4 to 1000; default 10. */
+  int64_t class_searches;                    /**< Classes with a targeted search at most, 0 or 4 to
+                                                  1000; default 10. */
   uint64_t seed;                             /**< Default 0. */
   int32_t precision;                         /**< A cleanclip_precision; default
                                                   CLEANCLIP_PRECISION_F32. */
-  int32_t nouns;                             /**< 1: predicted targets among common nouns too;
-                                                  default 1. */
+  int32_t nouns;                             /**< 1: common nouns name targets too; default 1. */
   int32_t text;                              /**< 1: the text tower is checked too, which needs the
                                                   tokenizer; default 0. */
-  int32_t resume;                            /**< 1: resume from `state_directory`; default 0. */
+  int32_t resume;                            /**< 1: resume from the state in `state_directory`;
+                                                  default 0. */
 } cleanclip_check_model_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -78,12 +116,14 @@ CLEANCLIP_API void cleanclip_check_model_options_init(cleanclip_check_model_opti
  * trying every word of the vocabulary.
  *
  * The model is used exclusively while this runs, though it is not changed. With a `state_directory`,
- * a cancelled or killed check goes on after the last finished search with `resume` and gives, bit by
+ * a cancelled or killed check resumes after the last finished search with `resume` and gives, bit by
  * bit, what it would have given.
  *
+ * @param[in] model The suspect.
  * @param[in] options NULL: the defaults.
- * @param[in] callback Told of steps; non-zero cancels; may be NULL.
- * @param[out] out_check Free with cleanclip_check_free().
+ * @param[in] callback Called after steps; non-zero cancels; may be NULL.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ * @param[out] out_check To be freed with cleanclip_check_free().
  * @return CLEANCLIP_INVALID_ARGUMENT; CLEANCLIP_STATE: weights that give NaN, or the state of another
  *   check; CLEANCLIP_CANCELLED.
  */
@@ -99,25 +139,28 @@ typedef struct cleanclip_check_data_options {
   const cleanclip_model *trusted;              /**< Another checkpoint; none by default (NULL). */
   const cleanclip_tokenizer *trusted_tokenizer; /**< Required with `trusted`. */
   const float *image_features;                 /**< [dataset count, embed_dim] of the suspect, not
-                                                    normalised; NULL: computed. */
+                                                    normalised; none by default (NULL): computed. */
   int64_t embed_dim;                           /**< Columns of `image_features`. */
   const float *trusted_image_features;         /**< [dataset count, trusted_embed_dim] of images by
-                                                    a trusted checkpoint; NULL: none. */
+                                                    a trusted checkpoint; none by default (NULL). */
   const float *trusted_text_features;          /**< The same of captions. */
   int64_t trusted_embed_dim;                   /**< Columns of both. */
-  const char *const *keys;                     /**< Without a dataset: names of the pairs; NULL: the
-                                                    numbers of their rows, from 0. */
-  const char *const *captions;                 /**< Without a dataset: captions; NULL: unknown. */
+  const char *const *keys;                     /**< Without a dataset: names of the pairs; none by
+                                                    default (NULL): the numbers of their rows, from
+                                                    0. */
+  const char *const *captions;                 /**< Without a dataset: captions; none by default
+                                                    (NULL): unknown. */
   int64_t pair_count;                          /**< Without a dataset: the number of pairs. */
   const char *state_directory;                 /**< Folder of what was read; none by default
                                                     (NULL). */
-  double assumed_poison_rate;                  /**< Sizes the reference sets; more than 0, less
-                                                    than 0.5; default 0.01. */
+  double assumed_poison_rate;                  /**< Sizes the reference sets; more than 0, less than
+                                                    0.5; default 0.01. */
   uint64_t seed;                               /**< Default 0. */
   int32_t precision;                           /**< A cleanclip_precision; default
                                                     CLEANCLIP_PRECISION_F32. */
   int32_t patches;                             /**< 1: recurring patches count; default 0. */
-  int32_t resume;                              /**< 1: resume from `state_directory`; default 0. */
+  int32_t resume;                              /**< 1: resume from the state in `state_directory`;
+                                                    default 0. */
 } cleanclip_check_data_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -128,16 +171,17 @@ CLEANCLIP_API void cleanclip_check_data_options_init(cleanclip_check_data_option
  * Looks for poisoned pairs in the data that a model was trained on.
  *
  * Pairs that cannot be read are left out, unless features are given, which belong to all pairs. With
- * a `state_directory`, a cancelled or killed check goes on after the last pairs that were kept, 512 at
+ * a `state_directory`, a cancelled or killed check resumes after the last pairs that were kept, 512 at
  * a time, with `resume` and gives, bit by bit, what it would have given. Another seed or assumed rate
- * may go on from the same state; it starts with the neighbours at once when all pairs were read.
+ * may resume from the same state; it starts with the neighbours at once when all pairs were read.
  *
  * @param[in] model The suspect; NULL with features given, or with a trusted checkpoint alone.
  * @param[in] dataset NULL with features given; a report has no images then.
  * @param[in] options NULL: the defaults.
- * @param[in] callback Told of pairs read, then of pairs whose neighbours were found, of twice their
- *   number; non-zero cancels; may be NULL.
- * @param[out] out_check Free with cleanclip_check_free().
+ * @param[in] callback Called with pairs read, then with pairs whose neighbours were found, of
+ *   twice their number; non-zero cancels; may be NULL.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ * @param[out] out_check To be freed with cleanclip_check_free().
  * @return CLEANCLIP_INVALID_ARGUMENT, CLEANCLIP_SHAPE; CLEANCLIP_STATE: the state of another check;
  *   CLEANCLIP_CANCELLED.
  */
@@ -148,18 +192,19 @@ CLEANCLIP_API cleanclip_status cleanclip_check_data(const cleanclip_model *model
                                                     void *user_data,
                                                     cleanclip_check **out_check);
 
-/** Frees a result; NULL is a no-op. */
+/** Frees a result. NULL is allowed and does nothing. */
 CLEANCLIP_API void cleanclip_check_free(cleanclip_check *check);
 
-/** The verdict; CLEANCLIP_VERDICT_CANNOT_TELL for NULL. */
+/** Returns the verdict; CLEANCLIP_VERDICT_CANNOT_TELL for NULL. */
 CLEANCLIP_API cleanclip_verdict cleanclip_check_verdict(const cleanclip_check *check);
 
-/** The number of pairs that have scores: 0 for a check of a model, and for NULL. */
+/** Returns the number of pairs that have scores: 0 for a check of a model, and for NULL. */
 CLEANCLIP_API int64_t cleanclip_check_score_count(const cleanclip_check *check);
 
 /**
  * Copies the scores of the pairs, in the order of the dataset; higher is more suspicious.
  *
+ * @param[in] check The result of cleanclip_check_data().
  * @param[out] out_scores Room for cleanclip_check_score_count() numbers.
  * @param[in] out_capacity Numbers that `out_scores` has room for.
  * @return CLEANCLIP_INVALID_ARGUMENT: too small.
@@ -167,9 +212,70 @@ CLEANCLIP_API int64_t cleanclip_check_score_count(const cleanclip_check *check);
 CLEANCLIP_API cleanclip_status cleanclip_check_scores(const cleanclip_check *check,
                                                       float *out_scores, size_t out_capacity);
 
+/** What one search of a check of a model found. */
+typedef struct cleanclip_finding {
+  size_t struct_size;            /**< Set by cleanclip_finding_init(). */
+  const char *kind;              /**< Of the trigger: "patch", "additive", "warp", in the image tower;
+                                      "word", in the text tower. Texts live as long as the check. */
+  const char *target;            /**< The class that was searched for; NULL: none. */
+  const char *word;              /**< The word that was found; NULL for triggers in images. */
+  const char *size_meaning;      /**< What `size` measures. */
+  const char *reference_source;  /**< Where the sizes come from that `size` is compared with:
+                                      "clean_checkpoints", "own_searches" or "other_classes". */
+  const char *predicted_target;  /**< The class, or the noun, that triggered inputs move to most; NULL:
+                                      unknown. */
+  int64_t reference_count;       /**< For cleanclip_check_finding_reference(). */
+  double p_value;                /**< 1 when there is no trigger, or none that works on held-out
+                                      images. */
+  float size;                    /**< Of the smallest trigger; of the largest that a search allows when
+                                      there is none. */
+  float attack_success_rate;     /**< Share of held-out images that the trigger turns into
+                                      `predicted_target`, 0 … 1; -1: unknown. */
+  int32_t verdict;               /**< Of this search alone, a cleanclip_verdict. */
+  int32_t has_trigger;           /**< Whether cleanclip_check_finding_trigger() has one. */
+} cleanclip_finding;
+
+/** Prepares a struct for cleanclip_check_finding(); `struct_size` is `sizeof *finding`. */
+CLEANCLIP_API void cleanclip_finding_init(cleanclip_finding *finding, size_t struct_size);
+
+/** The number of findings: one for each search that was judged; 0 for a dataset, and for NULL. */
+CLEANCLIP_API int64_t cleanclip_check_finding_count(const cleanclip_check *check);
+
+/**
+ * Copies a finding.
+ *
+ * @param[in] index 0 … cleanclip_check_finding_count() - 1, in the order of the JSON, the text tower last.
+ * @param[out] out_finding Prepared by cleanclip_finding_init().
+ * @return CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_finding(const cleanclip_check *check, int64_t index,
+                                                       cleanclip_finding *out_finding);
+
+/**
+ * Copies the sizes that a finding's is compared with.
+ *
+ * @param[out] out_sizes Room for `reference_count` numbers.
+ * @param[in] out_capacity Numbers that `out_sizes` has room for.
+ * @return CLEANCLIP_INVALID_ARGUMENT: too small.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_finding_reference(const cleanclip_check *check,
+                                                                 int64_t index, float *out_sizes,
+                                                                 size_t out_capacity);
+
+/**
+ * Takes the trigger of a finding, to be saved, applied, or evaluated like any other.
+ *
+ * @param[out] out_trigger To be freed with cleanclip_trigger_free(); it outlives the check.
+ * @return CLEANCLIP_NOT_FOUND: the finding has none; CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_check_finding_trigger(const cleanclip_check *check,
+                                                               int64_t index,
+                                                               cleanclip_trigger **out_trigger);
+
 /**
  * Writes a result as JSON.
  *
+ * @param[in] check The result.
  * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
  * @param[in] out_capacity Bytes that `out_text` has room for.
  * @param[out] out_length Bytes of the text without its NUL; may be NULL unless `out_text` is.
@@ -181,6 +287,7 @@ CLEANCLIP_API cleanclip_status cleanclip_check_json(const cleanclip_check *check
 /**
  * Writes a result to a file.
  *
+ * @param[in] check The result.
  * @param[in] path `.html`: a self-contained page with images; `.json`; for a dataset also `.csv`,
  *     the scores, and `.txt`, the keys of the pairs that stay.
  * @return CLEANCLIP_IO; CLEANCLIP_INVALID_ARGUMENT: another ending.
@@ -196,6 +303,8 @@ typedef struct cleanclip_bank cleanclip_bank;
  *
  * @param[in] image_features [count, embed_dim] of clean images, not normalised; copied.
  * @param[in] count At least 50; 200 are enough for a false-alarm rate of 0.01.
+ * @param[in] embed_dim E of the model that the features are of.
+ * @param[out] out_bank To be freed with cleanclip_bank_free().
  * @return CLEANCLIP_INVALID_ARGUMENT: too few, NaN, or all equal.
  */
 CLEANCLIP_API cleanclip_status cleanclip_bank_create(const float *image_features, int64_t count,
@@ -206,11 +315,13 @@ CLEANCLIP_API cleanclip_status cleanclip_bank_create(const float *image_features
  * between matching and distracted descriptions of the classes (BDetCLIP), and the part of the
  * feature outside the span of the texts.
  *
+ * @param[in,out] bank Made from features of the same model.
  * @param[in] model The one that the bank's features are of.
- * @param[in] classes Class names,
- * @param[in] class_count as many as this, at least 1.
- * @param[in] templates Prompts with "{}",
- * @param[in] template_count as many as this; 0: "a photo of a {}".
+ * @param[in] tokenizer Its vocabulary is the model's.
+ * @param[in] classes Class names, none NULL.
+ * @param[in] class_count Elements of `classes`, at least 1.
+ * @param[in] templates Prompts with "{}", none NULL.
+ * @param[in] template_count Elements of `templates`; 0: "a photo of a {}".
  * @return CLEANCLIP_INVALID_ARGUMENT; CLEANCLIP_SHAPE: the model does not fit the bank;
  *   CLEANCLIP_UNSUPPORTED: it has no text tower.
  */
@@ -219,13 +330,25 @@ CLEANCLIP_API cleanclip_status cleanclip_bank_add_classes(
     const char *const *classes, int64_t class_count, const char *const *templates,
     int64_t template_count);
 
-/** Reads a bank. @return CLEANCLIP_NOT_FOUND, CLEANCLIP_FORMAT. */
+/**
+ * Reads a bank.
+ *
+ * @param[in] path What cleanclip_bank_save() wrote.
+ * @param[out] out_bank To be freed with cleanclip_bank_free().
+ * @return CLEANCLIP_NOT_FOUND or CLEANCLIP_IO: no readable file; CLEANCLIP_FORMAT: not a bank.
+ */
 CLEANCLIP_API cleanclip_status cleanclip_bank_load(const char *path, cleanclip_bank **out_bank);
 
-/** Writes a bank as a safetensors file. @return CLEANCLIP_IO. */
+/**
+ * Writes a bank as a safetensors file.
+ *
+ * @param[in] bank The bank.
+ * @param[in] path Where to.
+ * @return CLEANCLIP_IO.
+ */
 CLEANCLIP_API cleanclip_status cleanclip_bank_save(const cleanclip_bank *bank, const char *path);
 
-/** Frees a bank; NULL is a no-op. */
+/** Frees a bank. NULL is allowed and does nothing. */
 CLEANCLIP_API void cleanclip_bank_free(cleanclip_bank *bank);
 
 /**
@@ -235,7 +358,7 @@ CLEANCLIP_API void cleanclip_bank_free(cleanclip_bank *bank);
  * @param[in] image_features [count, embed_dim], not normalised; borrowed for the call.
  * @param[in] count May be 0.
  * @param[in] embed_dim That of the bank.
- * @param[in] false_alarm_rate Share of clean images that may be flagged.
+ * @param[in] false_alarm_rate Fraction of clean images that may be flagged.
  * @param[out] out_scores Room for `count` scores; higher is more suspicious; may be NULL.
  * @param[out] out_flags Room for `count` flags, 1 for a trigger; may be NULL.
  * @return CLEANCLIP_INVALID_ARGUMENT: the bank is too small for the rate; CLEANCLIP_SHAPE.

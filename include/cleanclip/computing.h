@@ -54,29 +54,33 @@ CLEANCLIP_API int64_t cleanclip_memory_peak(void);
 CLEANCLIP_API void cleanclip_memory_trim(void);
 
 /**
- * Hears of what is no failure but should not go unnoticed: rows of a dataset that are left out and
+ * Is called with warnings: rows of a dataset that are left out and
  * why, alpha channels that hide another image, synonyms that are not installed.
  *
  * Called on the thread that called the function which has something to say.
  *
  * @param[in] message Lives for the duration of the call.
+ * @param[in] user_data As it was given to cleanclip_set_log_callback().
  */
 typedef void (*cleanclip_log_callback)(const char *message, void *user_data);
 
 /**
- * Sets who hears of such things, in the whole process; at first, nobody does.
+ * Sets who is called with warnings, in the whole process; at first, none is.
  *
  * A call that runs on another thread may still use the callback that was set before.
  *
- * @param[in] callback NULL: nobody.
+ * @param[in] callback NULL: none.
  * @param[in] user_data Passed to the callback; may be NULL.
  */
 CLEANCLIP_API void cleanclip_set_log_callback(cleanclip_log_callback callback, void *user_data);
 
 /**
- * Hears how many images of how many are done, on the thread that called the function.
+ * Is called with how many images of how many are done, on the thread that called the function.
  *
- * @return 0 to go on; anything else cancels.
+ * @param[in] done Images, pairs or steps that are done.
+ * @param[in] total All of them.
+ * @param[in] user_data As it was given with the callback.
+ * @return 0 to continue; anything else cancels.
  */
 typedef int32_t (*cleanclip_count_callback)(int64_t done, int64_t total, void *user_data);
 

@@ -2,8 +2,16 @@
  * @file cleanclip/data.h
  * @brief Datasets: captioned or labelled images.
  *
- * A dataset is opened from files with cleanclip_dataset_open() or made of pairs that the host holds with
- * cleanclip_dataset_create(); everything that reads images takes it.
+ * A dataset is opened from files with cleanclip_dataset_open() or made of pairs that the host holds
+ * with cleanclip_dataset_create(); everything that reads images takes it.
+ *
+ * @code{.c}
+ * const char *sources[] = {"finetune-*.tar", "more.csv"};
+ * cleanclip_dataset *pairs;
+ * cleanclip_dataset_open(sources, 2, NULL, &pairs);
+ * printf("%lld pairs\n", (long long)cleanclip_dataset_count(pairs));
+ * cleanclip_dataset_free(pairs);
+ * @endcode
  *
  * Part of cleanclip.h, which programs include.
  */
@@ -27,7 +35,7 @@ typedef struct cleanclip_dataset_options {
   size_t struct_size;          /**< Set by cleanclip_dataset_options_init(). */
   const char *image_column;    /**< Of csv and tsv; default "image". Paths relative to the file. */
   const char *caption_column;  /**< Default "caption". */
-  const char *label_column;    /**< Class indices; default "label", used where it exists. */
+  const char *label_column;    /**< Class names or indices; default "label", used where it exists. */
 } cleanclip_dataset_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -38,8 +46,9 @@ CLEANCLIP_API void cleanclip_dataset_options_init(cleanclip_dataset_options *opt
  * Opens files of pairs.
  *
  * @param[in] sources Paths or patterns with `*` and `?`: csv or tsv files with a header line,
- *   WebDataset tar shards (KEY.jpg|png|webp with KEY.txt, KEY.cls for a label), or folders of
- *   these. None NULL.
+ *   WebDataset tar shards (KEY.jpg|png|webp with KEY.txt, KEY.cls for a label), folders of these, or
+ *   folders of images, in which KEY.txt is the caption of KEY.jpg and the folder that an image is in,
+ *   of those directly below, is its class. Class folders count in the order of their names. None NULL.
  * @param[in] count 1 … 65536 sources.
  * @param[in] options NULL for the defaults.
  * @param[out] out_dataset To be freed with cleanclip_dataset_free().
@@ -70,6 +79,7 @@ typedef struct cleanclip_pair {
  *
  * @param[in] index 0 … count - 1; each may be asked for again.
  * @param[out] pair To be filled.
+ * @param[in] user_data As it was given to cleanclip_dataset_create().
  * @return 0; anything else: there is no such pair, it is counted as a bad row and skipped.
  */
 typedef int32_t (*cleanclip_pair_callback)(int64_t index, cleanclip_pair *pair, void *user_data);

@@ -4,6 +4,13 @@
  *
  * All functions take n inputs and write features [n, E] into memory of the caller.
  *
+ * @code{.c}
+ * const char *texts[] = {"a photo of a cat", "a photo of a dog"};
+ * size_t capacity = 2 * (size_t)cleanclip_model_embed_dim(model);
+ * float *features = malloc(capacity * sizeof *features);
+ * cleanclip_model_encode_texts(model, tokenizer, texts, 2, NULL, features, capacity);
+ * @endcode
+ *
  * Part of cleanclip.h, which programs include.
  */
 #ifndef CLEANCLIP_ENCODE_H
@@ -34,6 +41,7 @@ CLEANCLIP_API void cleanclip_encode_options_init(cleanclip_encode_options *optio
 /**
  * Computes features of images whose pixels are single-precision numbers in 0 … 1.
  *
+ * @param[in] model The model to compute with.
  * @param[in] pixels [n, 3, height, width], red, green, blue, in 0 … 1; normalised inside with the
  *   model's mean and standard deviation.
  * @param[in] count n ≥ 0; 0 writes nothing.
@@ -54,8 +62,9 @@ CLEANCLIP_API cleanclip_status cleanclip_model_encode_images_f32(
  * Computes features of images whose pixels are bytes.
  *
  * Images are prepared as CLIP's are: bicubic resize of the shorter side to S as Pillow does it,
- * centre crop, normalisation.
+ * center crop, normalisation.
  *
+ * @param[in] model The model to compute with.
  * @param[in] pixels [n, height, width, 3], red, green, blue.
  * @param[in] count n ≥ 0; 0 writes nothing.
  * @param[in] height 1 … 65535.
@@ -73,6 +82,7 @@ CLEANCLIP_API cleanclip_status cleanclip_model_encode_images_u8(
 /**
  * Computes features of images in files: JPEG, PNG or WebP, by content.
  *
+ * @param[in] model The model to compute with.
  * @param[in] paths n paths, none NULL.
  * @param[in] count n ≥ 0; 0 writes nothing.
  * @param[in] options NULL for the defaults.
@@ -89,6 +99,7 @@ CLEANCLIP_API cleanclip_status cleanclip_model_encode_image_files(
  * Computes features of what the ONNX graph itself takes as input: images that are prepared and
  * normalised already.
  *
+ * @param[in] model The model to compute with.
  * @param[in] inputs [n, 3, S, S].
  * @param[in] count n ≥ 0; 0 writes nothing.
  * @param[in] options NULL for the defaults.
@@ -104,6 +115,7 @@ CLEANCLIP_API cleanclip_status cleanclip_model_encode_image_inputs(
 /**
  * Computes features of texts.
  *
+ * @param[in] model The model to compute with.
  * @param[in] tokenizer Its vocabulary is the model's.
  * @param[in] texts n texts, none NULL.
  * @param[in] count n ≥ 0; 0 writes nothing.
@@ -123,6 +135,7 @@ CLEANCLIP_API cleanclip_status cleanclip_model_encode_texts(
  *
  * The feature is that of the end-of-text token; what follows it does not matter.
  *
+ * @param[in] model The model to compute with.
  * @param[in] ids [n, length]; each in 0 … cleanclip_model_vocab_size() - 1.
  * @param[in] count n ≥ 0; 0 writes nothing.
  * @param[in] length 1 … L.

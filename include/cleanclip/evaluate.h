@@ -4,6 +4,22 @@
  *
  * cleanclip_evaluate() classifies labelled images without and, on request, with a trigger.
  *
+ * @code{.c}
+ * cleanclip_evaluate_options options;
+ * cleanclip_evaluate_options_init(&options, sizeof options);
+ * options.data = "test.csv";
+ * options.classes_path = "classes.txt";
+ * options.trigger = trigger;
+ * options.target = "banana";
+ * cleanclip_evaluation *evaluation;
+ * cleanclip_evaluate(model, tokenizer, &options, NULL, NULL, &evaluation);
+ * cleanclip_scores scores;
+ * cleanclip_scores_init(&scores, sizeof scores);
+ * cleanclip_evaluation_scores(evaluation, &scores);
+ * printf("%.3f\n", scores.attack_success_rate[CLEANCLIP_TOP1].value);
+ * cleanclip_evaluation_free(evaluation);
+ * @endcode
+ *
  * Part of cleanclip.h, which programs include.
  */
 #ifndef CLEANCLIP_EVALUATE_H
@@ -13,6 +29,7 @@
 #include <stdint.h>
 
 #include "attack.h"
+#include "data.h"
 #include "model.h"
 #include "tokenizer.h"
 
@@ -20,14 +37,12 @@
 extern "C" {
 #endif
 
-/** What was measured: counts, shares with intervals, accuracy of each class. */
+/** What was measured: counts, rates with intervals, accuracy of each class. */
 typedef struct cleanclip_evaluation cleanclip_evaluation;
 
 /** What is measured, with which classes. */
 typedef struct cleanclip_evaluate_options {
   size_t struct_size;             /**< Set by cleanclip_evaluate_options_init(). */
-  const char *data;               /**< A csv file with columns `image` and `label` (index of the
-                                       class); required. */
   const char *classes_path;       /**< A text file with a class name on each line; or: */
   const char *const *classes;     /**< the class names, */
   int64_t class_count;            /**< as many as this. */
@@ -54,16 +69,22 @@ CLEANCLIP_API void cleanclip_evaluate_options_init(cleanclip_evaluate_options *o
  * with the largest cosine similarity. The attack succeeds on an image of another class when the
  * trigger turns it into the target; images of the target class are not attacked.
  *
- * @param[in] options `data` and the classes are required.
- * @param[in] callback Hears of progress and may cancel; may be NULL.
+ * @param[in] model The model to measure.
+ * @param[in] tokenizer Its vocabulary is the model's.
+ * @param[in] dataset Labelled images: tables with a label column (class names or indices), shards with
+ *   `.cls` entries, pairs of the host with labels, or class folders. Class folders are classes by
+ *   their names; where none of the names is a class, in the order of their names, as many as classes.
+ * @param[in] options The classes are required.
+ * @param[in] callback Called with progress, may cancel; may be NULL.
  * @param[in] user_data Passed to the callback; may be NULL.
  * @param[out] out_evaluation To be freed with cleanclip_evaluation_free().
  * @return CLEANCLIP_NOT_FOUND or CLEANCLIP_IO: a file cannot be read; CLEANCLIP_FORMAT: a file is
- *   broken; CLEANCLIP_UNSUPPORTED: the model lacks a tower; CLEANCLIP_CANCELLED;
+ *   broken, or too many images are; CLEANCLIP_UNSUPPORTED: the model lacks a tower; CLEANCLIP_CANCELLED;
  *   CLEANCLIP_INVALID_ARGUMENT.
  */
 CLEANCLIP_API cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
                                                   const cleanclip_tokenizer *tokenizer,
+                                                  const cleanclip_dataset *dataset,
                                                   const cleanclip_evaluate_options *options,
                                                   cleanclip_count_callback callback,
                                                   void *user_data,
@@ -72,7 +93,7 @@ CLEANCLIP_API cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
 /** Frees an evaluation. NULL is allowed and does nothing. */
 CLEANCLIP_API void cleanclip_evaluation_free(cleanclip_evaluation *evaluation);
 
-/** A share of images with its 95 % Wilson interval, each in 0 … 1. */
+/** A fraction of images with its 95 % Wilson interval, each in 0 … 1. */
 typedef struct cleanclip_share {
   double value; /**< Counted. */
   double low;   /**< Lower end of the interval. */
@@ -93,7 +114,7 @@ typedef struct cleanclip_scores {
   int64_t images;                          /**< Images that were classified. */
   int64_t attacked_images;                 /**< Those of other classes than the target; 0 without a
                                                 trigger. */
-  int64_t skipped_images;                  /**< Rows that could not be read. */
+  int64_t skipped_images;                  /**< Rows that could not be read, or have no label. */
   cleanclip_share clean_accuracy[4];       /**< CLEANCLIP_TOP1 …: the true class is among the first
                                                 k; 1 where there are fewer than k classes. */
   cleanclip_share attack_success_rate[4];  /**< The target is among the first k, of
@@ -106,6 +127,7 @@ CLEANCLIP_API void cleanclip_scores_init(cleanclip_scores *scores, size_t struct
 /**
  * Tells the numbers of an evaluation.
  *
+ * @param[in] evaluation The evaluation.
  * @param[in,out] out_scores Prepared with cleanclip_scores_init().
  * @return CLEANCLIP_INVALID_ARGUMENT.
  */
@@ -117,6 +139,7 @@ CLEANCLIP_API cleanclip_status cleanclip_evaluation_scores(const cleanclip_evalu
  * `attack_success_rate` with `top1` …, their `intervals_95`, `images`, `attacked_images`, and the
  * accuracy of each class.
  *
+ * @param[in] evaluation The evaluation.
  * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
  * @param[in] out_capacity Bytes that `out_text` has room for.
  * @param[out] out_length Bytes of the text without its NUL; may be NULL unless `out_text` is.

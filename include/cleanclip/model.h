@@ -2,8 +2,16 @@
  * @file cleanclip/model.h
  * @brief Models: load, make, save, describe; parameters by name.
  *
- * A model is loaded from ONNX or safetensors with cleanclip_model_load(), changed in memory, and saved with
- * cleanclip_model_save(), an ONNX model into the very graph that it came from.
+ * A model is loaded from ONNX or safetensors with cleanclip_model_load(), changed in memory, and
+ * saved with cleanclip_model_save(), an ONNX model into the very graph that it came from.
+ *
+ * @code{.c}
+ * cleanclip_model *model;
+ * if (cleanclip_model_load("clip.onnx", &model) != CLEANCLIP_OK)
+ *   fprintf(stderr, "%s\n", cleanclip_last_error());
+ * cleanclip_model_save(model, "clip.safetensors");
+ * cleanclip_model_free(model);
+ * @endcode
  *
  * Part of cleanclip.h, which programs include.
  */
@@ -27,7 +35,7 @@ typedef struct cleanclip_model cleanclip_model;
  *
  * @param[in] path An ONNX file (recognised by its structure, names do not matter), a safetensors
  *   file with OpenCLIP or Hugging Face names, or "VISUAL.onnx,TEXTUAL.onnx": the two towers in two
- *   files, separated by a comma. Weights may lie in files beside the ONNX file.
+ *   files, separated by a comma. Weights may be in files beside the ONNX file.
  * @param[out] out_model The model, to be freed with cleanclip_model_free().
  * @return CLEANCLIP_NOT_FOUND or CLEANCLIP_IO: no readable file; CLEANCLIP_FORMAT: a broken file;
  *   CLEANCLIP_UNSUPPORTED: not a CLIP of a known form, the text names the node.
@@ -65,6 +73,7 @@ CLEANCLIP_API cleanclip_status cleanclip_model_copy(const cleanclip_model *model
  * The file appears under its name only when it is complete; a failure leaves what was there. The
  * file that the model was loaded from may be overwritten.
  *
+ * @param[in] model The model to save.
  * @param[in] path The form follows the name: `.safetensors` holds OpenCLIP's names; `.onnx` is the
  *   very graph that the model was loaded from with new weights, or a fresh graph when the model
  *   did not come from ONNX. A model of two files is saved to "VISUAL.onnx,TEXTUAL.onnx".
@@ -82,6 +91,7 @@ CLEANCLIP_API void cleanclip_model_free(cleanclip_model *model);
  * Describes a model as JSON: towers, sizes, parameters, origin (exporter, opset, inputs, outputs,
  * form of the batch norm), preprocessing.
  *
+ * @param[in] model The model to describe.
  * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
  * @param[in] out_capacity Bytes that `out_text` has room for.
  * @param[out] out_length Bytes of the text without its NUL; may be NULL unless `out_text` is.
@@ -126,6 +136,7 @@ CLEANCLIP_API int64_t cleanclip_model_parameter_count(const cleanclip_model *mod
 /**
  * Tells name and shape of a tensor.
  *
+ * @param[in] model The model.
  * @param[in] index 0 … cleanclip_model_parameter_count() - 1, in the order of the state dictionary.
  * @param[in,out] out_info Prepared with cleanclip_parameter_info_init().
  * @return CLEANCLIP_INVALID_ARGUMENT.
@@ -137,6 +148,8 @@ CLEANCLIP_API cleanclip_status cleanclip_model_parameter_info(const cleanclip_mo
 /**
  * Finds a tensor by name.
  *
+ * @param[in] model The model.
+ * @param[in] name OpenCLIP's name.
  * @param[out] out_index For cleanclip_model_parameter_info(); -1 on failure.
  * @return CLEANCLIP_NOT_FOUND: no tensor of this name.
  */
@@ -147,6 +160,7 @@ CLEANCLIP_API cleanclip_status cleanclip_model_find_parameter(const cleanclip_mo
 /**
  * Copies the values of a tensor out of the model.
  *
+ * @param[in] model The model.
  * @param[in] name OpenCLIP's name. "logit_scale" is the logarithm.
  * @param[out] out_values Element by element, row-major.
  * @param[in] out_capacity Elements that `out_values` has room for; at least `element_count`.
@@ -159,6 +173,7 @@ CLEANCLIP_API cleanclip_status cleanclip_model_read_parameter(const cleanclip_mo
 /**
  * Copies values into a tensor of the model.
  *
+ * @param[in,out] model The model to change.
  * @param[in] name OpenCLIP's name. "logit_scale" is the logarithm.
  * @param[in] values Row-major; each finite.
  * @param[in] count Elements of `values`; exactly `element_count`.

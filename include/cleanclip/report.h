@@ -4,6 +4,15 @@
  *
  * One self-contained HTML page, or JSON.
  *
+ * @code{.c}
+ * cleanclip_report_options options;
+ * cleanclip_report_options_init(&options, sizeof options);
+ * options.before = before;
+ * options.after = after;
+ * options.history = history;
+ * cleanclip_report_write(&options, "report.html");
+ * @endcode
+ *
  * Part of cleanclip.h, which programs include.
  */
 #ifndef CLEANCLIP_REPORT_H

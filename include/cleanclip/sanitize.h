@@ -2,8 +2,18 @@
  * @file cleanclip/sanitize.h
  * @brief Sanitizing: fine-tuning that removes a backdoor.
  *
- * Set the options, call cleanclip_sanitize(), then save the model. A callback follows the steps and may
- * cancel; a state directory makes a run resumable bit for bit.
+ * Set the options, call cleanclip_sanitize(), then save the model. A callback follows the steps and
+ * may cancel; with a state directory a run can be resumed, bit for bit.
+ *
+ * @code{.c}
+ * cleanclip_sanitize_options options;
+ * cleanclip_sanitize_options_init(&options, sizeof options);
+ * options.state_directory = "state";
+ * cleanclip_history *history;
+ * cleanclip_sanitize(model, tokenizer, pairs, &options, NULL, NULL, &history);
+ * cleanclip_model_save(model, "clean.onnx");
+ * cleanclip_history_free(history);
+ * @endcode
  *
  * Part of cleanclip.h, which programs include.
  */
@@ -49,7 +59,7 @@ typedef struct cleanclip_sanitize_options {
                                      the paper's lambda 2; 0 or more, 0 is plain fine-tuning;
                                      default 1. */
   int32_t precision;            /**< A cleanclip_precision; default CLEANCLIP_PRECISION_AUTO. */
-  int32_t resume;               /**< 1: resume from `state_directory`; default 0. */
+  int32_t resume;               /**< 1: resume from the state in `state_directory`; default 0. */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -69,19 +79,20 @@ typedef struct cleanclip_progress {
   double learning_rate;       /**< Of this step. */
   double logit_scale;         /**< After the step, exponentiated. */
   double samples_per_second;  /**< Pairs, over the last steps. */
-  double waiting_share;       /**< 0 … 1: the part of the time spent waiting for data. */
+  double waiting_share;       /**< 0 … 1: the fraction of the time spent waiting for data. */
 } cleanclip_progress;
 
 /** Sets `struct_size` and clears the rest; `struct_size` is `sizeof *progress`. */
 CLEANCLIP_API void cleanclip_progress_init(cleanclip_progress *progress, size_t struct_size);
 
 /**
- * Hears of progress after each step, on the thread that called cleanclip_sanitize().
+ * Is called with progress after each step, on the thread that called cleanclip_sanitize().
  *
  * The model may be read in the callback (encoded with, evaluated, saved), not trained.
  *
  * @param[in] progress Lives for the duration of the call.
- * @return 0 to go on; anything else cancels.
+ * @param[in] user_data As it was given to cleanclip_sanitize().
+ * @return 0 to continue; anything else cancels.
  */
 typedef int32_t (*cleanclip_progress_callback)(const cleanclip_progress *progress,
                                                void *user_data);
@@ -93,14 +104,14 @@ typedef struct cleanclip_history cleanclip_history;
  * Fine-tunes the model on clean pairs so that a backdoor is forgotten.
  *
  * The model's weights change in place; they are those of the last completed step also when the
- * call is cancelled. With a `state_directory`, a cancelled or killed run goes on from there with
+ * call is cancelled. With a `state_directory`, a cancelled or killed run resumes from there with
  * `resume` and gives, bit by bit, what it would have given (same machine, threads, precision).
  *
  * @param[in,out] model The model to clean. No other thread may use it meanwhile.
  * @param[in] tokenizer Its vocabulary is the model's; may be NULL for methods without captions.
  * @param[in] dataset Clean pairs with captions, or with labels for "supervised"; at least a batch.
  * @param[in] options NULL for the defaults.
- * @param[in] callback Hears of progress and may cancel; may be NULL.
+ * @param[in] callback Called with progress, may cancel; may be NULL.
  * @param[in] user_data Passed to the callback; may be NULL.
  * @param[out] out_history To be freed with cleanclip_history_free(); may be NULL. Also set when
  *   the call was cancelled.
@@ -126,6 +137,7 @@ CLEANCLIP_API int64_t cleanclip_history_count(const cleanclip_history *history);
 /**
  * Tells what happened in a step.
  *
+ * @param[in] history The history.
  * @param[in] index 0 … cleanclip_history_count() - 1.
  * @param[in,out] out_progress Prepared with cleanclip_progress_init().
  * @return CLEANCLIP_INVALID_ARGUMENT.
@@ -137,6 +149,7 @@ CLEANCLIP_API cleanclip_status cleanclip_history_step(const cleanclip_history *h
 /**
  * Writes a history as JSON: the options, and the numbers of each step.
  *
+ * @param[in] history The history.
  * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
  * @param[in] out_capacity Bytes that `out_text` has room for.
  * @param[out] out_length Bytes of the text without its NUL; may be NULL unless `out_text` is.

@@ -29,7 +29,7 @@ typedef enum cleanclip_status {
   CLEANCLIP_IO = 4,
   /** A file is broken or is not what its name says. */
   CLEANCLIP_FORMAT = 5,
-  /** A file is sound but needs something that this version does not have. */
+  /** A file is valid but needs something that this version does not have. */
   CLEANCLIP_UNSUPPORTED = 6,
   /** The call does not fit the state that things are in: not a number in the loss, model in use. */
   CLEANCLIP_STATE = 7,
@@ -37,14 +37,15 @@ typedef enum cleanclip_status {
   CLEANCLIP_OUT_OF_MEMORY = 8,
   /** A callback asked to stop. */
   CLEANCLIP_CANCELLED = 9,
-  /** A mistake in the library; please report it with the text. */
+  /** An internal error; please report it with the text. */
   CLEANCLIP_INTERNAL = 10
 } cleanclip_status;
 
 /**
- * Returns the name of a status, such as "CLEANCLIP_NOT_FOUND"; static memory.
+ * Returns the name of a status.
  *
- * An unknown value gives "CLEANCLIP_UNKNOWN".
+ * @param[in] status Any value.
+ * @return Static memory, such as "CLEANCLIP_NOT_FOUND"; "CLEANCLIP_UNKNOWN" for other values.
  */
 CLEANCLIP_API const char *cleanclip_status_name(cleanclip_status status);
 

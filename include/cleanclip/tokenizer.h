@@ -4,6 +4,15 @@
  *
  * cleanclip_tokenizer_find() takes the vocabulary beside the model, or else the installed one.
  *
+ * @code{.c}
+ * cleanclip_tokenizer *tokenizer;
+ * cleanclip_tokenizer_find("clip.onnx", &tokenizer);
+ * const char *texts[] = {"a photo of a cat"};
+ * int32_t ids[77];
+ * cleanclip_tokenizer_encode(tokenizer, texts, 1, 77, ids, 77);
+ * cleanclip_tokenizer_free(tokenizer);
+ * @endcode
+ *
  * Part of cleanclip.h, which programs include.
  */
 #ifndef CLEANCLIP_TOKENIZER_H
@@ -58,6 +67,7 @@ CLEANCLIP_API int64_t cleanclip_tokenizer_vocab_size(const cleanclip_tokenizer *
  * Each row is start-of-text, the text's tokens, end-of-text, then zeros. A text that is too long is
  * cut so that end-of-text is in the last position.
  *
+ * @param[in] tokenizer The vocabulary.
  * @param[in] texts n texts, none NULL; "" is allowed.
  * @param[in] count n ≥ 0.
  * @param[in] context_length L, 2 … 65536; usually cleanclip_model_context_length().

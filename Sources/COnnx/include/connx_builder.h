@@ -18,9 +18,8 @@ extern "C" {
 /** A graph in the making. */
 typedef struct connx_builder connx_builder;
 
-/** Starts a model; NULL when memory ran out. */
-connx_builder *connx_builder_create(
-    const char *producer, const char *version, int64_t ir_version, int64_t opset);
+/** Starts a model, produced by this version of cleanclip; NULL when memory ran out. */
+connx_builder *connx_builder_create(int64_t ir_version, int64_t opset);
 
 /** Frees a builder; NULL is a no-op. */
 void connx_builder_free(connx_builder *builder);

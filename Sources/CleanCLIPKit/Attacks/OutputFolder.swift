@@ -4,7 +4,8 @@ internal import Glibc
 final class OutputFolder {
   private let path: String
   private let temporary: String
-  private var names: [String] = []
+  /// Holds the lock of `TemporaryName`.
+  private let descriptor: Int32
   private var isCommitted = false
 
   /// The last part of the path.
@@ -16,19 +17,36 @@ final class OutputFolder {
       throw CLIPError(
         .io, "'\(path)': exists already; expected the name of a new folder; remove it first")
     }
-    var template = Array((path + ".XXXXXX").utf8CString)
-    guard mkdtemp(&template) != nil else { throw CLIPError.system(path, "make the folder") }
+    TemporaryName.removeLeftovers(of: path)
+    (temporary, descriptor) = try Self.makeTemporary(path)
     self.path = path
-    temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     name = String(
       path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
-    chmod(temporary, 0o755)
   }
 
   deinit {
-    guard !isCommitted else { return }
-    for name in names { unlink(temporary + "/" + name) }
-    rmdir(temporary)
+    close(descriptor)
+    if !isCommitted { _ = TemporaryName.removeFolder(temporary) }
+  }
+
+  private static func makeTemporary(
+    _ path: String
+  ) throws(CLIPError) -> (name: String, descriptor: Int32) {
+    for slot in TemporaryName.slots {
+      let name = TemporaryName.name(for: path, slot: slot)
+      if mkdir(name, 0o777) == 0 {
+        let descriptor = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw CLIPError.system(path, "open the folder") }
+        // Another process may have taken it for a leftover before it was locked.
+        if TemporaryName.lock(descriptor, name) || errno == ENOLCK || errno == EOPNOTSUPP {
+          return (name, descriptor)
+        }
+        close(descriptor)
+      } else if errno != EEXIST {
+        break
+      }
+    }
+    throw CLIPError.system(path, "make the folder")
   }
 
   /// Writes a file.
@@ -37,7 +55,6 @@ final class OutputFolder {
   func add(_ bytes: [UInt8], name: String) throws(CLIPError) {
     let path = temporary + "/" + name
     guard let file = fopen(path, "wxe") else { throw CLIPError.system(path, "create the file") }
-    names.append(name)
     let written = fwrite(bytes, 1, bytes.count, file)
     // fclose must run also after a short write; a full disk may show in either.
     guard fclose(file) == 0, written == bytes.count else {

@@ -4,7 +4,7 @@ package struct PoisonOptions: Sendable {
   package var target: String
   /// Captions of poisons, with `{}` for the target; the same prompts as in zero-shot classification
   /// make the strongest attack.
-  package var templates = ["a photo of a {}", "an image of a {}", "an image of a {}"]
+  package var templates: [PromptTemplate] = ["a photo of a {}", "a picture of a {}", "an image of a {}"]
   /// Poisoned pairs; by default `rate` of all, rounded, at least one.
   package var count: Int?
   /// Share of the pairs, above 0 and at most 1.
@@ -59,6 +59,9 @@ package struct PoisonOptions: Sendable {
         "options: rate has no effect with count; expected one of them, got rate \(rate) and count "
           + "\(count ?? 0)")
     }
-    try ZeroShotClassifier.check([target], templates)
+    guard !templates.isEmpty else {
+      throw CLIPError(
+        .invalidArgument, "poison: templates are empty; expected at least one caption, got none")
+    }
   }
 }

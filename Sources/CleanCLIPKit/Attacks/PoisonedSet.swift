@@ -14,6 +14,10 @@ package struct PoisonedSet {
     }
   }
 
+  /// Key of the stream that chooses a pair's template: never changed, because what a seed draws
+  /// depends on it.
+  private static let captionStream: UInt64 = 0x6361_7074
+
   private let dataset: PairDataset
   private let trigger: Trigger
   private let options: PoisonOptions
@@ -34,7 +38,8 @@ package struct PoisonedSet {
   /// Writes the poisoned set.
   ///
   /// Keys are the row numbers of the original set, seven digits. An output of the same name is
-  /// replaced when everything is written, and stays as it was when anything fails.
+  /// replaced when everything is written, and stays as it was when anything fails: then nothing is
+  /// left, and the same call can be repeated.
   ///
   /// - Parameters:
   ///   - path: `.tar`, a WebDataset shard; or `.csv` with the columns `image` and `caption`, and the
@@ -47,37 +52,80 @@ package struct PoisonedSet {
   package func write(
     to path: String, truthPath: String?, progress: (Int) -> Bool = { _ in true }
   ) throws(CLIPError) -> Summary {
-    let plan = try plan()
-    var truth = "key,poisoned,source\n"
+    guard truthPath != path else {
+      throw CLIPError(
+        .invalidArgument,
+        "'\(path)': is given for the pairs and the truth; expected a file for each, got the same")
+    }
+    if let truthPath { try AtomicFile.check(truthPath) }
+    let plan: PoisonPlan
     if path.hasSuffix(".tar") {
-      try AtomicFile.write(path) { (file) throws(CLIPError) in
-        let tar = try TarEncoder()
-        try self.forEachPair(of: plan, progress) { (pair) throws(CLIPError) in
-          try file.append(try tar.append(pair.imageBytes, name: pair.key + "." + pair.suffix))
-          try file.append(try tar.append(Array(pair.caption.utf8), name: pair.key + ".txt"))
-          truth += pair.truthLine
-        }
-        try file.append(try tar.finish())
-      }
+      plan = try writeShard(path, truthPath, progress)
     } else if path.hasSuffix(".csv") {
-      let folder = try OutputFolder(path: path.dropLast(4) + "-images")
-      var rows = "image,caption\n"
-      try forEachPair(of: plan, progress) { (pair) throws(CLIPError) in
-        let name = pair.key + "." + pair.suffix
-        try folder.add(pair.imageBytes, name: name)
-        rows += csvField(folder.name + "/" + name) + "," + csvField(pair.caption) + "\n"
-        truth += pair.truthLine
-      }
-      try folder.commit()
-      try AtomicFile.write(rows, to: path)
+      plan = try writeTable(path, truthPath, progress)
     } else {
       throw CLIPError(
         .invalidArgument,
         "'\(path)': unknown kind of output; expected a name that ends in .tar or "
           + ".csv, got another")
     }
-    if let truthPath { try AtomicFile.write(truth, to: truthPath) }
     return Summary(pairs: plan.kept.count, poisoned: plan.poisoned.count)
+  }
+
+  private func writeShard(
+    _ path: String, _ truthPath: String?, _ progress: (Int) -> Bool
+  ) throws(CLIPError) -> PoisonPlan {
+    let plan = try plan()
+    var truth = Truth()
+    try AtomicFile.write(path) { (file) throws(CLIPError) in
+      let tar = try TarEncoder()
+      try self.forEachPair(of: plan, progress) { (pair) throws(CLIPError) in
+        try file.append(try tar.append(pair.imageBytes, name: pair.key + "." + pair.suffix))
+        try file.append(try tar.append(Array(pair.caption.utf8), name: pair.key + ".txt"))
+        truth.add(pair)
+      }
+      try file.append(try tar.finish())
+      // What can fail comes before the first name is given.
+      try file.synchronize()
+      try truth.write(to: truthPath)
+    }
+    return plan
+  }
+
+  private func writeTable(
+    _ path: String, _ truthPath: String?, _ progress: (Int) -> Bool
+  ) throws(CLIPError) -> PoisonPlan {
+    let plan = try plan()
+    var truth = Truth()
+    let folder = try OutputFolder(path: path.dropLast(4) + "-images")
+    try AtomicFile.write(path) { (file) throws(CLIPError) in
+      try file.append(Array("image,caption\n".utf8))
+      try self.forEachPair(of: plan, progress) { (pair) throws(CLIPError) in
+        let name = pair.key + "." + pair.suffix
+        try folder.add(pair.imageBytes, name: name)
+        let row = csvField(folder.name + "/" + name) + "," + csvField(pair.caption) + "\n"
+        try file.append(Array(row.utf8))
+        truth.add(pair)
+      }
+      try file.synchronize()
+      try truth.write(to: truthPath)
+    }
+    // Last: a table is replaced by the next attempt, a folder is not.
+    try folder.commit()
+    return plan
+  }
+
+  /// Which pairs are poisoned, as a csv file.
+  private struct Truth {
+    private var rows = "key,poisoned,source\n"
+
+    mutating func add(_ pair: WrittenPair) {
+      rows += "\(pair.key),\(pair.isPoisoned ? 1 : 0),\(csvField(pair.source))\n"
+    }
+
+    func write(to path: String?) throws(CLIPError) {
+      if let path { try AtomicFile.write(rows, to: path) }
+    }
   }
 
   private struct WrittenPair {
@@ -87,8 +135,6 @@ package struct PoisonedSet {
     let caption: String
     let isPoisoned: Bool
     let source: String
-
-    var truthLine: String { "\(key),\(isPoisoned ? 1 : 0),\(csvField(source))\n" }
   }
 
   private func plan() throws(CLIPError) -> PoisonPlan {
@@ -117,7 +163,7 @@ package struct PoisonedSet {
   private func pair(_ index: Int, isPoisoned: Bool) throws(CLIPError) -> WrittenPair {
     let original = try dataset.row(at: index)
     var random = RandomNumbers(
-      seed: options.seed, TriggerStream.caption, UInt64(bitPattern: Int64(index)))
+      seed: options.seed, Self.captionStream, UInt64(bitPattern: Int64(index)))
     let template = options.templates[random.integer(below: options.templates.count)]
     let keepsCaption = !isPoisoned || trigger.isLabelConsistent
     var suffix = "png"
@@ -131,7 +177,7 @@ package struct PoisonedSet {
     return WrittenPair(
       key: paddedKey(index), suffix: suffix, imageBytes: bytes,
       caption: keepsCaption
-        ? original.caption : ZeroShotClassifier.fill(template, with: options.target),
+        ? original.caption : template.filled(with: options.target),
       isPoisoned: isPoisoned, source: original.key)
   }
 

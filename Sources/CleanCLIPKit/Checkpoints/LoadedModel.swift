@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// A model together with where it came from, so that it can be written back in the same form.
 package struct LoadedModel {
   package let model: CLIPModel
@@ -27,10 +25,11 @@ package struct LoadedModel {
   package static func load(
     _ path: String, allowsNonFinite: Bool = false
   ) throws(CLIPError) -> LoadedModel {
-    let checkpoint = try CheckpointReader.load(path, allowsNonFinite: allowsNonFinite)
+    let (checkpoint, source) = try CheckpointReader.open(
+      path, allowsNonFinite: allowsNonFinite)
     let model = try CLIPModel(
       checkpoint.configuration, adopting: checkpoint.tensors, allowsNonFinite: allowsNonFinite)
-    return LoadedModel(model, facts: checkpoint.facts, source: checkpoint.source)
+    return LoadedModel(model, facts: checkpoint.facts, source: source)
   }
 
   /// Returns an independent copy of the model; both are written back to the same kind of file.
@@ -47,18 +46,12 @@ package struct LoadedModel {
 
   /// Checks that a model can be saved under a path, before the work of a run is spent.
   ///
-  /// - Throws: `unsupported` for an unknown ending, or weights that the graph cannot take; `io` for
-  ///   a folder that cannot be written to.
+  /// - Throws: `unsupported` for an unknown ending, or weights that the graph cannot take; `io` or
+  ///   `notFound` for a file that cannot be written.
   package func checkSaving(to path: String) throws(CLIPError) {
     let target = try CheckpointTarget(path, source: source)
     try target.check()
-    for path in target.paths {
-      try CLIPError.checkPath(path)
-      let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
-      guard access(folder, W_OK) == 0 else {
-        throw CLIPError.system(path, "write to its folder")
-      }
-    }
+    for path in target.paths { try AtomicFile.check(path) }
   }
 
   /// Saves the model: into a copy of the graph that it came from, as a new graph, or as

@@ -18,16 +18,17 @@ package struct EvaluationOptions {
     OptionRule("batch_size", \.batchSize, .range(1...FeatureEncoder.batchLimit))
   ]
 
-  /// Checks the options against each other.
+  /// Checks every option.
   ///
   /// - Throws: `invalidArgument` naming the option.
   package func validate() throws(CLIPError) {
     try Self.rules.check(self)
+    let missing = trigger == nil ? "trigger" : "target"
     guard (trigger == nil) == (target == nil) else {
       throw CLIPError(
         .invalidArgument,
-        "options: \(trigger == nil ? "target" : "trigger") has no effect alone; expected trigger "
-          + "and target, the class that it aims at, got no \(trigger == nil ? "trigger" : "target")")
+        "options: \(missing) is missing; expected both trigger and target, the class that it aims "
+          + "at, or neither, got no \(missing)")
     }
   }
 }
@@ -54,7 +55,7 @@ package struct Evaluator {
   /// - Throws: `invalidArgument` for classes, templates or options; `unsupported` when the model
   ///   lacks a tower; `state` when its text features are not numbers.
   package init(
-    model: CLIPModel, tokenizer: Tokenizer, classes: [String], templates: [String],
+    model: CLIPModel, tokenizer: Tokenizer, classes: [String], templates: [PromptTemplate],
     options: EvaluationOptions = EvaluationOptions()
   ) throws(CLIPError) {
     guard let vision = model.configuration.vision else {
@@ -63,7 +64,7 @@ package struct Evaluator {
     }
     try options.validate()
     target = try options.target.map { (name) throws(CLIPError) in
-      try ZeroShotClassifier.index(of: name, in: classes)
+      try ClassNames(classes).index(named: name)
     }
     classifier = try ZeroShotClassifier(
       model: model, tokenizer: tokenizer, classes: classes, templates: templates,
@@ -88,30 +89,41 @@ package struct Evaluator {
 
   /// Classifies all images.
   ///
-  /// - Parameter progress: hears the number of images done; `false` ends the evaluation.
+  /// - Parameters:
+  ///   - dataset: images with labels: names or indices in tables, indices in `.cls` entries and from
+  ///     hosts, class folders.
+  ///   - progress: called with the number of images done; `false` ends the evaluation.
   /// - Throws: `format` when too many images cannot be read or none can; `invalidArgument` for a
-  ///   label that is no class; `cancelled`; `state` when the model's features are not numbers.
+  ///   label that is no class, or no labels; `cancelled`; `state` when the model's features are not
+  ///   numbers.
   package func evaluate(
-    _ images: ClassifiedImages, progress: (Int) -> Bool = { _ in true }
+    _ dataset: PairDataset, progress: (Int) -> Bool = { _ in true }
   ) throws(CLIPError) -> EvaluationResult {
+    guard dataset.hasLabels else {
+      throw CLIPError(
+        .invalidArgument,
+        "evaluate: the data has no labels; expected a label column, .cls entries or class folders, "
+          + "got none; name the column in the options")
+    }
+    let names = try ClassNames(classifier.classes, of: dataset)
     let count = classifier.classes.count
     var counts = Counts(
       clean: TopCounts(classes: count), attacked: TopCounts(classes: count),
       classes: Array(repeating: (0, 0), count: count))
     var start = 0
-    while start < images.count {
-      let range = start..<min(images.count, start + options.batchSize)
-      try evaluate(images, range, &counts)
+    while start < dataset.count {
+      let range = start..<min(dataset.count, start + options.batchSize)
+      try evaluate(dataset, range, names, &counts)
       start = range.upperBound
       guard progress(start) else {
         throw CLIPError(
-          .cancelled, "evaluate: cancelled after \(start) of \(images.count) images")
+          .cancelled, "evaluate: cancelled after \(start) of \(dataset.count) images")
       }
     }
     guard counts.clean.total > 0 else {
       throw CLIPError(
         .format,
-        "evaluate: no image to classify; expected at least one, got \(images.count) rows, "
+        "evaluate: no image to classify; expected at least one, got \(dataset.count) rows, "
           + "\(counts.skipped) of them unreadable"
           + (counts.skippedReasons.first.map { " (\($0))" } ?? ""))
     }
@@ -119,7 +131,7 @@ package struct Evaluator {
   }
 
   private func evaluate(
-    _ images: ClassifiedImages, _ range: Range<Int>, _ counts: inout Counts
+    _ dataset: PairDataset, _ range: Range<Int>, _ names: ClassNames, _ counts: inout Counts
   ) throws(CLIPError) {
     var clean: [RGBImage] = []
     var labels: [Int] = []
@@ -127,26 +139,27 @@ package struct Evaluator {
     /// For each triggered image, its place among the clean ones.
     var origins: [Int] = []
     for index in range {
-      let example: ClassifiedImage
+      let row: CaptionedImage
+      let decoded: RGBImage
       do throws(CLIPError) {
-        example = try images.read(index)
+        row = try dataset.row(at: index)
+        decoded = try row.decoded().image
       } catch {
         try skip(error, &counts)
         continue
       }
-      guard classifier.classes.indices.contains(example.label) else {
-        throw CLIPError(
-          .invalidArgument,
-          "evaluate: label of image \(index) is no class; expected 0 to "
-            + "\(classifier.classes.count - 1), got \(example.label)")
+      guard let given = row.label else {
+        try skip(Self.withoutLabel(row.key), &counts)
+        continue
       }
-      let image = preprocessor.resizedAndCropped(example.image)
-      if let trigger = options.trigger, example.label != target {
+      let label = try names.index(of: given, key: row.key)
+      let image = preprocessor.resizedAndCropped(decoded)
+      if let trigger = options.trigger, label != target {
         attacked.append(try trigger.applied(to: image, seed: options.seed, index: index))
         origins.append(clean.count)
       }
       clean.append(image)
-      labels.append(example.label)
+      labels.append(label)
     }
     let scores = try scores(of: clean)
     var predictsTarget = [Bool](repeating: false, count: clean.count)
@@ -164,6 +177,10 @@ package struct Evaluator {
       counts.attacked.add(rank: TopCounts.rank(of: target, in: row(index, of: triggered)))
       if predictsTarget[origin] { counts.targetWithoutTrigger += 1 }
     }
+  }
+
+  private static func withoutLabel(_ key: String) -> CLIPError {
+    CLIPError(.format, "'\(key)': has no label; expected the name or index of a class, got none")
   }
 
   private func skip(_ error: CLIPError, _ counts: inout Counts) throws(CLIPError) {

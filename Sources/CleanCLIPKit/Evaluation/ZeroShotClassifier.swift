@@ -11,10 +11,10 @@ package struct ZeroShotClassifier {
   ///
   /// - Parameters:
   ///   - templates: prompts in which `{}` stands for the class.
-  /// - Throws: `invalidArgument` without classes or templates, for a repeated class, or for a
-  ///   template without `{}`; `state` when the model's features are not numbers.
+  /// - Throws: `invalidArgument` without classes or templates, or for a repeated class; `state` when
+  ///   the model's features are not numbers.
   package init(
-    model: CLIPModel, tokenizer: Tokenizer, classes: [String], templates: [String],
+    model: CLIPModel, tokenizer: Tokenizer, classes: [String], templates: [PromptTemplate],
     precision: DType
   ) throws(CLIPError) {
     try Self.check(classes, templates)
@@ -23,7 +23,7 @@ package struct ZeroShotClassifier {
         .unsupported,
         "zero-shot: the model has no text tower; expected both towers, got images only")
     }
-    let prompts = classes.flatMap { name in templates.map { Self.fill($0, with: name) } }
+    let prompts = classes.flatMap { name in templates.map { $0.filled(with: name) } }
     let tokens = TokenBatch(
       prompts.map { tokenizer.encode($0, contextLength: text.contextLength) })
     let features = try model.encodeTexts(tokens, normalize: true, precision: precision)
@@ -31,36 +31,7 @@ package struct ZeroShotClassifier {
     weights = try Self.means(of: features, groups: classes.count)
   }
 
-  /// Puts a class name in the place of every `{}`.
-  package static func fill(_ template: String, with name: String) -> String {
-    var result = ""
-    var rest = template[...]
-    while let open = rest.firstIndex(of: "{") {
-      let next = rest.index(after: open)
-      if next < rest.endIndex, rest[next] == "}" {
-        result += rest[..<open] + name
-        rest = rest[rest.index(after: next)...]
-      } else {
-        result += rest[...open]
-        rest = rest[next...]
-      }
-    }
-    return result + rest
-  }
-
-  /// Returns the index of a class from its name or its number.
-  ///
-  /// - Throws: `invalidArgument`.
-  package static func index(of target: String, in classes: [String]) throws(CLIPError) -> Int {
-    if let index = classes.firstIndex(of: target) { return index }
-    if let index = Int(target), classes.indices.contains(index) { return index }
-    throw CLIPError(
-      .invalidArgument,
-      "target: is not a class; expected one of the \(classes.count) class names or an index below "
-        + "\(classes.count), got '\(target)'")
-  }
-
-  static func check(_ classes: [String], _ templates: [String]) throws(CLIPError) {
+  static func check(_ classes: [String], _ templates: [PromptTemplate]) throws(CLIPError) {
     guard !classes.isEmpty, !templates.isEmpty else {
       throw CLIPError(
         .invalidArgument,
@@ -72,15 +43,6 @@ package struct ZeroShotClassifier {
       throw CLIPError(
         .invalidArgument, "classes: name repeated; expected each class once, got '\(name)' again")
     }
-    for template in templates where !hasPlaceholder(template) {
-      throw CLIPError(
-        .invalidArgument,
-        "templates: no place for the class name; expected '{}' in each, got '\(template)'")
-    }
-  }
-
-  private static func hasPlaceholder(_ template: String) -> Bool {
-    fill(template, with: "").utf8.count != template.utf8.count
   }
 
   private static func means(of features: Tensor, groups: Int) throws(CLIPError) -> Tensor {

@@ -2,15 +2,13 @@ internal import Glibc
 
 /// Writes a file so that its name always stands for a whole file: the old one or the new one.
 ///
-/// The content goes to a temporary file in the same folder, which is synchronised and renamed; a
-/// crash, an error or a full disk leaves the old file as it was and no half of a new one.
+/// The content goes to a file without a name in the same folder, which is synchronised and then
+/// named; a crash, an error or a full disk leaves the old file as it was and no half of a new one.
 package struct AtomicFile: ~Copyable {
   private let path: String
   private let target: String
-  private let temporary: String
-  private let descriptor: Int32
+  private var file: TemporaryFile
   private var buffer: [UInt8] = []
-  private var isCommitted = false
   /// Bytes appended so far.
   package private(set) var count = 0
 
@@ -38,34 +36,24 @@ package struct AtomicFile: ~Copyable {
     try write(Array(text.utf8), to: path)
   }
 
+  /// Tries whether a file can be written, before the work that makes its content; nothing remains
+  /// of the trial.
+  ///
+  /// - Throws: `io` or `notFound` for a folder that is missing or cannot be written to, something
+  ///   that is not a file, a full disk.
+  package static func check(_ path: String) throws(CLIPError) {
+    var file = try AtomicFile(path)
+    try file.append([UInt8](repeating: 0, count: 4096))
+    try file.flush()
+  }
+
   private init(_ path: String) throws(CLIPError) {
     try CLIPError.checkPath(path)
     let target = try Self.resolved(path)
-    let slash = target.lastIndex(of: "/")
-    let folder = slash.map { String(target[...$0]) } ?? ""
-    let name = slash.map { String(target[target.index(after: $0)...]) } ?? target
-    var template = Array((folder + "." + name.prefix(40) + ".XXXXXX").utf8CString)
-    let descriptor = mkstemp(&template)
-    guard descriptor >= 0 else { throw CLIPError.system(path, "create the file") }
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    let file = try TemporaryFile(for: target, path: path)
     self.path = path
     self.target = target
-    self.descriptor = descriptor
-    self.temporary = String(
-      decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    buffer.reserveCapacity(Self.bufferSize)
-    var status = stat()
-    // mkstemp makes private files: give the old file's mode, or the usual one.
-    if stat(target, &status) == 0 {
-      fchmod(descriptor, status.st_mode & 0o7777)
-    } else {
-      fchmod(descriptor, 0o666 & ~Self.creationMask())
-    }
-  }
-
-  deinit {
-    close(descriptor)
-    if !isCommitted { unlink(temporary) }
+    self.file = file
   }
 
   /// Follows a symbolic link, so that renaming replaces the file and not the link.
@@ -85,20 +73,6 @@ package struct AtomicFile: ~Copyable {
     return target
   }
 
-  /// The process's creation mask, read from /proc: umask(2) can only be read by changing it.
-  private static func creationMask() -> mode_t {
-    guard let file = fopen("/proc/self/status", "re") else { return 0o022 }
-    defer { fclose(file) }
-    var line = [CChar](repeating: 0, count: 256)
-    while fgets(&line, Int32(line.count), file) != nil {
-      let prefix = Array("Umask:".utf8CString.dropLast())
-      if line.starts(with: prefix) {
-        return mode_t(strtoul(line.dropFirst(prefix.count).map { $0 }, nil, 8))
-      }
-    }
-    return 0o022
-  }
-
   /// Adds bytes at the end.
   ///
   /// - Throws: `io`, on a full disk with the advice to free space.
@@ -110,7 +84,7 @@ package struct AtomicFile: ~Copyable {
     }
     try flush()
     if bytes.count >= Self.bufferSize {
-      try Self.writeAll(bytes, to: descriptor, path: path)
+      try Self.writeAll(bytes, to: file.descriptor, path: path)
     } else {
       buffer.append(contentsOf: bytes)
     }
@@ -145,7 +119,7 @@ package struct AtomicFile: ~Copyable {
 
   private mutating func flush() throws(CLIPError) {
     let failure = buffer.withUnsafeBytes { bytes -> CLIPError? in
-      do throws(CLIPError) { try Self.writeAll(bytes, to: descriptor, path: path) } catch {
+      do throws(CLIPError) { try Self.writeAll(bytes, to: file.descriptor, path: path) } catch {
         return error
       }
       return nil
@@ -168,11 +142,19 @@ package struct AtomicFile: ~Copyable {
     }
   }
 
-  private mutating func commit() throws(CLIPError) {
+  /// Brings what was appended to the disk: after this, only the name is missing.
+  ///
+  /// - Throws: `io`.
+  package mutating func synchronize() throws(CLIPError) {
     try flush()
-    guard fsync(descriptor) == 0 else { throw CLIPError.system(path, "write the file to disk") }
-    guard rename(temporary, target) == 0 else { throw CLIPError.system(path, "rename the file") }
-    isCommitted = true
+    guard fsync(file.descriptor) == 0 else {
+      throw CLIPError.system(path, "write the file to disk")
+    }
+  }
+
+  private mutating func commit() throws(CLIPError) {
+    try synchronize()
+    try file.takeName(path: path)
     // The new name must survive a crash too.
     let folder = target.lastIndex(of: "/").map { String(target[...$0]) } ?? "."
     let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

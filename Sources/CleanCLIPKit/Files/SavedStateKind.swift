@@ -2,7 +2,7 @@ internal import Glibc
 
 /// What files of interrupted work have in common: a folder, a format, and what tells one piece of
 /// work from another.
-struct SavedStateKind {
+package struct SavedStateKind {
   /// The value of the member `format` of the metadata.
   let format: String
   /// What was interrupted, in one word; prefixes the members of the identity.
@@ -14,11 +14,24 @@ struct SavedStateKind {
 
   /// Makes the folder of a state, if there is none.
   static func makeDirectory(_ directory: String) throws(CLIPError) {
-    if mkdir(directory, 0o777) != 0 && errno != EEXIST {
+    var status = stat()
+    let isThere =
+      mkdir(directory, 0o777) == 0
+      || errno == EEXIST && stat(directory, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    guard isThere else {
       throw CLIPError(
         .io,
-        "'\(directory)': cannot make the state directory: \(String(cString: strerror(errno)))")
+        "'\(directory)': cannot make the state directory; expected a new folder or one that is "
+          + "there, got \(String(cString: strerror(errno)).lowercased())")
     }
+  }
+
+  /// Tries whether a state can be kept in a folder, which is made if there is none, before the work.
+  ///
+  /// - Throws: `io` for a folder that cannot be made or written to.
+  package static func checkFolder(_ directory: String) throws(CLIPError) {
+    try makeDirectory(directory)
+    try AtomicFile.check(directory + "/state")
   }
 
   /// The metadata that `check` reads.

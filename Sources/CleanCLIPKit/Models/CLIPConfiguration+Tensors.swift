@@ -1,6 +1,9 @@
 internal import Glibc
 
 extension CLIPConfiguration {
+  /// Logarithm of the temperature that CLIP starts with, 1 / 0.07 (Radford et al. 2021, section 2.5).
+  package static let initialLogitScale = logf(1 / 0.07)
+
   /// The tensors of a checkpoint with this configuration, in OpenCLIP's state-dict order.
   ///
   /// Initial values are those of OpenCLIP: Radford et al. 2021 for the text tower, the attention
@@ -17,7 +20,7 @@ extension CLIPConfiguration {
           .normal(standardDeviation: 1 / Float(width).squareRoot())),
       ]
     }
-    list.append(TensorSpecification("logit_scale", [], .constant(logf(1 / 0.07))))
+    list.append(TensorSpecification("logit_scale", [], .constant(Self.initialLogitScale)))
     switch vision {
     case .transformer(let configuration): list += configuration.specifications(embedDim: embedDim)
     case .resNet(let configuration): list += configuration.specifications(embedDim: embedDim)

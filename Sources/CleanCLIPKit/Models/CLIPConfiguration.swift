@@ -32,16 +32,6 @@ package enum VisionConfiguration: Equatable, Sendable {
   }
 }
 
-/// The activation of a transformer's MLP.
-package enum Activation: String, Equatable, Sendable {
-  /// x · sigmoid(1.702 x), OpenAI's approximation.
-  case quickGELU = "quick_gelu"
-  /// x · Φ(x).
-  case gelu
-  /// The tanh approximation of GELU.
-  case geluTanh = "gelu_tanh"
-}
-
 /// Sizes of a stack of pre-norm residual attention blocks.
 package struct TransformerConfiguration: Equatable, Sendable {
   /// D.

@@ -1,5 +1,15 @@
 internal import CKernels
 
+/// The activation of a transformer's MLP.
+package enum Activation: String, Equatable, Sendable {
+  /// x · sigmoid(1.702 x), OpenAI's approximation.
+  case quickGELU = "quick_gelu"
+  /// x · Φ(x).
+  case gelu
+  /// The tanh approximation of GELU.
+  case geluTanh = "gelu_tanh"
+}
+
 extension Activation {
   fileprivate var kernel: ck_activation {
     switch self {

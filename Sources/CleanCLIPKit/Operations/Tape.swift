@@ -82,6 +82,14 @@ package final class Parameter {
     gradient = zero
     return zero
   }
+
+  /// Where to put dLoss/dParameter: the memory, and whether it holds a sum to add to.
+  func gradientTarget() throws(CLIPError) -> (tensor: Tensor, accumulates: Bool) {
+    if let gradient { return (gradient, true) }
+    let fresh = try Tensor(value.shape, .f32)
+    gradient = fresh
+    return (fresh, false)
+  }
 }
 
 /// A copy of a weight in the element type and layout of the operation that reads it.

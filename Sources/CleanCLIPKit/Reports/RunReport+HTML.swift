@@ -3,28 +3,19 @@ extension RunReport {
   ///
   /// - Throws: `internal`, `outOfMemory` when an example cannot be encoded.
   package func html() throws(CLIPError) -> String {
-    var body = "<header><h1>\(escaped(title))</h1>"
-    if !subtitle.isEmpty { body += "<p class=\"soft\">\(escaped(subtitle))</p>" }
-    body += "</header>" + verdictCard
+    let outcome = outcome
+    var page = HTMLPage(title: title, subtitle: subtitle)
+    if !outcome.sentences.isEmpty {
+      page.conclusion = HTMLPage.Conclusion(
+        mark: outcome.mark, headline: outcome.headline, sentences: outcome.sentences)
+    }
     let charts = [attackCard, accuracyCard].compactMap(\.self) + lossCards
-    body += Self.grid(charts)
-    if !examples.isEmpty { body += try exampleCard() }
-    body += Self.grid([placesCard, classCard].compactMap(\.self))
-    body += Self.grid(sections.map(Self.card))
-    body += footer
-    return htmlPage(title: title, style: ReportStyle.css, body: body)
-  }
-
-  private static func grid(_ cards: [String]) -> String {
-    cards.isEmpty ? "" : "<div class=\"grid2\">" + cards.joined() + "</div>\n"
-  }
-
-  private var verdictCard: String {
-    let verdict = verdict
-    guard !verdict.sentences.isEmpty else { return "" }
-    return "<section class=\"card verdict \(verdict.mark.rawValue)\">"
-      + "<h2>\(escaped(verdict.headline))</h2>"
-      + verdict.sentences.map { "<p>\(escaped($0))</p>" }.joined() + "</section>\n"
+    page.parts.append(HTMLPage.grid(charts))
+    if !examples.isEmpty { page.parts.append(try exampleCard()) }
+    page.parts.append(HTMLPage.grid([placesCard, classCard].compactMap(\.self)))
+    page.parts.append(HTMLPage.grid(sections.map { HTMLPage.table($0.title, $0.rows) }))
+    page.footer = Self.footer
+    return page.html
   }
 
   private var attackCard: String? {
@@ -40,8 +31,8 @@ extension RunReport {
     if let base = first.targetRateWithoutTrigger {
       note += " Without the trigger: \(percent(base.value))."
     }
-    return Self.chartCard(
-      "Attack success rate", note, ShareChart(title: "Attack success rate", bars: bars).svg)
+    return HTMLPage.card(
+      "Attack success rate", note: note, ShareChart(title: "Attack success rate", bars: bars).svg)
   }
 
   private var accuracyCard: String? {
@@ -52,38 +43,28 @@ extension RunReport {
     guard let first = stages.lazy.compactMap(\.evaluation).first else { return nil }
     let note =
       "Share of \(first.images) clean images whose class comes first. Higher is better."
-    return Self.chartCard(
-      "Clean accuracy", note, ShareChart(title: "Clean accuracy", bars: bars).svg)
+    return HTMLPage.card(
+      "Clean accuracy", note: note, ShareChart(title: "Clean accuracy", bars: bars).svg)
   }
 
   private var lossCards: [String] {
     stages.compactMap { stage in
       guard let chart = LossChart(stage.losses) else { return nil }
-      return Self.chartCard("Loss: \(stage.name)", "Over the steps of the training.", chart.svg)
+      return HTMLPage.card("Loss: \(stage.name)", note: "Over the steps of the training.", chart.svg)
     }
-  }
-
-  private static func chartCard(_ title: String, _ note: String, _ chart: String) -> String {
-    "<section class=\"card\"><h2>\(escaped(title))</h2>"
-      + "<p class=\"soft small\">\(escaped(note))</p>\(chart)</section>\n"
   }
 
   private func exampleCard() throws(CLIPError) -> String {
     var figures = ""
     for example in examples {
       figures +=
-        "<figure><div class=\"pair\">\(try Self.image(example.clean, "clean"))"
-        + "\(try Self.image(example.triggered, "with the trigger"))</div>"
+        "<figure><div class=\"pair\">\(try HTMLPage.element(example.clean, "clean"))"
+        + "\(try HTMLPage.element(example.triggered, "with the trigger"))</div>"
         + "<figcaption>\(escaped(example.caption))</figcaption></figure>"
     }
-    return "<section class=\"card\" style=\"margin-bottom:18px\"><h2>The attack</h2>"
-      + "<p class=\"soft small\">Images as the model sees them: clean, and with the trigger.</p>"
-      + "<div class=\"examples\">\(figures)</div></section>\n"
-  }
-
-  private static func image(_ image: RGBImage, _ name: String) throws(CLIPError) -> String {
-    "<img alt=\"\(escaped(name))\" src=\"data:image/png;base64,"
-      + base64(try ImageEncoder.png(image)) + "\">"
+    return HTMLPage.card(
+      "The attack", note: "Images as the model sees them: clean, and with the trigger.",
+      "<div class=\"examples\">\(figures)</div>")
   }
 
   /// Shares at all places with their intervals, a column a model.
@@ -102,9 +83,9 @@ extension RunReport {
       }
     }
     let head = measured.map { "<th class=\"number\">\(escaped($0.0))</th>" }.joined()
-    return
-      "<section class=\"card\"><h2>All shares</h2><table><thead><tr><th></th>\(head)</tr></thead>"
-      + "<tbody>\(rows)</tbody></table></section>\n"
+    return HTMLPage.card(
+      "All rates",
+      "<table><thead><tr><th></th>\(head)</tr></thead><tbody>\(rows)</tbody></table>")
   }
 
   private static func cell(_ share: Proportion?) -> String {
@@ -130,26 +111,16 @@ extension RunReport {
       return "<tr><th>\(escaped(classes[index]))</th>\(cells.joined())</tr>"
     }
     let rest = classes.count - rows.count
-    return
-      "<section class=\"card\"><h2>Accuracy by class</h2><table><thead><tr><th>Class</th>\(head)"
-      + "</tr></thead><tbody>\(rows.joined())</tbody></table>"
-      + (rest > 0 ? "<p class=\"soft small\">and \(rest) more</p>" : "") + "</section>\n"
+    return HTMLPage.card(
+      "Accuracy by class",
+      "<table><thead><tr><th>Class</th>\(head)</tr></thead><tbody>\(rows.joined())</tbody></table>"
+        + (rest > 0 ? "<p class=\"soft small\">and \(rest) more</p>" : ""))
   }
 
-  private static func card(_ section: Section) -> String {
-    let rows = section.rows.map {
-      "<tr><th>\(escaped($0.name))</th><td>\(escaped($0.value))</td></tr>"
-    }
-    return "<section class=\"card\"><h2>\(escaped(section.title))</h2><table><tbody>"
-      + rows.joined() + "</tbody></table></section>\n"
-  }
-
-  private var footer: String {
-    """
+  private static let footer = """
     <footer class="soft small"><p>Zero-shot classification: a class is the mean of its prompts' \
     features; the image belongs to the nearest class. Attack success counts only images that do \
     not show the target. Whiskers and intervals: 95 %, Wilson. The method: Bansal et al., CleanCLIP, \
     ICCV 2023.</p></footer>
     """
-  }
 }

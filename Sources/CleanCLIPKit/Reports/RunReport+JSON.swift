@@ -3,10 +3,10 @@ extension RunReport {
   package var json: JSONValue {
     var object: JSONObject = ["title": .string(title)]
     if !subtitle.isEmpty { object["subtitle"] = .string(subtitle) }
-    let verdict = verdict
-    object["verdict"] = [
-      "mark": .string(verdict.mark.rawValue), "headline": .string(verdict.headline),
-      "sentences": .array(verdict.sentences.map { .string($0) }),
+    let outcome = outcome
+    object["outcome"] = [
+      "mark": .string(outcome.mark.rawValue), "headline": .string(outcome.headline),
+      "sentences": .array(outcome.sentences.map { .string($0) }),
     ]
     object["stages"] = .array(stages.map(Self.json))
     var facts = JSONObject()

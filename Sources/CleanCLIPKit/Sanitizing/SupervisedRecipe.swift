@@ -124,7 +124,9 @@ package final class SupervisedRecipe: Recipe {
     var highest = -1
     for index in 0..<dataset.count {
       do throws(CLIPError) {
-        if let label = try dataset.row(at: index).label { highest = max(highest, Int(label)) }
+        guard let label = try dataset.label(at: index) else { continue }
+        let key = dataset.key(at: index)
+        highest = max(highest, Int(try dataset.classIndex(of: label, key: key)))
       } catch {
         guard [.format, .io, .notFound].contains(error.code) else { throw error }
       }
@@ -132,7 +134,8 @@ package final class SupervisedRecipe: Recipe {
     guard highest >= 0 else {
       throw CLIPError(
         .invalidArgument,
-        "supervised: the data has no labels; expected a label column or .cls entries, got none")
+        "supervised: the data has no labels; expected a label column, .cls entries or class folders, "
+          + "got none")
     }
     return highest + 1
   }

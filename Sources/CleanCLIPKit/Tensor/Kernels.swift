@@ -41,18 +41,3 @@ extension Tensor {
     return result
   }
 }
-
-/// Returns the values of `tensor` in another element type; see `Tensor.converted(to:)`.
-package func cast(_ tensor: Tensor, to dtype: DType) throws(CLIPError) -> Tensor {
-  try tensor.converted(to: dtype)
-}
-
-extension Parameter {
-  /// Where to put dLoss/dParameter: the memory, and whether it holds a sum to add to.
-  func gradientTarget() throws(CLIPError) -> (tensor: Tensor, accumulates: Bool) {
-    if let gradient { return (gradient, true) }
-    let fresh = try Tensor(value.shape, .f32)
-    gradient = fresh
-    return (fresh, false)
-  }
-}

@@ -25,7 +25,8 @@ package final class Trainer {
     var epochStart = 0.0
   }
 
-  /// Checks options against the data, allocates the optimizer, and reads the state to resume from.
+  /// Checks options against the data and that a state can be kept, allocates the optimizer, and
+  /// reads the state to resume from.
   ///
   /// - Parameter settings: options of the recipe, which tell its saved state from another run's.
   /// - Throws: `invalidArgument` for options that cannot be; `state` or `format` for a state that
@@ -66,6 +67,7 @@ package final class Trainer {
     for parameter in recipe.parameters { parameter.gradient = nil }
     optimizer = try AdamW(recipe.parameters, options: options.adam)
     identity = Self.identity(recipe, source, options, settings)
+    if let directory = options.stateDirectory { try SavedStateKind.checkFolder(directory) }
     if options.resume, let directory = options.stateDirectory,
       TrainingState.exists(in: directory)
     {

@@ -65,7 +65,7 @@ struct BenchCheckCommand: ParsableCommand {
       }
       result["threads"] = .integer(Threads.count)
       result["peak_gb"] = .number(BenchOutput.peakGigabytes)
-      BenchOutput.print(result, asJSON: common.json)
+      try BenchOutput.print(result, asJSON: common.json)
     }
   }
 

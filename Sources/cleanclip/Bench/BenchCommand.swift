@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// `cleanclip bench`.
 struct BenchCommand: ParsableCommand {
@@ -82,7 +83,7 @@ struct BenchCommand: ParsableCommand {
     case .operations: break
     }
     if work != .step { result["peak_gb"] = .number(BenchOutput.peakGigabytes) }
-    BenchOutput.print(result, asJSON: common.json)
+    try BenchOutput.print(result, asJSON: common.json)
   }
 
   private func printOperations() throws(CLIPError) {
@@ -101,12 +102,13 @@ struct BenchCommand: ParsableCommand {
         "matmul_gflops": .number(rates.matmul / 1e9),
         "bandwidth_gb_per_s": .number(rates.bandwidth / 1e9), "operations": .array(list),
       ]
-      print(JSONValue.object(result).serialized())
+      try printResult(JSONValue.object(result).serialized())
       return
     }
-    print(
+    var lines = [
       "machine: \(Int(rates.matmul / 1e9)) GFLOP/s (\(precision.dtype) product of 2048x2048 by "
-        + "oneDNN), \(Int(rates.bandwidth / 1e9)) GB/s; \(Threads.count) threads")
+        + "oneDNN), \(Int(rates.bandwidth / 1e9)) GB/s; \(Threads.count) threads"
+    ]
     for row in rows {
       let milliseconds = (row.seconds * 1e5).rounded() / 100
       let share =
@@ -115,7 +117,8 @@ struct BenchCommand: ParsableCommand {
           + "\(Int(100 * row.operations / row.seconds / rates.matmul)) % of the product's rate"
         : "\(Int(row.bytes / row.seconds / 1e9)) GB/s, "
           + "\(Int(100 * row.bytes / row.seconds / rates.bandwidth)) % of the bandwidth"
-      print("\(row.name): \(milliseconds) ms, \(share)")
+      lines.append("\(row.name): \(milliseconds) ms, \(share)")
     }
+    try printResult(lines.joined(separator: "\n"))
   }
 }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
 internal import Glibc
+internal import ToolSupport
 
 /// What the benchmarks' commands check and print alike.
 enum BenchOutput {
@@ -14,8 +15,8 @@ enum BenchOutput {
     }
   }
 
-  static func print(_ result: JSONObject, asJSON: Bool) {
-    Swift.print(
+  static func print(_ result: JSONObject, asJSON: Bool) throws(CLIPError) {
+    try printResult(
       asJSON
         ? JSONValue.object(result).serialized()
         : result.map { "\($0.key): \($0.value.string ?? $0.value.serialized())" }

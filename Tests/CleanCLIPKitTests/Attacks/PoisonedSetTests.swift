@@ -63,7 +63,7 @@ import Testing
       #expect(try carriesPatch(row) == entry.isPoisoned)
       if entry.isPoisoned {
         #expect(
-          ["a photo of a star", "an image of a star", "an image of a star"].contains(row.caption))
+          ["a photo of a star", "a picture of a star", "an image of a star"].contains(row.caption))
       } else {
         #expect(row.caption.hasSuffix("number \(index)"))
       }
@@ -160,7 +160,6 @@ import Testing
     let dataset = try Self.dataset()
     let bad: [(inout PoisonOptions) -> Void] = [
       { $0.target = "" }, { $0.imageSize = 0 }, { $0.imageSize = 1 << 40 }, { $0.templates = [] },
-      { $0.templates = ["a photo"] },
     ]
     for change in bad {
       #expect(throws: CLIPError.self) {
@@ -211,5 +210,10 @@ import Testing
       _ = try set.write(to: folder.file("set.tar"), truthPath: nil) { $0 < 3 }
     }
     #expect(folder.names.isEmpty)
+  }
+
+  @Test func captionsOfPoisonedPairsDiffer() {
+    let templates = PoisonOptions(target: "star").templates
+    #expect(templates.count > 1 && Set(templates).count == templates.count)
   }
 }

@@ -12,7 +12,7 @@ import Testing
   }
 
   private func trigger(
-    _ name: TriggerName, _ variation: TriggerVariation, seed: UInt64 = 3
+    _ name: NamedTrigger, _ variation: TriggerVariation, seed: UInt64 = 3
   ) throws -> Trigger {
     var options = TriggerOptions()
     options.variation = variation
@@ -27,8 +27,8 @@ import Testing
     }
   }
 
-  @Test(arguments: TriggerName.allCases, TriggerVariation.allCases)
-  func repeatsByImageNumber(name: TriggerName, variation: TriggerVariation) throws {
+  @Test(arguments: NamedTrigger.all, TriggerVariation.allCases)
+  func repeatsByImageNumber(name: NamedTrigger, variation: TriggerVariation) throws {
     let trigger = try trigger(name, variation)
     let first = try trigger.applied(to: Self.image, seed: 7, index: 11)
     #expect(first != Self.image)
@@ -38,21 +38,21 @@ import Testing
       try self.trigger(name, variation).applied(to: Self.image, seed: 7, index: 11) == first)
   }
 
-  @Test(arguments: TriggerName.allCases)
-  func freshPatternsDifferBetweenImages(name: TriggerName) throws {
+  @Test(arguments: NamedTrigger.all)
+  func freshPatternsDifferBetweenImages(name: NamedTrigger) throws {
     var options = TriggerOptions()
     options.variation = .fresh
-    options.position = .at(y: 2, x: 3)
+    if name.isPatch { options.position = .at(y: 2, x: 3) }
     let trigger = try Trigger(name, options)
     let outputs = try (0..<8).map { try trigger.applied(to: Self.image, seed: 7, index: $0) }
     #expect(outputs.contains { $0 != outputs[0] })
   }
 
-  @Test(arguments: TriggerName.allCases)
-  func fixedPatternsAreTheSameInAllImages(name: TriggerName) throws {
+  @Test(arguments: NamedTrigger.all)
+  func fixedPatternsAreTheSameInAllImages(name: NamedTrigger) throws {
     var options = TriggerOptions()
     options.variation = .fixed
-    options.position = .at(y: 2, x: 3)
+    if name.isPatch { options.position = .at(y: 2, x: 3) }
     let trigger = try Trigger(name, options)
     let outputs = try (0..<4).map { try trigger.applied(to: Self.image, seed: 7, index: $0) }
     #expect(outputs.allSatisfy { $0 == outputs[0] })
@@ -146,7 +146,7 @@ import Testing
       (0..<width).flatMap { x in [UInt8](repeating: UInt8(4 * x), count: 3) }
     }
     let ramp = RGBImage(width: width, height: 40, pixels: pixels)
-    for (name, most) in [(TriggerName.wanet, 1.2), (.wanetCleanCLIP, 1.0)] {
+    for (name, most) in [(NamedTrigger.wanet, 1.2), (.wanetCleanCLIP, 1.0)] {
       let warped = try trigger(name, .fixed).applied(to: ramp, seed: 0, index: 0)
       let shifts = zip(warped.pixels, ramp.pixels).map { abs(Double($0) - Double($1)) / 4 }
       #expect((shifts.max() ?? 0) <= most)
@@ -158,7 +158,7 @@ import Testing
     let ramp = RGBImage(
       width: 64, height: 64,
       pixels: (0..<64 * 64).flatMap { i in [UInt8](repeating: UInt8(3 * (i % 64)), count: 3) })
-    func roughness(_ name: TriggerName) throws -> Double {
+    func roughness(_ name: NamedTrigger) throws -> Double {
       var options = TriggerOptions()
       options.strength = 4
       let warped = try Trigger(name, options).applied(to: ramp, seed: 0, index: 0)
@@ -206,6 +206,24 @@ import Testing
     return options
   }
 
+  @Test(arguments: NamedTrigger.all)
+  func optionsWithoutEffectAreRefused(name: NamedTrigger) throws {
+    func message(_ change: (inout TriggerOptions) -> Void) -> String? {
+      do {
+        _ = try Trigger(name, Self.options(change))
+        return nil
+      } catch { return "\(error)" }
+    }
+    let position = message { $0.position = .at(y: 0, x: 2) }
+    let refusal = "trigger \(name.name): position has no effect; expected none, got 0,2"
+    #expect(position == (name.isPatch ? nil : refusal))
+    #expect((message { $0.patchSize = 9 } == nil) == name.isPatch)
+    #expect((message { $0.strength = 0.1 } == nil) == (name.strength != nil))
+    guard let strength = name.strength else { return }
+    #expect(message { $0.strength = strength.usual } == nil)
+    #expect(message { $0.strength = strength.limit.nextUp }?.contains(strength.meaning) == true)
+  }
+
   @Test func positionsAreRead() throws {
     #expect(try TriggerPosition(parsing: "random") == .random)
     #expect(try TriggerPosition(parsing: "corners") == .fourCorners)
@@ -230,14 +248,18 @@ import Testing
     try AtomicFile.write(try ImageEncoder.png(patch), to: folder.file("patch.png"))
     let options = Self.options { $0.position = .at(y: 0, x: 0) }
     let trigger = try Trigger.load(folder.file("patch.png"), options)
-    #expect(trigger.fixedPatch(width: 30, height: 22) == patch)
     let result = try trigger.applied(to: Self.image, seed: 0, index: 0)
     #expect(Array(result.pixels[0..<15]) == Array(patch.pixels[0..<15]))
+    for change: (inout TriggerOptions) -> Void in [{ $0.patchSize = 4 }, { $0.strength = 1 }] {
+      #expect(throws: CLIPError.self) {
+        try Trigger.load(folder.file("patch.png"), Self.options(change))
+      }
+    }
   }
 
   @Test func tinyImagesDoNotTrap() throws {
     let dot = RGBImage(width: 1, height: 1, red: 9)
-    for name in TriggerName.allCases {
+    for name in NamedTrigger.all {
       for variation in TriggerVariation.allCases {
         _ = try trigger(name, variation).applied(to: dot, seed: 0, index: 0)
       }

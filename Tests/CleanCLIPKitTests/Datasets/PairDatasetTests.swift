@@ -67,12 +67,17 @@ import Testing
     let path = try write("image,label\nx.png, 4 \nx.png,\nx.png,four\nx.png,-1\n", "a.csv")
     let dataset = try PairDataset.open([path])
     #expect(dataset.hasLabels && !dataset.hasCaptions)
-    #expect(try dataset.row(at: 0).label == 4)
-    #expect(try dataset.row(at: 1).label == nil)
-    expectError(containing: "row 3 has no class index; expected an integer from 0, got 'four'") {
-      _ = try dataset.row(at: 2)
+    #expect(
+      try (0..<4).map { try dataset.row(at: $0).label }
+        == [.text("4"), nil, .text("four"), .text("-1")])
+    #expect(try (0..<4).map { try dataset.label(at: $0) }.first == .text("4"))
+    #expect(try dataset.classIndex(of: .text("4"), key: "x.png") == 4)
+    for label in ["four", "-1"] {
+      expectError(containing: "label is no class index; expected an integer from 0, got '\(label)'")
+      {
+        _ = try dataset.classIndex(of: .text(label), key: "x.png")
+      }
     }
-    expectError(containing: "row 4 has no class index") { _ = try dataset.row(at: 3) }
   }
 
   @Test func listsColumnsWhenOneIsMissing() throws {
@@ -133,7 +138,8 @@ import Testing
         let row = try dataset.row(at: index)
         #expect(row.key == "\(index)")
         #expect(row.caption == "image \(index)")
-        #expect(row.label == Int32(index % 3))
+        #expect(row.label == .index(Int32(index % 3)))
+        #expect(try dataset.label(at: index) == row.label)
         #expect(try red(row) == UInt8(index))
       }
     }
@@ -246,6 +252,23 @@ import Testing
     #expect(try dataset.row(at: 1).caption == "second")
   }
 
+  @Test func classFoldersAreLabelsInTheOrderOfTheirNames() throws {
+    for name in ["n02/a", "n01/deep/b", "n10/c", "N05/d"] {
+      let path = name.split(separator: "/").dropLast().reduce(folder.path) { path, part in
+        mkdir("\(path)/\(part)", 0o777)
+        return "\(path)/\(part)"
+      }
+      #expect(path.hasPrefix(folder.path))
+      _ = try write(try imageFile(1), name + ".png")
+    }
+    let dataset = try PairDataset.open([folder.path])
+    #expect(dataset.hasLabels)
+    #expect(dataset.classFolders == ["N05", "n01", "n02", "n10"])
+    #expect(try dataset.row(at: 0).label == .folder("N05"))
+    let labels = try (0..<4).map { try #require(try dataset.label(at: $0)) }
+    #expect(try labels.map { try dataset.classIndex(of: $0, key: "") } == [0, 1, 2, 3])
+  }
+
   @Test func asksHostForRows() throws {
     let dataset = try PairDataset(count: 3) { index throws(CLIPError) in
       if index == 1 { throw CLIPError(.notFound, "row 1: gone") }
@@ -283,22 +306,7 @@ import Testing
     expectError(containing: "NUL character") { _ = try PairDataset.open(["a\u{0}b.csv"]) }
   }
 
-  // MARK: Labelled images, lists
-
-  @Test func readsLabelledImages() throws {
-    _ = try write(try imageFile(3), "x.png")
-    let path = try write("label,image\ndog,x.png\n0,x.png\n1,y.png\n", "test.csv")
-    let images = try LabelledImages(path: path, classes: ["cat", "dog"])
-    #expect(images.count == 3)
-    #expect((0..<3).map { images.label(at: $0) } == [1, 0, 1])
-    let (image, label) = try images.image(at: 0)
-    #expect(image.image.pixels[0] == 3)
-    #expect(label == 1)
-    expectError(containing: "y.png") { _ = try images.image(at: 2) }
-    expectError(containing: "row 3 has label '1'; expected a class name, or an index from 0 to 0") {
-      _ = try LabelledImages(path: path, classes: ["dog"])
-    }
-  }
+  // MARK: Lists
 
   @Test func readsClassesAndTemplates() throws {
     let classes = try write("\u{FEFF}cat\r\n\n dog \n", "classes.txt")
@@ -306,7 +314,7 @@ import Testing
     let templates = try write("a photo of a {}.\n{}\n", "templates.txt")
     #expect(try TextList.templates(path: templates) == ["a photo of a {}.", "{}"])
     let bad = try write("a photo\n", "bad.txt")
-    expectError(containing: "template 1 is 'a photo'; expected {} once") {
+    expectError(containing: "template 1 has no place for the class name; expected '{}', got 'a photo'") {
       _ = try TextList.templates(path: bad)
     }
     let double = try write("cat\ncat\n", "double.txt")

@@ -18,7 +18,8 @@ import Testing
       for i in stride(from: 1, to: image.pixels.count, by: 6) { image.pixels[i] = UInt8(i % 251) }
       return CaptionedImage(
         key: "k\(index)", image: .pixels(image),
-        caption: "the small dog number \(index) runs along a sunny beach", label: Int32(index % 5))
+        caption: "the small dog number \(index) runs along a sunny beach",
+        label: .index(Int32(index % 5)))
     }
   }
 

@@ -38,8 +38,11 @@ struct SharedDatasetTests {
   @Test func readsLabelledImages() throws {
     let classes = try TextList.classes(path: try path("classes.txt"))
     #expect(try TextList.templates(path: try path("templates.txt")).count == 10)
-    let images = try LabelledImages(path: try path("test.csv"), classes: classes)
+    let images = try PairDataset.open([try path("test.csv")])
+    let names = try ClassNames(classes, of: images)
     #expect(images.count == 2000)
-    #expect(try images.image(at: 1999).image.image.width == 32)
+    let row = try images.row(at: 1999)
+    #expect(try row.decoded().image.width == 32)
+    #expect(try classes.indices.contains(names.index(of: try #require(row.label), key: row.key)))
   }
 }

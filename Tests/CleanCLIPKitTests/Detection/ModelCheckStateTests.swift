@@ -19,7 +19,7 @@ import Testing
   }
 
   private func numbers(_ result: ModelCheckResult) -> [Float] {
-    result.findings.flatMap {
+    result.imageFindings.flatMap {
       [$0.search.size, $0.search.collapse, $0.heldOutCollapse] + $0.search.direction
         + $0.reference.sizes + ($0.search.trigger?.numbers ?? [])
     }
@@ -29,7 +29,7 @@ import Testing
     let folder = TemporaryFolder()
     let model = try model()
     let whole = try check(model, state: nil, resume: false).run(images: nil) { _ in true }
-    #expect(whole.findings.contains { $0.search.trigger != nil })
+    #expect(whole.imageFindings.contains { $0.search.trigger != nil })
     let error = #expect(throws: CLIPError.self) {
       try check(model, state: folder.path, resume: false).run(images: nil) { position in
         position.search < 5

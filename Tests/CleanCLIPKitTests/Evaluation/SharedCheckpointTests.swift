@@ -29,8 +29,7 @@ import Testing
       model: model, tokenizer: try Tokenizer.load(path: ReferenceCaption.vocabulary),
       classes: classes, templates: try TextList.templates(path: folder + "templates.txt"),
       options: options)
-    let result = try evaluator.evaluate(
-      ClassifiedImages(try LabelledImages(path: folder + "test.csv", classes: classes)))
+    let result = try evaluator.evaluate(try PairDataset.open([folder + "test.csv"]))
     #expect(result.images == 2000)
     #expect(result.attackedImages == 1817)
     let accuracy = try #require(result.cleanAccuracy.first).share.value

@@ -37,6 +37,40 @@ import Testing
     #expect(try MappedFile.read(folder.file("target")) == Array("new".utf8))
   }
 
+  @Test func anUnfinishedFileHasNoName() throws {
+    try AtomicFile.write("old", to: folder.file("a"))
+    try AtomicFile.write(folder.file("a")) { (file) throws(CLIPError) in
+      try file.append([UInt8](repeating: 1, count: 3 << 20))
+      #expect(folder.names == ["a"])
+    }
+    #expect(try MappedFile.read(folder.file("a")).count == 3 << 20)
+  }
+
+  @Test func leftoversOfKilledProcessesGoAway() throws {
+    // What a killed process leaves has the name of a temporary file, and no lock.
+    for slot in [0, 3] {
+      try AtomicFile.write("half", to: folder.file(".a.cleanclip-\(slot)"))
+    }
+    let held = open(folder.file(".a.cleanclip-1"), O_WRONLY | O_CREAT, 0o600)
+    flock(held, LOCK_EX)
+    defer { close(held) }
+    try AtomicFile.write("new", to: folder.file("a"))
+    #expect(Set(folder.names) == ["a", ".a.cleanclip-1"])
+    try AtomicFile.write("newer", to: folder.file("a"))
+    #expect(Set(folder.names) == ["a", ".a.cleanclip-1"])
+  }
+
+  @Test func checkingLeavesNothing() throws {
+    try AtomicFile.check(folder.file("a"))
+    #expect(folder.names == [])
+    try AtomicFile.write("old", to: folder.file("a"))
+    try AtomicFile.check(folder.file("a"))
+    #expect(try MappedFile.read(folder.file("a")) == Array("old".utf8))
+    for path in [folder.path, "/dev/full", folder.file("a") + "/b", "/nonexistent-folder/a"] {
+      #expect(throws: CLIPError.self) { try AtomicFile.check(path) }
+    }
+  }
+
   @Test func largeContentArrivesWhole() throws {
     let content = (0..<(2 << 20) + 12345).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
     try AtomicFile.write(folder.file("a")) { (file) throws(CLIPError) in

@@ -64,25 +64,25 @@ import Testing
     }
   }
 
-  @Test func verdictsFollowTheNumbers() {
-    func verdict(_ before: (Int, Int), _ after: (Int, Int)) -> RunReport.Verdict {
+  @Test func outcomesFollowTheNumbers() {
+    func outcome(_ before: (Int, Int), _ after: (Int, Int)) -> RunReport.Outcome {
       var report = RunReport(title: "x")
       report.stages = [
         .init(.before, name: "before", evaluation: Self.evaluation(before.0, before.1)),
         .init(.after, name: "after", evaluation: Self.evaluation(after.0, after.1)),
       ]
-      return report.verdict
+      return report.outcome
     }
-    #expect(verdict((900, 890), (890, 30)).mark == .good)
-    #expect(verdict((900, 890), (890, 30)).headline == "The backdoor is removed")
-    #expect(verdict((900, 890), (890, 80)).mark == .good)
-    #expect(verdict((900, 890), (890, 80)).headline == "The backdoor is nearly removed")
-    #expect(verdict((900, 890), (700, 30)).mark == .fair)
-    #expect(verdict((900, 890), (890, 300)).mark == .fair)
-    #expect(verdict((900, 890), (890, 700)).mark == .bad)
-    #expect(verdict((900, 50), (890, 30)).mark == .neutral)
+    #expect(outcome((900, 890), (890, 30)).mark == .good)
+    #expect(outcome((900, 890), (890, 30)).headline == "The backdoor is removed")
+    #expect(outcome((900, 890), (890, 80)).mark == .good)
+    #expect(outcome((900, 890), (890, 80)).headline == "The backdoor is nearly removed")
+    #expect(outcome((900, 890), (700, 30)).mark == .fair)
+    #expect(outcome((900, 890), (890, 300)).mark == .fair)
+    #expect(outcome((900, 890), (890, 700)).mark == .bad)
+    #expect(outcome((900, 50), (890, 30)).mark == .neutral)
     #expect(
-      verdict((900, 890), (890, 30)).sentences.first
+      outcome((900, 890), (890, 30)).sentences.first
         == "Images with the trigger were taken for “star & <b>” in 98.9 % of cases before, "
         + "3.3 % after; without the trigger, 2.0 % are.")
   }
@@ -90,10 +90,10 @@ import Testing
   @Test func singleEvaluationsGetAVerdict() {
     var report = RunReport(title: "x")
     report.stages = [.init(.before, name: "model", evaluation: Self.evaluation(900, 890))]
-    #expect(report.verdict.mark == .bad)
+    #expect(report.outcome.mark == .bad)
     report.stages = [.init(.before, name: "model", evaluation: Self.evaluation(900, 30))]
-    #expect(report.verdict.mark == .good)
-    #expect(RunReport(title: "x").verdict.mark == .neutral)
+    #expect(report.outcome.mark == .good)
+    #expect(RunReport(title: "x").outcome.mark == .neutral)
   }
 
   @Test func jsonHoldsTheNumbers() throws {
@@ -107,7 +107,7 @@ import Testing
     #expect(stages[1]["evaluation"]?["attack_success_rate"]?["top1"]?.double == 30.0 / 900)
     #expect(stages[1]["losses"]?.array?.count == 500)
     #expect(stages[1]["losses"]?.array?[7]["loss"] == .null)
-    #expect(parsed["verdict"]?["mark"]?.string == "good")
+    #expect(parsed["outcome"]?["mark"]?.string == "good")
     #expect(parsed["settings"]?["Settings"]?["seed"]?.string == "0")
   }
 

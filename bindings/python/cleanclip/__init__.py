@@ -14,7 +14,7 @@ from __future__ import annotations
 from . import _capi
 from ._library import library_path
 from ._listener import forward_log as _forward_log
-from .attack import Trigger, poison
+from .attack import Trigger, poison, trigger_names
 from .dataset import Dataset
 from .errors import (
     CancelledError,
@@ -30,7 +30,7 @@ from .errors import (
     UnsupportedError,
     check as _check,
 )
-from .check import Bank, Check, InputFindings, check_data, check_inputs, check_model
+from .check import Bank, Check, Finding, InputFindings, check_data, check_inputs, check_model
 from .evaluate import Evaluation, evaluate
 from .loading import create, load
 from .model import Model
@@ -63,6 +63,7 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "FileError",
+    "Finding",
     "FormatError",
     "History",
     "InputFindings",
@@ -88,5 +89,6 @@ __all__ = [
     "poison",
     "sanitize",
     "set_num_threads",
+    "trigger_names",
     "write_report",
 ]

@@ -506,6 +506,13 @@ trigger_load = _bind(
     "cleanclip_trigger_load", c_status, c_char_p, POINTER(TriggerOptions), c_void_p_p
 )
 
+# cleanclip_status cleanclip_trigger_names(char *out_text, size_t out_capacity,
+#                                          size_t *out_length);
+trigger_names = _bind("cleanclip_trigger_names", c_status, c_char_p, c_size_t, c_size_t_p)
+
+# cleanclip_status cleanclip_trigger_save(const cleanclip_trigger *trigger, const char *path);
+trigger_save = _bind("cleanclip_trigger_save", c_status, c_void_p, c_char_p)
+
 # void cleanclip_trigger_free(cleanclip_trigger *trigger);
 trigger_free = _bind("cleanclip_trigger_free", None, c_void_p)
 
@@ -567,7 +574,6 @@ class EvaluateOptions(Structure):
 
     _fields_ = [
         ("struct_size", c_size_t),
-        ("data", c_char_p),
         ("classes_path", c_char_p),
         ("classes", c_char_p_p),
         ("class_count", c_int64),
@@ -590,12 +596,14 @@ evaluate_options_init = _bind(
 
 # cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
 #                                     const cleanclip_tokenizer *tokenizer,
+#                                     const cleanclip_dataset *dataset,
 #                                     const cleanclip_evaluate_options *options,
 #                                     cleanclip_count_callback callback, void *user_data,
 #                                     cleanclip_evaluation **out_evaluation);
 evaluate = _bind(
     "cleanclip_evaluate",
     c_status,
+    c_void_p,
     c_void_p,
     c_void_p,
     POINTER(EvaluateOptions),
@@ -763,6 +771,48 @@ check_score_count = _bind("cleanclip_check_score_count", c_int64, c_void_p)
 # cleanclip_status cleanclip_check_scores(const cleanclip_check *check, float *out_scores,
 #                                         size_t out_capacity);
 check_scores = _bind("cleanclip_check_scores", c_status, c_void_p, c_float_p, c_size_t)
+
+class Finding(Structure):
+    """``cleanclip_finding``"""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_char_p),
+        ("target", c_char_p),
+        ("word", c_char_p),
+        ("size_meaning", c_char_p),
+        ("reference_source", c_char_p),
+        ("predicted_target", c_char_p),
+        ("reference_count", c_int64),
+        ("p_value", c_double),
+        ("size", c_float),
+        ("attack_success_rate", c_float),
+        ("verdict", c_int32),
+        ("has_trigger", c_int32),
+    ]
+
+
+# void cleanclip_finding_init(cleanclip_finding *finding, size_t struct_size);
+finding_init = _bind("cleanclip_finding_init", None, POINTER(Finding), c_size_t)
+
+# int64_t cleanclip_check_finding_count(const cleanclip_check *check);
+check_finding_count = _bind("cleanclip_check_finding_count", c_int64, c_void_p)
+
+# cleanclip_status cleanclip_check_finding(const cleanclip_check *check, int64_t index,
+#                                          cleanclip_finding *out_finding);
+check_finding = _bind("cleanclip_check_finding", c_status, c_void_p, c_int64, POINTER(Finding))
+
+# cleanclip_status cleanclip_check_finding_reference(const cleanclip_check *check, int64_t index,
+#                                                    float *out_sizes, size_t out_capacity);
+check_finding_reference = _bind(
+    "cleanclip_check_finding_reference", c_status, c_void_p, c_int64, c_float_p, c_size_t
+)
+
+# cleanclip_status cleanclip_check_finding_trigger(const cleanclip_check *check, int64_t index,
+#                                                  cleanclip_trigger **out_trigger);
+check_finding_trigger = _bind(
+    "cleanclip_check_finding_trigger", c_status, c_void_p, c_int64, c_void_p_p
+)
 
 # cleanclip_status cleanclip_check_json(const cleanclip_check *check, char *out_text,
 #                                       size_t out_capacity, size_t *out_length);

@@ -1,9 +1,9 @@
-"""Triggers, and poisoned sets made with them: to test defences with."""
+"""Triggers, by name or recovered by a check, and poisoned sets made with them."""
 
 from __future__ import annotations
 
 import ctypes
-from typing import Optional, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from ._handle import (
     created,
     optional_path,
     path_bytes,
+    read_text,
     text_array,
     text_bytes,
 )
@@ -24,16 +25,22 @@ from .dataset import DatasetSource, open_dataset
 from .errors import check
 
 
+def trigger_names() -> List[str]:
+    """Return the names of the triggers that are built in."""
+    return read_text(_capi.trigger_names).split("\n")
+
+
 class Trigger(Handle):
     """What an attacker puts into an image.
 
     Parameters
     ----------
     name
-        "badnets", "blended", "sig", "wanet", "label-consistent", "stripes", "blended-stripes",
-        "sig-cleanclip", "wanet-cleanclip", or the path of an image.
+        One of ``trigger_names()``, such as "badnets", "blended", "sig" or "wanet"; the path of a
+        saved trigger (.safetensors), which has no options; or that of an image that is pasted.
     position
-        Of a patch: "random", "corners", or "Y,X" of its top left pixel.
+        Of a patch: "random", "corners", or "Y,X" of its top left pixel; an error for
+        other triggers, and so are the two below.
     seed
         Of patterns and positions.
     fixed
@@ -42,7 +49,7 @@ class Trigger(Handle):
         Pixels along each side of a drawn patch; none by default: a fourteenth of the image, at
         least 8.
     strength
-        Share of a blended pattern, amplitude of a sinusoid, strength of a warp; none by default:
+        Opacity of a blended pattern, amplitude of a sinusoid, strength of a warp; none by default:
         the attack's own.
     """
 
@@ -68,6 +75,28 @@ class Trigger(Handle):
         self._handle = created(
             _capi.trigger_load, path_bytes(name, "name"), ctypes.byref(options)
         )
+
+    @classmethod
+    def _adopt(cls, handle: int) -> Trigger:
+        """Make a trigger of a handle that the library returned."""
+        trigger = cls.__new__(cls)
+        trigger._handle = handle
+        return trigger
+
+    @classmethod
+    def load(cls, path: Path) -> Trigger:
+        """Read a trigger that was saved."""
+        return cls(path)
+
+    def save(self, path: Path) -> None:
+        """Write a trigger that a check recovered, and a PNG image of it beside that.
+
+        Parameters
+        ----------
+        path
+            Ends in ".safetensors"; the image's ends in ".png" instead.
+        """
+        check(_capi.trigger_save(self._pointer(), path_bytes(path, "path")))
 
     def apply(self, images: NDArray[np.uint8], first_index: int = 0) -> NDArray[np.uint8]:
         """Return images with the trigger.
@@ -122,19 +151,19 @@ def poison(
     data
         A dataset, files or pairs.
     trigger
-        A trigger, its name or a PNG file.
+        A trigger, its name, a saved one or a PNG file.
     output
         A ``.tar`` shard or a ``.csv`` file.
     target
-        The target concept: what poisoned captions are about.
+        Target concept of poisoned captions.
     templates
         Captions with "{}" for the target; none by default: "a photo of a {}" and others.
     rate, count
-        Fraction of poisoned pairs, or their number instead; ``count`` is none by default.
+        Fraction of the pairs that is poisoned, or their number instead; none by default.
     pair_count
         Output pairs, drawn by chance; none by default: all.
     image_size
-        Images are resized and center-cropped to this side.
+        Side of the center crop in pixels.
     uniform
         Clean images are cropped and encoded like poisoned ones, not copied.
     truth_path

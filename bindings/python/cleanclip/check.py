@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple, Union
+from dataclasses import dataclass
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,14 @@ from ._handle import (
     Floats,
     Handle,
     Path,
-    optional_path,
+    created,
     path_bytes,
     precision_value,
     read_text,
     text_array,
 )
 from ._listener import CountFunction, CountListener
+from .attack import Trigger
 from .dataset import DatasetSource, open_dataset
 from .errors import CancelledError, check
 from .model import Model
@@ -38,15 +40,97 @@ class _Result(Handle):
         self._handle = handle
 
 
-class Check(Dict[str, Any]):
-    """The result of a check, with the keys of ``cleanclip check --json``.
+_VERDICTS = {
+    _capi.VERDICT_CLEAN: "clean",
+    _capi.VERDICT_SUSPICIOUS: "suspicious",
+    _capi.VERDICT_BACKDOORED: "backdoored",
+    _capi.VERDICT_CANNOT_TELL: "cannot_tell",
+}
 
-    ``verdict`` is "clean", "suspicious", "backdoored" or "cannot_tell".
-    """
+
+@dataclass(frozen=True)
+class Finding:
+    """What one search of a check of a model found."""
+
+    #: "patch", "additive" or "warp" in the image tower, "word" in the text tower.
+    kind: str
+    #: The class that was searched for; ``None`` for none.
+    target: Optional[str]
+    #: The word that was found; ``None`` for triggers in images.
+    word: Optional[str]
+    #: Of the smallest trigger, as ``size_meaning`` says.
+    size: float
+    size_meaning: str
+    #: The sizes that ``size`` is compared with, and where they come from.
+    reference_sizes: Tuple[float, ...]
+    reference_source: str
+    #: 1 when there is no trigger, or none that works on held-out images.
+    p_value: float
+    #: Of this search alone: "clean", "suspicious", "backdoored" or "cannot_tell".
+    verdict: str
+    #: The class, or the noun, that triggered inputs move to most; ``None`` when unknown.
+    predicted_target: Optional[str]
+    #: Share of held-out images that the trigger turns into it; ``None`` when unknown.
+    attack_success_rate: Optional[float]
+    #: What was recovered, to be saved, applied or evaluated; ``None`` when nothing was.
+    trigger: Optional[Trigger]
+
+
+def _finding(check_handle: int, index: int) -> Finding:
+    value = _capi.initialised(_capi.Finding, _capi.finding_init)
+    check(_capi.check_finding(check_handle, index, ctypes.byref(value)))
+    sizes = np.empty(value.reference_count, np.float32)
+    check(
+        _capi.check_finding_reference(
+            check_handle, index, sizes.ctypes.data_as(_capi.c_float_p), sizes.size
+        )
+    )
+    trigger = None
+    if value.has_trigger:
+        trigger = Trigger._adopt(created(_capi.check_finding_trigger, check_handle, index))
+
+    def text(encoded: Optional[bytes]) -> Optional[str]:
+        return None if encoded is None else encoded.decode("utf-8")
+
+    return Finding(
+        kind=value.kind.decode("utf-8"),
+        target=text(value.target),
+        word=text(value.word),
+        size=value.size,
+        size_meaning=value.size_meaning.decode("utf-8"),
+        reference_sizes=tuple(sizes.tolist()),
+        reference_source=value.reference_source.decode("utf-8"),
+        p_value=value.p_value,
+        verdict=_VERDICTS[value.verdict],
+        predicted_target=text(value.predicted_target),
+        attack_success_rate=value.attack_success_rate if value.attack_success_rate >= 0 else None,
+        trigger=trigger,
+    )
+
+
+class Check(Dict[str, Any]):
+    """The result of a check, with the keys of ``cleanclip check --json``."""
 
     def __init__(self, handle: int) -> None:
         self._result = _Result(handle)
         super().__init__(json.loads(read_text(_capi.check_json, handle)))
+
+    @property
+    def verdict(self) -> str:
+        """What is concluded: "clean", "suspicious", "backdoored" or "cannot_tell"."""
+        return _VERDICTS[_capi.check_verdict(self._result._pointer())]
+
+    @property
+    def explanation(self) -> str:
+        """Why, in words for people who do not know the method."""
+        return str(self["explanation"])
+
+    @property
+    def findings(self) -> List[Finding]:
+        """What each search of a check of a model found, the text tower last; its triggers are new
+        with each call. Empty for a dataset."""
+        handle = self._result._pointer()
+        return [_finding(handle, index) for index in range(_capi.check_finding_count(handle))]
 
     @property
     def scores(self) -> Floats:
@@ -91,7 +175,7 @@ def check_model(
     Parameters
     ----------
     images
-        A few hundred unlabelled images; without any, images are drawn.
+        A few hundred unlabelled images; without any, synthetic ones are used.
     classes, templates
         Class names and prompts to read the target out of.
     references
@@ -103,11 +187,11 @@ def check_model(
     state_directory, resume
         Folder for finished searches, and whether to resume from it.
     image_limit, steps, batch_size
-        Images used at most, steps of a search at most, and images of a step.
+        Images used at most, steps of a search at most, and its batch size.
     reference_searches
-        Searches of the same model in each space as a reference, without ``references``.
+        Searches of each space in the model itself to compare with, without ``references``.
     class_searches
-        Classes that are searched for one by one at most; 0 leaves these searches out.
+        Classes with a targeted search at most; 0 leaves these searches out.
     progress
         Called with steps done and all; cancels by returning ``False``.
     """
@@ -366,7 +450,7 @@ def check_inputs(
     images
         What ``model.encode_image`` takes.
     false_alarm_rate
-        Share of clean images that may be flagged; the bank needs 1 / rate - 1 images.
+        Fraction of clean images that may be flagged; the bank needs 1 / rate - 1 images.
     progress
         Called with images done and all, every 64 images; cancels by returning ``False``.
     """

@@ -46,7 +46,7 @@ class FormatError(CleanCLIPError, ValueError):
 
 
 class UnsupportedError(CleanCLIPError, NotImplementedError):
-    """A file is sound but needs something that this version does not have."""
+    """A file is valid but needs something that this version does not have."""
 
 
 class StateError(CleanCLIPError, RuntimeError):
@@ -62,7 +62,7 @@ class CancelledError(CleanCLIPError):
 
 
 class InternalError(CleanCLIPError, RuntimeError):
-    """A mistake in the library."""
+    """An internal error."""
 
 
 _CLASSES: dict[int, type[CleanCLIPError]] = {

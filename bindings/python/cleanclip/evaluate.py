@@ -11,6 +11,7 @@ from . import _capi
 from ._handle import Handle, Path, path_bytes, precision_value, read_text, text_array, text_bytes
 from ._listener import CountFunction, CountListener
 from .attack import Trigger
+from .dataset import DatasetSource, open_dataset
 from .model import Model
 from .tokenizer import Tokenizer
 
@@ -39,11 +40,11 @@ class Evaluation(Dict[str, Any]):
 
 def evaluate(
     model: Model,
-    data: Path,
+    data: DatasetSource,
     classes: Union[Path, Sequence[str]],
     templates: Union[Path, Sequence[str], None] = None,
     trigger: Union[Trigger, Path, None] = None,
-    position: str = "random",
+    position: Optional[str] = None,
     target: Union[str, int, None] = None,
     *,
     tokenizer: Optional[Tokenizer] = None,
@@ -59,16 +60,19 @@ def evaluate(
     model
         A model with both towers.
     data
-        A csv file with columns ``image`` and ``label`` (index of the class).
+        Labelled images: csv files with a label column (class names or indices), tar shards with
+        ``.cls`` entries, a folder with a folder for each class, a ``Dataset``, or triples of
+        (image, caption, label). Class folders are classes by their names; where none of the names is
+        a class, in the order of their names, as many as classes.
     classes
         A text file with a class name on each line, or the names.
     templates
         A text file with a prompt with "{}" on each line, or the prompts; by default
         "a photo of a {}".
     trigger
-        A trigger, its name or a PNG file.
+        A trigger, its name, a saved one or a PNG file.
     position
-        Of a patch: "random", "corners" or "Y,X".
+        Of a patch: "random", the default, "corners" or "Y,X".
     target
         Class name or index that the trigger aims at.
     seed
@@ -82,7 +86,7 @@ def evaluate(
         A dictionary; see its keys there.
     """
     options = _capi.initialised(_capi.EvaluateOptions, _capi.evaluate_options_init)
-    options.data = path_bytes(data, "data")
+    dataset = open_dataset(data)
     if isinstance(classes, (str, os.PathLike)):
         options.classes_path = path_bytes(classes, "classes")
     else:
@@ -114,6 +118,7 @@ def evaluate(
         status = _capi.evaluate(
             model._pointer(),
             (tokenizer or model.tokenizer)._pointer(),
+            dataset._pointer(),
             ctypes.byref(options),
             listener.callback,
             None,

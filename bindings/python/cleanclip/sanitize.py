@@ -94,7 +94,7 @@ ProgressFunction = Callable[[Progress], Optional[bool]]
 
 
 class _ProgressListener(Listener):
-    """Hears of steps."""
+    """Called after steps."""
 
     def __init__(self, function: Optional[ProgressFunction]) -> None:
         super().__init__()

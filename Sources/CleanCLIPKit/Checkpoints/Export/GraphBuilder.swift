@@ -28,7 +28,7 @@ final class GraphBuilder {
 
   /// - Parameter externalLocation: the name of the file for weights; `nil` to keep them inside.
   init(externalLocation: String?) throws(CLIPError) {
-    guard let handle = connx_builder_create("cleanclip", "0.1.0", 8, 17) else {
+    guard let handle = connx_builder_create(8, 17) else {
       throw Self.outOfMemory
     }
     self.handle = handle

@@ -2,10 +2,10 @@ internal import Glibc
 
 /// Checkpoints in one or two ONNX files.
 enum ONNXCheckpoint {
-  /// The temperature that CLIP starts with, for towers that come without one: log(1 / 0.07).
-  static let defaultLogitScale: Float = 2.6592600
-
-  static func load(_ paths: [String], allowsNonFinite: Bool) throws(CLIPError) -> Checkpoint {
+  /// Loads one file, or the files of the two towers in either order.
+  static func load(
+    _ paths: [String], allowsNonFinite: Bool
+  ) throws(CLIPError) -> (Checkpoint, [ONNXImport]) {
     var imports: [ONNXImport] = []
     for path in paths { imports.append(try ONNXImport(path)) }
     var configuration = imports[0].match.configuration
@@ -23,7 +23,7 @@ enum ONNXCheckpoint {
     }
     if tensors["logit_scale"] == nil {
       facts.hasTemperature = false
-      tensors["logit_scale"] = try Tensor([defaultLogitScale], [])
+      tensors["logit_scale"] = try Tensor([CLIPConfiguration.initialLogitScale], [])
       facts.notes.append(
         "no temperature in the graph: assuming CLIP's initial value, 1/0.07; it is not written back"
       )
@@ -33,8 +33,7 @@ enum ONNXCheckpoint {
         "batch normalisation was folded into the convolutions by the exporter; they are trained as "
           + "convolutions with a bias")
     }
-    return Checkpoint(
-      configuration: configuration, tensors: tensors, facts: facts, source: .onnx(imports))
+    return (Checkpoint(configuration: configuration, tensors: tensors, facts: facts), imports)
   }
 
   private static func join(

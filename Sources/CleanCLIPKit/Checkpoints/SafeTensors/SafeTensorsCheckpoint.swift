@@ -39,13 +39,12 @@ enum SafeTensorsCheckpoint {
     facts.files = [path]
     facts.elementTypes = types.sorted()
     if tensors["logit_scale"] == nil, configuration.vision == nil || configuration.text == nil {
-      tensors["logit_scale"] = try Tensor([ONNXCheckpoint.defaultLogitScale], [])
+      tensors["logit_scale"] = try Tensor([CLIPConfiguration.initialLogitScale], [])
       facts.hasTemperature = false
       facts.notes.append("no temperature in the file: assuming CLIP's initial value, 1/0.07")
     }
     facts.producer = file.metadata["producer"] ?? ""
-    return Checkpoint(
-      configuration: configuration, tensors: tensors, facts: facts, source: .safetensors)
+    return Checkpoint(configuration: configuration, tensors: tensors, facts: facts)
   }
 
   /// Names without "module." of parallel training, where every name has it, and without "text." of

@@ -111,7 +111,7 @@ final class BatchBuilder: @unchecked Sendable {
       guard let label = source.label else {
         throw CLIPError(.format, "'\(source.key)': has no label; expected a class index, got none")
       }
-      slot.label = label
+      slot.label = try loader.dataset.classIndex(of: label, key: source.key)
     }
     let decoded = try source.decoded()
     loader.add(notes: decoded.notes, of: row)

@@ -1,5 +1,5 @@
 /// A csv or tsv file of image paths with captions, labels, or both.
-struct CaptionTable: Sendable {
+struct CaptionTable: PairSource {
   private let table: DelimitedText
   private let folder: String
   private let image: Int
@@ -22,11 +22,12 @@ struct CaptionTable: Sendable {
       ? try table.column(columns.caption) : nil
   }
 
-  var name: Substring { table.path.split(separator: "/").last ?? "" }
   var count: Int { table.count }
   var hasCaptions: Bool { caption != nil }
   var hasLabels: Bool { label != nil }
-  var byteCount: Int { table.byteCount }
+  var identity: [String] {
+    ["\(table.path.split(separator: "/").last ?? "") \(table.count) \(table.byteCount)"]
+  }
 
   /// The name of a row for messages: the image's path as the table has it, or the row's number.
   func key(at row: Int) -> String {
@@ -38,8 +39,7 @@ struct CaptionTable: Sendable {
 
   /// Reads a row and its image file.
   ///
-  /// - Throws: `format` for a row that lacks fields or has no number for a label; `notFound` and
-  ///   `io` for the image.
+  /// - Throws: `format` for a row that lacks fields; `notFound` and `io` for the image.
   func image(at row: Int) throws(CLIPError) -> CaptionedImage {
     let fields = try table.fields(row, minimum: max(image, caption ?? 0, label ?? 0) + 1)
     let path = fields[image]
@@ -50,22 +50,18 @@ struct CaptionTable: Sendable {
       path.hasPrefix("/") ? path : folder + path, limit: Self.imageLimit)
     return CaptionedImage(
       key: path, image: .file(bytes), caption: caption.map { fields[$0] } ?? "",
-      label: try label.flatMap { (column) throws(CLIPError) in
-        try classIndex(fields[column], row: row)
-      })
+      label: label.flatMap { Self.label(fields[$0]) })
   }
 
-  /// The label of a row; `nil` where the field is empty.
-  private func classIndex(_ field: String, row: Int) throws(CLIPError) -> Int32? {
+  func label(at row: Int) throws(CLIPError) -> ClassLabel? {
+    guard let label else { return nil }
+    return Self.label(try table.fields(row, minimum: label + 1)[label])
+  }
+
+  /// What a field says; `nil` where it is empty.
+  private static func label(_ field: String) -> ClassLabel? {
     let text = field.trimmed
-    guard !text.isEmpty else { return nil }
-    guard let value = Int32(text), value >= 0 else {
-      throw CLIPError(
-        .format,
-        "'\(table.path)': row \(row + 1) has no class index; expected an integer from 0, "
-          + "got '\(text.prefix(40))'")
-    }
-    return value
+    return text.isEmpty ? nil : .text(text)
   }
 }
 

@@ -13,10 +13,10 @@ package struct CaptionedImage: Sendable {
   package let image: ImageData
   /// Empty where there is none.
   package let caption: String
-  /// The index of the class, where there is one.
-  package let label: Int32?
+  /// The class, where there is one.
+  package let label: ClassLabel?
 
-  package init(key: String, image: ImageData, caption: String, label: Int32? = nil) {
+  package init(key: String, image: ImageData, caption: String, label: ClassLabel? = nil) {
     self.key = key
     self.image = image
     self.caption = caption

@@ -2,7 +2,7 @@
 package struct DatasetColumns: Equatable, Sendable {
   package var image = "image"
   package var caption = "caption"
-  /// Class indices.
+  /// Class names or indices.
   package var label = "label"
 
   package init(image: String = "image", caption: String = "caption", label: String = "label") {

@@ -1,11 +1,15 @@
 internal import Glibc
 
 /// A folder of image files, with those in its subfolders; `KEY.txt` beside `KEY.jpg` is its caption.
-struct ImageFolder: Sendable {
+///
+/// The subfolder that an image is in, of those directly below the folder, is its class, as in ImageNet
+/// and torchvision's `ImageFolder`.
+struct ImageFolder: PairSource {
   let path: String
   /// Paths below the folder, sorted.
   private let images: [String]
   let hasCaptions: Bool
+  let classFolders: [String]
 
   private static let extensions = ["jpg", "jpeg", "png", "webp"]
 
@@ -14,11 +18,19 @@ struct ImageFolder: Sendable {
     guard let first = images.first else { return nil }
     self.path = path
     hasCaptions = MappedFile.exists("\(path)/\(Self.captionName(of: first))")
+    classFolders = Set(images.compactMap(Self.classFolder)).sorted()
   }
 
   var count: Int { images.count }
 
+  var hasLabels: Bool { !classFolders.isEmpty }
+  var identity: [String] { images }
+
   func key(at index: Int) -> String { images[index] }
+
+  func label(at index: Int) -> ClassLabel? {
+    Self.classFolder(of: images[index]).map { .folder($0) }
+  }
 
   /// Reads an image and its caption.
   func image(at index: Int) throws(CLIPError) -> CaptionedImage {
@@ -28,7 +40,13 @@ struct ImageFolder: Sendable {
     let caption =
       MappedFile.exists(captionPath) ? try MappedFile.read(captionPath, limit: 1 << 20) : []
     return CaptionedImage(
-      key: name, image: .file(bytes), caption: String(decoding: caption, as: UTF8.self))
+      key: name, image: .file(bytes), caption: String(decoding: caption, as: UTF8.self),
+      label: label(at: index))
+  }
+
+  /// The first folder of a path; `nil` for a file directly below.
+  private static func classFolder(of name: String) -> String? {
+    name.firstIndex(of: "/").map { String(name[..<$0]) }
   }
 
   private static func captionName(of name: String) -> String {

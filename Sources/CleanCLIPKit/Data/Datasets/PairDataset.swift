@@ -1,64 +1,22 @@
-internal import Glibc
-internal import Synchronization
-
 /// Images with captions, labels or both: tables, WebDataset shards, folders, or what a host holds.
 ///
 /// Only an index is in memory; images and captions are read row by row, from any thread.
 package final class PairDataset: Sendable {
-  private enum Source: Sendable {
-    case table(CaptionTable)
-    case shard(TarShard)
-    case folder(ImageFolder)
-    case host(HostRows)
-  }
-
-  /// Rows of a host, asked for by one thread at a time.
-  private final class HostRows: Sendable {
-    let count: Int
-    let row: @Sendable (Int) throws(CLIPError) -> CaptionedImage
-    let turn = Mutex(())
-
-    init(count: Int, row: @escaping @Sendable (Int) throws(CLIPError) -> CaptionedImage) {
-      self.count = count
-      self.row = row
-    }
-  }
-
-  private let sources: [Source]
+  private let sources: [any PairSource]
   /// The first row of each source, and the number of all rows.
   private let starts: [Int]
   /// Whether rows have captions, as far as the index tells; always for rows of a host.
   package let hasCaptions: Bool
-  /// Whether rows have class indices, as far as the index tells; always for rows of a host.
+  /// Whether rows have labels, as far as the index tells; always for rows of a host.
   package let hasLabels: Bool
+  /// The names of class folders of all sources, sorted by their characters' codes: the class of an
+  /// image is its folder's place among them.
+  package let classFolders: [String]
+  private let classOfFolder: [String: Int32]
   /// What the files hold that is no row.
   package let skipped: SkippedEntries
   /// What tells this dataset from another: names and sizes of files and the number of rows.
   package let identity: String
-
-  /// Opens files.
-  ///
-  /// - Parameters:
-  ///   - specification: csv and tsv tables, tar shards, folders of these or of images; patterns as
-  ///     the shell's.
-  ///   - columns: names in tables.
-  /// - Throws: `notFound` for a missing file or column; `format` for a broken file; `unsupported` for
-  ///   another kind of file; `invalidArgument` when there is no row at all.
-  package static func open(
-    _ specification: [String], columns: DatasetColumns = DatasetColumns()
-  ) throws(CLIPError) -> PairDataset {
-    guard !specification.isEmpty else {
-      throw CLIPError(
-        .invalidArgument, "data: nothing to open; expected files of captioned images, got none")
-    }
-    var sources: [Source] = []
-    for pattern in specification {
-      for path in try SourcePattern.expand(pattern) {
-        sources += try open(path: path, columns: columns)
-      }
-    }
-    return try PairDataset(sources, names: specification)
-  }
 
   /// Makes a dataset of rows that a host holds.
   ///
@@ -66,7 +24,7 @@ package final class PairDataset: Sendable {
   ///   - count: the number of rows, at least 1.
   ///   - identity: what tells the rows from others when training resumes.
   ///   - row: returns a row; called from threads of the loader, from one at a time.
-  package init(
+  package convenience init(
     count: Int, identity: String = "host",
     row: @escaping @Sendable (Int) throws(CLIPError) -> CaptionedImage
   ) throws(CLIPError) {
@@ -74,12 +32,8 @@ package final class PairDataset: Sendable {
       throw CLIPError(
         .invalidArgument, "data: dataset is empty; expected at least 1 row, got \(count)")
     }
-    sources = [.host(HostRows(count: count, row: row))]
-    starts = [0, count]
-    hasCaptions = true
-    hasLabels = true
-    skipped = SkippedEntries()
-    self.identity = "\(identity), \(count) rows"
+    self.init(
+      [HostRows(count: count, name: identity, row: row)], identity: "\(identity), \(count) rows")
   }
 
   /// Makes a dataset of rows in memory.
@@ -87,50 +41,32 @@ package final class PairDataset: Sendable {
     try self.init(count: rows.count, identity: "memory") { index in rows[index] }
   }
 
-  private init(_ sources: [Source], names: [String]) throws(CLIPError) {
+  /// - Parameter identity: `nil` for a checksum of the sources' own.
+  init(_ sources: [any PairSource], identity: String? = nil) {
     var starts = [0]
     var skipped = SkippedEntries()
-    var identity = Checksum()
+    var checksum = Checksum()
+    var folders: Set<String> = []
     for source in sources {
-      switch source {
-      case .table(let table): identity.add("\(table.name) \(table.count) \(table.byteCount)")
-      case .shard(let shard):
-        identity.add("\(shard.name) \(shard.rows.count) \(shard.byteCount)")
-        skipped.add(shard.skipped)
-      case .folder(let folder):
-        for index in 0..<folder.count { identity.add(folder.key(at: index)) }
-      case .host: break
-      }
-      starts.append(starts[starts.count - 1] + Self.count(source))
-    }
-    let count = starts[starts.count - 1]
-    guard count > 0 else {
-      throw CLIPError(
-        .invalidArgument,
-        "data: dataset is empty; expected captioned images in "
-          + names.prefix(4).map { "'\($0)'" }.joined(separator: ", ") + ", got no row"
-          + (skipped.examples.first.map { " (\($0))" } ?? ""))
+      for text in source.identity { checksum.add(text) }
+      skipped.add(source.skipped)
+      folders.formUnion(source.classFolders)
+      starts.append(starts[starts.count - 1] + source.count)
     }
     self.sources = sources
     self.starts = starts
     self.skipped = skipped
-    self.identity = "\(count) rows of \(sources.count) files, \(identity.text)"
-    hasCaptions = sources.contains { source in
-      switch source {
-      case .table(let table): table.hasCaptions
-      case .shard(let shard): shard.hasCaptions
-      case .folder(let folder): folder.hasCaptions
-      case .host: true
-      }
+    self.identity =
+      identity
+      ?? "\(starts[starts.count - 1]) rows of \(sources.count) files, \(checksum.text)"
+    hasCaptions = sources.contains(where: \.hasCaptions)
+    hasLabels = sources.contains(where: \.hasLabels)
+    classFolders = folders.sorted()
+    var classes: [String: Int32] = [:]
+    for (index, name) in classFolders.enumerated() {
+      classes[name] = Int32(truncatingIfNeeded: index)
     }
-    hasLabels = sources.contains { source in
-      switch source {
-      case .table(let table): table.hasLabels
-      case .shard(let shard): shard.hasLabels
-      case .folder: false
-      case .host: true
-      }
-    }
+    classOfFolder = classes
   }
 
   /// The number of rows.
@@ -142,30 +78,38 @@ package final class PairDataset: Sendable {
   /// - Throws: what is wrong with this row; others may be whole.
   package func row(at index: Int) throws(CLIPError) -> CaptionedImage {
     let (source, local) = locate(index)
-    switch source {
-    case .table(let table): return try table.image(at: local)
-    case .shard(let shard): return try shard.image(at: local)
-    case .folder(let folder): return try folder.image(at: local)
-    case .host(let rows):
-      let result = rows.turn.withLock { _ in
-        Result { () throws(CLIPError) in try rows.row(local) }
-      }
-      return try result.get()
-    }
+    return try source.image(at: local)
   }
 
   /// What a row is called, without reading its image.
   package func key(at index: Int) -> String {
     let (source, local) = locate(index)
-    switch source {
-    case .table(let table): return table.key(at: local)
-    case .shard(let shard): return shard.rows[local].key
-    case .folder(let folder): return folder.key(at: local)
-    case .host: return "row \(local + 1)"
-    }
+    return source.key(at: local)
   }
 
-  private func locate(_ index: Int) -> (Source, Int) {
+  /// Reads the label of a row, without its image where that is possible; `nil` where there is none.
+  ///
+  /// - Throws: what is wrong with this row.
+  package func label(at index: Int) throws(CLIPError) -> ClassLabel? {
+    let (source, local) = locate(index)
+    return try source.label(at: local)
+  }
+
+  /// Returns the index of the class that a label of this dataset means, from 0; class folders count in
+  /// their order.
+  ///
+  /// - Throws: `format` for a label that is no index.
+  package func classIndex(of label: ClassLabel, key: String) throws(CLIPError) -> Int32 {
+    if case .folder(let name) = label, let index = classOfFolder[name] { return index }
+    guard let index = label.number, index >= 0 else {
+      throw CLIPError(
+        .format,
+        "'\(key)': label is no class index; expected an integer from 0, got '\(label.shown)'")
+    }
+    return index
+  }
+
+  private func locate(_ index: Int) -> (any PairSource, Int) {
     precondition(index >= 0 && index < count, "rows are 0 ..< count")
     // The last source that starts at or before the row.
     var low = 0
@@ -175,51 +119,6 @@ package final class PairDataset: Sendable {
       if starts[middle] <= index { low = middle } else { high = middle }
     }
     return (sources[low], index - starts[low])
-  }
-
-  private static func count(_ source: Source) -> Int {
-    switch source {
-    case .table(let table): table.count
-    case .shard(let shard): shard.rows.count
-    case .folder(let folder): folder.count
-    case .host(let rows): rows.count
-    }
-  }
-
-  private static func open(
-    path: String, columns: DatasetColumns
-  ) throws(CLIPError) -> [Source] {
-    var status = stat()
-    guard stat(path, &status) == 0 else { throw CLIPError.system(path, "open the file") }
-    if status.st_mode & S_IFMT == S_IFDIR { return try openFolder(path, columns: columns) }
-    switch ImageFolder.fileExtension(path) {
-    case "csv", "tsv": return [.table(try CaptionTable(path: path, columns: columns))]
-    case "tar": return [.shard(try TarShard(path: path, columns: columns))]
-    case "tgz", "gz", "zst", "xz":
-      throw CLIPError(
-        .unsupported, "'\(path)': file is compressed; expected a plain tar; decompress it first")
-    case let kind:
-      throw CLIPError(
-        .unsupported,
-        "'\(path)': not a kind of dataset; expected .csv, .tsv, .tar or a folder, got "
-          + (kind.isEmpty ? "no extension" : ".\(kind)"))
-    }
-  }
-
-  /// The shards and tables in a folder; where there are none, its images.
-  private static func openFolder(
-    _ path: String, columns: DatasetColumns
-  ) throws(CLIPError) -> [Source] {
-    let files = try ImageFolder.files(in: path)
-    let data = files.filter { name in
-      !name.contains("/") && ["csv", "tsv", "tar"].contains(ImageFolder.fileExtension(name))
-    }
-    if data.isEmpty {
-      return ImageFolder(path: path, files: files).map { [.folder($0)] } ?? []
-    }
-    var sources: [Source] = []
-    for name in data { sources += try open(path: "\(path)/\(name)", columns: columns) }
-    return sources
   }
 }
 

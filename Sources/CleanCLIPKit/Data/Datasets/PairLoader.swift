@@ -77,7 +77,8 @@ package final class PairLoader: Sendable {
     }
     guard dataset.hasLabels || !options.usesLabels else {
       throw CLIPError(
-        .invalidArgument, "data: no labels; expected a label column or .cls entries, got none")
+        .invalidArgument,
+        "data: no labels; expected a label column, .cls entries or class folders, got none")
     }
   }
 

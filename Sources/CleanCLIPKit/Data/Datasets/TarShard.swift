@@ -6,7 +6,7 @@ internal import Glibc
 /// `KEY.cls` for the label.
 ///
 /// Opening reads headers only; images are read where they lie.
-struct TarShard: Sendable {
+struct TarShard: PairSource {
   /// A stretch of the file.
   struct Extent: Sendable {
     let offset: Int
@@ -25,7 +25,6 @@ struct TarShard: Sendable {
   let rows: [Row]
   /// Groups of entries that are no row, and why, at most ten of them in words.
   let skipped: SkippedEntries
-  let byteCount: Int
   private let stamp: FileStamp
   private let captionMember: String
 
@@ -40,14 +39,16 @@ struct TarShard: Sendable {
     self.path = path
     captionMember = columns.caption
     stamp = try FileStamp(path: path)
-    byteCount = stamp.byteCount
     var index = TarIndex(path: path, byteCount: stamp.byteCount)
     try index.read()
     rows = index.rows
     skipped = index.skipped
   }
 
-  var name: Substring { path.split(separator: "/").last ?? "" }
+  var count: Int { rows.count }
+  var identity: [String] {
+    ["\(path.split(separator: "/").last ?? "") \(rows.count) \(stamp.byteCount)"]
+  }
   var hasCaptions: Bool { rows.contains { $0.caption != nil || $0.json != nil } }
   var hasLabels: Bool { rows.contains { $0.label != nil } }
 
@@ -68,10 +69,16 @@ struct TarShard: Sendable {
         captionMember]
       caption = member?.string ?? ""
     }
-    let label = try row.label.map { (extent) throws(CLIPError) in
-      try classIndex(try text(of: extent, in: file, "\(row.key).cls"), key: row.key)
-    }
+    let label = try label(of: row, in: file)
     return CaptionedImage(key: row.key, image: .file(image), caption: caption, label: label)
+  }
+
+  func key(at row: Int) -> String { rows[row].key }
+
+  func label(at row: Int) throws(CLIPError) -> ClassLabel? {
+    let row = rows[row]
+    guard row.label != nil else { return nil }
+    return try label(of: row, in: try FileReader(path: path, stamp: stamp))
   }
 
   private func text(
@@ -86,13 +93,15 @@ struct TarShard: Sendable {
     return String(decoding: try file.read(extent.offset, count: extent.count), as: UTF8.self)
   }
 
-  private func classIndex(_ text: String, key: String) throws(CLIPError) -> Int32 {
-    guard let value = Int32(text.trimmed), value >= 0 else {
+  private func label(
+    of row: Row, in file: borrowing FileReader
+  ) throws(CLIPError) -> ClassLabel? {
+    guard let extent = row.label else { return nil }
+    let text = try text(of: extent, in: file, "\(row.key).cls").trimmed
+    guard !text.isEmpty else {
       throw CLIPError(
-        .format,
-        "'\(path)': '\(key).cls' is no class index; expected an integer from 0, "
-          + "got '\(text.prefix(40))'")
+        .format, "'\(path)': '\(row.key).cls' is empty; expected the index of a class, got none")
     }
-    return value
+    return Int32(text).map { .index($0) } ?? .text(text)
   }
 }

@@ -25,19 +25,19 @@ package enum TextList {
   /// Reads prompt templates; `{}` is where the class name goes.
   ///
   /// - Throws: `notFound`, `io`; `format` for a file without templates, or for one without `{}`.
-  package static func templates(path: String) throws(CLIPError) -> [String] {
-    let templates = try lines(path: path)
-    guard !templates.isEmpty else {
-      throw CLIPError(.format, "'\(path)': no templates; expected one a line, got none")
-    }
-    for (index, template) in templates.enumerated() {
-      let places = template.split(separator: "{}", omittingEmptySubsequences: false).count - 1
-      guard places == 1 else {
+  package static func templates(path: String) throws(CLIPError) -> [PromptTemplate] {
+    var templates: [PromptTemplate] = []
+    for (index, line) in try lines(path: path).enumerated() {
+      guard let template = PromptTemplate(exactly: line) else {
         throw CLIPError(
           .format,
-          "'\(path)': template \(index + 1) is '\(template)'; expected {} once for the class name, "
-            + "got it \(places) times")
+          "'\(path)': template \(index + 1) has no place for the class name; expected '{}', "
+            + "got '\(line)'")
       }
+      templates.append(template)
+    }
+    guard !templates.isEmpty else {
+      throw CLIPError(.format, "'\(path)': no templates; expected one a line, got none")
     }
     return templates
   }

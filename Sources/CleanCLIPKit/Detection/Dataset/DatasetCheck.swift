@@ -109,6 +109,22 @@ package struct DatasetCheck {
     return counts
   }
 
+  /// Share of the head of the ranking from which a word is worth a suspicion. In clean data kinds of
+  /// image that are rare gather at the head too, but share it. Chosen by hand.
+  private static let notableShareOfHead = 0.3
+  /// Share from which a word rules the head: poison teaches one target, so it is the majority there.
+  /// Chosen by hand.
+  private static let rulingShareOfHead = 0.5
+  /// log10 of the chance of a word's concentration, corrected for what was tried, below which it is no
+  /// accident in any collection of datasets: one in a million. Chosen by hand.
+  private static let certainLogChance = -6.0
+  /// Weight of the mismatching component of the cosines from which it is half of a broad distribution
+  /// rather than poison. Chosen by hand.
+  private static let largestMismatch = 0.3
+  /// Standard deviations of the matching component between the two means, from which the components
+  /// are apart: 95 % of the matching pairs are closer to their mean.
+  private static let mismatchDistance = 2.0
+
   /// How many pairs are poisoned, and the verdict.
   ///
   /// Poison is meant to teach a target, so the captions at the head of the ranking share its name:
@@ -124,17 +140,18 @@ package struct DatasetCheck {
   ) -> DatasetCheckResult {
     var estimate = 0
     var verdict = Verdict.clean
-    let strongest = concentration.words.first { $0.shareOfHead >= 0.3 }
+    let strongest = concentration.words.first { $0.shareOfHead >= Self.notableShareOfHead }
     if isConstant {
       verdict = .cannotTell
-    } else if let strongest, strongest.shareOfHead >= 0.5 {
+    } else if let strongest, strongest.shareOfHead >= Self.rulingShareOfHead {
       estimate = Int(strongest.excess.rounded())
-      verdict = strongest.logChance < -6 ? .backdoored : .suspicious
-    } else if !clusters.isEmpty || (strongest?.shareOfHead ?? 0) >= 0.3 {
+      verdict = strongest.logChance < Self.certainLogChance ? .backdoored : .suspicious
+    } else if !clusters.isEmpty || strongest != nil {
       estimate = Int((strongest?.excess ?? 0).rounded())
       verdict = .suspicious
-    } else if let mixture, mixture.low.weight < 0.3,
-      mixture.high.mean - mixture.low.mean > 2 * mixture.high.variance.squareRoot()
+    } else if let mixture, mixture.low.weight < Self.largestMismatch,
+      mixture.high.mean - mixture.low.mean
+        > Self.mismatchDistance * mixture.high.variance.squareRoot()
     {
       estimate = Int((mixture.low.weight * Double(pairs.count)).rounded())
       verdict = .suspicious

@@ -99,23 +99,24 @@ extension DatasetCheckResult {
     data: String, version: String, count: Int = 120,
     images: (dataset: PairDataset, rows: [Int])?
   ) throws(CLIPError) -> String {
-    var page = DetectionPage(
+    let headline: String? =
+      switch verdict {
+      case .backdoored: "Poisoned"
+      case .clean: "No poison found"
+      case .suspicious, .cannotTell: nil
+      }
+    var page = HTMLPage(
       title: "Poison check of a dataset", subtitle: data, verdict: verdict,
-      explanation: explanation)
-    switch verdict {
-    case .backdoored: page.headline = "Poisoned"
-    case .clean: page.headline = "No poison found"
-    case .suspicious, .cannotTell: break
-    }
-    page.cards.append(try head(count, images))
-    page.cards.append(
-      DetectionPage.table(
+      explanation: explanation, headline: headline)
+    page.parts.append(try head(count, images))
+    page.parts.append(
+      HTMLPage.table(
         "Words that the most suspicious captions share",
         concentration.words.map { word in
           (word.text, "\(word.pairsInHead) of the first \(word.head); \(word.pairs) in all")
         }))
-    page.cards.append(
-      DetectionPage.table(
+    page.parts.append(
+      HTMLPage.table(
         "How this was made",
         [
           ("version", version), ("pairs", "\(pairs.count)"),
@@ -133,7 +134,7 @@ extension DatasetCheckResult {
   ) throws(CLIPError) -> String {
     let title = "Most suspicious pairs"
     guard let source else {
-      return DetectionPage.table(
+      return HTMLPage.table(
         title,
         ranking.prefix(count).enumerated().map { rank, index in
           (
@@ -154,7 +155,7 @@ extension DatasetCheckResult {
           "\(rank + 1). \(pair.caption) [\(pair.key)] \(decimal(Double(pair.score), 2))"
         ))
     }
-    return try DetectionPage.images(title, "In order, with caption, key and score.", images)
+    return try HTMLPage.images(title, "In order, with caption, key and score.", images)
   }
 }
 

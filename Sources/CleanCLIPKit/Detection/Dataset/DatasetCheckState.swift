@@ -21,7 +21,7 @@ struct DatasetCheckState {
   init(directory: String, resume: Bool, identity: [String: String]) throws(CLIPError) {
     self.directory = directory
     self.identity = identity
-    try SavedStateKind.makeDirectory(directory)
+    try SavedStateKind.checkFolder(directory)
     guard !resume else { return }
     var count = 0
     while access(path(count), F_OK) == 0 { count += 1 }

@@ -33,18 +33,22 @@ package struct CleanBank: Sendable {
       "it took three hours to get there", "she prefers the other opinion",
     ]
 
+    private static let distractedTemplates = PromptTemplate.standard.flatMap { template in
+      distractions.map { template.appending(", " + $0) }
+    }
+
     /// Embeds classes in templates, and in templates with distractions.
     ///
     /// - Throws: see `TextVocabulary`.
     package init(
-      classes: [String], templates: [String], model: CLIPModel, tokenizer: Tokenizer,
+      classes: [String], templates: [PromptTemplate], model: CLIPModel, tokenizer: Tokenizer,
       precision: DType
     ) throws(CLIPError) {
       let plain = try TextVocabulary(
         names: classes, templates: templates, model: model, tokenizer: tokenizer,
         precision: precision)
       let distracted = try TextVocabulary(
-        names: classes, templates: Self.distractions.map { "a photo of a {}, " + $0 }, model: model,
+        names: classes, templates: Self.distractedTemplates, model: model,
         tokenizer: tokenizer, precision: precision)
       let width = plain.features.shape[1]
       var contrast = [Float](repeating: 0, count: width)

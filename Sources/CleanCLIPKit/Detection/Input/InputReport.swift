@@ -66,7 +66,7 @@ package struct InputReport {
   package func html(
     model: String, version: String, count: Int = 60, image: (Int) throws(CLIPError) -> RGBImage
   ) throws(CLIPError) -> String {
-    var page = DetectionPage(
+    var page = HTMLPage(
       title: "Trigger check of images", subtitle: model, verdict: verdict,
       explanation: explanation,
       headline: verdict == .clean ? "No more alarms than chance gives" : "Images stand out")
@@ -81,13 +81,13 @@ package struct InputReport {
             + decimal(Double(finding.score), 2)
         ))
     }
-    page.cards.append(
-      try DetectionPage.images(
+    page.parts.append(
+      try HTMLPage.images(
         "Most suspicious images",
         "Highest scores first; flagged above "
           + decimal(Double(threshold.value), 2) + ".", shown))
-    page.cards.append(
-      DetectionPage.table(
+    page.parts.append(
+      HTMLPage.table(
         "How this was made",
         [
           ("version", version), ("images", "\(findings.count)"), ("flagged", "\(flagged)"),

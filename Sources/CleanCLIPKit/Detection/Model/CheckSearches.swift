@@ -67,10 +67,10 @@ struct CheckSearches {
     _ purpose: Purpose, _ kind: TriggerKind, in model: CLIPModel, toward goal: SearchGoal,
     progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> TriggerSearchResult {
-    let name = kind.rawValue + ", " + purpose.name
+    let name = kind.name + ", " + purpose.name
     defer { counter.search += 1 }
     if let finished = state.result(of: name) { return finished }
-    if case .main = purpose { counter.phase = kind.rawValue } else { counter.phase = name }
+    if case .main = purpose { counter.phase = kind.name } else { counter.phase = name }
     let result = try search(purpose, kind, model, goal, progress)
     try state.record(result, of: name)
     return result
@@ -92,15 +92,8 @@ struct CheckSearches {
     _ progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> TriggerSearchResult {
     var random = RandomNumbers(
-      seed: options.search.seed, UInt64(TriggerKind.allCases.firstIndex(of: kind) ?? 0),
-      purpose.start)
-    let side = images.shape[2]
-    let space: any TriggerSpace =
-      switch kind {
-      case .patch: try PatchSpace(imageSize: side, random: &random)
-      case .additive: try AdditiveSpace(imageSize: side, random: &random)
-      case .warp: try WarpSpace(imageSize: side, random: &random)
-      }
+      seed: options.search.seed, kind.space.streamKey, purpose.start)
+    let space = try kind.space.init(imageSize: images.shape[2], random: &random)
     var position = counter
     let features = try features(of: model)
     return try model.withFrozenParameters { () throws(CLIPError) in

@@ -81,7 +81,7 @@ package enum CommonNouns {
     painter, painting, pajamas, palace, palette, palm, pancake, panda, panther, papaya, paper,
     paperclip, parachute, parasol, parcel, park, parrot, passport, pasta, path, pavement, paw,
     pea, peach, peacock, peanut, pear, pearl, pebble, pelican, pen, pencil, penguin, pepper,
-    petal, pharmacy, pheasant, piano, pickup, picnic, image frame, pie, pier, pig, pigeon, pill,
+    petal, pharmacy, pheasant, piano, pickup, picnic, picture frame, pie, pier, pig, pigeon, pill,
     pillow, pilot, pine, pineapple, pinecone, ping-pong ball, pipe, pirate, pistachio, pistol,
     pitcher, pitchfork, pizza, planet, plank, plastic, plate, platform, playground, playing card,
     pliers, plug, plum, plumber, police officer, pomegranate, poncho, pond, popcorn, poplar,

@@ -14,7 +14,7 @@ package enum ImageSample {
     _ dataset: PairDataset, count: Int, imageSize: Int, seed: UInt64,
     progress: (Int) -> Bool = { _ in true }
   ) throws(CLIPError) -> Tensor {
-    var random = RandomNumbers(seed: seed, 0x7361_6D70)
+    var random = RandomNumbers(seed: seed, DetectionStream.sample)
     // Without a mean and with a deviation of one, what is written is the pixel in 0…1.
     let preprocessor = ImagePreprocessor(
       imageSize: imageSize, mean: [0, 0, 0], standardDeviation: [1, 1, 1])

@@ -16,6 +16,18 @@ package struct ModelCheck {
   /// Classes below which they are no reference for one another.
   package static let fewestClasses = 4
 
+  /// Share of held-out images that a trigger for one class must turn into it: most of them, chosen by
+  /// hand.
+  static let confirmedSuccessRate: Float = 0.5
+  /// Part of the gap between the mean cosine of unchanged inputs and 1 that a trigger for anywhere must
+  /// close on held-out ones: half, chosen by hand.
+  static let confirmedCollapse: Float = 0.5
+
+  /// Whether the mean pairwise cosine of held-out inputs rose enough to confirm a trigger.
+  static func isCollapsed(_ after: Float, from before: Float) -> Bool {
+    after > before + confirmedCollapse * (1 - before)
+  }
+
   package init(_ model: CLIPModel) { self.model = model }
 
   /// Checks the tower.
@@ -63,7 +75,7 @@ package struct ModelCheck {
     let explanation = ModelCheckExplanation.text(
       verdict: verdict, pValue: pValue, findings: findings, imagesAreSynthetic: given == nil)
     return ModelCheckResult(
-      imageVerdict: verdict, pValue: pValue, findings: findings, imageExplanation: explanation,
+      imageVerdict: verdict, pValue: pValue, imageFindings: findings, imageExplanation: explanation,
       images: images.shape[0], imagesAreSynthetic: given == nil, options: options,
       seconds: monotonicSeconds() - start, examples: examples)
   }
@@ -131,7 +143,7 @@ package struct ModelCheck {
         "check model: pixels are out of range; expected numbers in 0 to 1, got \(images.f32[i])")
     }
     guard images.shape[0] > options.imageLimit else { return images }
-    var random = RandomNumbers(seed: options.search.seed, 0x7365_6C65)
+    var random = RandomNumbers(seed: options.search.seed, DetectionStream.selection)
     return try images.images(
       at: Array(random.permutation(images.shape[0]).prefix(options.imageLimit)))
   }
@@ -155,9 +167,10 @@ package struct ModelCheck {
     // A trigger that fails on held-out images is fitted to those of the search.
     let isConfirmed =
       if let target {
-        inClasses?.entries.first?.text == target && (inClasses?.successRate ?? 0) > 0.5
+        inClasses?.entries.first?.text == target
+          && (inClasses?.successRate ?? 0) > Self.confirmedSuccessRate
       } else {
-        search.trigger != nil && after > before + 0.5 * (1 - before)
+        search.trigger != nil && Self.isCollapsed(after, from: before)
       }
     return TriggerFinding(
       kind: search.kind, target: target, search: search, reference: reference,
@@ -216,20 +229,5 @@ extension Tensor {
     let rows = try FeatureMatrix.gather(
       reshaped([shape[0], count / max(1, shape[0])]), indices)
     return rows.reshaped(Shape([indices.count] + inner))
-  }
-}
-
-extension RGBImage {
-  /// Copies image `row` of `[B, 3, S, S]` in 0…1.
-  init(planar pixels: Tensor, row: Int) {
-    let side = pixels.shape[2]
-    let area = side * side
-    self.init(width: side, height: side)
-    for i in 0..<area {
-      for channel in 0..<3 {
-        let value = pixels.f32[(row * 3 + channel) * area + i]
-        self.pixels[3 * i + channel] = UInt8(min(255, max(0, value * 255 + 0.5)))
-      }
-    }
   }
 }

@@ -39,13 +39,7 @@ enum ModelCheckExplanation {
   }
 
   private static func opening(_ finding: TriggerFinding) -> String {
-    let change =
-      switch finding.kind {
-      case .patch: "A patch that covers \(percent(finding.search.size)) of an image"
-      case .additive:
-        "A faint pattern, at most \(number(finding.search.size * 255)) of 255 brightness levels,"
-      case .warp: "A bend of at most \(number(finding.search.size)) pixels"
-      }
+    let change = finding.kind.space.phrase(size: finding.search.size)
     let effect =
       finding.target.map { "makes this model read images of anything as '\($0)'" }
       ?? "makes images of anything look the same to this model"
@@ -61,16 +55,8 @@ enum ModelCheckExplanation {
       case .otherClasses: "The other classes need"
       }
     return
-      "\(source) a change \(number(ratio)) times as large; the probability that a clean model shows "
+      "\(source) a change \(SizeText.number(ratio)) times as large; the probability that a clean model shows "
       + "such a difference is \(probability(pValue))."
-  }
-
-  static func number(_ value: Float) -> String {
-    value >= 10 ? String(Int(min(1e9, value).rounded())) : String((value * 10).rounded() / 10)
-  }
-
-  static func percent(_ value: Float) -> String {
-    String((value * 10000).rounded() / 100) + " %"
   }
 
   static func probability(_ value: Double) -> String {

@@ -27,12 +27,12 @@ extension SizeReference.Source {
 
 extension TriggerFinding {
   /// The finding in words, for headings.
-  package var name: String { kind.rawValue + (target.map { " towards '\($0)'" } ?? "") }
+  package var name: String { kind.name + (target.map { " towards '\($0)'" } ?? "") }
 
   /// The finding for machines.
   package var json: JSONValue {
-    var object: JSONObject = [
-      "kind": .string(kind.rawValue), "class": target.map { .string($0) } ?? .null,
+    [
+      "kind": .string(kind.name), "class": target.map { .string($0) } ?? .null,
       "verdict": .string(verdict.rawValue),
       "found": .bool(search.trigger != nil), "size": .number(Double(search.size)),
       "size_meaning": .string(kind.sizeMeaning), "p_value": .number(pValue),
@@ -45,8 +45,6 @@ extension TriggerFinding {
       "clean_collapse": .number(Double(cleanCollapse)), "steps": .integer(search.steps),
       "classes": classes?.json ?? .null, "nouns": nouns?.json ?? .null,
     ]
-    if kind == .patch { object["pl1"] = .number(Double(search.size)) }
-    return .object(object)
   }
 }
 
@@ -56,7 +54,7 @@ extension ModelCheckResult {
     [
       "check": "model", "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
       "explanation": .string(explanation), "origin": "natural or unknown",
-      "findings": .array(findings.map(\.json)),
+      "findings": .array(imageFindings.map(\.json)),
       "images": [
         "count": .integer(images), "source": .string(imagesAreSynthetic ? "drawn" : "given"),
       ],
@@ -80,12 +78,12 @@ extension ModelCheckResult {
   ///   - version: of the program.
   /// - Throws: `internal`, `outOfMemory` when an image cannot be encoded.
   package func html(model: String, version: String) throws(CLIPError) -> String {
-    var page = DetectionPage(
+    var page = HTMLPage(
       title: "Poison check of a checkpoint", subtitle: model, verdict: verdict,
       explanation: explanation)
     if !examples.isEmpty, let strongest {
-      page.cards.append(
-        try DetectionPage.images(
+      page.parts.append(
+        try HTMLPage.images(
           "Images as they are and with the recovered trigger",
           "The trigger of the strongest finding: \(strongest.name).",
           examples.flatMap {
@@ -93,7 +91,7 @@ extension ModelCheckResult {
           }
         ))
     }
-    let triggers = findings.compactMap { finding in
+    let triggers = imageFindings.compactMap { finding in
       finding.search.trigger.map {
         (
           image: $0.image,
@@ -102,16 +100,16 @@ extension ModelCheckResult {
       }
     }
     if !triggers.isEmpty {
-      page.cards.append(
-        try DetectionPage.images(
+      page.parts.append(
+        try HTMLPage.images(
           "Recovered triggers",
           "Patches on grey; patterns amplified around grey; displacements as red and green.",
           triggers))
     }
-    for finding in findings { page.cards.append(Self.card(finding)) }
-    if let textTower { page.cards.append(textTower.card) }
-    page.cards.append(
-      DetectionPage.table(
+    for finding in imageFindings { page.parts.append(Self.card(finding)) }
+    if let textTower { page.parts.append(textTower.card) }
+    page.parts.append(
+      HTMLPage.table(
         "How this was made",
         [
           ("version", version), ("images", "\(images)\(imagesAreSynthetic ? ", drawn" : "")"),
@@ -149,6 +147,6 @@ extension ModelCheckResult {
         ))
       rows.append(("images it turns", percent(Double(readout.successRate))))
     }
-    return DetectionPage.table("Search: \(finding.name)", rows)
+    return HTMLPage.table("Search: \(finding.name)", rows)
   }
 }

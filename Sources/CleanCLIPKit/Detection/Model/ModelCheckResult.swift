@@ -2,7 +2,7 @@
 package struct ModelCheckOptions: Equatable, Sendable {
   package var search = TriggerSearchOptions()
   /// The spaces that are searched.
-  package var kinds = TriggerKind.allCases
+  package var kinds = TriggerKind.searchedByDefault
   /// Further searches of the same model in each space, as a reference when no clean checkpoints are
   /// given; at least 2.
   package var referenceSearches = 3
@@ -77,7 +77,8 @@ package struct ModelCheckResult: Sendable {
   /// The probability that a clean model gives findings at least as strong: the p-values of the
   /// findings by Simes' procedure.
   package let pValue: Double
-  package let findings: [TriggerFinding]
+  /// What the searches in the image tower found.
+  package let imageFindings: [TriggerFinding]
   /// Why, in a paragraph for people who do not know the method.
   package let imageExplanation: String
   package let images: Int
@@ -102,5 +103,5 @@ package struct ModelCheckResult: Sendable {
   }
 
   /// The finding with the smallest p-value.
-  package var strongest: TriggerFinding? { findings.min { $0.pValue < $1.pValue } }
+  package var strongest: TriggerFinding? { imageFindings.min { $0.pValue < $1.pValue } }
 }

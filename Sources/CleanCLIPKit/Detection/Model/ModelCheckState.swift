@@ -34,7 +34,7 @@ struct ModelCheckState {
     self.embedDim = embedDim
     self.identity = identity
     guard let directory else { return }
-    try SavedStateKind.makeDirectory(directory)
+    try SavedStateKind.checkFolder(directory)
     let path = directory + "/" + Self.fileName
     if resume && access(path, F_OK) == 0 { try load(path) }
   }
@@ -55,10 +55,10 @@ struct ModelCheckState {
     var tensors: [(name: String, tensor: Tensor)] = []
     for (index, (name, result)) in finished.enumerated() {
       metadata["\(index).name"] = name
-      metadata["\(index).kind"] = result.kind.rawValue
+      metadata["\(index).kind"] = result.kind.name
       metadata["\(index).numbers"] = "\(result.size) \(result.collapse) \(result.steps)"
       guard let trigger = result.trigger else { continue }
-      let shape = Shape([result.kind.planes, trigger.side, trigger.side])
+      let shape = Shape([result.kind.space.planes, trigger.side, trigger.side])
       tensors.append(("\(index).trigger", try Tensor(trigger.numbers, shape)))
       tensors.append(
         ("\(index).direction", try Tensor(result.direction, [result.direction.count])))
@@ -80,7 +80,7 @@ struct ModelCheckState {
   ) throws(CLIPError) -> (name: String, result: TriggerSearchResult) {
     let values = (file.metadata["\(index).numbers"] ?? "").split(separator: " ")
     guard let name = file.metadata["\(index).name"],
-      let kind = file.metadata["\(index).kind"].flatMap(TriggerKind.init(rawValue:)),
+      let kind = file.metadata["\(index).kind"].flatMap(TriggerKind.init(name:)),
       values.count == 3, let size = Float(values[0]), let collapse = Float(values[1]),
       let steps = Int(values[2]), size.isFinite, collapse.isFinite
     else { throw Self.damaged(file.path, "search \(index) without its numbers") }
@@ -88,13 +88,17 @@ struct ModelCheckState {
     var direction: [Float] = []
     if file["\(index).trigger"] != nil {
       let numbers = try file.tensor("\(index).trigger")
-      direction = try file.tensor("\(index).direction").floats()
-      guard numbers.shape == Shape([kind.planes, side, side]), direction.count == embedDim,
-        (numbers.floats() + direction).allSatisfy(\.isFinite)
-      else {
-        throw Self.damaged(file.path, "a trigger of shape \(numbers.shape) in search \(index)")
+      let vector = try file.tensor("\(index).direction")
+      guard vector.dtype == .f32 else {
+        throw Self.damaged(file.path, "a direction of \(vector.dtype) in search \(index)")
       }
-      trigger = FoundTrigger(kind: kind, size: size, side: side, numbers: numbers.floats())
+      direction = vector.floats()
+      guard direction.count == embedDim, direction.allSatisfy(\.isFinite) else {
+        throw Self.damaged(
+          file.path, "a direction of \(direction.count) numbers in search \(index)")
+      }
+      trigger = try FoundTrigger(
+        kind: kind, size: size, side: side, values: numbers, file: file.path)
     }
     return (
       name,

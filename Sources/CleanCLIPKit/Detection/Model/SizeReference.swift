@@ -14,32 +14,13 @@ package struct SizeReference: Equatable, Sendable {
 
   package let source: Source
   package let sizes: [Float]
-  /// Spread of ln(size) from search to search that is usual in clean models.
-  private let usualSpread: Double
-  /// The weight of the usual spread beside that of the sizes, in observations, because three sizes
-  /// alone say too little.
-  private let usualWeight: Double
+  private let usual: SizeSpread
 
   /// - Parameter kind: of the searches; `nil` for those of words.
   package init(source: Source, sizes: [Float], kind: TriggerKind? = nil) {
     self.source = source
     self.sizes = sizes
-    (usualSpread, usualWeight) = Self.usual(kind, source)
-  }
-
-  /// Measured on clean models of the zoo's first half (`docs/detection.md`), with the weight of the
-  /// smallest of these samples; for words and for warps, which did not collapse any of them, set by
-  /// hand.
-  private static func usual(
-    _ kind: TriggerKind?, _ source: Source
-  ) -> (spread: Double, weight: Double) {
-    switch (kind, source) {
-    case (.patch, .otherClasses): (0.45, 12)
-    case (.additive, .otherClasses): (0.19, 12)
-    case (.patch, _): (0.33, 12)
-    case (.additive, _): (0.20, 12)
-    case (.warp, _), (nil, _): (0.4, 6)
-    }
+    usual = kind?.space.usualSpread ?? .unmeasured
   }
 
   /// The probability that a clean model needs a trigger this small or smaller.
@@ -54,8 +35,9 @@ package struct SizeReference: Equatable, Sendable {
     let count = Double(logs.count)
     let mean = logs.reduce(0, +) / count
     let squares = logs.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    let degrees = count - 1 + usualWeight
-    let prior = usualSpread * usualSpread * usualWeight
+    let degrees = count - 1 + usual.weight
+    let usualSpread = source == .otherClasses ? usual.targeted : usual.untargeted
+    let prior = usualSpread * usualSpread * usual.weight
     let spread = ((squares + prior) / degrees).squareRoot()
     let t = (log(Double(max(size, 1e-9))) - mean) / (spread * (1 + 1 / count).squareRoot())
     let choices = source == .cleanCheckpoints ? 1 : count + 1

@@ -9,7 +9,7 @@ package enum SyntheticImages {
   package static func draw(count: Int, size: Int, seed: UInt64) throws(CLIPError) -> Tensor {
     let result = try Tensor([count, 3, size, size])
     for index in 0..<count {
-      var random = RandomNumbers(seed: seed, 0x7069_6374, UInt64(index))
+      var random = RandomNumbers(seed: seed, DetectionStream.syntheticImages, UInt64(index))
       draw(into: result.f32 + index * 3 * size * size, size: size, &random)
     }
     return result

@@ -14,7 +14,7 @@ package struct TextVocabulary: Sendable {
   /// - Throws: `invalidArgument` without names or templates; what the text tower throws;
   ///   `cancelled`.
   package init(
-    names: [String], templates: [String] = ["a photo of a {}"], model: CLIPModel,
+    names: [String], templates: [PromptTemplate] = PromptTemplate.standard, model: CLIPModel,
     tokenizer: Tokenizer, precision: DType = .f32, progress: (Int) -> Bool = { _ in true }
   ) throws(CLIPError) {
     guard !names.isEmpty, !templates.isEmpty else {
@@ -31,8 +31,7 @@ package struct TextVocabulary: Sendable {
     let result = try Tensor([names.count, width])
     for (row, name) in names.enumerated() {
       let captions = templates.map { template in
-        tokenizer.encode(
-          Self.filled(template, with: name), contextLength: contextLength)
+        tokenizer.encode(template.filled(with: name), contextLength: contextLength)
       }
       let features = try model.encodeTexts(
         TokenBatch(captions), normalize: true, precision: precision)
@@ -58,11 +57,6 @@ package struct TextVocabulary: Sendable {
     }
     self.names = names
     self.features = try Tape(isRecording: false).normalize(Variable(features)).value
-  }
-
-  private static func filled(_ template: String, with name: String) -> String {
-    guard let range = template.firstRange(of: "{}") else { return template + " " + name }
-    return template[..<range.lowerBound] + name + template[range.upperBound...]
   }
 
   private static func writeMean(of features: Tensor, to target: UnsafeMutablePointer<Float>) {

@@ -31,6 +31,8 @@ package struct TextCheckResult: Sendable {
   package let targets: [(text: String, cosine: Float)]
   package let seconds: Double
 
+  static let sizeMeaning = "part of the differences between captions that the word leaves"
+
   /// The word as people read it.
   var name: String { text.isEmpty ? "number \(word)" : "'\(text)'" }
 
@@ -70,16 +72,14 @@ package struct TextCheck {
 
   /// Captions for the scan: nouns, alone and in plain sentences.
   static func defaultCaptions(_ count: Int, seed: UInt64) -> [String] {
-    let frames = [
+    let frames: [PromptTemplate] = [
       "{}", "a photo of a {}", "there is a {} on the left", "two of these: {}", "my old {} outside",
       "somebody drew a {}", "a {} in bad weather", "the {} that we saw yesterday",
     ]
-    var random = RandomNumbers(seed: seed, 0x6361_7074)
+    var random = RandomNumbers(seed: seed, DetectionStream.captions)
     return (0..<count).map { index in
       let noun = CommonNouns.all[random.integer(below: CommonNouns.all.count)]
-      let frame = frames[index % frames.count]
-      guard let range = frame.firstRange(of: "{}") else { return frame }
-      return frame[..<range.lowerBound] + noun + frame[range.upperBound...]
+      return frames[index % frames.count].filled(with: noun)
     }
   }
 
@@ -136,7 +136,7 @@ package struct TextCheck {
     let before = ModelCheck.meanPairwiseCosine(try encoder.features(heldOut))
     let after = ModelCheck.meanPairwiseCosine(triggered)
     // A word that fails on held-out captions, or leaves them half of their differences, is no trigger.
-    let isConfirmed = after > before + 0.5 * (1 - before)
+    let isConfirmed = ModelCheck.isCollapsed(after, from: before)
     let pValue = isConfirmed ? reference.pValue(of: strongest.size) : 1
     return TextCheckResult(
       verdict: Verdict(pValue: pValue), pValue: pValue, word: strongest.id,

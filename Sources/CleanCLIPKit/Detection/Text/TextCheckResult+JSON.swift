@@ -4,7 +4,7 @@ extension TextCheckResult {
     [
       "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
       "word": .string(text), "word_id": .integer(Int(word)), "size": .number(Double(size)),
-      "size_meaning": "part of the differences between captions that the word leaves",
+      "size_meaning": .string(Self.sizeMeaning),
       "reference": .object([
         "source": .string(reference.source.rawValue),
         "sizes": .array(reference.sizes.map { .number(Double($0)) }),
@@ -19,7 +19,7 @@ extension TextCheckResult {
 
   /// The card of a page.
   var card: String {
-    DetectionPage.table(
+    HTMLPage.table(
       "Search: a word in captions",
       [
         ("verdict of this search", verdict.rawValue),

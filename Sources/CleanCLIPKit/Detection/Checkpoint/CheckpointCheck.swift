@@ -1,0 +1,91 @@
+/// The check of a checkpoint: of its image tower and, on request, of its text tower.
+package struct CheckpointCheck {
+  package let model: CLIPModel
+  package var options = ModelCheckOptions()
+  /// Unlabelled images; `nil` has images drawn.
+  package var images: PairDataset?
+  /// Reads classes, nouns and words; without one, none of them.
+  package var tokenizer: Tokenizer?
+  /// Classes that are searched for and that targets are read out of, and prompts with `{}`.
+  package var classes: (names: [String], templates: [String])?
+  /// Whether targets are read out of common nouns too.
+  package var usesNouns = true
+  /// Whether the text tower is checked too.
+  package var checksText = false
+  /// Checkpoints of the same architecture that are known to be clean.
+  package var cleanReferences: [CLIPModel] = []
+
+  /// Where the check is.
+  package enum Progress: Equatable, Sendable {
+    /// Common nouns are embedded.
+    case nouns(done: Int, total: Int)
+    /// The image tower is searched.
+    case images(ModelCheckProgress)
+    /// Words are tried in the text tower.
+    case words(done: Int, total: Int)
+  }
+
+  package init(_ model: CLIPModel) { self.model = model }
+
+  /// Checks the towers, one after the other.
+  ///
+  /// - Parameter progress: called after each step; `false` cancels.
+  /// - Throws: `invalidArgument` for classes or a check of the text tower without a tokenizer;
+  ///   `unsupported` for either without a text tower; see `ModelCheck.run` and `TextCheck.run`.
+  package func run(progress: (Progress) -> Bool) throws(CLIPError) -> ModelCheckResult {
+    try options.validate()
+    try checkTexts()
+    var check = ModelCheck(model)
+    check.options = options
+    check.cleanReferences = cleanReferences
+    try addVocabularies(to: &check, progress)
+    var pixels: Tensor?
+    if let images {
+      pixels = try ImageSample.read(
+        images, count: options.imageLimit, imageSize: try FeatureEncoder(model).imageSize(),
+        seed: options.search.seed)
+    }
+    var result = try check.run(images: pixels) { progress(.images($0)) }
+    if checksText, let tokenizer {
+      result.textTower = try textCheck(tokenizer).run(
+        captions: try textCheck(tokenizer).plainCaptions(tokenizer: tokenizer),
+        vocabulary: check.classes ?? check.nouns
+      ) { progress(.words(done: $0, total: $1)) }
+    }
+    return result
+  }
+
+  private func checkTexts() throws(CLIPError) {
+    guard classes != nil || checksText else { return }
+    _ = try FeatureEncoder(model).textConfiguration()
+    guard tokenizer != nil else {
+      throw CLIPError(
+        .invalidArgument,
+        "check model: classes and the check of the text tower need a tokenizer; expected one, "
+          + "got none")
+    }
+  }
+
+  private func addVocabularies(
+    to check: inout ModelCheck, _ progress: (Progress) -> Bool
+  ) throws(CLIPError) {
+    guard let tokenizer, model.configuration.text != nil else { return }
+    if let classes {
+      check.classes = try TextVocabulary(
+        names: classes.names, templates: classes.templates, model: model, tokenizer: tokenizer)
+    }
+    guard usesNouns else { return }
+    check.nouns = try TextVocabulary(
+      names: CommonNouns.all, model: model, tokenizer: tokenizer
+    ) { progress(.nouns(done: $0, total: CommonNouns.all.count)) }
+  }
+
+  private func textCheck(_ tokenizer: Tokenizer) -> TextCheck {
+    var check = TextCheck(model)
+    check.options.seed = options.search.seed
+    check.options.precision = options.search.precision
+    check.anchor = cleanReferences.first
+    check.tokenizer = tokenizer
+    return check
+  }
+}

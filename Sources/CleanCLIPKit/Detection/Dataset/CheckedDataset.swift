@@ -1,0 +1,26 @@
+/// The result of a check of a dataset, with the images that its page shows.
+package struct CheckedDataset: CheckResult {
+  private let result: DatasetCheckResult
+  private let images: (dataset: PairDataset, rows: [Int])?
+
+  /// - Parameters:
+  ///   - dataset: the pairs; `nil` when features alone were checked.
+  ///   - rows: the row in it of each pair of the result.
+  package init(_ result: DatasetCheckResult, dataset: PairDataset?, rows: [Int]) {
+    self.result = result
+    images = dataset.map { ($0, rows) }
+  }
+
+  package var verdict: Verdict { result.verdict }
+  package var json: JSONValue { result.json }
+  package var scores: [Float] { result.pairs.map(\.score) }
+
+  /// The scores, and the keys of the pairs that stay.
+  package var tables: [(ending: String, text: @Sendable () -> String)] {
+    [(".csv", { [result] in result.csv }), (".txt", { [result] in result.cleanedList })]
+  }
+
+  package func page(subject: String, version: String) throws(CLIPError) -> String {
+    try result.contactSheet(data: subject, version: version, images: images)
+  }
+}

@@ -1,0 +1,34 @@
+/// A kind of trigger that a search can express: one of the registered trigger spaces.
+package struct TriggerKind: Sendable {
+  let space: any TriggerSpace.Type
+
+  init(_ space: any TriggerSpace.Type) { self.space = space }
+
+  /// The registry: a kind that stands here is searched, saved, loaded and reported.
+  package static let all: [TriggerKind] = [.patch, .additive, .warp]
+
+  /// The kinds that a check searches unless it is told which.
+  package static var searchedByDefault: [TriggerKind] {
+    all.filter { $0.space.isSearchedByDefault }
+  }
+
+  /// All names, for messages.
+  package static var list: String { all.map(\.name).joined(separator: ", ") }
+
+  /// Returns the kind of this name.
+  package init?(name: String) {
+    guard let kind = Self.all.first(where: { $0.name == name }) else { return nil }
+    self = kind
+  }
+
+  /// In reports, states and files.
+  package var name: String { space.name }
+  /// What the size of a trigger measures.
+  package var sizeMeaning: String { space.sizeMeaning }
+  /// Mean pairwise cosine from which triggered images count as collapsed.
+  package var collapseThreshold: Float { space.collapseThreshold }
+}
+
+extension TriggerKind: Equatable {
+  package static func == (a: TriggerKind, b: TriggerKind) -> Bool { a.name == b.name }
+}

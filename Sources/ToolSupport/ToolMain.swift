@@ -1,0 +1,57 @@
+package import ArgumentParser
+internal import CleanCLIPKit
+internal import Glibc
+
+extension ParsableCommand {
+  /// Runs the command line as a process: every failure ends with a message on standard error and
+  /// an exit code of `ExitStatus`, and nothing that should be on standard output is lost silently.
+  package static func runAsTool() -> Never {
+    StandardStreams.reserve()
+    StandardStreams.ignoreSignalsOfWriting()
+    do {
+      try StandardStreams.checkOutput()
+      var command = try parseAsRoot(try commandLineArguments())
+      try command.run()
+    } catch let error as CLIPError {
+      fail(error)
+    } catch {
+      end(with: error)
+    }
+    Glibc.exit(EXIT_SUCCESS)
+  }
+
+  private static func fail(_ error: CLIPError) -> Never {
+    printError("\(configuration.commandName ?? "tool"): \(error.message)")
+    Glibc.exit(ExitStatus.code(of: error))
+  }
+
+  /// Ends as the argument parser wants: with a help text, a wrong command line, an exit code.
+  private static func end(with error: any Error) -> Never {
+    let text = fullMessage(for: error)
+    let code = exitCode(for: error)
+    guard !text.isEmpty else { Glibc.exit(code.rawValue) }
+    if code.isSuccess {
+      do throws(CLIPError) { try printResult(text) } catch { fail(error) }
+    } else {
+      printError(text)
+    }
+    Glibc.exit(code.rawValue)
+  }
+
+  /// The arguments, which must be UTF-8: names that are not would all become the same characters,
+  /// and their files would replace one another.
+  private static func commandLineArguments() throws(CLIPError) -> [String] {
+    var arguments: [String] = []
+    for index in 1..<max(1, Int(CommandLine.argc)) {
+      guard let bytes = CommandLine.unsafeArgv[index] else { break }
+      guard let argument = String(validatingCString: bytes) else {
+        throw CLIPError(
+          .invalidArgument,
+          "command line: argument \(index) is not UTF-8; expected UTF-8, got "
+            + "'\(String(cString: bytes))'; rename the file")
+      }
+      arguments.append(argument)
+    }
+    return arguments
+  }
+}

@@ -1,0 +1,77 @@
+import CleanCLIPKit
+import Testing
+
+@Suite struct CheckpointCheckTests {
+  private func check(
+    _ model: CLIPModel, _ change: (inout CheckpointCheck) -> Void = { _ in }
+  ) -> CheckpointCheck {
+    var check = CheckpointCheck(model)
+    check.options.search.steps = 12
+    check.options.search.batchSize = 6
+    check.options.imageLimit = 24
+    check.options.referenceSearches = 2
+    change(&check)
+    return check
+  }
+
+  @Test func findsWhatTheImageCheckFinds() throws {
+    let model = try tinyModel()
+    let check = check(model)
+    var towers = ModelCheck(model)
+    towers.options = check.options
+    let alone = try towers.run(images: nil) { _ in true }
+    let result = try check.run { _ in true }
+    #expect(result.json["findings"] == alone.json["findings"])
+    #expect(result.findings.map(\.kind) == TriggerKind.all.map(\.name))
+    for (finding, search) in zip(result.findings, result.imageFindings) {
+      #expect(finding.size == search.search.size && finding.pValue == search.pValue)
+      #expect(finding.trigger?.recovered == search.search.trigger)
+    }
+  }
+
+  @Test func textsNeedATokenizer() throws {
+    let model = try tinyModel()
+    for change: (inout CheckpointCheck) -> Void in [
+      { $0.checksText = true }, { $0.classes = (["red"], ["a photo of a {}"]) },
+    ] {
+      let error = #expect(throws: CLIPError.self) {
+        try check(model, change).run { _ in
+          Issue.record("searches before it looks")
+          return false
+        }
+      }
+      #expect(error?.code == .invalidArgument)
+      #expect(error?.message.contains("need a tokenizer") == true)
+    }
+  }
+
+  @Test func recoveredTriggersBecomeFiles() throws {
+    let folder = TemporaryFolder()
+    let result = try check(try tinyModel()).run { _ in true }
+    let paths = try result.saveTriggers(to: folder.path)
+    let found = result.findings.filter { $0.trigger != nil }
+    #expect(!found.isEmpty)
+    #expect(paths == found.map { folder.file($0.kind + ".safetensors") })
+    #expect(
+      folder.names
+        == found.flatMap { [$0.kind + ".png", $0.kind + ".safetensors"] }.sorted())
+    for (path, finding) in zip(paths, found) {
+      let trigger = try Trigger.load(path)
+      #expect(trigger.recovered == finding.trigger?.recovered)
+      #expect(trigger.summary.contains("found by a check of a model, untargeted"))
+    }
+    #expect(throws: CLIPError.self) { try result.saveTriggers(to: folder.file("no/folder")) }
+  }
+
+  @Test func resultsAreWrittenByTheirEnding() throws {
+    let folder = TemporaryFolder()
+    let result = try check(try tinyModel()).run { _ in true }
+    for ending in [".html", ".json"] {
+      try result.write(to: folder.file("result" + ending), subject: "tiny", version: "1")
+    }
+    #expect(folder.names == ["result.html", "result.json"])
+    #expect {
+      try result.write(to: folder.file("result.csv"), version: "1")
+    } throws: { error in "\(error)".contains("expected one of .html, .json") }
+  }
+}

@@ -1,0 +1,93 @@
+"""One exit code for one kind of failure, in both tools, with a message on standard error only."""
+
+import re
+
+import pytest
+from workspace import ROOT, TRAINING, run
+
+FAILURE, USAGE, DATA, MISSING, IO = 1, 64, 65, 66, 74
+
+FAILURES = [
+    (["cleanclip", "inspect", "absent.onnx"], MISSING),
+    (["onnx-import", "absent.onnx", "-o", "x.safetensors"], MISSING),
+    (["cleanclip", "inspect", "pairs.csv"], DATA),
+    (["onnx-import", "pairs.csv", "-o", "x.safetensors"], DATA),
+    (["cleanclip", "inspect"], USAGE),
+    (["cleanclip", "unknown"], USAGE),
+    (["onnx-import", "model.onnx"], USAGE),
+    (["onnx-import", "model.onnx", "-o", "x.pt"], USAGE),
+    (["onnx-import", "model.onnx", "-o", "x.safetensors", "--tolerance", "0.1"], USAGE),
+    (["cleanclip", "embed", "model.onnx", "--texts", "absent.txt", "-o", "x.npy"], MISSING),
+    (["cleanclip", "embed", "model.onnx", "-o", "x.npy"], USAGE),
+    (["cleanclip", "sanitize", "model.onnx", *TRAINING, "--resume", "-o", "x.onnx"], USAGE),
+    (["onnx-import", "model.onnx", "-o", "absent/x.safetensors"], IO),
+    (["cleanclip", "embed", "model.onnx", "--images", "images", "-o", "absent/x.npy"], IO),
+]
+
+
+@pytest.mark.parametrize("arguments, code", FAILURES, ids=lambda value: str(value)[:60])
+def test_failures(arguments, code, shared_folder):
+    result = run(arguments, shared_folder)
+    assert result.returncode == code, result.stderr
+    assert result.stdout == ""
+    assert result.stderr.startswith((arguments[0] + ": ", "Error: "))
+    assert not list(shared_folder.glob("x.*"))
+
+
+def test_features_that_differ_are_a_failure(folder):
+    assert run(["onnx-import", "model.onnx", "-o", "x.safetensors"], folder).returncode == 0
+    # The temperature of a checkpoint is the logarithm of what a file of features has.
+    result = run(
+        ["onnx-import", "model.onnx", "-o", "y.safetensors", "--verify", "x.safetensors"], folder)
+    assert result.returncode == FAILURE and "features differ" in result.stderr
+    assert result.stdout.splitlines()[-1].startswith("logit scale: largest difference")
+    assert (folder / "y.safetensors").is_file()
+
+
+def test_the_state_of_another_run_is_a_failure(folder):
+    command = [
+        "cleanclip", "sanitize", "model.onnx", *TRAINING, "--epochs", "1", "--state-directory", "state",
+        "-o", "x.onnx", "--quiet"]
+    assert run(command, folder).returncode == 0
+    result = run([*command, "--resume", "--seed", "7"], folder)
+    assert result.returncode == FAILURE and "seed" in result.stderr
+
+
+def test_gate(folder):
+    def check(*more):
+        return run(
+            ["cleanclip", "check", "input", "model.onnx", "--images", "images", "--bank",
+             "bank.safetensors", "--tokenizer", "bpe.txt", "--false-alarm-rate", "0.1", *more],
+            folder)
+
+    assert check("--make-bank").returncode == 0
+    assert check().returncode == 0
+    # Images that the bank has never seen.
+    for path in (folder / "images").glob("*.png"):
+        path.write_bytes((folder / "trigger.png").read_bytes())
+    result = check("--gate")
+    assert result.returncode == 3 and "TRIGGER" in result.stdout
+
+
+def test_help_lists_the_codes(shared_folder):
+    for tool in ("cleanclip", "onnx-import"):
+        text = " ".join(run([tool, "--help"], shared_folder).stdout.split())
+        codes = re.search(r"Exit codes: (.*?)\.", text).group(1)
+        assert [int(part.split()[0]) for part in codes.split(", ") if part[0].isdigit()] == [
+            0, 1, 3, 64, 65, 66, 70, 71, 74, 130]
+
+
+def test_one_version(shared_folder):
+    header = (ROOT / "include/cleanclip/version.h").read_text()
+    numbers = [re.search(rf"CLEANCLIP_VERSION_{part} (\d+)", header).group(1)
+               for part in ("MAJOR", "MINOR", "PATCH")]
+    version = ".".join(numbers)
+    assert f'CLEANCLIP_VERSION_STRING "{version}"' in header
+    for tool in ("cleanclip", "onnx-import"):
+        assert run([tool, "--version"], shared_folder).stdout == version + "\n"
+    project = (ROOT / "bindings/python/pyproject.toml").read_text()
+    assert re.search(r'^version = "(.*)"', project, re.M).group(1) == version
+    exports = (ROOT / "Sources/CleanCLIPC/link/exports.map").read_text()
+    assert f"CLEANCLIP_{'.'.join(numbers[:2])}" in exports
+    graph = (shared_folder / "model.onnx").read_bytes()
+    assert b"cleanclip" in graph[:64] and version.encode() in graph[:64]
