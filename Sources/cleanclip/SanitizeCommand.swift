@@ -47,7 +47,7 @@ struct SanitizeCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
-      try Outputs.check(training.history, head, folder: training.state)
+      try Outputs.check(training.history, headPath, folder: training.stateDirectory)
       let loaded = try model.load()
       try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
       var options = training.options(

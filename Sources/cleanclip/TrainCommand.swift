@@ -37,7 +37,7 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
-      try Outputs.check(training.history, folder: training.state)
+      try Outputs.check(training.history, folder: training.stateDirectory)
       let configuration = try readArchitecture()
       let model = try CLIPModel(configuration, randomSeed: training.seed)
       let loaded = LoadedModel(model)

@@ -17,6 +17,7 @@ from ._handle import (
     Handle,
     Path,
     created,
+    optional_path,
     path_bytes,
     precision_value,
     read_text,
