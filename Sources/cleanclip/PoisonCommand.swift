@@ -58,7 +58,7 @@ struct PoisonCommand: ParsableCommand {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
       Interruption.listen()
-      try Outputs.check(output, truth)
+      try Outputs.check(output, truthPath)
       let dataset = try pairs.open()
       guard let trigger = try attack.load(seed: seed) else { return }
       var options = PoisonOptions(target: target)
