@@ -30,8 +30,8 @@ struct CheckDataCommand: ParsableCommand {
   @Option(name: .long, help: "Write the keys of the pairs that stay, one on each line.")
   var cleaned: String?
 
-  @Option(name: .long, help: "The share of poison that reference sets are sized for.")
-  var assumedPoisonRate = 0.01
+  @Option(name: .long, help: "The fraction of poisoned pairs that reference sets are sized for.")
+  var assumedPoisonRate = DatasetCheckOptions().assumedPoisonRate
 
   @Flag(name: .long, help: "Count recurring patches too.")
   var patches = false
@@ -44,7 +44,7 @@ struct CheckDataCommand: ParsableCommand {
 
   func validate() throws {
     try pairs.validate(
-      needsData: trusted != nil || patches || kept.state != nil || model != nil,
+      needsData: trusted != nil || patches || kept.stateDirectory != nil || model != nil,
       hasSubject: model != nil || trusted != nil)
   }
 
@@ -52,8 +52,9 @@ struct CheckDataCommand: ParsableCommand {
     common.apply()
     var verdict = Verdict.clean
     try cleanclip_tool.run { () throws(CLIPError) in
+      try checkOptions.validate()
       Interruption.listen()
-      try Outputs.check(scores, cleaned, check.report, folder: kept.state)
+      try Outputs.check(scores, cleaned, check.report, folder: kept.stateDirectory)
       let dataset = try pairs.open()
       let (given, result) = try kept.hinting { () throws(CLIPError) in
         let read = try dataset.map { (dataset) throws(CLIPError) in try self.read(dataset) }
@@ -74,7 +75,7 @@ struct CheckDataCommand: ParsableCommand {
 
   private func read(_ dataset: PairDataset) throws(CLIPError) -> DatasetFeatures {
     var reader = DatasetReader()
-    if let model, pairs.features == nil { reader.model = try LoadedModel.load(model).model }
+    if let model, pairs.imageFeatures == nil { reader.model = try LoadedModel.load(model).model }
     if let trusted {
       reader.trusted = (
         try LoadedModel.load(trusted).model, try words.tokenizer(besideModel: trusted)
@@ -82,7 +83,7 @@ struct CheckDataCommand: ParsableCommand {
     }
     reader.findsPatches = patches
     reader.precision = check.precision.dtype
-    reader.stateDirectory = kept.state
+    reader.stateDirectory = kept.stateDirectory
     reader.resume = kept.resume
     var line = ProgressLine("read pairs", isQuiet: common.quiet)
     return try reader.read(dataset) { done in
@@ -91,10 +92,16 @@ struct CheckDataCommand: ParsableCommand {
     }
   }
 
+  private var checkOptions: DatasetCheckOptions {
+    var options = DatasetCheckOptions()
+    options.assumedPoisonRate = assumedPoisonRate
+    options.seed = check.seed
+    return options
+  }
+
   private func score(_ given: DatasetFeatures) throws(CLIPError) -> DatasetCheckResult {
     var checker = DatasetCheck()
-    checker.options.assumedPoisonRate = assumedPoisonRate
-    checker.options.seed = check.seed
+    checker.options = checkOptions
     var line = ProgressLine("find neighbours", isQuiet: common.quiet)
     return try checker.run(given) { share in
       line.update(Int(share * 1000), of: 1000)

@@ -76,13 +76,13 @@ struct PairArguments: ParsableArguments {
   var data: [String]
 
   @Option(name: .long, help: "The column of csv files with the path of the image.")
-  var imageColumn: String?
+  var imageColumn = DatasetColumns().image
 
   @Option(name: .long, help: "The column of csv files with the caption.")
-  var captionColumn: String?
+  var captionColumn = DatasetColumns().caption
 
   @Option(name: .long, help: "The column of csv files with the class index.")
-  var labelColumn: String?
+  var labelColumn = DatasetColumns().label
 }
 
 /// A number of bytes such as `8G`, `512M` or `1000000`.

@@ -33,9 +33,9 @@ typedef struct cleanclip_dataset cleanclip_dataset;
 /** How files are read. */
 typedef struct cleanclip_dataset_options {
   size_t struct_size;          /**< Set by cleanclip_dataset_options_init(). */
-  const char *image_column;    /**< Of csv and tsv; NULL: "image". Paths relative to the file. */
-  const char *caption_column;  /**< NULL: "caption". */
-  const char *label_column;    /**< Class names or indices; NULL: "label", used where it exists. */
+  const char *image_column;    /**< Of csv and tsv; default "image". Paths relative to the file. */
+  const char *caption_column;  /**< Default "caption". */
+  const char *label_column;    /**< Class names or indices; default "label", used where it exists. */
 } cleanclip_dataset_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

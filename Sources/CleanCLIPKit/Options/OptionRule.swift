@@ -86,6 +86,21 @@ extension Sequence {
   }
 }
 
+extension CLIPError {
+  /// Checks that there is a state to resume from.
+  ///
+  /// - Throws: `invalidArgument`.
+  package static func checkResume(
+    _ resume: Bool, from directory: String?
+  ) throws(CLIPError) {
+    guard !resume || directory != nil else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: resume has no effect without state_directory; expected a folder, got none")
+    }
+  }
+}
+
 /// The values that an option takes.
 package struct OptionValues<Value: Sendable>: Sendable {
   let text: String

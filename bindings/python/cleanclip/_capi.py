@@ -487,7 +487,7 @@ class TriggerOptions(Structure):
         ("struct_size", c_size_t),
         ("position", c_char_p),
         ("seed", c_uint64),
-        ("is_fixed", c_int32),
+        ("fixed", c_int32),
         ("patch_size", c_int32),
         ("strength", c_float),
         ("reserved", c_int32),
@@ -538,7 +538,7 @@ class PoisonOptions(Structure):
         ("pair_count", c_int64),
         ("rate", c_double),
         ("seed", c_uint64),
-        ("is_uniform", c_int32),
+        ("uniform", c_int32),
         ("reserved", c_int32),
     ]
 
@@ -682,12 +682,13 @@ class CheckModelOptions(Structure):
         ("image_limit", c_int64),
         ("steps", c_int64),
         ("batch_size", c_int64),
+        ("reference_searches", c_int64),
+        ("class_searches", c_int64),
         ("seed", c_uint64),
         ("precision", c_int32),
-        ("reads_nouns", c_int32),
-        ("checks_text", c_int32),
+        ("nouns", c_int32),
+        ("text", c_int32),
         ("resume", c_int32),
-        ("class_searches", c_int64),
     ]
 
 
@@ -731,7 +732,7 @@ class CheckDataOptions(Structure):
         ("assumed_poison_rate", c_double),
         ("seed", c_uint64),
         ("precision", c_int32),
-        ("finds_patches", c_int32),
+        ("patches", c_int32),
         ("resume", c_int32),
     ]
 

@@ -19,6 +19,12 @@ package struct DatasetCheckOptions: Equatable, Sendable {
     return min(count, largestReference, max(k + 1, Int(min(bound, 1e9))))
   }
 
+  static let rules: [OptionRule<DatasetCheckOptions>] = [
+    OptionRule(
+      "assumed_poison_rate", \.assumedPoisonRate,
+      OptionValues("more than 0, less than 0.5") { $0 > 0 && $0 < 0.5 })
+  ]
+
   /// - Throws: `invalidArgument` for settings out of range.
   package func validate() throws(CLIPError) {
     guard !neighbours.isEmpty, neighbours.allSatisfy({ $0 >= 1 && $0 <= 4096 }) else {
@@ -27,12 +33,7 @@ package struct DatasetCheckOptions: Equatable, Sendable {
         "check data: neighbours are out of range; expected 1 to 4096, got \(neighbours)"
       )
     }
-    guard assumedPoisonRate > 0, assumedPoisonRate < 0.5 else {
-      throw CLIPError(
-        .invalidArgument,
-        "check data: the assumed poison rate is out of range; expected a number between 0 and 0.5, "
-          + "got \(assumedPoisonRate)")
-    }
+    try Self.rules.check(self)
     guard draws >= 1, draws <= 1000, largestReference > (neighbours.max() ?? 0) else {
       throw CLIPError(
         .invalidArgument,

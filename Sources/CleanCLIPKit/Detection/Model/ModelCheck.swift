@@ -43,6 +43,7 @@ package struct ModelCheck {
   package func run(
     images given: Tensor?, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> ModelCheckResult {
+    try options.validate()
     let start = monotonicSeconds()
     let size = try FeatureEncoder(model).imageSize()
     let images: Tensor
@@ -81,7 +82,7 @@ package struct ModelCheck {
 
   /// Searches beside the main one in each space.
   var referenceSearches: Int {
-    cleanReferences.isEmpty ? max(2, options.ownSearches) : cleanReferences.count
+    cleanReferences.isEmpty ? max(2, options.referenceSearches) : cleanReferences.count
   }
 
   /// Runs all searches: of a collapse to anywhere, then of each class.
