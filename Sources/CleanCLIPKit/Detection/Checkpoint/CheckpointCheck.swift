@@ -7,7 +7,7 @@ package struct CheckpointCheck {
   /// Reads classes, nouns and words; without one, none of them.
   package var tokenizer: Tokenizer?
   /// Classes that are searched for and that targets are read out of, and prompts with `{}`.
-  package var classes: (names: [String], templates: [String])?
+  package var classes: (names: [String], templates: [PromptTemplate])?
   /// Whether targets are read out of common nouns too.
   package var usesNouns = true
   /// Whether the text tower is checked too.
