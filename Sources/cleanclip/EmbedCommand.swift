@@ -51,6 +51,7 @@ struct EmbedCommand: ParsableCommand {
       encoder.normalize = normalize
       encoder.precision = precision.dtype
       encoder.batchSize = batchSize
+      try encoder.validate()
       let keys: [String]
       let features: Tensor
       if let texts {

@@ -75,7 +75,7 @@ def test_constants():
 def test_structs_are_laid_out_as_in_c(tmp_path):
     lines = ["#include <cleanclip.h>", "#include <stdio.h>", "int main(void) {"]
     for name, structure in STRUCTS.items():
-        lines.append(f'printf("{name} size %zu\\n", sizeof({name}));')
+        lines.append(f'printf("{name} sizeof %zu\\n", sizeof({name}));')
         for field, _ in structure._fields_:
             lines.append(f'printf("{name} {field} %zu\\n", offsetof({name}, {field}));')
     lines += ["return 0;", "}"]
@@ -88,7 +88,7 @@ def test_structs_are_laid_out_as_in_c(tmp_path):
     for line in output.stdout.splitlines():
         name, field, number = line.split()
         structure = STRUCTS[name]
-        mine = ctypes.sizeof(structure) if field == "size" else getattr(structure, field).offset
+        mine = ctypes.sizeof(structure) if field == "sizeof" else getattr(structure, field).offset
         assert mine == int(number), line
     # And no member of the header is missing here.
     text = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.S)

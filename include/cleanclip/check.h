@@ -221,7 +221,7 @@ typedef struct cleanclip_finding {
   const char *word;              /**< The word that was found; NULL for triggers in images. */
   const char *size_meaning;      /**< What `size` measures. */
   const char *reference_source;  /**< Where the sizes come from that `size` is compared with:
-                                      "clean_checkpoints", "own_searches" or "other_classes". */
+                                      "clean_checkpoints", "reference_searches" or "other_classes". */
   const char *predicted_target;  /**< The class, or the noun, that triggered inputs move to most; NULL:
                                       unknown. */
   int64_t reference_count;       /**< For cleanclip_check_finding_reference(). */

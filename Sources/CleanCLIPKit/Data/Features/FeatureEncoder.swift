@@ -19,6 +19,11 @@ package struct FeatureEncoder {
 
   package init(_ model: CLIPModel) { self.model = model }
 
+  /// Checks the options.
+  ///
+  /// - Throws: `invalidArgument` naming the option.
+  package func validate() throws(CLIPError) { try Self.rules.check(self) }
+
   /// E, the length of a feature.
   package var embedDim: Int { model.configuration.embedDim }
 
@@ -247,7 +252,7 @@ package struct FeatureEncoder {
     _ count: Int, into features: UnsafeMutablePointer<Float>,
     _ encode: (Range<Int>) throws(CLIPError) -> Tensor
   ) throws(CLIPError) {
-    try Self.rules.check(self)
+    try validate()
     for start in stride(from: 0, to: count, by: batchSize) {
       let range = start..<min(count, start + batchSize)
       let batch = try encode(range)
