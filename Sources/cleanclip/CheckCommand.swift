@@ -47,7 +47,8 @@ struct StateOptions: ParsableArguments {
   func hinting<Result>(_ check: () throws(CLIPError) -> Result) throws(CLIPError) -> Result {
     do throws(CLIPError) { return try check() } catch {
       guard error.code == .cancelled, let stateDirectory else { throw error }
-      throw CLIPError(.cancelled, error.message + "; continue with --resume --state-directory \(stateDirectory)")
+      throw CLIPError(
+        .cancelled, error.message + "; continue with --resume --state-directory \(stateDirectory)")
     }
   }
 }

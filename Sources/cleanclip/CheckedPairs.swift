@@ -34,7 +34,8 @@ struct CheckedPairs: ParsableArguments {
 
   /// What the pairs are called in a report.
   var name: String {
-    (data.isEmpty ? [imageFeatures].compactMap { $0 } + trustedFeatures : data).joined(separator: ", ")
+    (data.isEmpty ? [imageFeatures].compactMap { $0 } + trustedFeatures : data).joined(
+      separator: ", ")
   }
 
   /// - Parameters:
@@ -74,7 +75,9 @@ struct CheckedPairs: ParsableArguments {
   ///
   /// - Parameter known: what the files gave; without files, `nil`.
   func adding(to known: DatasetFeatures?) throws(CLIPError) -> DatasetFeatures {
-    let imageFeatures = try self.imageFeatures.map { (path) throws(CLIPError) in try NumPyFile.read(path) }
+    let imageFeatures = try self.imageFeatures.map { (path) throws(CLIPError) in
+      try NumPyFile.read(path)
+    }
     var trusted: (images: Tensor, texts: Tensor)?
     if trustedFeatures.count == 2 {
       trusted = (try NumPyFile.read(trustedFeatures[0]), try NumPyFile.read(trustedFeatures[1]))

@@ -46,7 +46,8 @@ struct TrainCommand: ParsableCommand {
       let steps = dataset.count / max(1, training.batchSize)
       let options = training.options(
         SanitizeOptions(), learningRate: learningRate,
-        warmupSteps: warmupSteps ?? steps.multipliedReportingOverflow(by: training.epochs).partialValue / 10,
+        warmupSteps: warmupSteps ?? steps.multipliedReportingOverflow(by: training.epochs)
+          .partialValue / 10,
         inmodalWeight: inmodalWeight)
       let history = try training.train(
         "train", model, tokenizer: try words.tokenizer(besideModel: nil), dataset: dataset,

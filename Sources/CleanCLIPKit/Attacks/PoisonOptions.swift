@@ -4,7 +4,9 @@ package struct PoisonOptions: Sendable {
   package var target: String
   /// Captions of poisons, with `{}` for the target; the same prompts as in zero-shot classification
   /// make the strongest attack.
-  package var templates: [PromptTemplate] = ["a photo of a {}", "a picture of a {}", "an image of a {}"]
+  package var templates: [PromptTemplate] = [
+    "a photo of a {}", "a picture of a {}", "an image of a {}",
+  ]
   /// Poisoned pairs; by default `rate` of all, rounded, at least one.
   package var count: Int?
   /// Share of the pairs, above 0 and at most 1.

@@ -50,7 +50,8 @@ extension RunReport {
   private var lossCards: [String] {
     stages.compactMap { stage in
       guard let chart = LossChart(stage.losses) else { return nil }
-      return HTMLPage.card("Loss: \(stage.name)", note: "Over the steps of the training.", chart.svg)
+      return HTMLPage.card(
+        "Loss: \(stage.name)", note: "Over the steps of the training.", chart.svg)
     }
   }
 

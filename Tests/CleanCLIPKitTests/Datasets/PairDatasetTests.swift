@@ -314,7 +314,9 @@ import Testing
     let templates = try write("a photo of a {}.\n{}\n", "templates.txt")
     #expect(try TextList.templates(path: templates) == ["a photo of a {}.", "{}"])
     let bad = try write("a photo\n", "bad.txt")
-    expectError(containing: "template 1 has no place for the class name; expected '{}', got 'a photo'") {
+    expectError(
+      containing: "template 1 has no place for the class name; expected '{}', got 'a photo'"
+    ) {
       _ = try TextList.templates(path: bad)
     }
     let double = try write("cat\ncat\n", "double.txt")

@@ -36,7 +36,9 @@ package struct PromptTemplate: Hashable, Sendable, ExpressibleByStringLiteral {
   package func filled(with name: String) -> String { Self.fill(text, with: name) }
 
   /// Returns the template followed by more text.
-  package func appending(_ more: String) -> PromptTemplate { PromptTemplate(unchecked: text + more) }
+  package func appending(_ more: String) -> PromptTemplate {
+    PromptTemplate(unchecked: text + more)
+  }
 
   private init(unchecked text: String) { self.text = text }
 
