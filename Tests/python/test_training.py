@@ -116,7 +116,7 @@ def test_evaluate(model, folder, pairs):
     assert cleanclip.evaluate(model, pairs, names)["images"] == 32
     assert "attack_success_rate" not in clean
     assert clean["clean_accuracy"]["top1"] <= clean["clean_accuracy"]["top3"]
-    with pytest.raises(ValueError, match="target is required"):
+    with pytest.raises(ValueError, match="target is missing"):
         cleanclip.evaluate(model, folder / "test.csv", names, trigger="badnets")
     with pytest.raises(cleanclip.CancelledError):
         cleanclip.evaluate(model, folder / "test.csv", names, progress=lambda done, total: False)
