@@ -15,3 +15,5 @@ fail() {
   fail "forced operations trap in the host's process; throw a CLIPError"
 ! grep -rnE '(^|[^[:alnum:]_.])print\(' Sources/CleanCLIPKit Sources/CleanCLIPC --include='*.swift' ||
   fail "the library does not print; return the text or call back"
+
+python3 scripts/arrows.py || fail "folders of the engine use each other in a circle; move a type down"

@@ -14,7 +14,7 @@ files=(
   include/cleanclip.h include/cleanclip.hpp share/cleanclip/bpe_simple_vocab_16e6.txt.gz
 )
 if [ "$mode" = --remove ]; then
-  for file in "${files[@]}" include/cleanclip/*.h; do rm -f "$prefix/$file"; done
+  for file in "${files[@]}" include/cleanclip/*.{h,hpp}; do rm -f "$prefix/$file"; done
   rmdir --ignore-fail-on-non-empty "$prefix"/{share,include}/cleanclip 2>/dev/null || true
   exit 0
 fi
@@ -25,7 +25,7 @@ install -m 755 "$products/cleanclip-tool" "$prefix/bin/cleanclip"
 install -m 755 "$products/onnx-import" "$prefix/bin/"
 install -m 644 "$products/libcleanclip.so" "$prefix/lib/"
 install -m 644 include/cleanclip.h bindings/cpp/cleanclip.hpp "$prefix/include/"
-install -m 644 include/cleanclip/*.h "$prefix/include/cleanclip/"
+install -m 644 include/cleanclip/*.h bindings/cpp/cleanclip/*.hpp "$prefix/include/cleanclip/"
 install -m 644 .data/bpe_simple_vocab_16e6.txt.gz "$prefix/share/cleanclip/"
 if [ "$mode" = --install ]; then
   strip --strip-unneeded "$prefix/lib/libcleanclip.so" "$prefix"/bin/{cleanclip,onnx-import}

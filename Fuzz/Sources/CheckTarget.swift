@@ -14,10 +14,10 @@ extension FuzzTarget {
   private static let datasetCheck = KeptCheck(file: "pairs-000000.safetensors", run: checkDataset)
 }
 
-/// A check whose state lies in the scratch folder.
+/// A check whose state is in the scratch folder.
 private struct KeptCheck: Sendable {
   let file: String
-  /// Runs the check; `true` goes on from the file.
+  /// Runs the check; `true` resumes from the file.
   let run: @Sendable (Bool) -> Void
   /// The file as the check writes it.
   let good: [UInt8]

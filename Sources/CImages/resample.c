@@ -97,7 +97,7 @@ static void filter_row(const uint8_t *row, const taps *taps, const int32_t *weig
   }
 }
 
-/* One output row of `size` bytes from `count` rows that lie `row_size` bytes apart. */
+/* One output row of `size` bytes from `count` rows that are `row_size` bytes apart. */
 CIMAGES_CLONES
 static void filter_column(const uint8_t *rows, size_t row_size, const int32_t *weights,
                           int32_t count, size_t size, uint8_t *output) {

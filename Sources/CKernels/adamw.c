@@ -51,21 +51,3 @@ void ck_adamw(
                     .gradient_scale = gradient_scale};
   ck_parallel((count + BLOCK - 1) / BLOCK, count * 4, body, &work);
 }
-
-CK_INLINE double squares(const float *x, int64_t count) {
-  double total = 0;
-  for (int64_t block = 0; block < count; block += BLOCK) {
-    int64_t last = count - block < BLOCK ? count : block + BLOCK;
-    vfloat sum = splat(0.f);
-    for (int64_t i = block; i < last; i += LANES) {
-      vfloat v = load_some(CK_F32, x, i, last - i);
-      sum += v * v;
-    }
-    total += sum_lanes(sum);
-  }
-  return total;
-}
-
-CK_CLONES static double squares_clone(const float *x, int64_t count) { return squares(x, count); }
-
-double ck_sum_of_squares(const float *x, int64_t count) { return squares_clone(x, count); }

@@ -17,7 +17,7 @@ CK_INLINE vfloat lanes_mask(int64_t lanes) {
 typedef struct {
   ck_dtype type;
   const void *x, *dy;
-  const float *gain, *bias;
+  const float *weight, *bias;
   float epsilon;
   int64_t rows, columns;
   void *out;
@@ -41,7 +41,7 @@ CK_INLINE void forward_rows(const arguments *w, int64_t begin, int64_t end, ck_d
     float rstd = 1 / sqrtf(sum_lanes(squares) / (float)w->columns + w->epsilon);
     FOR_COLUMNS(w->columns) {
       vfloat normalized = (load_some(type, w->x, base + j, lanes) - splat(mean)) * splat(rstd);
-      vfloat y = normalized * load_some(CK_F32, w->gain, j, lanes) +
+      vfloat y = normalized * load_some(CK_F32, w->weight, j, lanes) +
                  load_some(CK_F32, w->bias, j, lanes);
       store_some(type, w->out, base + j, lanes, y);
     }
@@ -61,16 +61,16 @@ CK_CLONES static void forward_body(void *context, int64_t begin, int64_t end, in
 }
 
 void ck_layer_norm(
-    ck_dtype type, const void *x, const float *gain, const float *bias, float epsilon, int64_t rows,
+    ck_dtype type, const void *x, const float *weight, const float *bias, float epsilon, int64_t rows,
     int64_t columns, void *y, float *mean, float *rstd) {
-  arguments work = {.type = type, .x = x, .gain = gain, .bias = bias, .epsilon = epsilon,
+  arguments work = {.type = type, .x = x, .weight = weight, .bias = bias, .epsilon = epsilon,
                     .rows = rows, .columns = columns, .out = y, .mean = mean, .rstd = rstd};
   ck_parallel(rows, rows * columns, forward_body, &work);
 }
 
-// With n = (x - mean)·rstd and g = dy·gain: dx = rstd (g - mean(g) - n mean(g·n)).
+// With n = (x - mean)·rstd and g = dy·weight: dx = rstd (g - mean(g) - n mean(g·n)).
 CK_INLINE void backward_rows(
-    const arguments *w, int64_t begin, int64_t end, ck_dtype type, float *dgain, float *dbias) {
+    const arguments *w, int64_t begin, int64_t end, ck_dtype type, float *dweight, float *dbias) {
   float inverse = 1 / (float)w->columns;
   for (int64_t row = begin; row < end; row++) {
     int64_t base = row * w->columns;
@@ -79,11 +79,11 @@ CK_INLINE void backward_rows(
     FOR_COLUMNS(w->columns) {
       vfloat n = (load_some(type, w->x, base + j, lanes) - mean) * rstd;
       vfloat dy = load_some(type, w->dy, base + j, lanes);
-      vfloat g = dy * load_some(CK_F32, w->gain, j, lanes);
+      vfloat g = dy * load_some(CK_F32, w->weight, j, lanes);
       sum_g += g;
       sum_gn += g * n;
-      if (dgain) {
-        store_some(CK_F32, dgain, j, lanes, load_some(CK_F32, dgain, j, lanes) + dy * n);
+      if (dweight) {
+        store_some(CK_F32, dweight, j, lanes, load_some(CK_F32, dweight, j, lanes) + dy * n);
         store_some(CK_F32, dbias, j, lanes, load_some(CK_F32, dbias, j, lanes) + dy);
       }
     }
@@ -93,7 +93,7 @@ CK_INLINE void backward_rows(
     FOR_COLUMNS(w->columns) {
       vfloat n = (load_some(type, w->x, base + j, lanes) - mean) * rstd;
       vfloat g =
-          load_some(type, w->dy, base + j, lanes) * load_some(CK_F32, w->gain, j, lanes);
+          load_some(type, w->dy, base + j, lanes) * load_some(CK_F32, w->weight, j, lanes);
       store_some(type, w->out, base + j, lanes, rstd * (g - mean_g - n * mean_gn));
     }
   }
@@ -104,31 +104,31 @@ CK_CLONES static void backward_body(void *context, int64_t begin, int64_t end, i
   const arguments *w = context;
   for (int64_t piece = begin; piece < end; piece++) {
     int64_t first = piece_begin(w->rows, piece), last = piece_begin(w->rows, piece + 1);
-    float *dgain = NULL, *dbias = NULL;
+    float *dweight = NULL, *dbias = NULL;
     if (w->sums) {
-      dgain = w->partials + piece * 2 * w->columns;
-      dbias = dgain + w->columns;
-      memset(dgain, 0, (size_t)w->columns * 2 * sizeof(float));
+      dweight = w->partials + piece * 2 * w->columns;
+      dbias = dweight + w->columns;
+      memset(dweight, 0, (size_t)w->columns * 2 * sizeof(float));
     }
     if (w->type == CK_F32) {
-      backward_rows(w, first, last, CK_F32, dgain, dbias);
+      backward_rows(w, first, last, CK_F32, dweight, dbias);
     } else {
-      backward_rows(w, first, last, CK_BF16, dgain, dbias);
+      backward_rows(w, first, last, CK_BF16, dweight, dbias);
     }
   }
 }
 
 void ck_layer_norm_backward(
-    ck_dtype type, const void *x, const void *dy, const float *gain, const float *mean,
-    const float *rstd, int64_t rows, int64_t columns, void *dx, float *dgain, float *dbias,
-    int32_t accumulates_gain, int32_t accumulates_bias, float *partials) {
+    ck_dtype type, const void *x, const void *dy, const float *weight, const float *mean,
+    const float *rstd, int64_t rows, int64_t columns, void *dx, float *dweight, float *dbias,
+    int32_t accumulates_weight, int32_t accumulates_bias, float *partials) {
   // The statistics are read only; the record is shared with the forward pass, which writes them.
-  arguments work = {.type = type, .x = x, .dy = dy, .gain = gain, .rows = rows,
+  arguments work = {.type = type, .x = x, .dy = dy, .weight = weight, .rows = rows,
                     .columns = columns, .out = dx, .mean = (float *)mean, .rstd = (float *)rstd,
-                    .partials = partials, .sums = dgain || dbias};
+                    .partials = partials, .sums = dweight || dbias};
   int64_t pieces = piece_count(rows);
   ck_parallel(pieces, rows * columns * 2, backward_body, &work);
-  if (dgain) ck_sum_pieces(partials, pieces, 2 * columns, columns, dgain, accumulates_gain);
+  if (dweight) ck_sum_pieces(partials, pieces, 2 * columns, columns, dweight, accumulates_weight);
   if (dbias) {
     ck_sum_pieces(partials + columns, pieces, 2 * columns, columns, dbias, accumulates_bias);
   }

@@ -61,7 +61,7 @@ void *workspace(int slot, size_t bytes) {
 
 ck_format format_of(const dnnl::memory::desc &layout) {
   Layouts &known = layouts();
-  std::lock_guard<std::mutex> lock(known.mutex);
+  Lock lock(known.mutex);
   for (size_t i = 0; i < known.all.size(); i++) {
     if (known.all[i] == layout) return {static_cast<int32_t>(i), layout.get_size()};
   }
@@ -71,7 +71,7 @@ ck_format format_of(const dnnl::memory::desc &layout) {
 
 dnnl::memory::desc layout_of(int32_t format) {
   Layouts &known = layouts();
-  std::lock_guard<std::mutex> lock(known.mutex);
+  Lock lock(known.mutex);
   return known.all.at(static_cast<size_t>(format));
 }
 

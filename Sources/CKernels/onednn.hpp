@@ -74,6 +74,24 @@ ck_status guarded(Body body) {
   }
 }
 
+/// A lock that no child of fork can find held.
+class Lock {
+ public:
+  explicit Lock(std::mutex &mutex) : mutex_(mutex) {
+    ck_hold_fork();
+    mutex_.lock();
+  }
+  ~Lock() {
+    mutex_.unlock();
+    ck_release_fork();
+  }
+  Lock(const Lock &) = delete;
+  Lock &operator=(const Lock &) = delete;
+
+ private:
+  std::mutex &mutex_;
+};
+
 /// Compiled primitives by shape. `Key` is compared as bytes and has no padding that varies.
 template <typename Key, typename Plan>
 class Cache {
@@ -84,12 +102,12 @@ class Cache {
     int32_t threads = ck_threads();
     key.append(reinterpret_cast<const char *>(&threads), sizeof threads);
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      Lock lock(mutex_);
       auto found = plans_.find(key);
       if (found != plans_.end()) return found->second;
     }
     auto plan = std::make_shared<const Plan>(make());
-    std::lock_guard<std::mutex> lock(mutex_);
+    Lock lock(mutex_);
     if (plans_.size() >= capacity) plans_.clear();
     plans_[key] = plan;
     return plan;

@@ -24,7 +24,7 @@ CK_INLINE vuint read_pairs_across(
   return even | odd << 16;
 }
 
-// Up to 32 elements of one column, which lie side by side when the source is transposed.
+// Up to 32 elements of one column, which are side by side when the source is transposed.
 CK_INLINE vuint read_pairs_along(const ck_blocks *b, const float *source, int64_t k, int64_t n) {
   int64_t left = n < b->columns ? b->rows - k : 0, index = n * b->rows + k;
   vhalf first = {0}, second = {0};

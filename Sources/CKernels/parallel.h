@@ -14,8 +14,10 @@ typedef void (*ck_body)(void *context, int64_t begin, int64_t end, int32_t threa
 /// `cost`, roughly the elements touched, is too small for waking the others.
 void ck_parallel(int64_t count, int64_t cost, ck_body body, void *context);
 
-/// Gives the calling thread the configured number of OpenMP threads, which is kept per thread.
+/// Gives the calling thread the number of OpenMP threads of ck_threads(), which OpenMP keeps for each
+/// thread.
 void ck_enter(void);
+
 
 #ifdef __cplusplus
 }

@@ -55,7 +55,7 @@ void require(bool agrees) {
   if (!agrees) throw connx::FormatError("the message does not read the same way twice");
 }
 
-/// Pairs graphs with their places; the skeleton and the places must speak of the same things.
+/// Pairs graphs with their places; the skeleton and the places must name the same things.
 void collectGraphs(connx_model &model) {
   model.graphs.resize(model.places.graphs.size());
   model.graphs[0] = {&model.proto.graph(), 0, 0};

@@ -164,8 +164,10 @@ struct Arguments {
     _ pointer: UnsafeRawPointer, _ name: StaticString
   ) throws(CLIPError) -> Int {
     let size = pointer.loadUnaligned(as: Int.self)
-    // A size of a later version is larger than this library's; stack garbage is larger still.
-    guard size >= MemoryLayout<Int>.size, size <= 65_536 else {
+    // A size of a later version is larger than this library's; stack garbage is larger still. All
+    // versions have whole words: another size would cut a pointer in two.
+    let word = MemoryLayout<Int>.size
+    guard size >= word, size <= 65_536, size % word == 0 else {
       throw invalid(
         "\(name)->struct_size is not a size; expected what its init function writes, got \(size)")
     }

@@ -1,6 +1,5 @@
 public import CCleanCLIP
 internal import CleanCLIPKit
-internal import Synchronization
 
 /// What a `cleanclip_bank` points to.
 final class BankHandle: Sendable {
@@ -10,9 +9,9 @@ final class BankHandle: Sendable {
     var latest: (rate: Double, check: InputCheck)?
   }
 
-  private let contents: Mutex<Contents>
+  private let contents: Locked<Contents>
 
-  init(_ bank: CleanBank) { contents = Mutex(Contents(bank: bank)) }
+  init(_ bank: CleanBank) { contents = Locked(Contents(bank: bank)) }
 
   var bank: CleanBank { contents.withLock { $0.bank } }
 

@@ -12,6 +12,7 @@ private var checkDataDefaults: cleanclip_check_data_options {
   var options = cleanclip_check_data_options()
   options.assumed_poison_rate = DatasetCheckOptions().assumedPoisonRate
   options.precision = Int32(CLEANCLIP_PRECISION_F32.rawValue)
+  options.allow_unread = DatasetCheckOptions().allowUnread
   return options
 }
 
@@ -33,6 +34,7 @@ public func cleanclip_check_data(
     var check = DatasetCheck()
     check.options.seed = given.seed
     check.options.assumedPoisonRate = given.assumed_poison_rate
+    check.options.allowUnread = given.allow_unread
     try check.options.validate()
     var features: DatasetFeatures
     if let dataset {
@@ -41,6 +43,8 @@ public func cleanclip_check_data(
       features = try namedPairs(given, arguments)
     }
     try take(given, count: total, into: &features, arguments)
+    let unreadable = Omissions(unreadable: features.skipped, examples: features.skippedReasons)
+    for line in unreadable.lines { HostLog.write(line) }
     let result = try check.run(features) { share in told(total + Int64(share * Double(total))) }
     out.pointee = retained(
       CheckHandle(CheckedDataset(result, dataset: dataset, rows: features.rows)))

@@ -31,7 +31,10 @@ public func cleanclip_dataset_open(
     if let name = try arguments.optionalString(options.label_column, "options->label_column") {
       columns.label = name
     }
-    out.pointee = retained(try PairDataset.open(sources, columns: columns))
+    let dataset = try PairDataset.open(
+      sources, columns: columns, keep: try arguments.optionalString(options.keep, "options->keep"))
+    for line in dataset.omissions.lines { HostLog.write(line) }
+    out.pointee = retained(dataset)
   }
 }
 
@@ -61,6 +64,18 @@ public func cleanclip_dataset_count(_ dataset: OpaquePointer?) -> Int64 {
   borrowed(dataset, as: PairDataset.self).map { Int64($0.count) } ?? 0
 }
 
+@c @implementation
+public func cleanclip_dataset_describe(
+  _ dataset: OpaquePointer?, _ out_text: UnsafeMutablePointer<CChar>?, _ out_capacity: Int,
+  _ out_length: UnsafeMutablePointer<Int>?
+) -> cleanclip_status {
+  guarded("cleanclip_dataset_describe") { (arguments) throws(CLIPError) in
+    let dataset = try arguments.handle(dataset, "dataset", as: PairDataset.self)
+    try arguments.write(
+      dataset.json.serialized(), to: out_text, capacity: out_capacity, length: out_length)
+  }
+}
+
 /// The pairs of a host, behind its callback.
 private struct HostPairs: @unchecked Sendable {
   // Sendable: the dataset calls from one thread at a time, and the header says so to the host.
@@ -73,7 +88,11 @@ private struct HostPairs: @unchecked Sendable {
     pair.struct_size = MemoryLayout<cleanclip_pair>.size
     let name = "pair \(index)"
     guard callback(Int64(index), &pair, userData) == 0 else {
-      throw CLIPError(.notFound, "'\(name)': the callback has none; expected 0, got another result")
+      let reason = pair.problem.map { RawText.text(cString: $0) }
+      throw CLIPError(
+        .notFound,
+        "'\(name)': the callback has none; expected 0, got "
+          + (reason.map { "another result: \($0)" } ?? "another result"))
     }
     guard let image = pair.image, pair.image_byte_count > 0 else {
       throw CLIPError(

@@ -127,7 +127,7 @@ private struct EncodeCall {
   }
 }
 
-private var encodeDefaults: cleanclip_encode_options {
+var encodeDefaults: cleanclip_encode_options {
   var options = cleanclip_encode_options()
   options.batch_size = Int64(FeatureEncoder.defaultBatchSize)
   options.normalize = 1

@@ -37,6 +37,8 @@ public func cleanclip_evaluate(
     let result = try evaluator.evaluate(dataset) { done in
       callback.map { $0(Int64(done), total, user_data) == 0 } ?? true
     }
+    let unreadable = Omissions(unreadable: result.skipped, examples: result.skippedReasons)
+    for line in unreadable.lines { HostLog.write(line) }
     out.pointee = retained(EvaluationHandle(result))
   }
 }

@@ -1,5 +1,5 @@
 public import CCleanCLIP
-internal import Synchronization
+internal import CleanCLIPKit
 
 @c @implementation
 public func cleanclip_set_log_callback(
@@ -8,13 +8,13 @@ public func cleanclip_set_log_callback(
   HostLog.receiver.withLock { $0 = HostLog(callback: callback, userData: user_data) }
 }
 
-/// Who hears of what is no failure.
+/// Who is called with warnings.
 struct HostLog: @unchecked Sendable {
   // Sendable: the host promises that its callback may be called from any thread.
   fileprivate var callback: cleanclip_log_callback?
   fileprivate var userData: UnsafeMutableRawPointer?
 
-  fileprivate static let receiver = Mutex(HostLog())
+  fileprivate static let receiver = Locked(HostLog())
 
   /// Tells the host, on this thread.
   static func write(_ message: String) {

@@ -46,6 +46,7 @@ public func cleanclip_sanitize(
       var copy = cleanclip_progress(progress)
       return callback(&copy, user_data) == 0
     }
+    try sanitizer.finish()
   }
 }
 

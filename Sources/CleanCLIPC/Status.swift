@@ -32,6 +32,8 @@ public func cleanclip_last_error() -> UnsafePointer<CChar>? {
 func guarded(
   _ function: StaticString, _ body: (Arguments) throws(CLIPError) -> Void
 ) -> cleanclip_status {
+  Threads.beginCall()
+  defer { Threads.endCall() }
   do throws(CLIPError) {
     try body(Arguments(function: function))
     return CLEANCLIP_OK

@@ -9,8 +9,8 @@ struct CheckCommand: ParsableCommand {
     abstract: "Look for backdoors in a checkpoint, poison in data, triggers in images.",
     discussion: """
       Verdicts are clean, suspicious (one in twenty clean models shows as much), backdoored \
-      (fewer than one in a hundred) and cannot_tell. With --gate, the exit code is 3 unless it is \
-      clean.
+      (fewer than one in a hundred) and cannot_tell, also where more was left out of the data than a \
+      clean verdict bears. With --gate, the exit code is 3 unless it is clean.
       """,
     subcommands: [CheckModelCommand.self, CheckDataCommand.self, CheckInputCommand.self])
 }
@@ -28,6 +28,14 @@ struct CheckOptions: ParsableArguments {
 
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.f32
+
+  /// Reads a number that `--allow-unread` may have.
+  static func checkUnread(_ value: Double?) throws {
+    if let value, !(value >= 0 && value.isFinite) {
+      throw ValidationError(
+        "--allow-unread is out of range; expected a number from 0, got \(value)")
+    }
+  }
 
   /// The exit code of a verdict.
   func exit(_ verdict: Verdict) throws {

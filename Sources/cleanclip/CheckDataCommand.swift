@@ -27,7 +27,9 @@ struct CheckDataCommand: ParsableCommand {
   @Option(name: .long, help: "Write a csv file with the scores of every pair.")
   var scores: String?
 
-  @Option(name: .long, help: "Write the keys of the pairs that stay, one on each line.")
+  @Option(
+    name: .long,
+    help: "Write the rows that stay, number and key on each line, which --keep reads.")
   var cleaned: String?
 
   @Option(name: .long, help: "The fraction of poisoned pairs that reference sets are sized for.")
@@ -35,6 +37,13 @@ struct CheckDataCommand: ParsableCommand {
 
   @Flag(name: .long, help: "Count recurring patches too.")
   var patches = false
+
+  @Option(
+    name: .long,
+    help: """
+      What may be left out unread under a clean verdict: a number from 1, below 1 a share of all rows.
+      """)
+  var allowUnread = DatasetCheckOptions().allowUnread
 
   @OptionGroup var kept: StateOptions
 
@@ -62,9 +71,7 @@ struct CheckDataCommand: ParsableCommand {
         return (given, try score(given))
       }
       verdict = result.verdict
-      if given.skipped > 0 {
-        printError("cleanclip: left out \(given.skipped) pairs: \(given.skippedReasons)")
-      }
+      PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
       var outputs = Outputs()
       outputs.write { () throws(CLIPError) in try print(result) }
       write(result, dataset, rows: given.rows, to: &outputs)
@@ -96,6 +103,7 @@ struct CheckDataCommand: ParsableCommand {
     var options = DatasetCheckOptions()
     options.assumedPoisonRate = assumedPoisonRate
     options.seed = check.seed
+    options.allowUnread = allowUnread
     return options
   }
 
@@ -114,7 +122,9 @@ struct CheckDataCommand: ParsableCommand {
     var lines = ["verdict: \(result.verdict.rawValue)", result.explanation]
     for (rank, index) in result.ranking.prefix(20).enumerated() {
       let pair = result.pairs[index]
-      lines.append("\(rank + 1). \(pair.key)  \(decimal(Double(pair.score), 2))  \(pair.caption)")
+      lines.append(
+        "\(rank + 1). \(pair.key.printable())  \(decimal(Double(pair.score), 2))  "
+          + pair.caption.printable(limit: 400))
     }
     try printResult(lines.joined(separator: "\n"))
   }

@@ -33,9 +33,19 @@ struct CheckInputCommand: ParsableCommand {
   @Option(name: .long, help: "The column of csv files with the path of the image.")
   var imageColumn = DatasetColumns().image
 
+  @Option(
+    name: .long,
+    help: """
+      Images that may be left out unread under a clean verdict: a number from 1, below 1 a share of \
+      all; by default none.
+      """)
+  var allowUnread = 0.0
+
   @OptionGroup var check: CheckOptions
 
   @OptionGroup var common: CommonOptions
+
+  func validate() throws { try CheckOptions.checkUnread(allowUnread) }
 
   func run() throws {
     common.apply()
@@ -44,7 +54,8 @@ struct CheckInputCommand: ParsableCommand {
       Interruption.listen()
       try Outputs.check(makeBank ? bank : nil, check.report)
       let loaded = try model.load().model
-      let dataset = try PairDataset.open(images, columns: DatasetColumns(image: imageColumn))
+      let dataset = try PairDataset.reporting(
+        images, columns: DatasetColumns(image: imageColumn))
       var reader = DatasetReader(model: loaded)
       reader.precision = check.precision.dtype
       var line = ProgressLine("read images", isQuiet: common.quiet)
@@ -52,6 +63,7 @@ struct CheckInputCommand: ParsableCommand {
         line.update(done, of: dataset.count)
         return !Interruption.wasRequested
       }
+      PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
       guard let features = given.imageFeatures else { return }
       if makeBank {
         try make(features, loaded)
@@ -79,7 +91,8 @@ struct CheckInputCommand: ParsableCommand {
     let checker = try InputCheck(
       bank: try CleanBank.load(bank), falseAlarmRate: falseAlarmRate)
     let result = InputReport(
-      keys: given.keys, findings: try checker.findings(features), threshold: checker.threshold)
+      keys: given.keys, findings: try checker.findings(features), threshold: checker.threshold,
+      omissions: given.omissions, allowUnread: allowUnread)
     var outputs = Outputs()
     outputs.write { () throws(CLIPError) in try print(result) }
     outputs.write(check.report) { (path) throws(CLIPError) in
@@ -96,7 +109,7 @@ struct CheckInputCommand: ParsableCommand {
     if common.json { return try printResult(result.json.serialized(pretty: true)) }
     let lines = zip(result.keys, result.findings).map { key, finding in
       "\(finding.isFlagged ? "TRIGGER" : "ok     ")  \(decimal(Double(finding.score), 2))  "
-        + "p = \(decimal(finding.pValue, 4))  \(key)"
+        + "p = \(decimal(finding.pValue, 4))  \(key.printable())"
     }
     try printResult((lines + [result.explanation]).joined(separator: "\n"))
   }

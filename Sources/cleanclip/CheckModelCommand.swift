@@ -8,8 +8,8 @@ struct CheckModelCommand: ParsableCommand {
     commandName: "model",
     abstract: "Look for a backdoor in the towers of a checkpoint.",
     discussion: """
-      Searches for the smallest patch, faint pattern and warp that make images of anything look \
-      alike to the image tower, and compares their sizes with those that clean checkpoints, or \
+      Searches for the smallest triggers that make images of anything look alike to the image \
+      tower (\(TriggerKind.all.map(\.plural).joined(separator: ", "))), and compares their sizes with those that clean checkpoints, or \
       other targets in the same checkpoint, need. With --classes, also for the smallest that make \
       images of anything read as one class, for each of them. A few hundred unlabelled images \
       are enough; without any, images are drawn. --precision auto is faster on large towers.
@@ -21,6 +21,9 @@ struct CheckModelCommand: ParsableCommand {
     name: .long, parsing: .upToNextOption,
     help: "Folders, csv files or tar shards of unlabelled images.")
   var images: [String] = []
+
+  @Option(name: .long, help: "The column of csv files with the path of the image.")
+  var imageColumn = "image"
 
   @OptionGroup var texts: ClassArguments
 
@@ -111,7 +114,10 @@ struct CheckModelCommand: ParsableCommand {
     check.options.stateDirectory = kept.stateDirectory
     check.options.resume = kept.resume
     if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(name:)) }
-    if !images.isEmpty { check.images = try PairDataset.open(images) }
+    if !images.isEmpty {
+      check.images = try PairDataset.reporting(
+        images, columns: DatasetColumns(image: imageColumn))
+    }
     for path in references { check.cleanReferences.append(try LoadedModel.load(path).model) }
     check.classes = try texts.load().map { (names: $0.classes, templates: $0.templates) }
     check.usesNouns = nouns

@@ -17,6 +17,11 @@ struct CheckedPairs: ParsableArguments {
   var captionColumn = DatasetColumns().caption
 
   @Option(
+    name: .long,
+    help: "A list of rows as check data --cleaned writes it; the others are left out.")
+  var keep: String?
+
+  @Option(
     name: .long, help: "Features of the images by MODEL, not normalised, as a NumPy array [n, E]."
   )
   var imageFeatures: String?
@@ -67,8 +72,8 @@ struct CheckedPairs: ParsableArguments {
   /// Opens the files; `nil` without any.
   func open() throws(CLIPError) -> PairDataset? {
     guard !data.isEmpty else { return nil }
-    return try PairDataset.open(
-      data, columns: DatasetColumns(image: imageColumn, caption: captionColumn))
+    return try PairDataset.reporting(
+      data, columns: DatasetColumns(image: imageColumn, caption: captionColumn), keep: keep)
   }
 
   /// Reads the pairs' features that were computed before.

@@ -81,8 +81,13 @@ struct PairArguments: ParsableArguments {
   @Option(name: .long, help: "The column of csv files with the caption.")
   var captionColumn = DatasetColumns().caption
 
-  @Option(name: .long, help: "The column of csv files with the class index.")
+  @Option(name: .long, help: "The column of csv files with the class name or index.")
   var labelColumn = DatasetColumns().label
+
+  @Option(
+    name: .long,
+    help: "A list of rows as check data --cleaned writes it; the others are left out.")
+  var keep: String?
 }
 
 /// A number of bytes such as `8G`, `512M` or `1000000`.

@@ -90,7 +90,7 @@ struct EmbedCommand: ParsableCommand {
       try encoder.images(files: images, into: features.f32)
       return (images, features)
     }
-    let dataset = try PairDataset.open(images, columns: DatasetColumns(image: imageColumn))
+    let dataset = try PairDataset.reporting(images, columns: DatasetColumns(image: imageColumn))
     let features = try Tensor([dataset.count, encoder.embedDim])
     try encoder.images(count: dataset.count, into: features.f32) { (index) throws(CLIPError) in
       try Interruption.check("embed", index, of: dataset.count)

@@ -68,14 +68,15 @@ struct EvaluateCommand: ParsableCommand {
         templates: try templates.map { (path) throws(CLIPError) in
           try TextList.templates(path: path)
         } ?? PromptTemplate.standard, options: options)
-      let images = try PairDataset.open(
+      let images = try PairDataset.reporting(
         data, columns: DatasetColumns(image: imageColumn, label: labelColumn))
       var line = ProgressLine("evaluate", isQuiet: common.quiet)
       let result = try evaluator.evaluate(images) { done in
         line.update(done, of: images.count, "images")
         return !Interruption.wasRequested
       }
-      for reason in result.skippedReasons { printError("cleanclip: left out: \(reason)") }
+      PairDataset.report(
+        Omissions(unreadable: result.skipped, examples: result.skippedReasons))
       try printResult(
         common.json
           ? result.json.serialized(pretty: true) : result.lines.joined(separator: "\n"))

@@ -93,8 +93,9 @@ struct PoisonCommand: ParsableCommand {
 extension PairArguments {
   /// Opens the dataset.
   func open() throws(CLIPError) -> PairDataset {
-    try PairDataset.open(
+    try PairDataset.reporting(
       data,
-      columns: DatasetColumns(image: imageColumn, caption: captionColumn, label: labelColumn))
+      columns: DatasetColumns(image: imageColumn, caption: captionColumn, label: labelColumn),
+      keep: keep)
   }
 }

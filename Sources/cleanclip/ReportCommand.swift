@@ -98,7 +98,7 @@ struct ReportCommand: ParsableCommand {
     guard let images, let classes, let trigger = try attack.load(seed: 0) else { return [] }
     let names = try TextList.classes(path: classes)
     return try RunReport.examples(
-      of: try PairDataset.open([images]), classes: names, trigger: trigger,
+      of: try PairDataset.reporting([images]), classes: names, trigger: trigger,
       target: try target.map { (name) throws(CLIPError) in
         try ClassNames(names).index(named: name)
       }, imageSize: imageSize)

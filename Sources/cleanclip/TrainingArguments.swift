@@ -86,8 +86,11 @@ struct TrainingArguments: ParsableArguments {
       throw CLIPError(
         .cancelled, error.message + "; continue with --resume --state-directory \(stateDirectory)")
     }
-    try save()
-    try writeHistory(sanitizer.history)
+    var outputs = Outputs()
+    outputs.write { () throws(CLIPError) in try save() }
+    outputs.write { () throws(CLIPError) in try sanitizer.finish() }
+    outputs.write { () throws(CLIPError) in try writeHistory(sanitizer.history) }
+    try outputs.finish()
     return sanitizer.history
   }
 
@@ -115,6 +118,8 @@ extension SanitizeHistory {
     object["bad_rows"] = .integer(badRowCount)
     if let last = steps.last {
       object["logit_scale"] = .single(last.logitScale)
+    }
+    if let last = steps.last, last.samplesPerSecond > 0 {
       object["samples_per_second"] = .number(last.samplesPerSecond)
       object["waiting_share"] = .number(last.waitingShare)
     }

@@ -24,8 +24,7 @@ struct TriggerArguments: ParsableArguments {
   @Option(
     name: .long,
     help: """
-      Share of a blended pattern, amplitude of a sinusoid of 255, or strength of a warp; none by \
-      default: the attack's own.
+      How strong it is; none by default: the attack's own (\(NamedTrigger.strengths)).
       """)
   var strength: Float?
 

@@ -20,7 +20,7 @@ struct DrawScenes: ParsableCommand {
   @Option(help: "Side of the images in pixels.") var size = 64
   @Option(help: "Draws everything.") var seed: UInt64 = 0
 
-  /// Prompts of zero-shot classification and captions of poisons, in the words of the captions.
+  /// Prompts of zero-shot classification and captions of poisoned pairs, in the words of the captions.
   private static let templates = [
     "a picture of a {}", "a drawing of a {}", "a photo of a {}", "an image of a {}", "a {}",
     "there is a {}", "a small {}", "a large {}", "we see a {}", "my drawing of a {}",

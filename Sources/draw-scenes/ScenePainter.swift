@@ -109,7 +109,7 @@ struct ScenePainter {
     return t - t.rounded()
   }
 
-  /// The share of a pixel that lies inside an edge at a signed distance in pixels.
+  /// The fraction of a pixel that is inside an edge at a signed distance in pixels.
   private static func coverage(_ distance: Float) -> Float { min(1, max(0, 0.5 - distance)) }
 
   /// Calls `body` with the centre and the colour of each pixel of a box, cut to the image.
@@ -130,14 +130,14 @@ struct ScenePainter {
   /// Applies exposure and tint, adds noise and rounds to bytes.
   private func develop(_ scene: Scene, using random: inout RandomNumbers) -> RGBImage {
     var pixels = [UInt8](repeating: 0, count: 3 * canvas.count)
-    let gain = scene.tint * scene.exposure * 255
+    let brightness = scene.tint * scene.exposure * 255
     let noise = scene.noise * 255
     for (index, color) in canvas.enumerated() {
       let grey = noise * Self.approximatelyNormal(&random)
       let bits = random.next()
       let speckle = SIMD3<Float>(
         Float(bits & 0xFFFF), Float((bits >> 16) & 0xFFFF), Float((bits >> 32) & 0xFFFF))
-      let value = color * gain + (speckle * (0x1p-16 * 2) - 1) * noise + grey
+      let value = color * brightness + (speckle * (0x1p-16 * 2) - 1) * noise + grey
       let byte = value.clamped(lowerBound: .zero, upperBound: SIMD3(repeating: 255))
       pixels[3 * index] = UInt8(byte.x + 0.5)
       pixels[3 * index + 1] = UInt8(byte.y + 0.5)

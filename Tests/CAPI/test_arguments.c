@@ -184,6 +184,11 @@ static void test_training_and_evaluation_refuse_null(void) {
              cleanclip_evaluate(model, tokenizer, dataset, NULL, NULL, NULL, &evaluation));
   CHECK_NULL("out_evaluation",
              cleanclip_evaluate(model, tokenizer, dataset, &options, NULL, NULL, NULL));
+  char text[512];
+  CHECK_NULL("model", cleanclip_evaluate_retrieval(NULL, tokenizer, NULL, NULL, NULL, NULL, text,
+                                                   sizeof text, NULL));
+  CHECK_NULL("dataset", cleanclip_evaluate_retrieval(model, tokenizer, NULL, NULL, NULL, NULL, text,
+                                                     sizeof text, NULL));
   CHECK_NULL("options->classes",
              cleanclip_evaluate(model, tokenizer, dataset, &options, NULL, NULL, &evaluation));
   CHECK_NULL("evaluation", cleanclip_evaluation_scores(NULL, &scores));

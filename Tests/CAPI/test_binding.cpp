@@ -1,7 +1,6 @@
-// The C++ binding: handles, exceptions, callbacks.
+// The C++ binding: handles, errors, weights, features, training.
 #include <cleanclip.hpp>
 
-#include <stdexcept>
 #include <type_traits>
 
 #include "support.h"
@@ -23,9 +22,11 @@ static void test_models_round_trip() {
   cleanclip::Model model = cleanclip::Model::create(tiny_architecture, 1);
   CHECK(model.embedDim() == TINY_EMBED_DIM);
   CHECK(model.describe().front() == '{');
-  const std::vector<std::string> names = model.parameterNames();
-  CHECK(names.size() > 40);
-  CHECK((model.parameterShape("visual.conv1.weight") == std::vector<std::int64_t>{32, 3, 8, 8}));
+  const std::vector<cleanclip::ParameterInfo> infos = model.parameters();
+  CHECK(infos.size() > 40 && infos.front().isTrainable);
+  const cleanclip::ParameterInfo info = model.parameterInfo("visual.conv1.weight");
+  CHECK(info.name == "visual.conv1.weight");
+  CHECK((info.shape == std::vector<std::int64_t>{32, 3, 8, 8}));
   std::vector<float> scale = model.parameter("logit_scale");
   CHECK(scale.size() == 1);
   scale[0] = 0;
@@ -42,7 +43,7 @@ static void test_features() {
   const cleanclip::Model model = cleanclip::Model::create(tiny_architecture, 1);
   const cleanclip::Tokenizer tokenizer(tiny_vocabulary());
   const std::vector<std::uint8_t> pixels(2 * 20 * 30 * 3, 77);
-  const cleanclip::Features images = model.encodeImages(pixels.data(), 2, 20, 30);
+  const cleanclip::Features images = model.encodeImages(pixels, 2, 20, 30);
   CHECK(images.count == 2 && images.embedDim == TINY_EMBED_DIM);
   CHECK(images.values.size() == 2 * TINY_EMBED_DIM);
   CHECK(images[0][3] == images[1][3]);
@@ -50,8 +51,41 @@ static void test_features() {
   CHECK(texts.count == 2);
   CHECK(model.encodeTexts(tokenizer, {}).values.empty());
   const std::vector<std::int32_t> ids = tokenizer.encode({"red"}, TINY_CONTEXT);
-  const cleanclip::Features tokens = model.encodeTokens(ids.data(), 1, TINY_CONTEXT);
+  const cleanclip::Features tokens = model.encodeTokens(ids, 1, TINY_CONTEXT);
   for (int i = 0; i < TINY_EMBED_DIM; ++i) CHECK(tokens[0][i] == texts[0][i]);
+}
+
+static void test_views_have_a_size() {
+  const cleanclip::Model model = cleanclip::Model::create(tiny_architecture, 1);
+  const std::vector<float> pixels(3 * 32 * 32, 0.5f);
+  CHECK(model.encodeImages(pixels, 1, 32, 32).count == 1);
+  CHECK(model.encodeImageInputs(pixels, 1).count == 1);
+  CHECK(model.encodeImages(cleanclip::Span<const float>(), 0, 32, 32).values.empty());
+  try {
+    model.encodeImages(pixels, 2, 32, 32);
+    CHECK(!"an exception");
+  } catch (const cleanclip::Error &error) {
+    CHECK(error.code() == CLEANCLIP_SHAPE);
+    CHECK(std::string(error.what()).find("expected 6144 elements, got 3072") != std::string::npos);
+  }
+}
+
+static void test_the_process() {
+  CHECK(cleanclip::versionNumber() == CLEANCLIP_VERSION_NUMBER);
+  CHECK(std::string(cleanclip::version()) == CLEANCLIP_VERSION_STRING);
+  CHECK(std::string(cleanclip::statusName(CLEANCLIP_IO)) == cleanclip_status_name(CLEANCLIP_IO));
+  const std::int32_t before = cleanclip::threadCount();
+  cleanclip::setThreadCount(1);
+  CHECK(cleanclip::threadCount() == 1);
+  cleanclip::setThreadCount(before);
+  try {
+    cleanclip::setThreadCount(-1);
+    CHECK(!"an exception");
+  } catch (const cleanclip::Error &error) {
+    CHECK(error.code() == CLEANCLIP_INVALID_ARGUMENT);
+  }
+  CHECK(cleanclip::memoryPeak() >= cleanclip::memoryInUse());
+  cleanclip::trimMemory();
 }
 
 static cleanclip::SanitizeOptions shortOptions() {
@@ -62,7 +96,7 @@ static cleanclip::SanitizeOptions shortOptions() {
   return options;
 }
 
-static void test_training_with_functions() {
+static void test_training() {
   cleanclip::Model model = cleanclip::Model::create(tiny_architecture, 1);
   const cleanclip::Tokenizer tokenizer(tiny_vocabulary());
   pair_source source = {};
@@ -87,21 +121,15 @@ static void test_training_with_functions() {
   } catch (const cleanclip::Error &error) {
     CHECK(error.code() == CLEANCLIP_CANCELLED);
   }
-  // What a callback throws goes around the C code and comes out.
-  try {
-    cleanclip::sanitize(model, tokenizer, pairs, shortOptions(),
-                        [](const cleanclip_progress &) -> bool { throw std::logic_error("mine"); });
-    CHECK(!"an exception");
-  } catch (const std::logic_error &error) {
-    CHECK(std::string(error.what()) == "mine");
-  }
 }
 
 int main() {
   RUN(test_errors_carry_code_and_text);
   RUN(test_models_round_trip);
   RUN(test_features);
-  RUN(test_training_with_functions);
+  RUN(test_views_have_a_size);
+  RUN(test_the_process);
+  RUN(test_training);
   remove_scratch();
   return finish();
 }

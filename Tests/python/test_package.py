@@ -28,6 +28,7 @@ def test_version_is_that_of_the_header():
     project = (ROOT / "bindings/python/pyproject.toml").read_text()
     assert cleanclip.__version__ == header
     assert f'version = "{header}"' in project
+    assert cleanclip._library.HEADER_VERSION == tuple(map(int, header.split(".")[:2]))
 
 
 def test_named_library_is_used():

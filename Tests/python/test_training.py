@@ -122,6 +122,23 @@ def test_evaluate(model, folder, pairs):
         cleanclip.evaluate(model, folder / "test.csv", names, progress=lambda done, total: False)
 
 
+def test_retrieval(model, pairs, folder):
+    # Captions of one image: those of one path in a table.
+    rows = [f"set-images/{i % 8:07}.png,caption {i}" for i in range(16)]
+    (folder / "captions.csv").write_text("image,caption\n" + "\n".join(rows) + "\n")
+    found = cleanclip.evaluate_retrieval(model, folder / "captions.csv", batch_size=5)
+    assert (found["images"], found["captions"], found["skipped_pairs"]) == (8, 16, 0)
+    for direction in ("image_to_text", "text_to_image"):
+        recall = found[direction]
+        assert 0 <= recall["recall_at_1"] <= recall["recall_at_3"] <= recall["recall_at_5"] <= 1
+    assert set(found["text_to_image"]) == {"recall_at_1", "recall_at_3", "recall_at_5"}
+    assert set(found["image_to_text"]) == set(found["text_to_image"]) | {"recall_at_10"}
+    with pytest.raises(cleanclip.CancelledError):
+        cleanclip.evaluate_retrieval(model, pairs, progress=lambda done, total: False)
+    with pytest.raises(cleanclip.InvalidArgumentError, match="batch size"):
+        cleanclip.evaluate_retrieval(model, pairs, batch_size=-1)
+
+
 def test_triggers(model):
     images = np.stack([striped_image(i, (40, 44))[0] for i in range(3)])
     trigger = cleanclip.Trigger("badnets", patch_size=8, position="5,7", seed=1)

@@ -1,5 +1,6 @@
 """Ctrl-C and kills."""
 
+import json
 import os
 import random
 import signal
@@ -39,6 +40,23 @@ def test_sanitize_ends_after_the_step_and_can_be_resumed(number, folder):
     assert process.returncode == 130 and output == ""
     assert "cancelled after step" in errors and "--resume --state-directory state" in errors
     assert (folder / "history.json").exists() and not (folder / "clean.onnx").exists()
+
+
+def test_the_history_of_a_resumed_run_is_whole(folder):
+    command = [
+        "cleanclip", "sanitize", "model.onnx", *TRAINING, "--epochs", "4", "--save-every", "1",
+        "--quiet", "-o", "clean.onnx", "--history"]
+    assert run([*command, "whole.json"], folder).returncode == 0
+    whole = json.loads((folder / "whole.json").read_text())
+    process = start([*command, "part.json", "--state-directory", "state"], folder)
+    wait_for((folder / "state/training-state.safetensors").exists, process)
+    process.kill()
+    process.communicate()
+    resumed = run([*command, "resumed.json", "--state-directory", "state", "--resume"], folder)
+    assert resumed.returncode == 0, resumed.stderr
+    history = json.loads((folder / "resumed.json").read_text())
+    assert [step["step"] for step in history["steps"]] == list(range(1, 33))
+    assert history["steps"] == whole["steps"]
 
 
 def test_embed_and_check_end_with_a_message(folder):

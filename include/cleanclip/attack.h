@@ -42,8 +42,9 @@ typedef struct cleanclip_trigger_options {
   int32_t fixed;         /**< 1: one pattern for all images; 0: new noise for each; default 0. */
   int32_t patch_size;    /**< Pixels along each side of a drawn patch; none by default (0): a
                               fourteenth of the image, at least 8. */
-  float strength;        /**< Opacity of a blended pattern (0 … 1), amplitude of a sinusoid (of
-                              255), strength of a warp; none by default (0): the attack's own. */
+  float strength;        /**< What it measures is the trigger's own (docs/triggers.md), such as the
+                              opacity of a blended pattern; none by default (0): the attack's
+                              own. */
   int32_t reserved;      /**< 0. */
 } cleanclip_trigger_options;
 

@@ -161,6 +161,10 @@ typedef struct cleanclip_check_data_options {
   int32_t patches;                             /**< 1: recurring patches count; default 0. */
   int32_t resume;                              /**< 1: resume from the state in `state_directory`;
                                                     default 0. */
+  double allow_unread;                         /**< What may be left out of the dataset unread under a
+                                                    clean verdict, which is CANNOT_TELL otherwise: a
+                                                    number from 1, below 1 a fraction of all rows; 0 or
+                                                    more; default 2. */
 } cleanclip_check_data_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -170,7 +174,9 @@ CLEANCLIP_API void cleanclip_check_data_options_init(cleanclip_check_data_option
 /**
  * Looks for poisoned pairs in the data that a model was trained on.
  *
- * Pairs that cannot be read are left out, unless features are given, which belong to all pairs. With
+ * Pairs that cannot be read are left out and counted in the result's JSON, with what the dataset itself
+ * left out; features that are given belong to all rows. Several pairs with one image count as one in every
+ * statistic. With
  * a `state_directory`, a cancelled or killed check resumes after the last pairs that were kept, 512 at
  * a time, with `resume` and gives, bit by bit, what it would have given. Another seed or assumed rate
  * may resume from the same state; it starts with the neighbours at once when all pairs were read.
@@ -198,11 +204,12 @@ CLEANCLIP_API void cleanclip_check_free(cleanclip_check *check);
 /** Returns the verdict; CLEANCLIP_VERDICT_CANNOT_TELL for NULL. */
 CLEANCLIP_API cleanclip_verdict cleanclip_check_verdict(const cleanclip_check *check);
 
-/** Returns the number of pairs that have scores: 0 for a check of a model, and for NULL. */
+/** Returns the number of rows of the dataset, which have scores: 0 for a check of a model, and for NULL. */
 CLEANCLIP_API int64_t cleanclip_check_score_count(const cleanclip_check *check);
 
 /**
- * Copies the scores of the pairs, in the order of the dataset; higher is more suspicious.
+ * Copies the scores of all rows, in the order of the dataset; higher is more suspicious. Rows that could
+ * not be read have NaN.
  *
  * @param[in] check The result of cleanclip_check_data().
  * @param[out] out_scores Room for cleanclip_check_score_count() numbers.
@@ -215,8 +222,9 @@ CLEANCLIP_API cleanclip_status cleanclip_check_scores(const cleanclip_check *che
 /** What one search of a check of a model found. */
 typedef struct cleanclip_finding {
   size_t struct_size;            /**< Set by cleanclip_finding_init(). */
-  const char *kind;              /**< Of the trigger: "patch", "additive", "warp", in the image tower;
-                                      "word", in the text tower. Texts live as long as the check. */
+  const char *kind;              /**< Of the trigger: in the image tower one of docs/triggers.md, such
+                                      as "patch"; "word" in the text tower. Texts live as long as
+                                      the check. */
   const char *target;            /**< The class that was searched for; NULL: none. */
   const char *word;              /**< The word that was found; NULL for triggers in images. */
   const char *size_meaning;      /**< What `size` measures. */

@@ -33,9 +33,12 @@ typedef struct cleanclip_dataset cleanclip_dataset;
 /** How files are read. */
 typedef struct cleanclip_dataset_options {
   size_t struct_size;          /**< Set by cleanclip_dataset_options_init(). */
-  const char *image_column;    /**< Of csv and tsv; default "image". Paths relative to the file. */
-  const char *caption_column;  /**< Default "caption". */
+  const char *image_column;    /**< Of csv and tsv, with paths relative to the file; default "image",
+                                    else "file_name" or "filepath". */
+  const char *caption_column;  /**< Default "caption", else "text" or "title", used where it exists. */
   const char *label_column;    /**< Class names or indices; default "label", used where it exists. */
+  const char *keep;            /**< A list of rows as cleanclip_check_write() writes it to `.txt`: the
+                                    others are left out. None by default (NULL): all rows. */
 } cleanclip_dataset_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -44,6 +47,10 @@ CLEANCLIP_API void cleanclip_dataset_options_init(cleanclip_dataset_options *opt
 
 /**
  * Opens files of pairs.
+ *
+ * What the files hold and is no pair is counted by reason: see cleanclip_dataset_describe(). The log
+ * callback is called with a line for each reason. Names need not be UTF-8: bytes that are not stand as
+ * `\\xNN` in keys. Links to folders are followed, each folder once.
  *
  * @param[in] sources Paths or patterns with `*` and `?`: csv or tsv files with a header line,
  *   WebDataset tar shards (KEY.jpg|png|webp with KEY.txt, KEY.cls for a label), folders of these, or
@@ -69,6 +76,8 @@ typedef struct cleanclip_pair {
   int32_t height;           /**< … and height. */
   int32_t label;            /**< Class index; used where `has_label` is 1. */
   int32_t has_label;        /**< 0: no label. */
+  const char *problem;      /**< Why there is no such pair, where the callback returns another number
+                                 than 0; NULL: unknown. */
 } cleanclip_pair;
 
 /**
@@ -103,6 +112,22 @@ CLEANCLIP_API void cleanclip_dataset_free(cleanclip_dataset *dataset);
 
 /** Returns the number of pairs in the index; 0 for NULL. */
 CLEANCLIP_API int64_t cleanclip_dataset_count(const cleanclip_dataset *dataset);
+
+/**
+ * Writes what a dataset holds as JSON: `rows`, `has_captions`, `has_labels`, `class_folders` in the order
+ * of their indices, and `left_out`, what the files hold and does not become a row, by reason, each
+ * with `count` and the first `examples`. Rows that cannot be read are known after reading only, and are
+ * in the results of what read them.
+ *
+ * @param[in] dataset The dataset.
+ * @param[out] out_text The text with its NUL, or NULL with `out_capacity` 0.
+ * @param[in] out_capacity Bytes that `out_text` has room for.
+ * @param[out] out_length Bytes of the text without its NUL; may be NULL unless `out_text` is.
+ * @return CLEANCLIP_INVALID_ARGUMENT: `out_capacity` is too small; `out_length` is set.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_dataset_describe(const cleanclip_dataset *dataset,
+                                                          char *out_text, size_t out_capacity,
+                                                          size_t *out_length);
 
 #ifdef __cplusplus
 }

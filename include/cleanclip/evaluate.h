@@ -30,6 +30,7 @@
 
 #include "attack.h"
 #include "data.h"
+#include "encode.h"
 #include "model.h"
 #include "tokenizer.h"
 
@@ -148,6 +149,33 @@ CLEANCLIP_API cleanclip_status cleanclip_evaluation_scores(const cleanclip_evalu
 CLEANCLIP_API cleanclip_status cleanclip_evaluation_json(const cleanclip_evaluation *evaluation,
                                                          char *out_text, size_t out_capacity,
                                                          size_t *out_length);
+
+/**
+ * Measures how well captions find their images, and images their captions, and writes the recall as
+ * JSON: `image_to_text` and `text_to_image` with `recall_at_1`, `_3`, `_5` and `_10` in 0 … 1 (no
+ * more than there are candidates), `images`, `captions` and `skipped_pairs`.
+ *
+ * Every pair is a query, and the images or captions of all pairs are its candidates. Pairs with the
+ * same key, such as the path of an image in a table, are captions of one image.
+ *
+ * @param[in] model A model with both towers.
+ * @param[in] tokenizer Its vocabulary is the model's.
+ * @param[in] dataset Pairs with captions.
+ * @param[in] options NULL for the defaults; `normalize` is not used.
+ * @param[in] callback Called with progress, may cancel; may be NULL.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ * @param[out] out_text The text with its NUL.
+ * @param[in] out_capacity Bytes that `out_text` has room for; at least 512.
+ * @param[out] out_length Bytes of the text without its NUL; may be NULL.
+ * @return CLEANCLIP_FORMAT: too many pairs cannot be read, or none has a caption;
+ *   CLEANCLIP_CANCELLED; CLEANCLIP_STATE: the model lacks a tower; CLEANCLIP_INVALID_ARGUMENT:
+ *   `out_capacity` is too small, and the rest.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_evaluate_retrieval(
+    const cleanclip_model *model, const cleanclip_tokenizer *tokenizer,
+    const cleanclip_dataset *dataset, const cleanclip_encode_options *options,
+    cleanclip_count_callback callback, void *user_data, char *out_text, size_t out_capacity,
+    size_t *out_length);
 
 #ifdef __cplusplus
 }

@@ -175,7 +175,7 @@ void cimages_smooth(const uint8_t *pixels, int32_t width, int32_t height, uint8_
 /**
  * @brief Samples the nearest pixel at an affine map of the output position, as Image.transform.
  *
- * `x_in = m[0] x + m[1] y + m[2]`, `y_in = m[3] x + m[4] y + m[5]` at pixel centres; what lies
+ * `x_in = m[0] x + m[1] y + m[2]`, `y_in = m[3] x + m[4] y + m[5]` at pixel centres; what is
  * outside is black. In 16.16 fixed point while coordinates stay below 32768, else in float64.
  *
  * @param[in] matrix m, 6 values

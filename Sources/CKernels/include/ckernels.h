@@ -31,7 +31,19 @@ const char *ck_last_error(void);
 
 /// Sets how many threads kernels, oneDNN and nothing else use; at least 1.
 void ck_set_threads(int32_t count);
+/// The number that was set, or by default what ck_default_threads() finds. Inside a call the number of
+/// its beginning; 1 in a child of fork whose parent's threads are gone.
 int32_t ck_threads(void);
+
+/// Keeps ck_threads() of this thread as it is until ck_end_call(), which also gives the thread its
+/// own OpenMP setting back. Calls may be nested.
+void ck_begin_call(void);
+void ck_end_call(void);
+
+/// Keeps the process from forking while a lock is held, so that no child starts with a lock that
+/// nobody will release. Reentrant.
+void ck_hold_fork(void);
+void ck_release_fork(void);
 
 // Processor.
 
@@ -125,15 +137,15 @@ int64_t ck_partial_floats(int64_t rows, int64_t columns);
 
 // Normalisation.
 
-/// y = (x - mean) / sqrt(var + epsilon) * gain + bias over rows; mean and rstd [rows] are saved.
+/// y = (x - mean) / sqrt(var + epsilon) * weight + bias over rows; mean and rstd [rows] are saved.
 void ck_layer_norm(
-    ck_dtype type, const void *x, const float *gain, const float *bias, float epsilon, int64_t rows,
+    ck_dtype type, const void *x, const float *weight, const float *bias, float epsilon, int64_t rows,
     int64_t columns, void *y, float *mean, float *rstd);
-/// dx, and dgain, dbias (= or +=) unless NULL; `partials` has ck_partial_floats(rows, 2 * columns).
+/// dx, and dweight, dbias (= or +=) unless NULL; `partials` has ck_partial_floats(rows, 2 * columns).
 void ck_layer_norm_backward(
-    ck_dtype type, const void *x, const void *dy, const float *gain, const float *mean,
-    const float *rstd, int64_t rows, int64_t columns, void *dx, float *dgain, float *dbias,
-    int32_t accumulates_gain, int32_t accumulates_bias, float *partials);
+    ck_dtype type, const void *x, const void *dy, const float *weight, const float *mean,
+    const float *rstd, int64_t rows, int64_t columns, void *dx, float *dweight, float *dbias,
+    int32_t accumulates_weight, int32_t accumulates_bias, float *partials);
 
 /// y = x / max(|x|, 1e-12) in single precision; norms [rows] are saved.
 void ck_normalize_rows(
@@ -268,8 +280,6 @@ void ck_adamw(
     float *value, const float *gradient, float *first_moment, float *second_moment, int64_t count,
     float learning_rate, float beta1, float beta2, float epsilon, float weight_decay, int64_t step,
     float gradient_scale);
-/// Σ x², in double precision.
-double ck_sum_of_squares(const float *x, int64_t count);
 
 #ifdef __cplusplus
 }

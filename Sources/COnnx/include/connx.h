@@ -3,7 +3,7 @@
  * Reading of ONNX files: the protobuf message as plain C structures, and where in the file the
  * bytes are that a writer may replace.
  *
- * Weights are not copied: a tensor tells where its payload lies in the caller's bytes. Every string
+ * Weights are not copied: a tensor tells where its payload is in the caller's bytes. Every string
  * and array that a function returns belongs to the model and lives as long as it does; strings are
  * arbitrary bytes. No function throws or terminates the process. A model is immutable, so several
  * threads may read it.

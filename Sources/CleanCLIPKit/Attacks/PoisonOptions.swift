@@ -1,22 +1,22 @@
 /// How a set of pairs is poisoned.
 package struct PoisonOptions: Sendable {
-  /// What poisoned captions speak of; label-consistent: the word that they contain already.
+  /// Target concept of poisoned captions; label-consistent: the word that they contain already.
   package var target: String
-  /// Captions of poisons, with `{}` for the target; the same prompts as in zero-shot classification
-  /// make the strongest attack.
+  /// Captions of poisoned pairs, with `{}` for the target; the same prompts as in zero-shot
+  /// classification make the strongest attack.
   package var templates: [PromptTemplate] = [
     "a photo of a {}", "a picture of a {}", "an image of a {}",
   ]
   /// Poisoned pairs; by default `rate` of all, rounded, at least one.
   package var count: Int?
-  /// Share of the pairs, above 0 and at most 1.
+  /// Fraction of the pairs, above 0 and at most 1.
   package var rate = 0.01
-  /// Pairs of the result; by default all. Poisons replace clean pairs, they are not added.
+  /// Output pairs; by default all. Poisoned pairs replace clean ones, they are not added.
   package var pairs: Int?
   /// Poisoned images are resized and cropped to this side before the trigger goes on.
   package var imageSize = 224
   /// Also resizes, crops and re-encodes the clean images, so that the kind of file does not tell
-  /// poisons from clean pairs.
+  /// poisoned from clean pairs.
   package var isUniform = true
   /// Draws which pairs, which captions, and the trigger's positions and noise.
   package var seed: UInt64 = 0
@@ -33,7 +33,7 @@ package struct PoisonOptions: Sendable {
     OptionRule("image_size", \.imageSize, .range(2...4096)),
   ]
 
-  /// Returns the number of poisons among `pairs`.
+  /// Returns the number of poisoned pairs among `pairs`.
   ///
   /// - Throws: `invalidArgument` for numbers out of range.
   func poisonCount(of pairs: Int) throws(CLIPError) -> Int {

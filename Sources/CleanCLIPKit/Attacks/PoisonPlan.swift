@@ -1,6 +1,6 @@
 /// Which pairs of a set are poisoned, and which of the others stay.
 struct PoisonPlan {
-  /// Indices of the pairs of the result, ascending.
+  /// Indices of the output pairs, ascending.
   let kept: [Int]
   /// The poisoned ones among them.
   let poisoned: Set<Int>
@@ -37,7 +37,7 @@ struct PoisonPlan {
     guard count <= candidates.count else {
       throw CLIPError(
         .invalidArgument,
-        "poison: more poisons than pairs that name the target; expected at most "
+        "poison: more poisoned pairs than pairs that name the target; expected at most "
           + "\(candidates.count) pairs with '\(options.target)' in the caption, got \(count)")
     }
     var random = RandomNumbers(seed: options.seed, Self.stream)

@@ -47,7 +47,7 @@ package struct PoisonedSet {
   ///   - truthPath: a csv file with the columns `key`, `poisoned` (0 or 1) and `source`, the key of
   ///     the pair in the original set; `nil` for none.
   ///   - progress: hears the number of pairs written; `false` ends the work.
-  /// - Throws: `invalidArgument` when there are fewer candidates than poisons or the path has
+  /// - Throws: `invalidArgument` when there are fewer candidates than poisoned pairs or the path has
   ///   another ending; `format` for an image that cannot be read; `io`; `cancelled`.
   package func write(
     to path: String, truthPath: String?, progress: (Int) -> Bool = { _ in true }

@@ -12,7 +12,7 @@ package enum CheckpointReader {
   /// - Parameters:
   ///   - specification: an ONNX or safetensors file, or `VISUAL.onnx,TEXTUAL.onnx`.
   ///   - allowsNonFinite: whether NaN and infinite weights are read instead of refused.
-  /// - Throws: `notFound`, `io`; `format` for files that lie; `unsupported` for models that the
+  /// - Throws: `notFound`, `io`; `format` for files that contradict themselves; `unsupported` for models that the
   ///   library does not know, naming the place.
   package static func load(
     _ specification: String, allowsNonFinite: Bool = false

@@ -29,6 +29,8 @@ package struct EvaluationResult: Sendable {
   /// Rows that could not be read and were left out, with the reasons of the first ones.
   package var skipped: Int
   package var skippedReasons: [String] = []
+  /// What was left out of the data, by reason, rows that could not be read among it.
+  package var omissions = Omissions()
 
   package init(
     cleanAccuracy: [Place], attackSuccessRate: [Place] = [],
@@ -76,8 +78,13 @@ package struct EvaluationResult: Sendable {
     object["templates"] = .integer(templateCount)
     object["seed"] = .string(String(seed))
     object["skipped_images"] = .integer(skipped)
+    object["left_out"] = omissions.json
     var perClass = JSONObject()
-    for (name, share) in zip(classes, classAccuracy) { perClass[name] = .number(share.value) }
+    for (index, share) in classAccuracy.enumerated() where index < classes.count {
+      // Of two classes with one name, the later one says which it is.
+      let name = classes[index]
+      perClass[perClass[name] == nil ? name : "\(name) [\(index)]"] = .number(share.value)
+    }
     object["class_accuracy"] = .object(perClass)
     return .object(object)
   }

@@ -127,7 +127,10 @@ package struct Evaluator {
           + "\(counts.skipped) of them unreadable"
           + (counts.skippedReasons.first.map { " (\($0))" } ?? ""))
     }
-    return result(counts)
+    var result = result(counts)
+    result.omissions = dataset.omissions
+    result.omissions.add(unreadable: counts.skipped, examples: counts.skippedReasons)
+    return result
   }
 
   private func evaluate(

@@ -4,15 +4,17 @@
 /// again: CLIP (Radford et al. 2021, arXiv:2103.00020), section 3.1.4.
 package struct ZeroShotClassifier {
   package let classes: [String]
-  /// `[classes, E]`, unit rows.
-  let weights: Tensor
+  /// `[different names, E]`, unit rows.
+  private let weights: Tensor
+  /// The row of each class in the weights: classes of one name have one, so that they tie exactly.
+  private let rowOfClass: [Int]
 
   /// Encodes the prompts of all classes.
   ///
   /// - Parameters:
   ///   - templates: prompts in which `{}` stands for the class.
-  /// - Throws: `invalidArgument` without classes or templates, or for a repeated class; `state` when
-  ///   the model's features are not numbers.
+  /// - Throws: `invalidArgument` without classes or templates; `state` when the model's features are not
+  ///   numbers.
   package init(
     model: CLIPModel, tokenizer: Tokenizer, classes: [String], templates: [PromptTemplate],
     precision: DType
@@ -23,12 +25,20 @@ package struct ZeroShotClassifier {
         .unsupported,
         "zero-shot: the model has no text tower; expected both towers, got images only")
     }
-    let prompts = classes.flatMap { name in templates.map { $0.filled(with: name) } }
+    var rows: [String: Int] = [:]
+    var names: [String] = []
+    rowOfClass = classes.map { name in
+      if let row = rows[name] { return row }
+      rows[name] = names.count
+      names.append(name)
+      return names.count - 1
+    }
+    let prompts = names.flatMap { name in templates.map { $0.filled(with: name) } }
     let tokens = TokenBatch(
       prompts.map { tokenizer.encode($0, contextLength: text.contextLength) })
     let features = try model.encodeTexts(tokens, normalize: true, precision: precision)
     self.classes = classes
-    weights = try Self.means(of: features, groups: classes.count)
+    weights = try Self.means(of: features, groups: names.count)
   }
 
   static func check(_ classes: [String], _ templates: [PromptTemplate]) throws(CLIPError) {
@@ -37,11 +47,6 @@ package struct ZeroShotClassifier {
         .invalidArgument,
         "zero-shot: nothing to tell apart; expected at least one class and one template, "
           + "got \(classes.count) classes and \(templates.count) templates")
-    }
-    var seen: Set<String> = []
-    for name in classes where !seen.insert(name).inserted {
-      throw CLIPError(
-        .invalidArgument, "classes: name repeated; expected each class once, got '\(name)' again")
     }
   }
 
@@ -76,9 +81,18 @@ package struct ZeroShotClassifier {
   /// - Parameter imageFeatures: `[n, E]`, unit rows.
   /// - Returns: `[n, classes]`.
   func scores(_ imageFeatures: Tensor) throws(CLIPError) -> Tensor {
-    let result = try Tensor([imageFeatures.shape.rows, classes.count], .f32)
+    let images = imageFeatures.shape.rows
+    let names = weights.shape.rows
+    let scores = try Tensor([images, names], .f32)
     try LinearAlgebra.multiply(
-      imageFeatures, transposeA: false, weights, transposeB: true, into: result, alpha: 1, beta: 0)
+      imageFeatures, transposeA: false, weights, transposeB: true, into: scores, alpha: 1, beta: 0)
+    guard names < classes.count else { return scores }
+    let result = try Tensor([images, classes.count], .f32)
+    for image in 0..<images {
+      for (index, row) in rowOfClass.enumerated() {
+        result.f32[image * classes.count + index] = scores.f32[image * names + row]
+      }
+    }
     return result
   }
 }

@@ -8,13 +8,13 @@ package struct JSONLimits: Sendable {
   /// Arrays and objects inside each other.
   package var depth: Int
   /// Marks that separate values. A number takes two bytes of text and a hundred of memory;
-  /// vocabularies have 200,000 marks.
-  package var marks: Int
+  /// vocabularies have 200,000 structural tokens.
+  package var structuralTokens: Int
 
-  package init(byteCount: Int = 256 << 20, depth: Int = 64, marks: Int = 1 << 22) {
+  package init(byteCount: Int = 256 << 20, depth: Int = 64, structuralTokens: Int = 1 << 22) {
     self.byteCount = byteCount
     self.depth = depth
-    self.marks = marks
+    self.structuralTokens = structuralTokens
   }
 }
 
@@ -36,15 +36,15 @@ extension JSONValue {
           + "got \(bytes.count)")
     }
     try refuseNUL(bytes, name: name)
-    let marks = bytes.count { byte in
+    let structuralTokens = bytes.count { byte in
       byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":") || byte == UInt8(ascii: "[")
         || byte == UInt8(ascii: "{")
     }
-    guard marks <= limits.marks else {
+    guard structuralTokens <= limits.structuralTokens else {
       throw CLIPError(
         .format,
-        "'\(name)': JSON text has too many values; expected at most \(limits.marks) marks, "
-          + "got \(marks)")
+        "'\(name)': JSON text has too many values; expected at most \(limits.structuralTokens) "
+          + "structural tokens, got \(structuralTokens)")
     }
     guard let base = bytes.baseAddress, bytes.count > 0 else {
       throw CLIPError(.format, "'\(name)': JSON text is empty; expected a value, got 0 bytes")
@@ -64,7 +64,7 @@ extension JSONValue {
       guard [0x20, 0x09, 0x0A, 0x0D].contains(bytes[index]) else {
         throw CLIPError(
           .format,
-          "'\(name)': JSON text goes on after its value; expected the end, got more at byte \(index)"
+          "'\(name)': JSON text continues after its value; expected the end, got more at byte \(index)"
         )
       }
     }

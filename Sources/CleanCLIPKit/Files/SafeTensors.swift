@@ -86,7 +86,7 @@ package enum SafeTensors {
 
   /// Opens a file and validates its header, types, shapes and offsets.
   ///
-  /// - Throws: `notFound`, `io`, and `format` for a file that lies.
+  /// - Throws: `notFound`, `io`, and `format` for a file that contradicts itself.
   package static func read(_ path: String) throws(CLIPError) -> SafeTensorsFile {
     let file = try MappedFile(path)
     let bytes = file.bytes

@@ -9,7 +9,7 @@ package struct SavedStateKind {
   let work: String
   /// What such a file is called in messages.
   let name: String
-  /// What must be the same to go on.
+  /// What must be the same to resume.
   let inputs: String
 
   /// Makes the folder of a state, if there is none.

@@ -24,7 +24,7 @@ enum TemporaryName {
     for slot in slots { removeIfLeftover(name(for: target, slot: slot)) }
   }
 
-  /// Removes a temporary file or folder that nobody writes.
+  /// Removes a temporary file or folder that no process writes.
   ///
   /// - Returns: whether it is gone.
   @discardableResult

@@ -45,8 +45,8 @@ package struct CleanCLIPLoss: Equatable, Sendable {
   /// Evaluates the loss and its gradients in single precision, with sums in double precision.
   ///
   /// - Parameters:
-  ///   - imageFeatures: `[V B, E]` of unit length, originals first.
-  ///   - textFeatures: `[V B, E]` of unit length, originals first.
+  ///   - imageFeatures: `[V B, E]`, L2-normalized, originals first.
+  ///   - textFeatures: `[V B, E]`, L2-normalized, originals first.
   ///   - logitScale: ln s.
   /// - Throws: `shape` when the features do not fit each other; `outOfMemory`.
   /// - Complexity: up to 4 products of B·B·E and 8 B² exponentials for each of three matrices.

@@ -149,15 +149,15 @@ extension ModifiedResNetConfiguration {
     for layer in stem {
       list += convolution(layer.convolution, layer.norm, layer.inputs, layer.outputs, kernel: 3)
     }
-    // A gain of 0 makes each block the identity at first. With one block a stage nothing but the
+    // A weight of 0 makes each block the identity at first. With one block a stage nothing but the
     // shortcuts would be left, and training crawls.
-    let lastGain: TensorSpecification.Initialisation = (layers.max() ?? 0) > 1 ? .zeros : .ones
+    let lastWeight: TensorSpecification.Initialisation = (layers.max() ?? 0) > 1 ? .zeros : .ones
     for block in blocks {
       let (name, inputs, planes) = (block.name, block.inputs, block.planes)
       list += convolution(name + "conv1", name + "bn1", inputs, planes, kernel: 1)
       list += convolution(name + "conv2", name + "bn2", planes, planes, kernel: 3)
       list += convolution(
-        name + "conv3", name + "bn3", planes, 4 * planes, kernel: 1, gain: lastGain)
+        name + "conv3", name + "bn3", planes, 4 * planes, kernel: 1, normWeight: lastWeight)
       if block.stride > 1 || inputs != 4 * planes {
         list += convolution(
           name + "downsample.0", name + "downsample.1", inputs, 4 * planes, kernel: 1)
@@ -179,7 +179,7 @@ extension ModifiedResNetConfiguration {
 
   private func convolution(
     _ name: String, _ norm: String, _ inputs: Int, _ outputs: Int, kernel: Int,
-    gain: TensorSpecification.Initialisation = .ones
+    normWeight: TensorSpecification.Initialisation = .ones
   ) -> [TensorSpecification] {
     let weight = TensorSpecification(
       name + ".weight", [outputs, inputs, kernel, kernel],
@@ -190,7 +190,7 @@ extension ModifiedResNetConfiguration {
     case .separate:
       return [
         weight,
-        TensorSpecification(norm + ".weight", [outputs], gain),
+        TensorSpecification(norm + ".weight", [outputs], normWeight),
         TensorSpecification(norm + ".bias", [outputs], .zeros),
         TensorSpecification(norm + ".running_mean", [outputs], .zeros, role: .statistic),
         TensorSpecification(norm + ".running_var", [outputs], .ones, role: .statistic),

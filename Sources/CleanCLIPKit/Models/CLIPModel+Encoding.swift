@@ -8,7 +8,7 @@ extension CLIPModel {
   ///
   /// - Parameters:
   ///   - pixels: `[n, 3, S, S]` single precision, normalised; `n` may be 0.
-  ///   - normalize: whether to scale each feature to unit length.
+  ///   - normalize: whether to L2-normalize each feature.
   ///   - precision: element type of the computation.
   /// - Returns: `[n, E]` single precision.
   package func encodeImages(
@@ -30,7 +30,7 @@ extension CLIPModel {
   ///
   /// - Parameters:
   ///   - tokens: packed captions; may be empty.
-  ///   - normalize: whether to scale each feature to unit length.
+  ///   - normalize: whether to L2-normalize each feature.
   ///   - precision: element type of the computation.
   /// - Returns: `[n, E]` single precision.
   package func encodeTexts(

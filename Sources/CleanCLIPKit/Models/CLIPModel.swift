@@ -36,7 +36,7 @@ package final class CLIPModel {
         configuration.tensorSpecifications, tensors: tensors, allowsNonFinite: allowsNonFinite))
   }
 
-  /// Makes a model of tensors that nobody else uses, without a copy: a checkpoint just read.
+  /// Makes a model of tensors that nothing else uses, without a copy: a checkpoint just read.
   ///
   /// - Throws: as the form that copies.
   package convenience init(

@@ -58,7 +58,7 @@ struct NormalizedConvolution {
     case .separate(let epsilon):
       bias = nil
       self.norm = BatchNorm(
-        gain: table.parameter(norm + ".weight"), bias: table.parameter(norm + ".bias"),
+        weight: table.parameter(norm + ".weight"), bias: table.parameter(norm + ".bias"),
         runningMean: table.statistic(norm + ".running_mean"),
         runningVariance: table.statistic(norm + ".running_var"), epsilon: epsilon)
     }

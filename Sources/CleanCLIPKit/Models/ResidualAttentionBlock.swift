@@ -71,18 +71,18 @@ struct Transformer {
 
 /// The parameters of a layer norm.
 struct LayerNorm {
-  let gain: Parameter
+  let weight: Parameter
   let bias: Parameter
   let epsilon: Float
 
   init(_ table: ParameterTable, _ name: String, epsilon: Float) {
-    gain = table.parameter(name + ".weight")
+    weight = table.parameter(name + ".weight")
     bias = table.parameter(name + ".bias")
     self.epsilon = epsilon
   }
 
   func callAsFunction(_ tape: Tape, _ x: Variable) throws(CLIPError) -> Variable {
-    try tape.layerNorm(x, gain: gain, bias: bias, epsilon: epsilon)
+    try tape.layerNorm(x, weight: weight, bias: bias, epsilon: epsilon)
   }
 }
 

@@ -33,7 +33,7 @@ extension Tape {
       return y
     }
     return record(
-      try compute(), dependsOnGradient: x.requiresGradient, remake: compute
+      try compute(), dependsOnGradient: x.requiresGradient, recompute: compute
     ) { [slot = x.slot, x = x.value] (dy: Tensor) throws(CLIPError) in
       let dx = try Tensor(dy.shape, dtype)
       ck_activate_backward(dtype.kernel, kind, x.bytes, dy.bytes, dx.bytes, Int64(dy.count))

@@ -33,7 +33,7 @@ extension Tape {
     let (y, logSums) = try compute()
     return record(
       y, dependsOnGradient: qkv.requiresGradient,
-      remake: { () throws(CLIPError) in try compute().y }
+      recompute: { () throws(CLIPError) in try compute().y }
     ) { [slot = qkv.slot, qkv = qkv.value] (dy: Tensor) throws(CLIPError) in
       let gradient = try Tensor(qkv.shape, dtype)
       let q = qkv.bytes
@@ -85,7 +85,7 @@ extension Tape {
   }
 }
 
-/// Where the operands of an attention lie; the kernels read them in place.
+/// Where the operands of an attention are; the kernels read them in place.
 private struct AttentionLayout {
   let dtype: DType
   let queries: Sequences

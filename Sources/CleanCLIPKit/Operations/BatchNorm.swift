@@ -3,7 +3,7 @@ internal import CKernels
 /// The state of a batch-normalisation layer (Ioffe and Szegedy 2015).
 package final class BatchNorm {
   /// `[C]`.
-  package let gain: Parameter
+  package let weight: Parameter
   /// `[C]`.
   package let bias: Parameter
   /// `[C]`, written by training.
@@ -15,12 +15,12 @@ package final class BatchNorm {
   package let momentum: Float
 
   package init(
-    gain: Parameter, bias: Parameter, runningMean: Tensor, runningVariance: Tensor,
+    weight: Parameter, bias: Parameter, runningMean: Tensor, runningVariance: Tensor,
     epsilon: Float, momentum: Float = 0.1
   ) {
-    precondition(bias.shape == gain.shape && runningMean.shape == gain.shape)
-    precondition(runningVariance.shape == gain.shape)
-    self.gain = gain
+    precondition(bias.shape == weight.shape && runningMean.shape == weight.shape)
+    precondition(runningVariance.shape == weight.shape)
+    self.weight = weight
     self.bias = bias
     self.runningMean = runningMean
     self.runningVariance = runningVariance
@@ -33,12 +33,12 @@ package final class BatchNorm {
   func affine(
     mean: Tensor, variance: Tensor
   ) throws(CLIPError) -> (rstd: Tensor, scale: Tensor, shift: Tensor) {
-    let rstd = try Tensor(gain.shape)
-    let scale = try Tensor(gain.shape)
-    let shift = try Tensor(gain.shape)
-    for c in 0..<gain.value.count {
+    let rstd = try Tensor(weight.shape)
+    let scale = try Tensor(weight.shape)
+    let shift = try Tensor(weight.shape)
+    for c in 0..<weight.value.count {
       rstd.f32[c] = 1 / (variance.f32[c] + epsilon).squareRoot()
-      scale.f32[c] = gain.value.f32[c] * rstd.f32[c]
+      scale.f32[c] = weight.value.f32[c] * rstd.f32[c]
       shift.f32[c] = bias.value.f32[c] - mean.f32[c] * scale.f32[c]
     }
     return (rstd, scale, shift)
@@ -48,7 +48,7 @@ package final class BatchNorm {
   /// first, as PyTorch does.
   fileprivate func updateRunningStatistics(mean: Tensor, variance: Tensor, rows: Int) {
     let correction = Float(rows) / Float(max(1, rows - 1))
-    for c in 0..<gain.value.count {
+    for c in 0..<weight.value.count {
       runningMean.f32[c] += momentum * (mean.f32[c] - runningMean.f32[c])
       runningVariance.f32[c] += momentum * (variance.f32[c] * correction - runningVariance.f32[c])
     }
@@ -59,7 +59,7 @@ extension Tape {
   /// Normalises each channel, then scales and shifts it.
   ///
   /// ```
-  /// y = (x - mean) / sqrt(variance + epsilon) · gain + bias        then max(y, 0) where asked
+  /// y = (x - mean) / sqrt(variance + epsilon) · weight + bias        then max(y, 0) where asked
   /// ```
   ///
   /// A training tape takes mean and biased variance from the batch, and moves the running statistics
@@ -73,7 +73,7 @@ extension Tape {
     let dtype = x.value.dtype
     let rows = x.shape.rows
     let channels = x.shape.columns
-    precondition(norm.gain.shape == [channels] && rows > 0, "one gain for each channel")
+    precondition(norm.weight.shape == [channels] && rows > 0, "one weight for each channel")
     let usesBatch = isTraining
     let (mean, variance) =
       usesBatch
@@ -90,9 +90,9 @@ extension Tape {
       return y
     }
 
-    let isTrained = norm.gain.isTrainable || norm.bias.isTrainable
+    let isTrained = norm.weight.isTrainable || norm.bias.isTrainable
     return record(
-      try compute(), dependsOnGradient: x.requiresGradient || isTrained, remake: compute
+      try compute(), dependsOnGradient: x.requiresGradient || isTrained, recompute: compute
     ) { [slot = x.slot, x = x.value] (dy: Tensor) throws(CLIPError) in
       let sums = try Tensor([channels])
       let products = try Tensor([channels])
@@ -101,11 +101,11 @@ extension Tape {
       ck_batch_norm_reduce(
         dtype.kernel, x.bytes, dy.bytes, mean.f32, rstd.f32, scale.f32, shift.f32, isMasked,
         Int64(rows), Int64(channels), sums.f32, products.f32, partials.f32)
-      if norm.gain.isTrainable { try norm.gain.addGradient(products) }
+      if norm.weight.isTrainable { try norm.weight.addGradient(products) }
       if norm.bias.isTrainable { try norm.bias.addGradient(sums) }
       guard slot.requiresGradient else { return }
 
-      // dx = gain · rstd · (g - mean(g) - n · mean(g · n)) with n the normalised x, as a·g + b·x + c;
+      // dx = weight · rstd · (g - mean(g) - n · mean(g · n)) with n the normalised x, as a·g + b·x + c;
       // running statistics are constants, and b and c vanish.
       let b = try Tensor.zeros([channels])
       let c = try Tensor.zeros([channels])

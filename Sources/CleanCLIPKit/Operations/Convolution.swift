@@ -33,16 +33,16 @@ extension Tape {
     _ x: Variable, weight: Parameter, foldedNorm norm: BatchNorm, stride: Int, padding: Int,
     adding residual: Variable? = nil, followedByReLU: Bool = false
   ) throws(CLIPError) -> Variable {
-    precondition(canFold(norm, into: weight) && norm.gain.shape == [weight.shape[0]])
+    precondition(canFold(norm, into: weight) && norm.weight.shape == [weight.shape[0]])
     let affine = try norm.affine(mean: norm.runningMean, variance: norm.runningVariance)
     return try convolution(
       x, Filters(weight: weight, scale: affine.scale, shift: affine.shift), stride: stride,
       padding: padding, adding: residual, followedByReLU: followedByReLU)
   }
 
-  /// Whether the norm is a constant scale and shift here, and nobody asks for gradients of either.
+  /// Whether the norm is a constant scale and shift here, and no gradient of either is asked for.
   package func canFold(_ norm: BatchNorm, into weight: Parameter) -> Bool {
-    let isTrained = weight.isTrainable || norm.gain.isTrainable || norm.bias.isTrainable
+    let isTrained = weight.isTrainable || norm.weight.isTrainable || norm.bias.isTrainable
     return !isTraining && !(isRecording && isTrained)
   }
 

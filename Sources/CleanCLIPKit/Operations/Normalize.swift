@@ -1,7 +1,7 @@
 internal import CKernels
 
 extension Tape {
-  /// Scales rows to unit length.
+  /// L2-normalizes rows.
   ///
   /// ```
   /// y = x / max(|x|, 1e-12)

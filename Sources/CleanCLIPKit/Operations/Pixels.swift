@@ -38,7 +38,7 @@ extension Tape {
       return y
     }
     return record(
-      try compute(), dependsOnGradient: x.requiresGradient, remake: compute
+      try compute(), dependsOnGradient: x.requiresGradient, recompute: compute
     ) { [x = x.slot] (dy: Tensor) throws(CLIPError) in
       let dx = try Tensor(x.shape, .f32)
       ck_patches_backward(

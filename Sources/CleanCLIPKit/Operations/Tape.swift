@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// A value that an operation made, and, after `Tape.backward`, its gradient.
 package struct Variable {
   package let value: Tensor
@@ -7,18 +5,18 @@ package struct Variable {
   let slot: GradientSlot
   /// Computes the value again from what its operation keeps for the backward pass anyway; `nil`
   /// where that would take long.
-  let remake: (() throws(CLIPError) -> Tensor)?
+  let recompute: (() throws(CLIPError) -> Tensor)?
 
   /// Wraps an input: pixels or a constant.
   package init(_ value: Tensor, requiresGradient: Bool = false) {
-    self.init(value, requiresGradient: requiresGradient, remake: nil)
+    self.init(value, requiresGradient: requiresGradient, recompute: nil)
   }
 
   init(
-    _ value: Tensor, requiresGradient: Bool, remake: (() throws(CLIPError) -> Tensor)?
+    _ value: Tensor, requiresGradient: Bool, recompute: (() throws(CLIPError) -> Tensor)?
   ) {
     self.value = value
-    self.remake = remake
+    self.recompute = recompute
     slot = GradientSlot(shape: value.shape, requiresGradient: requiresGradient)
   }
 
@@ -28,10 +26,10 @@ package struct Variable {
   /// dLoss/dValue, in the value's element type; set while the tape is unwound.
   package var gradient: Tensor? { slot.gradient }
 
-  /// Returns how a backward pass gets at the value later: it is kept, or made again where that is
+  /// Returns how a backward pass gets at the value later: it is kept, or computed again where that is
   /// cheaper than the memory.
   func reader() -> () throws(CLIPError) -> Tensor {
-    if let remake { return remake }
+    if let recompute { return recompute }
     return { [value] () throws(CLIPError) in value }
   }
 }
@@ -62,7 +60,7 @@ package final class Parameter {
   package var isTrainable = true
   /// Copies of the value for computation, by their meaning to the operation that made them; locked,
   /// because threads that encode with one model make them.
-  let prepared = Mutex<[String: PreparedWeight]>([:])
+  let prepared = Locked<[String: PreparedWeight]>([:])
 
   package init(_ name: String, _ value: Tensor) {
     precondition(value.dtype == .f32, "parameters are single precision")
@@ -155,14 +153,15 @@ package final class Tape {
   /// - Parameters:
   ///   - value: what the operation computed.
   ///   - dependsOnGradient: whether any input or parameter of the operation wants a gradient.
-  ///   - remake: computes the value again from what the backward pass keeps, if that is cheap.
+  ///   - recompute: computes the value again from what the backward pass keeps, if that is cheap.
   ///   - backward: adds the gradients of inputs and parameters, given the output's.
   func record(
-    _ value: Tensor, dependsOnGradient: Bool, remake: (() throws(CLIPError) -> Tensor)? = nil,
+    _ value: Tensor, dependsOnGradient: Bool, recompute: (() throws(CLIPError) -> Tensor)? = nil,
     backward: @escaping Backward
   ) -> Variable {
     let isRecorded = isRecording && dependsOnGradient
-    let output = Variable(value, requiresGradient: isRecorded, remake: isRecording ? remake : nil)
+    let output = Variable(
+      value, requiresGradient: isRecorded, recompute: isRecording ? recompute : nil)
     if isRecorded { records.append(Record(output: output.slot, backward: backward)) }
     return output
   }

@@ -20,3 +20,8 @@ package func significant(_ value: Double) -> String {
   guard value.isFinite, value != 0 else { return decimal(value, 0) }
   return decimal(value, min(6, max(0, 2 - Int(floor(log10(abs(value)))))))
 }
+
+/// Returns a p-value with at most four decimals.
+func probability(_ value: Double) -> String {
+  value < 0.0001 ? "less than 0.0001" : String((value * 10000).rounded() / 10000)
+}

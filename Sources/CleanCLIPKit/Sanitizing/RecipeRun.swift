@@ -27,8 +27,8 @@ final class RecipeRun: SanitizeRun {
       contextLength: input.model.configuration.text?.contextLength ?? 0, options: loading
     ) { event in
       switch event {
-      case .badRow(_, let key, let reason): log("'\(key)' is left out: \(reason)")
-      case .note(_, let key, let text): log("'\(key)': \(text)")
+      case .badRow(_, let key, let reason): log("'\(key)' is left out: \(reason)".printable())
+      case .note(_, let key, let text): log("'\(key)': \(text)".printable())
       }
     }
     trainer = try Trainer(
@@ -40,14 +40,18 @@ final class RecipeRun: SanitizeRun {
   func run(
     _ history: inout SanitizeHistory, progress: (TrainingProgress) -> Bool
   ) throws(CLIPError) {
-    defer { history.badRowCount = loader.badRowCount }
-    var steps: [TrainingProgress] = []
+    defer {
+      history.badRowCount = loader.badRowCount
+      history.omissions = loader.omissions
+    }
+    var steps = trainer.resumedSteps
     defer { history.steps = steps }
     let result = try trainer.run { step in
       steps.append(step)
       return progress(step)
     }
     history.epochs = result.epochs
-    try recipe.finish()
   }
+
+  func finish() throws(CLIPError) { try recipe.finish() }
 }

@@ -2,13 +2,15 @@
 package struct SanitizeHistory: Sendable {
   /// The settings, by the names of the options.
   package var settings = JSONObject()
-  /// Steps of this process, without those before an interruption.
+  /// Steps of the whole run; those before an interruption have no rates.
   package var steps: [TrainingProgress] = []
   /// Epochs of the whole run, once it is complete.
   package var epochs: [TrainingHistory.Epoch] = []
   /// Rows of the dataset that could not be used, and what was noted of others.
   package var messages: [String] = []
   package var badRowCount = 0
+  /// What was left out of the data, by reason, rows that could not be used among it.
+  package var omissions = Omissions()
   /// What the method found beyond losses, such as a verdict and its evidence; empty for most.
   package var outcome = JSONObject()
 
@@ -42,12 +44,13 @@ package struct SanitizeHistory: Sendable {
           "logit_scale": .single(step.logitScale),
         ]
       })
-    if let last = steps.last {
+    if let last = steps.last, last.samplesPerSecond > 0 {
       object["samples_per_second"] = .number(last.samplesPerSecond)
       object["waiting_share"] = .number(last.waitingShare)
     }
     if outcome.count > 0 { object["outcome"] = .object(outcome) }
     object["bad_rows"] = .integer(badRowCount)
+    object["left_out"] = omissions.json
     object["messages"] = .array(messages.map { .string($0) })
     return .object(object)
   }

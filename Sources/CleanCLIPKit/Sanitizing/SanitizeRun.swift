@@ -21,6 +21,13 @@ package protocol SanitizeRun: AnyObject {
   func run(
     _ history: inout SanitizeHistory, progress: (TrainingProgress) -> Bool
   ) throws(CLIPError)
+
+  /// Saves what the method makes besides the model, after a complete run.
+  func finish() throws(CLIPError)
+}
+
+extension SanitizeRun {
+  package func finish() throws(CLIPError) {}
 }
 
 /// What a method works on.

@@ -38,6 +38,7 @@ package final class Sanitizer {
     history.settings = ["method": .string(method.name), "pairs": .integer(dataset.count)]
     for (name, value) in method.options.settings(options) { history.settings[name] = value }
     history.settings["threads"] = .integer(Threads.count)
+    history.omissions = dataset.omissions
   }
 
   /// Runs the method to the end.
@@ -55,6 +56,12 @@ package final class Sanitizer {
     }
     try run.run(&history, progress: progress)
   }
+
+  /// Saves what the method makes besides the model, such as a head, after `run`: the model, which
+  /// took the time, can be saved first.
+  ///
+  /// - Throws: `io`.
+  package func finish() throws(CLIPError) { try run.finish() }
 }
 
 /// Collects what is said during a run, and passes it on.

@@ -29,7 +29,7 @@ extension OptionRule<SanitizeOptions> {
 /// cross-entropy on labelled images, with the whole image tower trained.
 ///
 /// The tower goes back into the model; the text tower and the temperature stay as they are. Weight
-/// decay is as in `WeightDecay`: the authors' code exempts biases only here, and so decays the gains
+/// decay is as in `WeightDecay`: the authors' code exempts biases only here, and so decays the weights
 /// of norms.
 package final class SupervisedRecipe: Recipe {
   package let name = "supervised"

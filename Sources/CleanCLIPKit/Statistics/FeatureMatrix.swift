@@ -34,6 +34,13 @@ package enum FeatureMatrix {
     }
   }
 
+  /// The mean cosine of two different rows, all of them L2-normalized.
+  static func meanPairwiseCosine(_ features: Tensor) -> Float {
+    let count = Float(features.shape[0])
+    let squared = mean(features).reduce(0) { $0 + $1 * $1 } * count * count
+    return (squared - count) / max(1, count * (count - 1))
+  }
+
   /// Copies the rows at `indices`.
   package static func gather(_ features: Tensor, _ indices: [Int]) throws(CLIPError) -> Tensor {
     let width = features.shape[1]

@@ -1,5 +1,4 @@
 internal import Glibc
-internal import Synchronization
 
 /// Keeps freed tensor memory for the next tensors.
 ///
@@ -32,7 +31,7 @@ package final class MemoryPool: Sendable {
     private static let largestSmall = 64 << 10
   #endif
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   package var statistics: Statistics { state.withLock { $0.statistics } }
 

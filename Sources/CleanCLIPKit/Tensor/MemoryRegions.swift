@@ -49,7 +49,7 @@ package struct MemoryRegions {
   /// Gives back what `take` returned.
   package mutating func give(_ start: UInt, _ byteCount: Int) {
     guard let region = regions.firstIndex(where: { $0.contains(start) }) else {
-      preconditionFailure("a block lies in a region")
+      preconditionFailure("a block is in a region")
     }
     var free = regions[region].free
     regions[region].free = []  // The only reference: changed in place.

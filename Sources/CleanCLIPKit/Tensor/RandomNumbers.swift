@@ -4,7 +4,7 @@ internal import Glibc
 ///
 /// Streams are keyed, not shared: what is drawn for sample `i` of epoch `e` depends on the seed, `e`
 /// and `i` alone, so the result does not depend on the number of loading threads, and training that
-/// was interrupted draws the same numbers when it goes on.
+/// was interrupted draws the same numbers when it is resumed.
 package struct RandomNumbers: RandomNumberGenerator, Sendable {
   private var s0: UInt64
   private var s1: UInt64
@@ -53,7 +53,7 @@ package struct RandomNumbers: RandomNumberGenerator, Sendable {
 
   /// Returns a number of the standard normal distribution (Box and Muller 1958).
   package mutating func normal() -> Float {
-    // 1 - uniform() lies in (0, 1], where the logarithm is finite.
+    // 1 - uniform() is in (0, 1], where the logarithm is finite.
     let radius = (-2 * logf(1 - uniform())).squareRoot()
     return radius * cosf(2 * Float.pi * uniform())
   }

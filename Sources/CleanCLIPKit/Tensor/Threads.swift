@@ -8,7 +8,19 @@ package enum Threads {
     ck_set_threads(Int32(clamping: max(1, count)))
   }
 
-  /// The number of computing threads; by default, the processors that are online.
+  /// Keeps the number of threads as it is for what the current thread computes, until `endCall`.
+  ///
+  /// Operations size their workspaces by the number, which another thread may set meanwhile. Calls
+  /// may be nested; the outermost also leaves the host's OpenMP setting as it was.
+  package static func beginCall() { ck_begin_call() }
+
+  /// Ends what `beginCall` began, on the same thread.
+  package static func endCall() { ck_end_call() }
+
+  /// The number of computing threads; by default the physical cores that the process may use,
+  /// OMP_NUM_THREADS, or the quota of its control group, whichever is least.
+  ///
+  /// 1 in a child of `fork` whose parent computed with several threads, because these are gone.
   package static var count: Int { Int(ck_threads()) }
 }
 

@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// Trains a model with a recipe: epochs of batches, AdamW on a warm-up and cosine schedule, a state
-/// to go on from, progress and cancelling.
+/// to resume from, progress and cancelling.
 ///
 /// The same seed, data, options, threads and machine give the same weights bit for bit, with or
 /// without an interruption that was resumed.
@@ -80,10 +80,20 @@ package final class Trainer {
     }
   }
 
+  /// The steps that were done before this process, as far as the state that was resumed has them.
+  package var resumedSteps: [TrainingProgress] {
+    history.steps.prefix(position.step).enumerated().map { index, step in
+      TrainingProgress(
+        epoch: step.epoch, epochs: options.epochs, step: index + 1, steps: schedule.total,
+        losses: step.losses, learningRate: step.learningRate, logitScale: step.logitScale,
+        samplesPerSecond: 0, waitingShare: 0, plannedBytes: 0)
+    }
+  }
+
   /// Trains to the end.
   ///
   /// - Parameter progress: called after each step on the calling thread; `false` cancels.
-  /// - Returns: the losses of each epoch, those before an interruption included.
+  /// - Returns: the losses of steps and epochs, those before an interruption included.
   /// - Throws: `cancelled`, with the state saved; `state` when a loss or a gradient is not finite,
   ///   with the weights of the last step before; what data and state files throw.
   package func run(
@@ -103,7 +113,6 @@ package final class Trainer {
             crossmodalLoss: position.sums.crossmodalLoss / count,
             inmodalLoss: position.sums.inmodalLoss / count),
           logitScale: logitScale, seconds: monotonicSeconds() - clock.epochStart))
-      history.steps = position.step
       position = TrainingState.Position(
         epoch: position.epoch + 1, step: position.step, plan: position.plan)
       try save()
@@ -125,6 +134,9 @@ package final class Trainer {
       position.sums.loss += losses.loss
       position.sums.crossmodalLoss += losses.crossmodalLoss
       position.sums.inmodalLoss += losses.inmodalLoss
+      history.steps.append(
+        TrainingHistory.Step(
+          epoch: position.epoch + 1, losses: losses, learningRate: rate, logitScale: logitScale))
       clock.pairs += batch.count
       let goesOn = progress(report(losses, rate))
       if !goesOn {

@@ -24,7 +24,7 @@ package struct TrainingOptions: Equatable, Sendable {
   package var stateDirectory: String?
   /// Steps between two saves of the state; 0 to save at the end of epochs only.
   package var saveEvery = 200
-  /// Whether to go on from the state in `stateDirectory`, if there is one.
+  /// Whether to resume from the state in `stateDirectory`, if there is one.
   package var resume = false
 
   package init() {}

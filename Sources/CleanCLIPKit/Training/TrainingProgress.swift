@@ -33,24 +33,3 @@ package struct StepLosses: Equatable, Sendable {
     self.inmodalLoss = inmodalLoss
   }
 }
-
-/// What a run did, epoch by epoch.
-package struct TrainingHistory: Equatable, Sendable {
-  /// One pass over the data.
-  package struct Epoch: Equatable, Sendable {
-    /// From 1.
-    package var epoch: Int
-    package var steps: Int
-    /// Means over the steps.
-    package var losses: StepLosses
-    /// s at the end.
-    package var logitScale: Float
-    package var seconds: Double
-  }
-
-  package var epochs: [Epoch] = []
-  /// Steps of the whole run, those before an interruption included.
-  package var steps = 0
-
-  package init() {}
-}

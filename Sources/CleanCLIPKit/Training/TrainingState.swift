@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// What is needed to go on with a run as if it had not stopped: a safetensors file with the weights,
+/// What is needed to resume a run as if it had not stopped: a safetensors file with the weights,
 /// the optimizer's moments, the position, and what tells this run from another.
 struct TrainingState {
   /// Where the run is.
@@ -20,8 +20,9 @@ struct TrainingState {
   }
 
   static let fileName = "training-state.safetensors"
+  private static let stepsName = "history.steps"
   private static let kind = SavedStateKind(
-    format: "cleanclip training state 1", work: "run", name: "a training state",
+    format: "cleanclip training state 2", work: "run", name: "a training state",
     inputs: "model, data and options")
 
   /// Saves a state, replacing an older one atomically.
@@ -48,6 +49,8 @@ struct TrainingState {
       metadata["history.\(index)"] =
         "\(epoch.steps) \(text(epoch.losses)) \(epoch.logitScale) \(epoch.seconds)"
     }
+    var tensors = tensors
+    if let steps = try history.stepTensor() { tensors.append((stepsName, steps)) }
     try SafeTensors.write(tensors, metadata: metadata, to: path(in: directory))
   }
 
@@ -118,7 +121,11 @@ struct TrainingState {
     _ file: SafeTensorsFile, steps: Int
   ) throws(CLIPError) -> TrainingHistory {
     var history = TrainingHistory()
-    history.steps = steps
+    if steps > 0 {
+      guard let known = TrainingHistory.steps(of: try file.tensor(stepsName)), known.count == steps
+      else { throw damaged(file) }
+      history.steps = known
+    }
     guard let epochs = count(file, "history.epochs"), epochs <= file.metadata.count else {
       throw damaged(file)
     }

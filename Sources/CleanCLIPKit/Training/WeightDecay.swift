@@ -3,7 +3,7 @@ package enum WeightDecay {
   /// Whether weight decay reaches the parameter of this name.
   ///
   /// Biases, norms and the temperature are exempt, as the paper's parameter groups intend. The
-  /// authors' code finds norms by "bn" and "ln" in the name and so decays the gains of the
+  /// authors' code finds norms by "bn" and "ln" in the name and so decays the weights of the
   /// `downsample.1` norms of a ResNet; here they are exempt too. Embeddings, the class token and
   /// projections decay, as there.
   package static func applies(to name: String) -> Bool {

@@ -78,7 +78,9 @@ package struct Trigger: Sendable {
       let (trigger, provenance) = try TriggerFile.load(nameOrPath)
       return Trigger(recovered: trigger, provenance: provenance)
     }
-    let decoded = try ImageDecoder.decode(file.bytes, name: nameOrPath)
+    let decoded = try withExtendedLifetime(file) { () throws(CLIPError) in
+      try ImageDecoder.decode(file.bytes, name: nameOrPath)
+    }
     if let size = options.patchSize {
       try options.refuse("patch size", "\(size)", for: "from an image")
     }

@@ -22,7 +22,7 @@ enum TriggerFile {
         .invalidArgument,
         "'\(path)': has another ending; expected a name that ends in \(ending)")
     }
-    let shape = Shape([trigger.kind.space.planes, trigger.side, trigger.side])
+    let shape = Shape([trigger.kind.planes, trigger.side, trigger.side])
     try SafeTensors.write(
       [("trigger", try Tensor(trigger.numbers, shape))],
       metadata: [

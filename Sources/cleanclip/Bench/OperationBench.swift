@@ -75,15 +75,15 @@ struct OperationBench {
   }
 
   private func rowwise() throws(CLIPError) -> [Row] {
-    let gain = Parameter("gain", try .random([width], seed: 8))
+    let weight = Parameter("weight", try .random([width], seed: 8))
     let bias = Parameter("bias", try .random([width], seed: 9))
     let size = Double(rows * width * precision.byteSize)
     return try both(
       "layer norm of \(width)", input: [rows, width], bytes: (2 * size, 3 * size)
     ) { (tape, x) throws(CLIPError) in
-      gain.gradient = nil
+      weight.gradient = nil
       bias.gradient = nil
-      return try tape.layerNorm(x, gain: gain, bias: bias, epsilon: 1e-5)
+      return try tape.layerNorm(x, weight: weight, bias: bias, epsilon: 1e-5)
     }
       + both(
         "GELU of \(4 * width)", input: [rows, 4 * width], bytes: (8 * size, 12 * size)
@@ -111,7 +111,7 @@ struct OperationBench {
       }
     }
     let norm = BatchNorm(
-      gain: Parameter("gain", try .random([256], seed: 11)),
+      weight: Parameter("weight", try .random([256], seed: 11)),
       bias: Parameter("bias", try .random([256], seed: 12)),
       runningMean: try .zeros([256]), runningVariance: try .zeros([256]), epsilon: 1e-5)
     let size = Double(images * 56 * 56 * 256 * precision.byteSize)
@@ -120,7 +120,7 @@ struct OperationBench {
         "batch norm and ReLU, 256, 56x56", input: [images, 56, 56, 256],
         bytes: (3 * size, 5 * size)
       ) { (tape, x) throws(CLIPError) in
-        norm.gain.gradient = nil
+        norm.weight.gradient = nil
         norm.bias.gradient = nil
         return try tape.batchNorm(x, norm, followedByReLU: true)
       }

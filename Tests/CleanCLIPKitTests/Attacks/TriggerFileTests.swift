@@ -6,8 +6,10 @@ import Testing
 
   /// Numbers in the middle of a kind's range, which differ from place to place.
   private func values(_ kind: TriggerKind, side: Int = 6) -> [Float] {
-    let planes = ["patch": 4, "additive": 3, "warp": 2][kind.name] ?? 0
-    return (0..<planes * side * side).map { 0.25 + 0.5 * Float($0 % 7) / 7 }
+    let range = kind.range(side: side)
+    return (0..<kind.planes * side * side).map { index in
+      range.lowerBound + (range.upperBound - range.lowerBound) * (0.25 + Float(index % 7) / 14)
+    }
   }
 
   /// Writes a file as a saved trigger, with a part of it changed.
@@ -43,7 +45,7 @@ import Testing
     #expect(again.recovered == trigger.recovered)
     #expect(again.summary == "recovered \(kind.name) of 6x6 px, size 0.5, a test")
     let preview = try ImageDecoder.decode(
-      try MappedFile(folder.file("copy.png")).bytes, name: "copy.png")
+      try MappedFile.read(folder.file("copy.png")), name: "copy.png")
     #expect(preview.image.width == 6 && preview.image.height == 6)
     #expect(try MappedFile.read(copy) == MappedFile.read(path))
   }

@@ -6,6 +6,13 @@ struct TarFile {
 
   /// Appends an entry; a size other than the content's makes the header lie.
   mutating func add(_ name: String, _ content: [UInt8], size: Int? = nil, kind: Character = "0") {
+    add(name: Array(name.utf8), content, size: size, kind: kind)
+  }
+
+  /// Appends an entry whose name need not be text.
+  mutating func add(
+    name: [UInt8], _ content: [UInt8], size: Int? = nil, kind: Character = "0"
+  ) {
     var header = [UInt8](repeating: 0, count: 512)
     func put(_ text: String, at offset: Int) {
       for (i, byte) in text.utf8.enumerated() { header[offset + i] = byte }
@@ -14,7 +21,7 @@ struct TarFile {
       let text = String(value, radix: 8)
       return String(repeating: "0", count: max(0, digits - text.count)) + text
     }
-    put(name, at: 0)
+    for (i, byte) in name.enumerated() { header[i] = byte }
     put("0000644", at: 100)
     put("0000000", at: 108)
     put("0000000", at: 116)

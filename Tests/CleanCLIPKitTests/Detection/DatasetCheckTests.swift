@@ -36,7 +36,7 @@ import Testing
       result.concentration.words.first?.text == "a"
         || result.concentration.words.contains { $0.text == "truck" })
     #expect(result.verdict == .backdoored)
-    #expect(abs(result.estimatedPoisons - toy.poisons) <= 2)
+    #expect(abs(result.estimatedPoisoned - toy.poisons) <= 2)
     #expect(result.removed >= toy.poisons)
   }
 
@@ -47,7 +47,7 @@ import Testing
       imageFeatures: features, trustedCosines: nil, keys: (0..<500).map { "\($0)" },
       captions: (0..<500).map { _ in ["a cat", "a dog", "the sea"][random.integer(below: 3)] })
     #expect(result.verdict == .clean)
-    #expect(result.estimatedPoisons == 0)
+    #expect(result.estimatedPoisoned == 0)
     #expect(result.removed == 0)
   }
 
@@ -103,7 +103,7 @@ import Testing
     #expect(result.ranking.prefix(50).count { $0 < 50 } >= 48)
     #expect(result.pairs[0].mismatchProbability ?? 0 > 0.9)
     #expect(result.verdict == .suspicious)
-    #expect(abs(result.estimatedPoisons - 50) <= 5)
+    #expect(abs(result.estimatedPoisoned - 50) <= 5)
   }
 
   @Test func badInputIsAnErrorThatSaysWhat() throws {

@@ -7,18 +7,18 @@ import Testing
   private let batch: TrainingBatch
   private let model: CLIPModel
 
-  /// A model whose statistics, gains and biases are off their initial values.
+  /// A model whose statistics, weights and biases are off their initial values.
   init() throws {
     batch = try TinyRun.batch(Array(0..<6), size: 32)
     model = try TinyRun.model(resNet: true)
     _ = try model.imageFeatures(Tape(isTraining: true), Variable(batch.pixels))
     var random = RandomNumbers(seed: 3)
     for (_, norm) in model.batchNorms {
-      for channel in 0..<norm.gain.value.count {
-        norm.gain.value.f32[channel] = 0.5 + random.uniform()
+      for channel in 0..<norm.weight.value.count {
+        norm.weight.value.f32[channel] = 0.5 + random.uniform()
         norm.bias.value.f32[channel] = random.normal()
       }
-      norm.gain.valueDidChange()
+      norm.weight.valueDidChange()
       norm.bias.valueDidChange()
     }
   }
@@ -78,10 +78,10 @@ import Testing
         name.hasSuffix("downsample.1")
         ? name.dropLast() + "0" : name.replacing("bn", with: "conv")[...]
       let weight = try #require(tensors[convolution + ".weight"])
-      let bias = try Tensor.zeros([norm.gain.value.count])
+      let bias = try Tensor.zeros([norm.weight.value.count])
       for channel in 0..<bias.count {
         let scale =
-          norm.gain.value.f32[channel]
+          norm.weight.value.f32[channel]
           / (norm.runningVariance.f32[channel] + 1e-5).squareRoot()
         bias.f32[channel] =
           norm.bias.value.f32[channel] - scale * norm.runningMean.f32[channel]

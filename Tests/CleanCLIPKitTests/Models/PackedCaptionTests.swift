@@ -32,7 +32,7 @@ import Testing
     func parameter(_ name: String) throws -> Parameter { try #require(parameters[name]) }
     func norm(_ x: Variable, _ name: String) throws -> Variable {
       try tape.layerNorm(
-        x, gain: parameter(name + ".weight"), bias: parameter(name + ".bias"),
+        x, weight: parameter(name + ".weight"), bias: parameter(name + ".bias"),
         epsilon: text.transformer.layerNormEpsilon)
     }
     func linear(_ x: Variable, _ name: String, _ separator: String = ".") throws -> Variable {

@@ -33,14 +33,14 @@ import Testing
     values[40] = .nan
     let x = Variable(try tensor(values, [4, 33]))
     let tape = Tape(isRecording: false)
-    let ones = Parameter("gain", try tensor(Array(repeating: 1, count: 33), [33]))
+    let ones = Parameter("weight", try tensor(Array(repeating: 1, count: 33), [33]))
     let zeros = Parameter("bias", try Tensor.zeros([33]))
     let results = [
       try tape.relu(x), try tape.activate(x, .gelu), try tape.activate(x, .quickGELU),
       try tape.activate(x, .geluTanh),
     ]
     for result in results { #expect(result.value.floats()[40].isNaN) }
-    let norm = try tape.layerNorm(x, gain: ones, bias: zeros, epsilon: 1e-5).value.floats()
+    let norm = try tape.layerNorm(x, weight: ones, bias: zeros, epsilon: 1e-5).value.floats()
     #expect(norm[33..<66].allSatisfy { $0.isNaN })
     #expect(norm[0..<33].allSatisfy { $0.isFinite })
     let unit = try tape.normalize(x).value.floats()

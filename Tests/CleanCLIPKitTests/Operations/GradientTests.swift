@@ -50,10 +50,10 @@ import Testing
           try tape.linear(x[0], weight: weight, bias: nil)
         }
       case .layerNorm:
-        let gain = try randomParameter("gain", [19], seed: 2, scale: 0.3, around: 1)
+        let weight = try randomParameter("weight", [19], seed: 2, scale: 0.3, around: 1)
         let bias = try randomParameter("bias", [19], seed: 3)
-        return Differentiable(inputs: [x], parameters: [gain, bias]) { tape, x in
-          try tape.layerNorm(x[0], gain: gain, bias: bias, epsilon: 1e-5)
+        return Differentiable(inputs: [x], parameters: [weight, bias]) { tape, x in
+          try tape.layerNorm(x[0], weight: weight, bias: bias, epsilon: 1e-5)
         }
       case .normalize:
         return Differentiable(inputs: [x]) { tape, x in try tape.normalize(x[0]) }
@@ -134,13 +134,13 @@ import Testing
       case .averagePool:
         return Differentiable(inputs: [x]) { tape, x in try tape.averagePool(x[0], kernel: 2) }
       default:
-        let gain = try randomParameter("gain", [5], seed: 13, scale: 0.2, around: 1)
+        let weight = try randomParameter("weight", [5], seed: 13, scale: 0.2, around: 1)
         let bias = try randomParameter("bias", [5], seed: 14)
         let norm = BatchNorm(
-          gain: gain, bias: bias, runningMean: try randomTensor([5], seed: 15),
+          weight: weight, bias: bias, runningMean: try randomTensor([5], seed: 15),
           runningVariance: try Tensor([0.5, 1, 2, 0.7, 1.3], [5]), epsilon: 1e-5)
         let isReLU = self == .batchNormReLU
-        var result = Differentiable(inputs: [x], parameters: [gain, bias]) { tape, x in
+        var result = Differentiable(inputs: [x], parameters: [weight, bias]) { tape, x in
           try tape.batchNorm(x[0], norm, followedByReLU: isReLU)
         }
         result.isTraining = self != .batchNormInference
@@ -163,11 +163,11 @@ import Testing
         }
       }
       let norm = BatchNorm(
-        gain: try randomParameter("gain", [11], seed: 13, scale: 0.2, around: 1),
+        weight: try randomParameter("weight", [11], seed: 13, scale: 0.2, around: 1),
         bias: try randomParameter("bias", [11], seed: 14, scale: 0.1),
         runningMean: try randomTensor([11], seed: 15, scale: 0.1),
         runningVariance: try Tensor((0..<11).map { 0.5 + 0.1 * Float($0) }, [11]), epsilon: 1e-5)
-      for parameter in [weight, norm.gain, norm.bias] { parameter.isTrainable = false }
+      for parameter in [weight, norm.weight, norm.bias] { parameter.isTrainable = false }
       return Differentiable(inputs: [x, residual]) { tape, x in
         try tape.convolution(
           x[0], weight: weight, foldedNorm: norm, stride: 1, padding: 1,

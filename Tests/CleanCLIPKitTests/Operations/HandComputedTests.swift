@@ -69,7 +69,7 @@ import Testing
   @Test func layerNormOfTwoValuesIsPlusMinusOne() throws {
     let x = try variable([1, 3, -5, 5], [2, 2])
     let y = try tape.layerNorm(
-      x, gain: parameter([1, 2], [2]), bias: parameter([0, 1], [2]), epsilon: 0)
+      x, weight: parameter([1, 2], [2]), bias: parameter([0, 1], [2]), epsilon: 0)
     expectClose(y.value.floats(), [-1, 3, -1, 3], rtol: 1e-6, atol: 0)
   }
 
@@ -138,7 +138,7 @@ import Testing
 
   @Test func batchNormTrainsItsRunningStatistics() throws {
     let norm = BatchNorm(
-      gain: try parameter([1], [1]), bias: try parameter([0], [1]),
+      weight: try parameter([1], [1]), bias: try parameter([0], [1]),
       runningMean: try tensor([0], [1]), runningVariance: try tensor([1], [1]), epsilon: 0)
     let x = try variable([1, 3], [2, 1])
     let training = Tape(isTraining: true)

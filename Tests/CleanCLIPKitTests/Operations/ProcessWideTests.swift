@@ -9,13 +9,13 @@ import Testing
       func run() throws -> [[Float]] {
         let tape = Tape()
         let x = Variable(try randomTensor([203, 3 * 64], seed: 10), requiresGradient: true)
-        let gain = try randomParameter("gain", [192], seed: 11)
+        let weight = try randomParameter("weight", [192], seed: 11)
         let bias = try randomParameter("bias", [192], seed: 12)
-        let norm = try tape.layerNorm(x, gain: gain, bias: bias, epsilon: 1e-5)
+        let norm = try tape.layerNorm(x, weight: weight, bias: bias, epsilon: 1e-5)
         let y = try tape.attention(
           qkv: norm, sequences: Sequences(lengths: [100, 3, 100]), heads: 1, isCausal: false)
         try tape.backward(y, gradient: randomTensor(y.shape, seed: 13))
-        return [y.value.floats(), x.gradient?.floats() ?? [], gain.gradient?.floats() ?? []]
+        return [y.value.floats(), x.gradient?.floats() ?? [], weight.gradient?.floats() ?? []]
       }
       Threads.set(1)
       let one = try run()
@@ -37,7 +37,7 @@ import Testing
         let tape = Tape(isTraining: true)
         let tokens = TokenBatch([[1, 2, 3], [4, 5], [6, 7, 8, 9, 10]])
         var x = try tape.embedding(tokens, table: table, positions: positions)
-        x = try tape.layerNorm(x, gain: bias, bias: bias, epsilon: 1e-5)
+        x = try tape.layerNorm(x, weight: bias, bias: bias, epsilon: 1e-5)
         x = try tape.attention(
           qkv: tape.linear(x, weight: qkv, bias: nil), sequences: tokens.sequences, heads: 3,
           isCausal: true)
@@ -60,17 +60,18 @@ import Testing
   }
 
   /// Of linear, norm, linear, activation, linear, add, a backward pass reads the input, the input of
-  /// the norm and of the activation; the rest is made again or not needed.
+  /// the norm and of the activation; the rest is computed again or not needed.
   @Test func onlyWhatABackwardPassReadsIsKept() async {
     await #expect(processExitsWith: .success) {
       let width = 64
       let weight = try randomParameter("weight", [width, width], seed: 19)
-      let gain = try randomParameter("gain", [width], seed: 20)
+      let normWeight = try randomParameter("norm", [width], seed: 20)
       let x = Variable(try randomTensor([512, width], seed: 21), requiresGradient: true)
       func run(_ tape: Tape) throws -> Variable {
         let a = try tape.linear(x, weight: weight, bias: nil)
         let b = try tape.linear(
-          tape.layerNorm(a, gain: gain, bias: gain, epsilon: 1e-5), weight: weight, bias: nil)
+          tape.layerNorm(a, weight: normWeight, bias: normWeight, epsilon: 1e-5), weight: weight,
+          bias: nil)
         let c = try tape.linear(tape.activate(b, .gelu), weight: weight, bias: nil)
         return try tape.add(a, c)
       }

@@ -9,7 +9,7 @@ import Testing
         let isRed = index % 2 == 0
         let image = RGBImage(width: 8, height: 8, red: isRed ? 200 : 20, blue: isRed ? 20 : 200)
         return CaptionedImage(
-          key: "\(index)", image: .pixels(image), caption: "", label: Int32(index % 2))
+          key: "\(index)", image: .pixels(image), caption: "", label: .index(Int32(index % 2)))
       })
   }
 
@@ -67,6 +67,8 @@ import Testing
     let sanitizer = try Sanitizer(
       try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(), options: options)
     try sanitizer.run()
+    #expect(folder.names.isEmpty)
+    try sanitizer.finish()
     let head = try SafeTensors.read(folder.path + "/head.safetensors")
     #expect(try head.tensor("head.weight").shape == [2, 6])
     #expect(sanitizer.history.steps.count == 6 && sanitizer.history.epochs.count == 2)

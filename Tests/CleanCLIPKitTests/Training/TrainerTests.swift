@@ -17,7 +17,7 @@ import Testing
       reports.append($0)
       return true
     }
-    #expect(history.epochs.count == 12 && history.steps == 36 && reports.count == 36)
+    #expect(history.epochs.count == 12 && history.steps.count == 36 && reports.count == 36)
     #expect(history.epochs[11].losses.loss < 0.8 * history.epochs[0].losses.loss)
     #expect(reports.map(\.step) == Array(1...36))
     #expect(reports[0].learningRate == 0.5e-3 && reports[35].epoch == 12)

@@ -31,7 +31,7 @@ from .errors import (
     check as _check,
 )
 from .check import Bank, Check, Finding, InputFindings, check_data, check_inputs, check_model
-from .evaluate import Evaluation, evaluate
+from .evaluate import Evaluation, evaluate, evaluate_retrieval
 from .loading import create, load
 from .model import Model
 from .report import write_report
@@ -83,6 +83,7 @@ __all__ = [
     "check_model",
     "create",
     "evaluate",
+    "evaluate_retrieval",
     "library_path",
     "load",
     "num_threads",

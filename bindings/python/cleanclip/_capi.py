@@ -226,6 +226,7 @@ class DatasetOptions(Structure):
         ("image_column", c_char_p),
         ("caption_column", c_char_p),
         ("label_column", c_char_p),
+        ("keep", c_char_p),
     ]
 
 
@@ -254,6 +255,7 @@ class Pair(Structure):
         ("height", c_int32),
         ("label", c_int32),
         ("has_label", c_int32),
+        ("problem", c_char_p),
     ]
 
 
@@ -272,6 +274,12 @@ dataset_free = _bind("cleanclip_dataset_free", None, c_void_p)
 
 # int64_t cleanclip_dataset_count(const cleanclip_dataset *dataset);
 dataset_count = _bind("cleanclip_dataset_count", c_int64, c_void_p)
+
+# cleanclip_status cleanclip_dataset_describe(const cleanclip_dataset *dataset, char *out_text,
+#                                             size_t out_capacity, size_t *out_length);
+dataset_describe = _bind(
+    "cleanclip_dataset_describe", c_status, c_void_p, c_char_p, c_size_t, c_size_t_p
+)
 
 # cleanclip/encode.h ---------------------------------------------------------------------------
 
@@ -657,6 +665,25 @@ evaluation_json = _bind(
     "cleanclip_evaluation_json", c_status, c_void_p, c_char_p, c_size_t, c_size_t_p
 )
 
+# cleanclip_status cleanclip_evaluate_retrieval(
+#     const cleanclip_model *model, const cleanclip_tokenizer *tokenizer,
+#     const cleanclip_dataset *dataset, const cleanclip_encode_options *options,
+#     cleanclip_count_callback callback, void *user_data, char *out_text, size_t out_capacity,
+#     size_t *out_length);
+evaluate_retrieval = _bind(
+    "cleanclip_evaluate_retrieval",
+    c_status,
+    c_void_p,
+    c_void_p,
+    c_void_p,
+    POINTER(EncodeOptions),
+    CountCallback,
+    c_void_p,
+    c_char_p,
+    c_size_t,
+    c_size_t_p,
+)
+
 # cleanclip/check.h ----------------------------------------------------------------------------
 
 VERDICT_CLEAN = 0
@@ -734,6 +761,7 @@ class CheckDataOptions(Structure):
         ("precision", c_int32),
         ("patches", c_int32),
         ("resume", c_int32),
+        ("allow_unread", c_double),
     ]
 
 

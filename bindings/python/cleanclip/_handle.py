@@ -65,6 +65,17 @@ class Handle:
     ) -> None:
         self.close()
 
+    def __copy__(self: _Self) -> _Self:
+        raise TypeError(f"{type(self).__name__}: cannot be copied; open or make another one")
+
+    def __deepcopy__(self: _Self, memo: Any) -> _Self:
+        return self.__copy__()
+
+    def __reduce__(self) -> Any:
+        # A process that unpickles it has no such object behind the address.
+        raise TypeError(
+            f"{type(self).__name__}: cannot be pickled; save it to a file and load it there")
+
     def __del__(self) -> None:
         # The constructor may have failed, and at exit the module may be half gone.
         if getattr(self, "_handle", None) is not None:

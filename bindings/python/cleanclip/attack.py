@@ -49,8 +49,8 @@ class Trigger(Handle):
         Pixels along each side of a drawn patch; none by default: a fourteenth of the image, at
         least 8.
     strength
-        Opacity of a blended pattern, amplitude of a sinusoid, strength of a warp; none by default:
-        the attack's own.
+        What it measures is the trigger's own (docs/triggers.md), such as the opacity of a blended
+        pattern; none by default: the attack's own.
     """
 
     _free = _capi.trigger_free

@@ -53,7 +53,7 @@ _VERDICTS = {
 class Finding:
     """What one search of a check of a model found."""
 
-    #: "patch", "additive" or "warp" in the image tower, "word" in the text tower.
+    #: In the image tower one of docs/triggers.md, such as "patch"; "word" in the text tower.
     kind: str
     #: The class that was searched for; ``None`` for none.
     target: Optional[str]
@@ -135,7 +135,8 @@ class Check(Dict[str, Any]):
 
     @property
     def scores(self) -> Floats:
-        """Scores of the pairs in the order of the dataset, float32 [n]; higher is worse."""
+        """Scores of all rows in the order of the dataset, float32 [n]; higher is worse, NaN where a
+        row could not be read."""
         handle = self._result._pointer()
         scores = np.empty(_capi.check_score_count(handle), np.float32)
         check(
@@ -146,7 +147,7 @@ class Check(Dict[str, Any]):
         return scores
 
     def write(self, path: Path) -> None:
-        """Write a page (.html), .json, or for a dataset the scores (.csv) or kept keys (.txt)."""
+        """Write a page (.html), .json, or for a dataset the scores (.csv) or kept rows (.txt)."""
         check(_capi.check_write(self._result._pointer(), path_bytes(path, "path")))
 
 
@@ -248,6 +249,7 @@ def check_data(
     captions: Optional[Sequence[str]] = None,
     patches: bool = False,
     assumed_poison_rate: float = 0.01,
+    allow_unread: float = 2,
     state_directory: Optional[Path] = None,
     resume: bool = False,
     seed: int = 0,
@@ -273,6 +275,9 @@ def check_data(
         rows, from 0, without names.
     patches
         Whether patches that recur in many images count.
+    allow_unread
+        What may be left out of the data unread under a clean verdict, which is "cannot_tell"
+        otherwise: a number from 1, below 1 a share of all rows.
     state_directory, resume
         Folder for the pairs that were read, and whether to resume from it.
     progress
@@ -299,6 +304,7 @@ def check_data(
         setattr(options, name, ctypes.cast(array, _capi.c_char_p_p))
     options.pair_count = pairs
     options.assumed_poison_rate = assumed_poison_rate
+    options.allow_unread = allow_unread
     options.patches = int(patches)
     options.state_directory = optional_path(state_directory, "state_directory")
     options.resume = int(resume)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
-from typing import Any, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _capi
-from ._handle import Handle, Path, created, path_array, path_bytes, text_bytes
+from ._handle import Handle, Path, created, path_array, path_bytes, read_text, text_bytes
 
 Image = Union[Path, bytes, "NDArray[np.uint8]"]
 #: (image, caption) or (image, caption, label); caption or label may be ``None``.
@@ -26,7 +27,12 @@ class Dataset(Handle):
     sources
         A path or several: csv or tsv files, WebDataset tar shards, folders; patterns with ``*``.
     image_column, caption_column, label_column
-        Columns of csv and tsv files.
+        Columns of csv and tsv files; where they have their defaults, also the names
+        that Hugging Face and OpenCLIP use: ``file_name``, ``filepath``; ``text``, ``title``.
+    keep
+        A list of rows as a check of data writes it (.txt); the others are left out.
+
+    What the files hold and is no row is counted: see ``describe``, and the logger "cleanclip".
     """
 
     _free = _capi.dataset_free
@@ -38,12 +44,15 @@ class Dataset(Handle):
         image_column: str = "image",
         caption_column: str = "caption",
         label_column: str = "label",
+        keep: Optional[Path] = None,
     ) -> None:
         paths = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
         options = _capi.initialised(_capi.DatasetOptions, _capi.dataset_options_init)
         options.image_column = text_bytes(image_column, "image_column")
         options.caption_column = text_bytes(caption_column, "caption_column")
         options.label_column = text_bytes(label_column, "label_column")
+        if keep is not None:
+            options.keep = path_bytes(keep, "keep")
         array = path_array(paths, "sources")
         self._handle = created(
             _capi.dataset_open,
@@ -73,6 +82,15 @@ class Dataset(Handle):
     def __len__(self) -> int:
         return int(_capi.dataset_count(self._pointer()))
 
+    def describe(self) -> Dict[str, Any]:
+        """Return what the dataset holds: ``rows``, ``has_captions``, ``has_labels``,
+        ``class_folders`` in the order of their indices, and ``left_out``: by reason, ``count`` and
+        ``examples`` of what the files hold and is no row."""
+        description: Dict[str, Any] = json.loads(
+            read_text(_capi.dataset_describe, self._pointer())
+        )
+        return description
+
 
 class _PairSource:
     """Answers the library's requests for pairs."""
@@ -91,6 +109,10 @@ class _PairSource:
         except BaseException as error:  # must not unwind through the library
             if self.error is None:
                 self.error = error
+            pair = out_pair.contents
+            text = f"{type(error).__name__}: {error}".replace("\0", "\\0")
+            self._current = text.encode("utf-8", "replace")
+            pair.problem = self._current
             return 1
         return 0
 

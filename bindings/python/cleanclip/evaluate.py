@@ -128,3 +128,52 @@ def evaluate(
     if handle.value is None:
         raise RuntimeError("cleanclip: evaluation succeeded without a result")
     return Evaluation(handle.value)
+
+
+def evaluate_retrieval(
+    model: Model,
+    dataset: DatasetSource,
+    *,
+    tokenizer: Optional[Tokenizer] = None,
+    precision: str = "f32",
+    batch_size: int = 0,
+    progress: Optional[CountFunction] = None,
+) -> Dict[str, Any]:
+    """Measure how well captions find their images, and images their captions.
+
+    Parameters
+    ----------
+    model
+        A model with both towers.
+    dataset
+        Pairs with captions; those with the same key are captions of one image.
+    progress
+        Called with the number of pairs done and of all; cancels by returning ``False``.
+
+    Returns
+    -------
+    dict
+        ``image_to_text`` and ``text_to_image`` with ``recall_at_1`` … ``recall_at_10`` in 0 … 1;
+        ``images``, ``captions`` and ``skipped_pairs``.
+    """
+    options = _capi.initialised(_capi.EncodeOptions, _capi.encode_options_init)
+    options.batch_size = batch_size
+    options.precision = precision_value(precision)
+    pairs = open_dataset(dataset)
+    listener = CountListener(progress)
+    text = ctypes.create_string_buffer(1024)
+    with listener.listening():
+        status = _capi.evaluate_retrieval(
+            model._pointer(),
+            (tokenizer or model.tokenizer)._pointer(),
+            pairs._pointer(),
+            ctypes.byref(options),
+            listener.callback,
+            None,
+            text,
+            len(text),
+            None,
+        )
+    listener.check(status)
+    result: Dict[str, Any] = json.loads(text.value)
+    return result

@@ -101,7 +101,7 @@ class Model(Handle):
             float32 [n, 3, S, S] in 0 … 1, normalised inside; uint8 [n, H, W, 3], resized and
             cropped as CLIP does; or paths of JPEG, PNG or WebP files.
         normalize
-            Give the features unit length.
+            L2-normalize the features.
         preprocess
             ``False``: ``x`` is the graph's own input, float32 [n, 3, S, S].
         precision
@@ -345,6 +345,9 @@ class Model(Handle):
         model = Model(created(_capi.model_copy, self._pointer()), self._tokenizer)
         model._path = self._path
         return model
+
+    def __copy__(self) -> Model:
+        return self.copy()
 
     def save(self, path: Union[Path, Tuple[Path, Path]]) -> None:
         """Save the model.

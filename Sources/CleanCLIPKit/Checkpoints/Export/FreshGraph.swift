@@ -2,7 +2,7 @@
 package enum FreshGraph {
   /// The names of inputs and outputs.
   package enum Convention: String, Sendable {
-    /// `image`, `text` to `image_features`, `text_features`, `logit_scale`; features of unit length.
+    /// `image`, `text` to `image_features`, `text_features`, `logit_scale`; L2-normalized features.
     case openCLIP = "open_clip"
     /// `pixel_values`, `input_ids` to `logits_per_image`, `logits_per_text`, `text_embeds`,
     /// `image_embeds`.

@@ -1,13 +1,3 @@
-internal import Glibc
-
-extension ONNXImport {
-  /// The natural logarithm in double precision, rounded once.
-  static func logarithm(_ value: Float) -> Float { Float(log(Double(value))) }
-
-  /// The exponential in double precision, rounded once.
-  static func exponential(_ value: Float) -> Float { Float(exp(Double(value))) }
-}
-
 /// Copies the elements of a tensor between the order of a layout and the order of memory.
 struct StridedCopy {
   /// Extents and strides of all digits, the slowest first.

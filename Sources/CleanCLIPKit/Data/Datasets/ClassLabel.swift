@@ -29,3 +29,17 @@ extension ClassLabel {
     }
   }
 }
+
+extension ClassLabel {
+  /// What a `.cls` file says: an index, else a name.
+  ///
+  /// - Throws: `format` when it is empty.
+  init(file text: String, name: String) throws(CLIPError) {
+    let text = text.trimmed
+    guard !text.isEmpty else {
+      throw CLIPError(
+        .format, "'\(name).cls': is empty; expected the index of a class, got none")
+    }
+    self = Int32(text).map { .index($0) } ?? .text(text)
+  }
+}

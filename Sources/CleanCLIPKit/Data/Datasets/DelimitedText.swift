@@ -1,11 +1,13 @@
 /// A table of comma- or tab-separated values (RFC 4180): a header row, then rows of fields.
 ///
 /// Quoted fields may hold delimiters, line ends and doubled quotes; lines end with LF, CRLF or CR; a
-/// byte-order mark and blank lines are skipped. The file is mapped, and only the place of each row is
-/// kept, so that millions of rows cost eight bytes each.
+/// byte-order mark and blank lines are skipped. A file that ends in `.tsv` has no quotes, as its media
+/// type is registered. The file is mapped, and only the place of each row is kept, so that millions of
+/// rows cost eight bytes each.
 struct DelimitedText: Sendable {
   private let file: MappedFile
   private let delimiter: UInt8
+  private let hasQuotes: Bool
   /// The names in the header row.
   let columns: [String]
   /// Where each row begins.
@@ -27,14 +29,16 @@ struct DelimitedText: Sendable {
     }
     let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     delimiter = Self.delimiter(of: bytes, from: start, path: path)
-    var scanner = RowScanner(bytes: bytes, delimiter: delimiter, position: start)
+    hasQuotes = !path.lowercased().hasSuffix(".tsv")
+    var scanner = RowScanner(
+      bytes: bytes, delimiter: delimiter, hasQuotes: hasQuotes, position: start)
     let header = Self.lengthOfFirstRow(scanner)
     guard header <= Self.rowLimit else {
       throw CLIPError(
         .format,
         "'\(path)': header is too long; expected at most \(Self.rowLimit) bytes, got \(header)")
     }
-    columns = scanner.nextRow()
+    columns = scanner.nextRow().map { RawText.text($0) }
     var rows: [Int] = []
     while let row = scanner.skipRow() { rows.append(row) }
     self.rows = rows
@@ -70,10 +74,10 @@ struct DelimitedText: Sendable {
     return first
   }
 
-  /// Returns the fields of a row.
+  /// Returns the fields of a row, as many as there are columns.
   ///
-  /// - Throws: `format` when it has fewer than `minimum` fields, or is too long.
-  func fields(_ row: Int, minimum: Int) throws(CLIPError) -> [String] {
+  /// - Throws: `format` when it has fewer or more, is too long, or is quoted wrongly.
+  func fields(_ row: Int) throws(CLIPError) -> [[UInt8]] {
     let end = row + 1 < rows.count ? rows[row + 1] : file.bytes.count
     guard end - rows[row] <= Self.rowLimit else {
       throw CLIPError(
@@ -81,15 +85,36 @@ struct DelimitedText: Sendable {
         "'\(path)': row \(row + 1) is too long; expected at most \(Self.rowLimit) bytes, "
           + "got \(end - rows[row])")
     }
-    var scanner = RowScanner(bytes: file.bytes, delimiter: delimiter, position: rows[row])
+    var scanner = RowScanner(
+      bytes: file.bytes, delimiter: delimiter, hasQuotes: hasQuotes, position: rows[row])
     let fields = scanner.nextRow()
-    guard fields.count >= minimum else {
+    guard !scanner.hasTextBehindQuote else {
       throw CLIPError(
         .format,
-        "'\(path)': row \(row + 1) has too few fields; expected \(columns.count), "
-          + "got \(fields.count)")
+        "'\(path)': row \(row + 1) has text behind a closing quote; expected quotes around whole "
+          + "fields and doubled ones inside; name a file without quoting .tsv")
+    }
+    guard fields.count == columns.count else {
+      throw CLIPError(
+        .format,
+        "'\(path)': row \(row + 1) has too \(fields.count < columns.count ? "few" : "many") fields; "
+          + "expected \(columns.count), got \(fields.count)")
+    }
+    guard hasQuotes || !fields.contains(where: Self.isQuoted) else {
+      throw CLIPError(
+        .format,
+        "'\(path)': row \(row + 1) is quoted; expected a .tsv without quotes, got doubled ones; "
+          + "name the file .csv")
     }
     return fields
+  }
+
+  /// Whether a field is in quotes and has doubled ones inside.
+  private static func isQuoted(_ field: [UInt8]) -> Bool {
+    let quote = UInt8(ascii: "\"")
+    guard field.count > 3, field.first == quote, field.last == quote else { return false }
+    let inside = field.dropFirst().dropLast()
+    return zip(inside, inside.dropFirst()).contains { $0 == quote && $1 == quote }
   }
 
   private static func lengthOfFirstRow(_ scanner: RowScanner) -> Int {
@@ -117,27 +142,31 @@ struct DelimitedText: Sendable {
 private struct RowScanner {
   let bytes: UnsafeRawBufferPointer
   let delimiter: UInt8
+  let hasQuotes: Bool
   var position: Int
   /// Where a quoted field began that does not end.
   private(set) var openQuote: Int?
+  /// Whether a quoted field went on behind its closing quote.
+  private(set) var hasTextBehindQuote = false
 
-  init(bytes: UnsafeRawBufferPointer, delimiter: UInt8, position: Int) {
+  init(bytes: UnsafeRawBufferPointer, delimiter: UInt8, hasQuotes: Bool, position: Int) {
     self.bytes = bytes
     self.delimiter = delimiter
+    self.hasQuotes = hasQuotes
     self.position = position
   }
 
   /// Returns the fields of the next row that is not blank; none at the end.
-  mutating func nextRow() -> [String] {
+  mutating func nextRow() -> [[UInt8]] {
     skipBlankLines()
-    var fields: [String] = []
+    var fields: [[UInt8]] = []
     guard position < bytes.count else { return fields }
     var field: [UInt8] = []
     var ends = false
     while !ends {
       field.removeAll(keepingCapacity: true)
       ends = scanField { field.append($0) }
-      fields.append(String(decoding: field, as: UTF8.self))
+      fields.append(field)
     }
     return fields
   }
@@ -160,7 +189,9 @@ private struct RowScanner {
   /// Reads one field and what ends it; returns whether the row ends with it.
   private mutating func scanField(_ append: (UInt8) -> Void) -> Bool {
     let quote = UInt8(ascii: "\"")
-    if position < bytes.count, bytes[position] == quote {
+    var isQuoted = false
+    if hasQuotes, position < bytes.count, bytes[position] == quote {
+      isQuoted = true
       let start = position
       position += 1
       while true {
@@ -186,7 +217,9 @@ private struct RowScanner {
       case 0x0D:
         if position < bytes.count, bytes[position] == 0x0A { position += 1 }
         return true
-      default: append(byte)
+      default:
+        hasTextBehindQuote = hasTextBehindQuote || isQuoted
+        append(byte)
       }
     }
     return true

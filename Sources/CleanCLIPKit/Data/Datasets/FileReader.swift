@@ -50,7 +50,7 @@ struct FileReader: ~Copyable {
 
   deinit { close(descriptor) }
 
-  /// Returns `count` bytes at `offset`, which lie inside the file.
+  /// Returns `count` bytes at `offset`, which are inside the file.
   func read(_ offset: Int, count: Int) throws(CLIPError) -> [UInt8] {
     var failure: CLIPError?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in

@@ -1,95 +1,69 @@
-internal import Glibc
-
-/// A folder of image files, with those in its subfolders; `KEY.txt` beside `KEY.jpg` is its caption.
+/// A folder of image files, with those in its subfolders; their names make rows, see `EntryIndex`.
 ///
 /// The subfolder that an image is in, of those directly below the folder, is its class, as in ImageNet
 /// and torchvision's `ImageFolder`.
 struct ImageFolder: PairSource {
-  let path: String
-  /// Paths below the folder, sorted.
-  private let images: [String]
-  let hasCaptions: Bool
+  private let path: FilePath
+  /// Paths below the folder.
+  private let files: [FilePath]
+  private let rows: [EntryIndex.Row]
+  let omissions: Omissions
   let classFolders: [String]
+  private let captionMember: String
 
-  private static let extensions = ["jpg", "jpeg", "png", "webp"]
-
-  init?(path: String, files: [String]) {
-    images = files.filter { Self.extensions.contains(Self.fileExtension($0)) }
-    guard let first = images.first else { return nil }
+  /// - Parameter files: paths below the folder, sorted.
+  init(path: FilePath, files: [FilePath], columns: DatasetColumns) {
+    var index = EntryIndex()
+    for (entry, file) in files.enumerated() {
+      let whole = path.appending(file.bytes)
+      index.add(file, entry: entry, place: "'\(whole.text)'") {
+        (try? whole.read(limit: .max, prefix: 12)) ?? []
+      }
+    }
+    rows = index.rows { key in "'\(path.appending(key.utf8).text)'" }
+    omissions = index.omissions
+    captionMember = columns.caption
+    classFolders = Set(rows.compactMap { Self.classFolder(of: files[$0.image]) }).sorted()
     self.path = path
-    hasCaptions = MappedFile.exists("\(path)/\(Self.captionName(of: first))")
-    classFolders = Set(images.compactMap(Self.classFolder)).sorted()
+    self.files = files
   }
 
-  var count: Int { images.count }
+  var count: Int { rows.count }
+  var hasCaptions: Bool { rows.contains { $0.caption != nil || $0.json != nil } }
+  var hasLabels: Bool { !classFolders.isEmpty || rows.contains { $0.label != nil } }
+  var identity: [String] { rows.map { files[$0.image].text } }
 
-  var hasLabels: Bool { !classFolders.isEmpty }
-  var identity: [String] { images }
+  func key(at row: Int) -> String { files[rows[row].image].text }
 
-  func key(at index: Int) -> String { images[index] }
-
-  func label(at index: Int) -> ClassLabel? {
-    Self.classFolder(of: images[index]).map { .folder($0) }
-  }
-
-  /// Reads an image and its caption.
   func image(at index: Int) throws(CLIPError) -> CaptionedImage {
-    let name = images[index]
-    let bytes = try MappedFile.read("\(path)/\(name)", limit: CaptionTable.imageLimit)
-    let captionPath = "\(path)/\(Self.captionName(of: name))"
-    let caption =
-      MappedFile.exists(captionPath) ? try MappedFile.read(captionPath, limit: 1 << 20) : []
+    let row = rows[index]
+    let bytes = try path.appending(files[row.image].bytes).read(limit: CaptionTable.imageLimit)
+    var caption = ""
+    if let entry = row.caption {
+      caption = try text(of: entry)
+    } else if let entry = row.json {
+      let member = try JSONValue.parse(try text(of: entry), name: files[entry].text)[captionMember]
+      caption = member?.string ?? ""
+    }
     return CaptionedImage(
-      key: name, image: .file(bytes), caption: String(decoding: caption, as: UTF8.self),
-      label: label(at: index))
+      key: key(at: index), image: .file(bytes), caption: caption, label: try label(at: index))
+  }
+
+  func label(at index: Int) throws(CLIPError) -> ClassLabel? {
+    let row = rows[index]
+    if let entry = row.label {
+      return try ClassLabel(file: try text(of: entry), name: row.key)
+    }
+    return Self.classFolder(of: files[row.image]).map { .folder($0) }
+  }
+
+  private func text(of entry: Int) throws(CLIPError) -> String {
+    let file = path.appending(files[entry].bytes)
+    return try RawText.decode(try file.read(limit: TarShard.textLimit), name: file.text)
   }
 
   /// The first folder of a path; `nil` for a file directly below.
-  private static func classFolder(of name: String) -> String? {
-    name.firstIndex(of: "/").map { String(name[..<$0]) }
-  }
-
-  private static func captionName(of name: String) -> String {
-    String(name.dropLast(fileExtension(name).count)) + "txt"
-  }
-
-  static func fileExtension(_ name: String) -> String {
-    let file = name.split(separator: "/").last ?? ""
-    guard let dot = file.lastIndex(of: "."), dot > file.startIndex else { return "" }
-    return file[file.index(after: dot)...].lowercased()
-  }
-
-  /// Returns the regular files in a folder and its subfolders as sorted paths below it; hidden ones
-  /// and links to folders are left out.
-  ///
-  /// - Throws: `io`, `notFound`; `format` when folders are nested more than 32 deep.
-  static func files(in folder: String) throws(CLIPError) -> [String] {
-    var files: [String] = []
-    var open = [""]
-    while let prefix = open.popLast() {
-      guard prefix.count(where: { $0 == "/" }) <= 32 else {
-        throw CLIPError(
-          .format, "'\(folder)': folders are nested too deeply; expected at most 32 levels")
-      }
-      guard let stream = opendir(folder + "/" + prefix) else {
-        throw CLIPError.system(folder + "/" + prefix, "list the folder")
-      }
-      defer { closedir(stream) }
-      while let entry = readdir(stream) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        guard !name.hasPrefix(".") else { continue }
-        let path = "\(folder)/\(prefix)\(name)"
-        var status = stat()
-        guard lstat(path, &status) == 0 else { continue }
-        if status.st_mode & S_IFMT == S_IFDIR {
-          open.append("\(prefix)\(name)/")
-        } else if MappedFile.exists(path) {
-          files.append(prefix + name)
-        }
-      }
-    }
-    return files.sorted()
+  private static func classFolder(of file: FilePath) -> String? {
+    file.bytes.firstIndex(of: UInt8(ascii: "/")).map { RawText.text(file.bytes[..<$0]) }
   }
 }

@@ -7,41 +7,49 @@ extension PairDataset {
   ///   - specification: csv and tsv tables, tar shards, folders of these or of images; patterns as
   ///     the shell's.
   ///   - columns: names in tables.
+  ///   - keep: the path of a list of rows, see `RowList`; `nil` for all rows.
   /// - Throws: `notFound` for a missing file or column; `format` for a broken file; `unsupported` for
   ///   another kind of file; `invalidArgument` when there is no row at all.
   package static func open(
-    _ specification: [String], columns: DatasetColumns = DatasetColumns()
+    _ specification: [String], columns: DatasetColumns = DatasetColumns(), keep: String? = nil
   ) throws(CLIPError) -> PairDataset {
     guard !specification.isEmpty else {
       throw CLIPError(
         .invalidArgument, "data: nothing to open; expected files of captioned images, got none")
     }
-    var sources: [any PairSource] = []
+    var opener = SourceOpener(columns: columns)
     for pattern in specification {
-      for path in try SourcePattern.expand(pattern) {
-        sources += try open(path: path, columns: columns)
-      }
+      for path in try SourcePattern.expand(pattern) { try opener.open(path) }
     }
-    let dataset = PairDataset(sources)
+    let dataset = PairDataset(opener.sources, omissions: opener.omissions)
     guard dataset.count > 0 else {
       throw CLIPError(
         .invalidArgument,
         "data: dataset is empty; expected captioned images in "
           + specification.prefix(4).map { "'\($0)'" }.joined(separator: ", ") + ", got no row"
-          + (dataset.skipped.examples.first.map { " (\($0))" } ?? ""))
+          + (dataset.omissions.lines.first.map { " (\($0))" } ?? ""))
     }
-    return dataset
+    guard let keep else { return dataset }
+    return dataset.keeping(try RowList.read(keep, of: dataset))
   }
+}
 
-  private static func open(
-    path: String, columns: DatasetColumns
-  ) throws(CLIPError) -> [any PairSource] {
+/// Opens paths one after another as sources.
+private struct SourceOpener {
+  let columns: DatasetColumns
+  private(set) var sources: [any PairSource] = []
+  /// What folders hold that is no source.
+  private(set) var omissions = Omissions()
+
+  init(columns: DatasetColumns) { self.columns = columns }
+
+  mutating func open(_ path: String) throws(CLIPError) {
     var status = stat()
     guard stat(path, &status) == 0 else { throw CLIPError.system(path, "open the file") }
-    if status.st_mode & S_IFMT == S_IFDIR { return try openFolder(path, columns: columns) }
-    switch ImageFolder.fileExtension(path) {
-    case "csv", "tsv": return [try CaptionTable(path: path, columns: columns)]
-    case "tar": return [try TarShard(path: path, columns: columns)]
+    guard status.st_mode & S_IFMT != S_IFDIR else { return try openFolder(path) }
+    switch Self.ending(FilePath(path)) {
+    case "csv", "tsv": sources.append(try CaptionTable(path: path, columns: columns))
+    case "tar": sources.append(try TarShard(path: path, columns: columns))
     case "tgz", "gz", "zst", "xz":
       throw CLIPError(
         .unsupported, "'\(path)': file is compressed; expected a plain tar; decompress it first")
@@ -53,19 +61,66 @@ extension PairDataset {
     }
   }
 
-  /// The shards and tables in a folder; where there are none, its images.
-  private static func openFolder(
-    _ path: String, columns: DatasetColumns
-  ) throws(CLIPError) -> [any PairSource] {
-    let files = try ImageFolder.files(in: path)
-    let data = files.filter { name in
-      !name.contains("/") && ["csv", "tsv", "tar"].contains(ImageFolder.fileExtension(name))
+  /// The tables and shards in a folder and its subfolders, and those images that no table names.
+  private mutating func openFolder(_ path: String) throws(CLIPError) {
+    let folder = FilePath(path)
+    let walk = try FolderWalk(folder)
+    omissions.add(walk.omissions)
+    var named: Set<FilePath> = []
+    var rest: [FilePath] = []
+    var problem: CLIPError?
+    let sourcesBefore = sources.count
+    for file in walk.files {
+      let whole = folder.appending(file.bytes)
+      let ending = Self.ending(file)
+      let isHidden = EntryIndex.isHidden(file)
+      guard ["csv", "tsv", "tar"].contains(ending) || Self.otherData.contains(ending) else {
+        rest.append(file)
+        continue
+      }
+      guard !isHidden, let text = String(validating: whole.bytes, as: UTF8.self),
+        !Self.otherData.contains(ending)
+      else {
+        omissions.add(isHidden ? .hidden : .otherData, "'\(whole.text)'")
+        continue
+      }
+      guard ending != "tar" else {
+        sources.append(try TarShard(path: text, columns: columns))
+        continue
+      }
+      do throws(CLIPError) {
+        let table = try CaptionTable(path: text, columns: columns)
+        sources.append(table)
+        let parent = FilePath(Array(file.bytes.dropLast(file.name.count)))
+        for image in table.imagePaths() { named.insert(Self.joined(parent, image)) }
+      } catch {
+        guard error.code == .notFound else { throw error }
+        problem = problem ?? error
+        omissions.add(.otherTable, error.message)
+      }
     }
-    if data.isEmpty {
-      return ImageFolder(path: path, files: files).map { [$0] } ?? []
-    }
-    var sources: [any PairSource] = []
-    for name in data { sources += try open(path: "\(path)/\(name)", columns: columns) }
-    return sources
+    let images = ImageFolder(
+      path: folder, files: rest.filter { !named.contains($0) }, columns: columns)
+    omissions.add(images.count > 0 ? Omissions() : images.omissions)
+    if images.count > 0 { sources.append(images) }
+    if let problem, sources.count == sourcesBefore { throw problem }
+  }
+
+  private static let otherData: Set<String> = [
+    "gz", "tgz", "zst", "xz", "bz2", "zip", "7z", "rar", "parquet", "arrow", "feather", "tfrecord",
+    "xlsx",
+  ]
+
+  /// A table's path below its folder, without `./`.
+  private static func joined(_ folder: FilePath, _ image: FilePath) -> FilePath {
+    var bytes = image.bytes[...]
+    while bytes.starts(with: Array("./".utf8)) { bytes = bytes.dropFirst(2) }
+    return FilePath(folder.bytes + bytes)
+  }
+
+  private static func ending(_ path: FilePath) -> String {
+    let name = path.name
+    guard let dot = name.lastIndex(of: UInt8(ascii: ".")), dot > name.startIndex else { return "" }
+    return RawText.text(name[(dot + 1)...]).lowercased()
   }
 }

@@ -14,7 +14,10 @@ package final class PairDataset: Sendable {
   package let classFolders: [String]
   private let classOfFolder: [String: Int32]
   /// What the files hold that is no row.
-  package let skipped: SkippedEntries
+  package let omissions: Omissions
+  /// The rows of the sources that are used; `nil` for all.
+  private let kept: [Int]?
+  private let extraOmissions: Omissions
   /// What tells this dataset from another: names and sizes of files and the number of rows.
   package let identity: String
 
@@ -41,24 +44,33 @@ package final class PairDataset: Sendable {
     try self.init(count: rows.count, identity: "memory") { index in rows[index] }
   }
 
-  /// - Parameter identity: `nil` for a checksum of the sources' own.
-  init(_ sources: [any PairSource], identity: String? = nil) {
+  /// - Parameters:
+  ///   - omissions: what was left out beside what the sources leave out.
+  ///   - identity: `nil` for a checksum of the sources' own.
+  ///   - kept: the rows that are used, ascending; `nil` for all.
+  init(
+    _ sources: [any PairSource], omissions: Omissions = Omissions(), identity: String? = nil,
+    kept: [Int]? = nil
+  ) {
+    extraOmissions = omissions
     var starts = [0]
-    var skipped = SkippedEntries()
+    var omissions = omissions
     var checksum = Checksum()
     var folders: Set<String> = []
     for source in sources {
       for text in source.identity { checksum.add(text) }
-      skipped.add(source.skipped)
+      omissions.add(source.omissions)
       folders.formUnion(source.classFolders)
       starts.append(starts[starts.count - 1] + source.count)
     }
     self.sources = sources
     self.starts = starts
-    self.skipped = skipped
+    self.omissions = omissions
+    self.kept = kept
+    for row in kept ?? [] { checksum.add("\(row)") }
     self.identity =
       identity
-      ?? "\(starts[starts.count - 1]) rows of \(sources.count) files, \(checksum.text)"
+      ?? "\(kept?.count ?? starts[starts.count - 1]) rows of \(sources.count) files, \(checksum.text)"
     hasCaptions = sources.contains(where: \.hasCaptions)
     hasLabels = sources.contains(where: \.hasLabels)
     classFolders = folders.sorted()
@@ -70,7 +82,17 @@ package final class PairDataset: Sendable {
   }
 
   /// The number of rows.
-  package var count: Int { starts[starts.count - 1] }
+  package var count: Int { kept?.count ?? starts[starts.count - 1] }
+
+  /// Returns a dataset of some of the rows.
+  ///
+  /// - Parameter rows: in 0 ..< count, ascending.
+  package func keeping(_ rows: [Int]) -> PairDataset {
+    PairDataset(sources, omissions: extraOmissions, kept: rows.map { kept?[$0] ?? $0 })
+  }
+
+  /// The names in the headers of tables, for messages.
+  var columns: [String] { sources.flatMap(\.columns) }
 
   /// Reads a row.
   ///
@@ -111,6 +133,7 @@ package final class PairDataset: Sendable {
 
   private func locate(_ index: Int) -> (any PairSource, Int) {
     precondition(index >= 0 && index < count, "rows are 0 ..< count")
+    let index = kept?[index] ?? index
     // The last source that starts at or before the row.
     var low = 0
     var high = sources.count

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// Makes training batches of a dataset in background threads.
 ///
 /// A batch depends on the seed, the epoch and its number alone: not on threads, nor on where loading
@@ -12,13 +10,14 @@ package final class PairLoader: Sendable {
   let augmenter: TextAugmenter
   let contextLength: Int
   package let options: PairLoaderOptions
-  /// Hears of bad rows once each, and of notes; called on the thread that asks for batches.
+  /// Called with bad rows once each, and with notes, on the thread that asks for batches.
   private let report: @Sendable (LoaderEvent) -> Void
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   struct State {
     /// Reasons by row, of all epochs.
     var badRows: [Int: String] = [:]
+    var omissions = Omissions()
     var notedRows: Set<Int> = []
     var events: [LoaderEvent] = []
     var waitingSeconds = 0.0
@@ -65,8 +64,12 @@ package final class PairLoader: Sendable {
     if options.usesCaptions {
       guard dataset.hasCaptions else {
         throw CLIPError(
-          .invalidArgument, "data: no captions; expected a caption column or .txt entries, got none"
-        )
+          .invalidArgument,
+          "data: no captions; expected a caption column or .txt entries, got "
+            + (dataset.columns.isEmpty
+              ? "none"
+              : "columns " + dataset.columns.prefix(20).map { "'\($0)'" }.joined(separator: ", ")
+                + "; name the column in the options"))
       }
       guard tokenizer != nil, contextLength > 1 else {
         throw CLIPError(
@@ -87,6 +90,13 @@ package final class PairLoader: Sendable {
 
   /// Rows that could not be used so far.
   package var badRowCount: Int { state.withLock { $0.badRows.count } }
+
+  /// What the dataset left out, and rows that could not be used so far.
+  package var omissions: Omissions {
+    var omissions = dataset.omissions
+    omissions.add(state.withLock { $0.omissions })
+    return omissions
+  }
 
   /// Seconds that callers have waited for batches.
   package var waitingSeconds: Double { state.withLock { $0.waitingSeconds } }
@@ -144,6 +154,7 @@ package final class PairLoader: Sendable {
     let limit = badRowLimit
     let count = state.withLock { state in
       if state.badRows.updateValue(reason, forKey: row) == nil {
+        state.omissions.add(.unreadable, reason)
         state.events.append(.badRow(index: row, key: dataset.key(at: row), reason: reason))
       }
       return state.badRows.count

@@ -10,8 +10,10 @@ protocol PairSource: Sendable {
   var hasLabels: Bool { get }
   /// The names of class folders, sorted; empty for anything but a folder.
   var classFolders: [String] { get }
+  /// The names in the header of a table; empty for anything else.
+  var columns: [String] { get }
   /// What the source holds that is no row.
-  var skipped: SkippedEntries { get }
+  var omissions: Omissions { get }
   /// What tells the source from others: names, sizes, numbers of rows.
   var identity: [String] { get }
 
@@ -32,6 +34,7 @@ protocol PairSource: Sendable {
 
 extension PairSource {
   var classFolders: [String] { [] }
-  var skipped: SkippedEntries { SkippedEntries() }
+  var columns: [String] { [] }
+  var omissions: Omissions { Omissions() }
   func label(at row: Int) throws(CLIPError) -> ClassLabel? { try image(at: row).label }
 }

@@ -1,37 +1,27 @@
 internal import CArchive
 internal import Glibc
 
-/// Collects the rows of a tar shard from its headers.
+/// Collects the entries of a tar shard from its headers.
 struct TarIndex {
   private let path: String
-  private let byteCount: Int
-  private(set) var rows: [TarShard.Row] = []
-  private(set) var skipped = SkippedEntries()
-  private var keys: Set<String> = []
-  private var group: Group?
+  private let stamp: FileStamp
+  private(set) var extents: [TarShard.Extent] = []
+  private var entries = EntryIndex()
 
-  /// Neighbouring entries of one key.
-  private struct Group {
-    let key: String
-    var image: TarShard.Extent?
-    var caption: TarShard.Extent?
-    var json: TarShard.Extent?
-    var label: TarShard.Extent?
-    var problem: String?
-  }
-
-  init(path: String, byteCount: Int) {
+  init(path: String, stamp: FileStamp) {
     self.path = path
-    self.byteCount = byteCount
+    self.stamp = stamp
   }
 
-  /// Reads all headers.
-  mutating func read() throws(CLIPError) {
+  var omissions: Omissions { entries.omissions }
+
+  /// Reads all headers and returns the rows, in the order of their images.
+  mutating func read() throws(CLIPError) -> [EntryIndex.Row] {
     guard let archive = archive_read_new() else {
       throw CLIPError(.outOfMemory, "'\(path)': out of memory; expected room for a tar reader")
     }
     defer { archive_read_free(archive) }
-    // No decompressors: rows are read where they lie in the file, and a small file stays small.
+    // No decompressors: rows are read where they are in the file, and a small file stays small.
     archive_read_support_format_tar(archive)
     guard archive_read_open_filename(archive, path, 1 << 16) == ARCHIVE_OK else {
       throw failure(archive)
@@ -43,106 +33,68 @@ struct TarIndex {
       guard status == ARCHIVE_OK || status == ARCHIVE_WARN, let entry else {
         throw failure(archive)
       }
-      let size = Int(archive_entry_size(entry))
-      let position = Int(archive_read_header_position(archive))
-      guard archive_read_data_skip(archive) >= ARCHIVE_WARN else { throw failure(archive) }
-      // Data ends, padded to blocks of 512, where the next header begins.
-      let end = Int(archive_filter_bytes(archive, 0))
-      let padded = size.addingReportingOverflow(511)
-      guard size >= 0, !padded.overflow, end <= byteCount else {
-        throw CLIPError(
-          .format,
-          "'\(path)': tar ends early; expected the \(size) bytes of the entry at \(position), "
-            + "got a file of \(byteCount); download it again")
-      }
-      guard archive_entry_filetype(entry) == mode_t(Glibc.S_IFREG),
-        archive_entry_hardlink(entry) == nil
-      else { continue }
-      guard let name = name(of: entry) else {
-        skipped.add("'\(path)': the entry at \(position) has a name that is not text")
-        continue
-      }
-      guard archive_entry_sparse_count(entry) == 0 else {
-        skipped.add("'\(path)': '\(name)' is stored with holes")
-        continue
-      }
-      let offset = end - padded.partialValue / 512 * 512
-      guard offset >= position else {
-        throw CLIPError(
-          .format,
-          "'\(path)': '\(name)' overlaps its header; expected \(size) bytes after \(position), "
-            + "got them at \(offset)")
-      }
-      add(name, TarShard.Extent(offset: offset, count: size))
+      try add(entry, of: archive)
     }
-    finishGroup()
+    let path = self.path
+    return entries.rows { key in "'\(path)': '\(key)'" }
   }
 
-  private mutating func add(_ name: String, _ extent: TarShard.Extent) {
-    let slash = name.lastIndex(of: "/").map { name.index(after: $0) } ?? name.startIndex
-    guard let dot = name[slash...].firstIndex(of: "."), dot > slash else { return }
-    let key = String(name[..<dot])
-    if group?.key != key {
-      finishGroup()
-      group = Group(key: key)
+  private mutating func add(
+    _ entry: OpaquePointer, of archive: OpaquePointer
+  ) throws(CLIPError) {
+    let size = Int(archive_entry_size(entry))
+    let position = Int(archive_read_header_position(archive))
+    guard archive_read_data_skip(archive) >= ARCHIVE_WARN else { throw failure(archive) }
+    // Data ends, padded to blocks of 512, where the next header begins.
+    let end = Int(archive_filter_bytes(archive, 0))
+    let padded = size.addingReportingOverflow(511)
+    guard size >= 0, !padded.overflow, end <= stamp.byteCount else {
+      throw CLIPError(
+        .format,
+        "'\(path)': tar ends early; expected the \(size) bytes of the entry at \(position), "
+          + "got a file of \(stamp.byteCount); download it again")
     }
-    let isDouble: Bool
-    switch name[name.index(after: dot)...].lowercased() {
-    case "jpg", "jpeg", "png", "webp":
-      isDouble = group?.image != nil
-      group?.image = extent
-      if extent.count > CaptionTable.imageLimit || extent.count == 0 {
-        group?.problem = "has an image of \(extent.count) bytes"
-      }
-    case "txt":
-      isDouble = group?.caption != nil
-      group?.caption = extent
-    case "json":
-      isDouble = group?.json != nil
-      group?.json = extent
-    case "cls":
-      isDouble = group?.label != nil
-      group?.label = extent
-    default:
-      return
+    let type = archive_entry_filetype(entry)
+    guard type != mode_t(Glibc.S_IFDIR) else { return }
+    let path = self.path
+    guard let name = name(of: entry) else {
+      return entries.omit(.damaged, "'\(path)': the entry at \(position) has no name")
     }
-    if isDouble { group?.problem = "has two files of one kind" }
+    let place = { "'\(path)': '\(name.text)'" }
+    guard type == mode_t(Glibc.S_IFREG), archive_entry_hardlink(entry) == nil else {
+      return entries.omit(EntryIndex.isData(name) ? .notAFile : .otherFile, place())
+    }
+    guard archive_entry_sparse_count(entry) == 0 else {
+      return entries.omit(.damaged, place() + " is stored with holes")
+    }
+    let offset = end - padded.partialValue / 512 * 512
+    guard offset >= position else {
+      throw CLIPError(
+        .format,
+        "'\(path)': '\(name.text)' overlaps its header; expected \(size) bytes after \(position), "
+          + "got them at \(offset)")
+    }
+    let stamp = stamp
+    entries.add(name, entry: extents.count, place: place()) {
+      (try? FileReader(path: path, stamp: stamp).read(offset, count: min(12, size))) ?? []
+    }
+    extents.append(TarShard.Extent(offset: offset, count: size))
   }
 
-  private mutating func finishGroup() {
-    defer { group = nil }
-    guard let group else { return }
-    guard let image = group.image else {
-      // Side files of another kind of data are no rows at all.
-      if group.caption != nil { skipped.add("'\(path)': '\(group.key)' has no image") }
-      return
-    }
-    if let problem = group.problem {
-      skipped.add("'\(path)': '\(group.key)' \(problem)")
-    } else if !keys.insert(group.key).inserted {
-      skipped.add("'\(path)': '\(group.key)' occurs twice")
-    } else {
-      rows.append(
-        TarShard.Row(
-          key: group.key, image: image, caption: group.caption, json: group.json,
-          label: group.label))
-    }
-  }
-
-  private func name(of entry: OpaquePointer) -> String? {
+  private func name(of entry: OpaquePointer) -> FilePath? {
     // The form in the process's locale is the raw name of old headers, and missing for new ones.
     guard let name = archive_entry_pathname_utf8(entry) ?? archive_entry_pathname(entry) else {
       return nil
     }
-    return String(validatingCString: name)
+    let bytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
+    return bytes.isEmpty ? nil : FilePath(Array(bytes))
   }
 
   private func failure(_ archive: OpaquePointer) -> CLIPError {
     let gzip: [UInt8] = [0x1F, 0x8B]
     let zstandard: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD]
     let head =
-      (try? FileReader(path: path, stamp: FileStamp(path: path))
-        .read(0, count: min(4, byteCount))) ?? []
+      (try? FileReader(path: path, stamp: stamp).read(0, count: min(4, stamp.byteCount))) ?? []
     if head.starts(with: gzip) || head == zstandard {
       return CLIPError(
         .unsupported,

@@ -1,11 +1,6 @@
-internal import CArchive
-internal import Glibc
-
-/// A WebDataset shard: a plain tar file in which neighbouring entries with one key are one row:
-/// `KEY.jpg` (`.jpeg`, `.png`, `.webp`) with `KEY.txt` or `KEY.json` for the caption, or both, and
-/// `KEY.cls` for the label.
+/// A WebDataset shard: a plain tar file whose entries are rows by their names; see `EntryIndex`.
 ///
-/// Opening reads headers only; images are read where they lie.
+/// Opening reads headers only; images are read where they are.
 struct TarShard: PairSource {
   /// A stretch of the file.
   struct Extent: Sendable {
@@ -13,23 +8,15 @@ struct TarShard: PairSource {
     let count: Int
   }
 
-  struct Row: Sendable {
-    let key: String
-    let image: Extent
-    let caption: Extent?
-    let json: Extent?
-    let label: Extent?
-  }
-
   let path: String
-  let rows: [Row]
-  /// Groups of entries that are no row, and why, at most ten of them in words.
-  let skipped: SkippedEntries
+  let omissions: Omissions
+  private let rows: [EntryIndex.Row]
+  private let extents: [Extent]
   private let stamp: FileStamp
   private let captionMember: String
 
   /// Bytes that a caption may have.
-  private static let textLimit = 1 << 20
+  static let textLimit = 1 << 20
 
   /// Reads the headers of a shard.
   ///
@@ -39,18 +26,20 @@ struct TarShard: PairSource {
     self.path = path
     captionMember = columns.caption
     stamp = try FileStamp(path: path)
-    var index = TarIndex(path: path, byteCount: stamp.byteCount)
-    try index.read()
-    rows = index.rows
-    skipped = index.skipped
+    var index = TarIndex(path: path, stamp: stamp)
+    rows = try index.read()
+    extents = index.extents
+    omissions = index.omissions
   }
 
   var count: Int { rows.count }
+  var hasCaptions: Bool { rows.contains { $0.caption != nil || $0.json != nil } }
+  var hasLabels: Bool { rows.contains { $0.label != nil } }
   var identity: [String] {
     ["\(path.split(separator: "/").last ?? "") \(rows.count) \(stamp.byteCount)"]
   }
-  var hasCaptions: Bool { rows.contains { $0.caption != nil || $0.json != nil } }
-  var hasLabels: Bool { rows.contains { $0.label != nil } }
+
+  func key(at row: Int) -> String { rows[row].key }
 
   /// Reads a row.
   ///
@@ -59,21 +48,19 @@ struct TarShard: PairSource {
   func image(at index: Int) throws(CLIPError) -> CaptionedImage {
     let row = rows[index]
     let file = try FileReader(path: path, stamp: stamp)
-    let image = try file.read(row.image.offset, count: row.image.count)
+    let image = try bytes(of: row.image, in: file, row.key, limit: CaptionTable.imageLimit)
     var caption = ""
-    if let extent = row.caption {
-      caption = try text(of: extent, in: file, "\(row.key).txt")
-    } else if let extent = row.json {
+    if let entry = row.caption {
+      caption = try text(of: entry, in: file, "\(row.key).txt")
+    } else if let entry = row.json {
       let name = "\(path): \(row.key).json"
-      let member = try JSONValue.parse(try text(of: extent, in: file, name), name: name)[
+      let member = try JSONValue.parse(try text(of: entry, in: file, name), name: name)[
         captionMember]
       caption = member?.string ?? ""
     }
-    let label = try label(of: row, in: file)
-    return CaptionedImage(key: row.key, image: .file(image), caption: caption, label: label)
+    return CaptionedImage(
+      key: row.key, image: .file(image), caption: caption, label: try label(of: row, in: file))
   }
-
-  func key(at row: Int) -> String { rows[row].key }
 
   func label(at row: Int) throws(CLIPError) -> ClassLabel? {
     let row = rows[row]
@@ -81,27 +68,29 @@ struct TarShard: PairSource {
     return try label(of: row, in: try FileReader(path: path, stamp: stamp))
   }
 
-  private func text(
-    of extent: Extent, in file: borrowing FileReader, _ name: String
-  ) throws(CLIPError) -> String {
-    guard extent.count <= Self.textLimit else {
-      throw CLIPError(
-        .format,
-        "'\(path)': '\(name)' is too long; expected at most \(Self.textLimit) bytes, "
-          + "got \(extent.count)")
-    }
-    return String(decoding: try file.read(extent.offset, count: extent.count), as: UTF8.self)
+  private func label(
+    of row: EntryIndex.Row, in file: borrowing FileReader
+  ) throws(CLIPError) -> ClassLabel? {
+    guard let entry = row.label else { return nil }
+    return try ClassLabel(file: try text(of: entry, in: file, "\(row.key).cls"), name: row.key)
   }
 
-  private func label(
-    of row: Row, in file: borrowing FileReader
-  ) throws(CLIPError) -> ClassLabel? {
-    guard let extent = row.label else { return nil }
-    let text = try text(of: extent, in: file, "\(row.key).cls").trimmed
-    guard !text.isEmpty else {
+  private func bytes(
+    of entry: Int, in file: borrowing FileReader, _ name: String, limit: Int
+  ) throws(CLIPError) -> [UInt8] {
+    let extent = extents[entry]
+    guard extent.count <= limit else {
       throw CLIPError(
-        .format, "'\(path)': '\(row.key).cls' is empty; expected the index of a class, got none")
+        .format,
+        "'\(path)': '\(name)' is too long; expected at most \(limit) bytes, got \(extent.count)")
     }
-    return Int32(text).map { .index($0) } ?? .text(text)
+    return try file.read(extent.offset, count: extent.count)
+  }
+
+  private func text(
+    of entry: Int, in file: borrowing FileReader, _ name: String
+  ) throws(CLIPError) -> String {
+    try RawText.decode(
+      try bytes(of: entry, in: file, name, limit: Self.textLimit), name: "\(path): \(name)")
   }
 }

@@ -2,22 +2,22 @@
 package enum TextList {
   private static let sizeLimit = 16 << 20
 
-  /// Reads class names, in the order of their indices.
+  /// Reads class names, in the order of their indices: the place of its line is the index of a class.
   ///
-  /// - Throws: `notFound`, `io`; `format` for a file without names, or with one twice.
+  /// A name may occur twice, as in the published list of ImageNet's.
+  /// - Throws: `notFound`, `io`; `format` for a file without names, or with a blank line between them.
   package static func classes(path: String) throws(CLIPError) -> [String] {
-    let names = try lines(path: path)
+    var names = try text(path, limit: sizeLimit)
+      .split(omittingEmptySubsequences: false) { ["\n", "\r\n", "\r"].contains($0) }.map(\.trimmed)
+    while names.last?.isEmpty == true { names.removeLast() }
     guard !names.isEmpty else {
       throw CLIPError(.format, "'\(path)': no class names; expected one a line, got none")
     }
-    var rows: [String: Int] = [:]
-    for (index, name) in names.enumerated() {
-      if let other = rows.updateValue(index, forKey: name) {
-        throw CLIPError(
-          .format,
-          "'\(path)': class '\(name)' occurs twice; expected different names, got it as class "
-            + "\(other) and \(index)")
-      }
+    if let blank = names.firstIndex(where: \.isEmpty) {
+      throw CLIPError(
+        .format,
+        "'\(path)': line \(blank + 1) is blank; expected the name of class \(blank), because lines "
+          + "count as indices; remove the line or name the class")
     }
     return names
   }

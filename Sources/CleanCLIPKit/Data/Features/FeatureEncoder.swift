@@ -3,7 +3,7 @@ internal import Glibc
 /// Computes features of images and texts in whatever form a program has them, a batch at a time.
 package struct FeatureEncoder {
   package let model: CLIPModel
-  /// Whether to scale each feature to unit length.
+  /// Whether to L2-normalize each feature.
   package var normalize = true
   /// Element type of the computation.
   package var precision = DType.f32

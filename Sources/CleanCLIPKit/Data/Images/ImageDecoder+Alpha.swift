@@ -6,7 +6,7 @@ extension ImageDecoder {
 
   /// The share of concealed pixels off the prevailing grey from which they form an image.
   ///
-  /// Under a transparent background lies mostly one colour, and others along its edges only.
+  /// Under a transparent background is mostly one colour, and others along its edges only.
   private static let hiddenVariety = 0.25
 
   /// Composites on white and notes what the alpha channel does.

@@ -22,7 +22,7 @@ extension RGBImage {
 
   /// Resizes and crops in one go: only the filtered pixels that stay are computed.
   ///
-  /// The crop lies inside the resized image, whose own sides may be longer than `maximumSide`.
+  /// The crop is inside the resized image, whose own sides may be longer than `maximumSide`.
   func resized(
     width newWidth: Int, height newHeight: Int, left: Int, top: Int, croppedWidth: Int,
     croppedHeight: Int

@@ -71,7 +71,7 @@ struct Normalization {
     for character in text {
       let combining = combiningClass(character)
       if let base = starter {
-        // Blocked when a mark of the same or a higher class lies between.
+        // Blocked when a mark of the same or a higher class is between.
         let isAdjacent = base == result.count - 1
         if isAdjacent || (lastClass != 0 && lastClass < combining),
           let composite = composite(result[base], character)

@@ -1,5 +1,4 @@
 internal import Glibc
-internal import Synchronization
 
 /// English synonyms from the files of WordNet 3 (Debian's package `wordnet-base`).
 ///
@@ -10,7 +9,7 @@ package final class SynonymSource: Sendable {
   package static let installedFolder = "/usr/share/wordnet"
 
   private let parts: [PartOfSpeech]
-  private let cache = Mutex<[String: [String]]>([:])
+  private let cache = Locked<[String: [String]]>([:])
   private static let cacheLimit = 1 << 16
 
   /// Opens the files `index.noun`, `data.noun`, `noun.exc` and those of `verb`, `adj` and `adv`.

@@ -47,7 +47,7 @@ extension Tokenizer {
 
   /// Finds and reads the vocabulary of a model: the file beside it, else the installed one.
   ///
-  /// The installed one is named by the environment variable `CLEANCLIP_TOKENIZER`, or lies in
+  /// The installed one is named by the environment variable `CLEANCLIP_TOKENIZER`, or is in
   /// `share/cleanclip` beside the folder of the program or library, or in the project's `.data`.
   /// - Parameter model: path of the model, or two paths with a comma between.
   /// - Throws: `notFound`, saying where it was looked for; as `load` for the file that was found.

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// CLIP's byte-level byte-pair tokenizer.
 ///
 /// Ids equal those of the library that the vocabulary file comes from: OpenAI's and OpenCLIP's
@@ -8,7 +6,7 @@ internal import Synchronization
 package final class Tokenizer: Sendable {
   private let definition: TokenizerDefinition
   private let splitter: WordSplitter
-  private let cache = Mutex<[[UInt8]: [Int32]]>([:])
+  private let cache = Locked<[[UInt8]: [Int32]]>([:])
 
   /// Words that the cache holds at most; captions of a dataset repeat fewer.
   private static let cacheLimit = 1 << 17

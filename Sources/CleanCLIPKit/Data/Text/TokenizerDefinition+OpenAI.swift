@@ -16,7 +16,7 @@ extension TokenizerDefinition {
       ids[byteCharacters[byte] + wordEnd] = lastByteIDs[byte]
     }
 
-    // The file goes on after the merges that CLIP uses.
+    // The file continues after the merges that CLIP uses.
     let mergeLimit = 49152 - 256 - 2
     var merges: [UInt64: BytePairEncoder.Merge] = [:]
     let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)

@@ -31,12 +31,19 @@ package struct CaptionConcentration: Equatable, Sendable {
   ///   - captions: of all pairs.
   ///   - order: indices from the most to the least suspicious.
   package init(captions: [String], order: [Int]) {
+    self.init(captionsOfImages: captions.map { [$0] }, order: order)
+  }
+
+  /// - Parameters:
+  ///   - captionsOfImages: the captions of each image; a word counts once an image.
+  ///   - order: indices of images from the most to the least suspicious.
+  init(captionsOfImages: [[String]], order: [Int]) {
     var words: [String: [Int]] = [:]
     var whole: [String: [Int]] = [:]
     for (rank, index) in order.enumerated() {
-      let caption = captions[index].lowercased()
-      for word in Set(Self.words(of: caption)) { words[word, default: []].append(rank) }
-      whole[caption, default: []].append(rank)
+      let captions = captionsOfImages[index].map { $0.lowercased() }
+      for word in Set(captions.flatMap(Self.words)) { words[word, default: []].append(rank) }
+      for caption in Set(captions) { whole[caption, default: []].append(rank) }
     }
     self.words = Self.concentrated(words, total: order.count)
     self.captions = Self.concentrated(whole.filter { $0.value.count > 1 }, total: order.count)

@@ -13,7 +13,7 @@ package struct CheckedDataset: CheckResult {
 
   package var verdict: Verdict { result.verdict }
   package var json: JSONValue { result.json }
-  package var scores: [Float] { result.pairs.map(\.score) }
+  package var scores: [Float] { result.scores }
 
   /// The scores, and the keys of the pairs that stay.
   package var tables: [(ending: String, text: @Sendable () -> String)] {

@@ -14,49 +14,66 @@ package struct DatasetCheck {
   package func run(
     _ features: DatasetFeatures, progress: (Double) -> Bool = { _ in true }
   ) throws(CLIPError) -> DatasetCheckResult {
-    try run(
+    let given = (rows: features.rows, count: features.rowCount, omissions: features.omissions)
+    return try run(
       imageFeatures: features.imageFeatures, trustedCosines: features.trustedCosines,
       keys: features.keys, captions: features.captions, patchPairs: features.patchPairs,
-      progress: progress)
+      images: features.images, dataset: given, progress: progress)
   }
 
   /// Scores the pairs.
   ///
   /// - Parameters:
-  ///   - imageFeatures: `[N, E]` of the checkpoint under suspicion, as the tower gives them, not
-  ///     normalised; `nil` when there is none, which leaves the cosines.
+  ///   - imageFeatures: `[N, E]` of the checkpoint under suspicion, unnormalized; `nil` when there is none, which leaves the cosines.
   ///   - trustedCosines: of image and caption by a trusted checkpoint; `nil` without one.
   ///   - keys: names of the pairs.
   ///   - captions: of the pairs; `nil` when only features are known.
   ///   - patchPairs: see `PatchConcentration`; `nil` when images are not at hand.
+  ///   - images: the number of each pair's image, counted from 0 as they first occur; `nil`: each pair
+  ///     has its own.
+  ///   - dataset: the row of each pair, the number of rows, and what was left out; `nil`: all rows.
   ///   - progress: called with the share done; `false` cancels.
   /// - Throws: `shape` when counts disagree; `invalidArgument` for features that are not finite,
   ///   too few pairs, or neither features nor cosines; `cancelled`.
   package func run(
     imageFeatures: Tensor?, trustedCosines: [Float]?, keys: [String], captions: [String]?,
-    patchPairs: [Int]? = nil, progress: (Double) -> Bool = { _ in true }
+    patchPairs: [Int]? = nil, images: [Int]? = nil,
+    dataset: (rows: [Int], count: Int, omissions: Omissions)? = nil,
+    progress: (Double) -> Bool = { _ in true }
   ) throws(CLIPError) -> DatasetCheckResult {
     try options.validate()
     try check(
       imageFeatures, count: keys.count,
       others: [
         ("cosines", trustedCosines?.count), ("captions", captions?.count),
-        ("patch counts", patchPairs?.count),
+        ("patch counts", patchPairs?.count), ("images", images?.count),
       ])
-    var density: DensityScores?
-    if let imageFeatures {
-      density = try DensityScores(imageFeatures, options: options, progress: progress)
+    let groups = ImageGroups(images)
+    var imageDensity: DensityScores?
+    if var imageFeatures {
+      if let groups {
+        imageFeatures = try FeatureMatrix.gather(imageFeatures, groups.pairs.map { $0[0] })
+      }
+      imageDensity = try DensityScores(imageFeatures, options: options, progress: progress)
     }
+    let density = groups.flatMap { imageDensity?.expanded($0) } ?? imageDensity
     var mixture: GaussianMixture?
     if let trustedCosines { mixture = try GaussianMixture(trustedCosines) }
 
     var scores = [Float](repeating: 0, count: keys.count)
-    if let density { Self.add(Ranking.standardized(density.combined), to: &scores) }
+    if let imageDensity {
+      let standardized = Ranking.standardized(imageDensity.combined)
+      Self.add(groups?.expanded(standardized) ?? standardized, to: &scores)
+    }
     if let trustedCosines {
       Self.add(Ranking.standardized(trustedCosines.map { -$0 }), to: &scores)
     }
     if let patchPairs { Self.add(PatchConcentration.scores(patchPairs), to: &scores) }
-    let ranking = Ranking.descending(scores)
+    let order = groups?.ranking(scores) ?? Ranking.descending(scores)
+    let ranking =
+      groups.map { groups in
+        order.flatMap { groups.pairs[$0].sorted { (scores[$0], $1) > (scores[$1], $0) } }
+      } ?? order
     let captionCounts = Self.counts(captions ?? [])
     let pairs = keys.indices.map { i in
       PairScore(
@@ -66,14 +83,24 @@ package struct DatasetCheck {
         captionPairs: captions.map { captionCounts[$0[i], default: 0] } ?? 0,
         patchPairs: patchPairs?[i])
     }
+    let captionsOfImages = captions.map { captions in
+      groups?.pairs.map { $0.map { captions[$0] } } ?? captions.map { [$0] }
+    }
     let concentration = CaptionConcentration(
-      captions: captions ?? [], order: captions == nil ? [] : ranking)
-    let clusters = density.map { DenseCluster.find($0, captions: captions) } ?? []
+      captionsOfImages: captionsOfImages ?? [], order: captions == nil ? [] : order)
+    let clusters =
+      imageDensity.map { density in
+        DenseCluster.find(
+          density, captions: captionsOfImages?.map { $0.joined(separator: "\n") })
+      } ?? []
     let isConstant = imageFeatures.map(FeatureMatrix.isConstant) ?? false
     return conclusion(
-      pairs: pairs, density: density, mixture: mixture, ranking: ranking,
-      concentration: concentration, clusters: clusters, isConstant: isConstant && mixture == nil,
-      hasCaptions: captions != nil)
+      Scored(
+        pairs: pairs, density: density, mixture: mixture, ranking: ranking, order: order,
+        groups: groups, concentration: concentration, clusters: clusters,
+        isConstant: isConstant && mixture == nil, hasCaptions: captions != nil,
+        rows: dataset?.rows ?? Array(keys.indices), rowCount: dataset?.count ?? keys.count,
+        omissions: dataset?.omissions ?? Omissions()))
   }
 
   private func check(
@@ -128,45 +155,71 @@ package struct DatasetCheck {
   /// How many pairs are poisoned, and the verdict.
   ///
   /// Poison is meant to teach a target, so the captions at the head of the ranking share its name:
-  /// the excess of the most concentrated word is the estimate. Words of sound data gather at the
+  /// the excess of the most concentrated word is the estimate. Words of clean data gather at the
   /// head too, since some kinds of image are rarer than others, but do not rule it. Without such
   /// a word, and with a trusted model, it is the weight of a mismatching component that is set
   /// apart from the other by two standard deviations. Without captions and cosines there is a ranking
   /// and nothing to conclude from it.
-  private func conclusion(
-    pairs: [PairScore], density: DensityScores?, mixture: GaussianMixture?, ranking: [Int],
-    concentration: CaptionConcentration, clusters: [DenseCluster], isConstant: Bool,
-    hasCaptions: Bool
-  ) -> DatasetCheckResult {
+  private func conclusion(_ scored: Scored) -> DatasetCheckResult {
+    let concentration = scored.concentration
     var estimate = 0
     var verdict = Verdict.clean
     let strongest = concentration.words.first { $0.shareOfHead >= Self.notableShareOfHead }
-    if isConstant {
+    if scored.isConstant {
       verdict = .cannotTell
     } else if let strongest, strongest.shareOfHead >= Self.rulingShareOfHead {
       estimate = Int(strongest.excess.rounded())
       verdict = strongest.logChance < Self.certainLogChance ? .backdoored : .suspicious
-    } else if !clusters.isEmpty || strongest != nil {
+    } else if !scored.clusters.isEmpty || strongest != nil {
       estimate = Int((strongest?.excess ?? 0).rounded())
       verdict = .suspicious
-    } else if let mixture, mixture.low.weight < Self.largestMismatch,
+    } else if let mixture = scored.mixture, mixture.low.weight < Self.largestMismatch,
       mixture.high.mean - mixture.low.mean
         > Self.mismatchDistance * mixture.high.variance.squareRoot()
     {
-      estimate = Int((mixture.low.weight * Double(pairs.count)).rounded())
+      estimate = Int((mixture.low.weight * Double(scored.order.count)).rounded())
       verdict = .suspicious
-    } else if !hasCaptions && mixture == nil {
+    } else if !scored.hasCaptions && scored.mixture == nil {
       verdict = .cannotTell
     }
-    // Twice the estimate: the ranking has sound pairs between the poisoned ones.
-    let removed = min(pairs.count, 2 * estimate)
+    let isTooMuchUnread =
+      verdict == .clean
+      && options.isTooMuch(unread: scored.omissions.unread, of: scored.rowCount)
+    if isTooMuchUnread { verdict = .cannotTell }
+    // Twice the estimate: the ranking has clean pairs between the poisoned ones.
+    let head = scored.order.prefix(2 * estimate)
+    let removed =
+      scored.groups.map { groups in
+        head.reduce(0) { $0 + groups.pairs[$1].count }
+      } ?? head.count
     return DatasetCheckResult(
       verdict: verdict,
       explanation: DatasetCheckExplanation.text(
-        verdict: verdict, pairs: pairs.count, estimate: estimate, removed: removed,
-        concentration: concentration, clusters: clusters, isConstant: isConstant),
-      pairs: pairs, density: density, mixture: mixture, ranking: ranking,
-      estimatedPoisons: estimate, removed: removed, concentration: concentration,
-      denseClusters: clusters, options: options)
+        verdict: verdict, pairs: scored.order.count, estimate: estimate, removed: removed,
+        concentration: concentration, clusters: scored.clusters, isConstant: scored.isConstant,
+        noun: scored.groups == nil ? "pairs" : "images", unread: scored.omissions.summary,
+        isTooMuchUnread: isTooMuchUnread),
+      pairs: scored.pairs, density: scored.density, mixture: scored.mixture,
+      ranking: scored.ranking, estimatedPoisoned: estimate, removed: removed,
+      concentration: concentration, denseClusters: scored.clusters, options: options,
+      rows: scored.rows, rowCount: scored.rowCount, omissions: scored.omissions)
+  }
+
+  /// What is concluded from.
+  private struct Scored {
+    let pairs: [PairScore]
+    let density: DensityScores?
+    let mixture: GaussianMixture?
+    let ranking: [Int]
+    /// Images from the most to the least suspicious; pairs, where each has its own.
+    let order: [Int]
+    let groups: ImageGroups?
+    let concentration: CaptionConcentration
+    let clusters: [DenseCluster]
+    let isConstant: Bool
+    let hasCaptions: Bool
+    let rows: [Int]
+    let rowCount: Int
+    let omissions: Omissions
   }
 }

@@ -2,12 +2,21 @@
 enum DatasetCheckExplanation {
   static func text(
     verdict: Verdict, pairs: Int, estimate: Int, removed: Int, concentration: CaptionConcentration,
-    clusters: [DenseCluster], isConstant: Bool
+    clusters: [DenseCluster], isConstant: Bool, noun: String, unread: String,
+    isTooMuchUnread: Bool
   ) -> String {
     var sentences: [String] = []
-    if estimate > 0, let word = concentration.words.first(where: { $0.shareOfHead >= 0.3 }) {
+    if !unread.isEmpty {
       sentences.append(
-        "Of the \(word.head) most conspicuous of \(pairs) pairs, \(word.pairsInHead) have "
+        "Not covered, because it was left out: \(unread)."
+          + (isTooMuchUnread
+            ? " That is more than a clean verdict bears; mend the data, or allow it." : ""))
+    }
+    if isTooMuchUnread {
+      sentences.append("The \(noun) that were read have nothing in common beyond chance.")
+    } else if estimate > 0, let word = concentration.words.first(where: { $0.shareOfHead >= 0.3 }) {
+      sentences.append(
+        "Of the \(word.head) most conspicuous of \(pairs) \(noun), \(word.pairsInHead) have "
           + "'\(word.text)' "
           + "in their caption, about \(Int(word.excess.rounded())) more than chance gives.")
       sentences.append(
@@ -27,7 +36,7 @@ enum DatasetCheckExplanation {
             + "have a target in common; the cleaned list leaves out none.")
     } else if verdict == .clean {
       sentences.append(
-        "The most conspicuous of the \(pairs) pairs have nothing in common beyond chance."
+        "The most conspicuous of the \(pairs) \(noun) have nothing in common beyond chance."
       )
       sentences.append(
         "Poison whose captions match its images, or that the model did not learn, is not covered."

@@ -3,13 +3,16 @@ package struct DatasetCheckOptions: Equatable, Sendable {
   /// Neighbours of the two scales, ascending.
   package var neighbours = [16, 64]
   /// Share of poison that the reference sets are sized for: with R references, R times this share
-  /// stays at half of k, because k poisons close together would look like a dense cluster.
+  /// stays at half of k, because k poisoned pairs close together would look like a dense cluster.
   package var assumedPoisonRate = 0.01
   /// Random reference sets whose scores are averaged at the smaller scale.
   package var draws = 4
   /// References at most.
   package var largestReference = 8192
   package var seed: UInt64 = 0
+  /// What may be left out unread under a clean verdict: a number from 1, below 1 a share of all rows. Three
+  /// poisoned pairs are the fewest that can make a verdict, so that two change none.
+  package var allowUnread = 2.0
 
   package init() {}
 
@@ -22,8 +25,14 @@ package struct DatasetCheckOptions: Equatable, Sendable {
   static let rules: [OptionRule<DatasetCheckOptions>] = [
     OptionRule(
       "assumed_poison_rate", \.assumedPoisonRate,
-      OptionValues("more than 0, less than 0.5") { $0 > 0 && $0 < 0.5 })
+      OptionValues("more than 0, less than 0.5") { $0 > 0 && $0 < 0.5 }),
+    OptionRule("allow_unread", \.allowUnread, .from(0)),
   ]
+
+  /// Whether more of `count` rows were left out than a clean verdict bears.
+  func isTooMuch(unread: Int, of count: Int) -> Bool {
+    Double(unread) > (allowUnread < 1 ? allowUnread * Double(count) : allowUnread)
+  }
 
   /// - Throws: `invalidArgument` for settings out of range.
   package func validate() throws(CLIPError) {

@@ -14,7 +14,7 @@ extension DatasetCheckResult {
   package var json: JSONValue {
     [
       "check": "data", "verdict": .string(verdict.rawValue), "explanation": .string(explanation),
-      "pairs": .integer(pairs.count), "estimated_poisons": .integer(estimatedPoisons),
+      "pairs": .integer(pairs.count), "estimated_poisoned": .integer(estimatedPoisoned),
       "removed": .integer(removed),
       "words": .array(concentration.words.map(\.json)),
       "captions": .array(concentration.captions.map(\.json)),
@@ -23,7 +23,7 @@ extension DatasetCheckResult {
           [
             "pairs": .integer(cluster.members.count),
             "relative_distance": .number(Double(cluster.relativeDistance)),
-            "word": .string(cluster.word), "word_share": .number(cluster.wordShare),
+            "word": .string(cluster.word), "word_fraction": .number(cluster.wordFraction),
           ]
         }),
       "mixture": mixture.map { mixture in
@@ -36,44 +36,58 @@ extension DatasetCheckResult {
         (density?.scales ?? []).map { scale in
           ["k": .integer(scale.k), "references": .integer(scale.references)]
         }),
-      "seed": .string(String(options.seed)),
+      "seed": .string(String(options.seed)), "rows": .integer(rowCount),
+      "unread": .integer(omissions.unread), "left_out": omissions.json,
     ]
   }
 
-  /// A table with a row for each pair in the order of the dataset, numbers for statistics programs.
+  /// A table with a row for each row of the dataset in its order, numbers for statistics programs.
   ///
-  /// Columns: `key`, `score`, `rank` (1 is the most suspicious), `trusted_cosine`,
+  /// Columns: `row`, from 0, `key`, `score`, `rank` (1 is the most suspicious), `trusted_cosine`,
   /// `mismatch_probability`, `caption_pairs`, `patch_pairs`, then `k_distance_K`, `slof_K`, `dao_K`
-  /// for each scale, and `caption`. What was not measured is empty.
+  /// for each scale, and `caption`. What was not measured is empty. Keys and captions are escaped as in
+  /// `RowList`.
   package var csv: String {
     var ranks = [Int](repeating: 0, count: pairs.count)
     for (position, index) in ranking.enumerated() { ranks[index] = position + 1 }
     let scales = density?.scales ?? []
-    var text = "key,score,rank,trusted_cosine,mismatch_probability,caption_pairs,patch_pairs"
+    var text = "row,key,score,rank,trusted_cosine,mismatch_probability,caption_pairs,patch_pairs"
     for scale in scales { text += ",k_distance_\(scale.k),slof_\(scale.k),dao_\(scale.k)" }
     text += ",caption\n"
-    for (index, pair) in pairs.enumerated() {
-      var fields = [
-        Self.quoted(pair.key), "\(pair.score)", "\(ranks[index])",
-        pair.trustedCosine.map { "\($0)" } ?? "", pair.mismatchProbability.map { "\($0)" } ?? "",
-        "\(pair.captionPairs)", pair.patchPairs.map { "\($0)" } ?? "",
-      ]
-      for scale in scales {
-        fields += [
-          "\(scale.kDistance[index])", "\(scale.slof[index])", "\(scale.dao[index])",
-        ]
+    let unread = String(repeating: ",", count: 8 + 3 * scales.count)
+    var next = 0
+    for row in 0..<rowCount {
+      guard next < rows.count, rows[next] == row else {
+        text += "\(row)\(unread)\n"
+        continue
       }
-      fields.append(Self.quoted(pair.caption))
-      text += fields.joined(separator: ",") + "\n"
+      text += line(row, pair: next, rank: ranks[next])
+      next += 1
     }
     return text
   }
 
-  /// Keys of the pairs that stay, one on each line, in the order of the dataset.
+  private func line(_ row: Int, pair index: Int, rank: Int) -> String {
+    let pair = pairs[index]
+    var fields = [
+      "\(row)", Self.quoted(RowList.escaped(pair.key)), "\(pair.score)", "\(rank)",
+      pair.trustedCosine.map { "\($0)" } ?? "", pair.mismatchProbability.map { "\($0)" } ?? "",
+      "\(pair.captionPairs)", pair.patchPairs.map { "\($0)" } ?? "",
+    ]
+    for scale in density?.scales ?? [] {
+      fields += ["\(scale.kDistance[index])", "\(scale.slof[index])", "\(scale.dao[index])"]
+    }
+    fields.append(Self.quoted(RowList.escaped(pair.caption)))
+    return fields.joined(separator: ",") + "\n"
+  }
+
+  /// The rows that were read and stay, in the order of the dataset, as a `RowList`.
   package var cleanedList: String {
     let left = Set(ranking.prefix(removed))
     var text = ""
-    for (index, pair) in pairs.enumerated() where !left.contains(index) { text += pair.key + "\n" }
+    for (index, pair) in pairs.enumerated() where !left.contains(index) {
+      text += RowList.line(row: rows[index], key: pair.key)
+    }
     return text
   }
 
@@ -111,7 +125,7 @@ extension DatasetCheckResult {
     page.parts.append(try head(count, images))
     page.parts.append(
       HTMLPage.table(
-        "Words that the most suspicious captions share",
+        "Words that the most suspicious captions have in common",
         concentration.words.map { word in
           (word.text, "\(word.pairsInHead) of the first \(word.head); \(word.pairs) in all")
         }))
@@ -119,8 +133,10 @@ extension DatasetCheckResult {
       HTMLPage.table(
         "How this was made",
         [
-          ("version", version), ("pairs", "\(pairs.count)"),
-          ("estimated poisons", "\(estimatedPoisons)"), ("seed", "\(options.seed)"),
+          ("version", version), ("rows of the dataset", "\(rowCount)"),
+          ("pairs", "\(pairs.count)"),
+          ("left out", omissions.isEmpty ? "nothing" : omissions.lines.joined(separator: "\n")),
+          ("estimated poisoned pairs", "\(estimatedPoisoned)"), ("seed", "\(options.seed)"),
         ]
           + (density?.scales ?? []).map { scale in
             ("neighbours", "\(scale.k) among \(scale.references) references")

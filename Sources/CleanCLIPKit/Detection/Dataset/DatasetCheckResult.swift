@@ -27,11 +27,23 @@ package struct DatasetCheckResult: Sendable {
   /// Indices from the most to the least suspicious.
   package let ranking: [Int]
   /// How many pairs are poisoned, roughly; 0 when nothing points at any.
-  package let estimatedPoisons: Int
+  package let estimatedPoisoned: Int
   /// Pairs at the head of the ranking that a cleaned list leaves out.
   package let removed: Int
   package let concentration: CaptionConcentration
   /// Where poison close together may hide from the ranking.
   package let denseClusters: [DenseCluster]
   package let options: DatasetCheckOptions
+  /// The row of the dataset of each pair, and the number of all rows.
+  package let rows: [Int]
+  package let rowCount: Int
+  /// What the verdict does not cover, by reason.
+  package let omissions: Omissions
+
+  /// The scores of all rows of the dataset, in its order; NaN for those that could not be read.
+  package var scores: [Float] {
+    var scores = [Float](repeating: .nan, count: rowCount)
+    for (pair, row) in zip(pairs, rows) { scores[row] = pair.score }
+    return scores
+  }
 }

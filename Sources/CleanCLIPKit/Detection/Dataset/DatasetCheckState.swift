@@ -1,13 +1,13 @@
 internal import Glibc
 
 /// The pairs of a dataset that were read and embedded, kept in a folder so that a check that was
-/// stopped goes on without them.
+/// stopped resumes without them.
 ///
 /// Each piece is a file of its own, written at once, in order. What is computed from the pieces is
 /// the same whether they were read or kept, so that a resumed check gives the same result bit by bit.
 struct DatasetCheckState {
   private static let kind = SavedStateKind(
-    format: "cleanclip dataset state 1", work: "check", name: "the state of a dataset check",
+    format: "cleanclip dataset state 2", work: "check", name: "the state of a dataset check",
     inputs: "models, data and options")
 
   private let directory: String
@@ -15,7 +15,7 @@ struct DatasetCheckState {
 
   /// - Parameters:
   ///   - directory: where the pieces are.
-  ///   - resume: whether to go on from what is there; otherwise it is removed.
+  ///   - resume: whether to resume from what is there; otherwise it is removed.
   ///   - identity: what must agree for a piece to belong to this check.
   /// - Throws: `io`.
   init(directory: String, resume: Bool, identity: [String: String]) throws(CLIPError) {
@@ -54,6 +54,8 @@ struct DatasetCheckState {
     var tensors = [
       ("rows", try Tensor(piece.rows.map { Int32($0 - range.lowerBound) }, [piece.rows.count]))
     ]
+    tensors.append(
+      ("image_hashes", try Tensor(piece.images.flatMap(\.words), [piece.images.count, 4])))
     if let features = piece.imageFeatures { tensors.append(("image_features", features)) }
     if !piece.trustedCosines.isEmpty {
       tensors.append(
@@ -101,6 +103,11 @@ struct DatasetCheckState {
     let count = piece.rows.count
     guard count + skipped == range.count, piece.rows.allSatisfy(range.contains) else {
       throw damaged
+    }
+    let hashes = try file.tensor("image_hashes")
+    guard hashes.dtype == .i32, hashes.shape == [count, 4] else { throw damaged }
+    piece.images = (0..<count).map { row in
+      ImageIdentity(words: (0..<4).map { hashes.i32[4 * row + $0] })
     }
     if let embedDim {
       let features = try file.tensor("image_features")

@@ -12,6 +12,19 @@ package struct DatasetFeatures {
   /// Cosines by the trusted checkpoint; `nil` without one.
   package private(set) var trustedCosines: [Float]?
   package private(set) var patchPairs: [Int]?
+  /// The number of each pair's image, counted from 0 as they first occur: pairs of equal content have
+  /// the same. `nil` when only features are known.
+  package private(set) var images: [Int]? = []
+  /// Rows of the dataset, readable or not.
+  package private(set) var rowCount = 0
+  /// What the dataset left out, and the rows that could not be read.
+  package var omissions: Omissions {
+    var omissions = leftOut
+    omissions.add(unreadable: skipped, examples: skippedReasons)
+    return omissions
+  }
+  private var leftOut = Omissions()
+  private var numbers: [ImageIdentity: Int] = [:]
   /// What could not be read: the number, and the first few reasons.
   package private(set) var skipped = 0
   package private(set) var skippedReasons: [String] = []
@@ -21,10 +34,12 @@ package struct DatasetFeatures {
   static let reasonsKept = 10
 
   /// - Parameters:
-  ///   - capacity: pairs at most.
+  ///   - dataset: what is read.
   ///   - embedDim: E of the checkpoint; `nil` without one.
-  init(capacity: Int, embedDim: Int?, hasCosines: Bool) throws(CLIPError) {
-    if let embedDim { imageFeatures = try Tensor([capacity, embedDim]) }
+  init(of dataset: PairDataset, embedDim: Int?, hasCosines: Bool) throws(CLIPError) {
+    rowCount = dataset.count
+    leftOut = dataset.omissions
+    if let embedDim { imageFeatures = try Tensor([dataset.count, embedDim]) }
     if hasCosines { trustedCosines = [] }
   }
 
@@ -37,6 +52,8 @@ package struct DatasetFeatures {
     self.keys = keys
     self.captions = captions
     rows = Array(keys.indices)
+    rowCount = keys.count
+    images = nil
   }
 
   /// Takes features that were computed before.
@@ -50,10 +67,19 @@ package struct DatasetFeatures {
   package mutating func take(
     imageFeatures: Tensor?, trusted: (images: Tensor, texts: Tensor)?
   ) throws(CLIPError) {
-    if let imageFeatures { self.imageFeatures = imageFeatures }
+    if let imageFeatures { self.imageFeatures = try ofRead(imageFeatures) }
     if let trusted {
-      trustedCosines = try FeatureMatrix.cosines(trusted.images, trusted.texts, name: "trusted")
+      let cosines = try FeatureMatrix.cosines(trusted.images, trusted.texts, name: "trusted")
+      trustedCosines = cosines.count == rowCount ? rows.map { cosines[$0] } : cosines
     }
+  }
+
+  /// The features of those rows that could be read, of features of all rows.
+  private func ofRead(_ features: Tensor) throws(CLIPError) -> Tensor {
+    guard features.shape.rank == 2, features.shape[0] == rowCount, rows.count < rowCount else {
+      return features
+    }
+    return try FeatureMatrix.gather(features, rows)
   }
 
   /// Adds the next pairs of the dataset.
@@ -65,7 +91,14 @@ package struct DatasetFeatures {
     captions?.append(contentsOf: piece.captions)
     rows += piece.rows
     trustedCosines?.append(contentsOf: piece.trustedCosines)
-    for codes in piece.patchCodes { patches.add(codes) }
+    for (pair, image) in piece.images.enumerated() {
+      let number = numbers[image] ?? numbers.count
+      images?.append(number)
+      guard number == numbers.count else { continue }
+      numbers[image] = number
+      // Once an image, however many captions it has.
+      if !piece.patchCodes.isEmpty { patches.add(piece.patchCodes[pair]) }
+    }
     skipped += piece.skipped
     skippedReasons += piece.skippedReasons.prefix(Self.reasonsKept - skippedReasons.count)
   }
@@ -81,6 +114,9 @@ package struct DatasetFeatures {
           + (skippedReasons.first ?? "none"))
     }
     imageFeatures = imageFeatures?.slice(0..<keys.count)
-    if countingPatches { patchPairs = patches.pairsByImage() }
+    if countingPatches {
+      let counts = patches.pairsByImage()
+      patchPairs = images?.map { counts[$0] }
+    }
   }
 }

@@ -11,7 +11,7 @@ package struct DatasetReader {
   package var precision = DType.f32
   /// Where what was read is kept; `nil` keeps none.
   package var stateDirectory: String?
-  /// Whether to go on from the state that is there.
+  /// Whether to resume from the state that is there.
   package var resume = false
 
   private static let batch = 64
@@ -33,7 +33,7 @@ package struct DatasetReader {
       try DatasetCheckState(directory: directory, resume: resume, identity: identity(dataset))
     }
     var result = try DatasetFeatures(
-      capacity: dataset.count, embedDim: embedDim, hasCosines: trusted != nil)
+      of: dataset, embedDim: embedDim, hasCosines: trusted != nil)
     for start in stride(from: 0, to: dataset.count, by: FeaturePiece.length) {
       let range = start..<min(dataset.count, start + FeaturePiece.length)
       var piece: FeaturePiece
@@ -70,6 +70,7 @@ package struct DatasetReader {
             if findsPatches { piece.patchCodes.append(PatchConcentration.codes(of: image)) }
             pairs.append((image, row.caption))
           }
+          piece.images.append(ImageIdentity(row.image))
           piece.rows.append(index)
           piece.keys.append(row.key)
           piece.captions.append(row.caption)

@@ -1,6 +1,6 @@
 /// Pairs whose images are far more alike to the model than those of the rest.
 ///
-/// More poisons in a reference set than neighbours are each other's neighbours, and a ranking by
+/// More poisoned pairs in a reference set than neighbours are each other's neighbours, and a ranking by
 /// isolation puts them last. A model that collapses triggered images gives them away from the
 /// other side: their distances are much smaller than the rest's, though not zero.
 package struct DenseCluster: Equatable, Sendable {
@@ -11,7 +11,7 @@ package struct DenseCluster: Equatable, Sendable {
   /// The word that most members share, and the share of members that have it; empty without
   /// captions.
   package let word: String
-  package let wordShare: Double
+  package let wordFraction: Double
 
   /// Distance, relative to the dataset's median, below which a pair counts as dense.
   static let threshold: Float = 0.2
@@ -27,7 +27,7 @@ package struct DenseCluster: Equatable, Sendable {
     guard dense.count > scale.k else { return [] }
     let distance = Ranking.median(dense.map { scale.kDistance[$0] }) / median
     guard let captions else {
-      return [DenseCluster(members: dense, relativeDistance: distance, word: "", wordShare: 0)]
+      return [DenseCluster(members: dense, relativeDistance: distance, word: "", wordFraction: 0)]
     }
     var counts: [String: Int] = [:]
     var everywhere: [String: Int] = [:]
@@ -50,7 +50,7 @@ package struct DenseCluster: Equatable, Sendable {
     let share = Double(best?.value ?? 0) / Double(dense.count)
     return [
       DenseCluster(
-        members: dense, relativeDistance: distance, word: best?.key ?? "", wordShare: share)
+        members: dense, relativeDistance: distance, word: best?.key ?? "", wordFraction: share)
     ]
   }
 

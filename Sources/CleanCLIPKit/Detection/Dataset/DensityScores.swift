@@ -17,13 +17,18 @@ package struct DensityScores {
   /// ln SLOF, mean over the scales; higher is more isolated.
   package let combined: [Float]
 
+  init(scales: [Scale], combined: [Float]) {
+    self.scales = scales
+    self.combined = combined
+  }
+
   /// Points whose neighbours are in memory at once.
   private static let chunk = 8192
 
   /// Measures features against random subsets of themselves.
   ///
   /// - Parameters:
-  ///   - features: `[N, E]` as the tower gives them: the length matters, because triggers are
+  ///   - features: `[N, E]`, unnormalized: the length matters, because triggers are
   ///     learned as unusually strong features.
   ///   - progress: called with the share done, in 0…1; `false` cancels.
   /// - Throws: `invalidArgument` when no scale has enough points; `cancelled`.

@@ -12,6 +12,8 @@ struct FeaturePiece {
   var trustedCosines: [Float] = []
   /// See `PatchConcentration`; empty unless patches are counted.
   var patchCodes: [[UInt64]] = []
+  /// The content of each pair's image.
+  var images: [ImageIdentity] = []
   var skipped = 0
   var skippedReasons: [String] = []
 

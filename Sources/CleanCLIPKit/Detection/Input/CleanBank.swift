@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Features of images that are known to be clean, against which others are judged.
 ///
-/// On disk it is a safetensors file with `image_features` `[n, E]` as the tower gives them, and,
-/// when classes were given, `class_features` `[C, E]` and `contrast` `[E]`, both unit length or
+/// On disk it is a safetensors file with `image_features` `[n, E]`, unnormalized, and,
+/// when classes were given, `class_features` `[C, E]` and `contrast` `[E]`, both L2-normalized or
 /// sums of such.
 package struct CleanBank: Sendable {
   /// `[n, E]`, not normalised.
@@ -13,7 +13,7 @@ package struct CleanBank: Sendable {
 
   /// Features of class texts.
   package struct ClassTexts: Sendable {
-    /// `[C, E]`, unit length.
+    /// `[C, E]`, L2-normalized.
     package let features: Tensor
     /// `[E]`: Σ over classes of a matching description minus a distracted one (BDetCLIP, Niu et al.
     /// 2025, arXiv:2405.15269), a single direction that triggered images lean against.
@@ -62,7 +62,7 @@ package struct CleanBank: Sendable {
   /// Images below which no threshold is promised.
   static let fewestImages = 50
 
-  /// - Parameter imageFeatures: `[n, E]` of clean images, as the tower gives them, at least 50.
+  /// - Parameter imageFeatures: `[n, E]` of clean images, unnormalized, at least 50.
   /// - Throws: `shape` and `invalidArgument` for features that do not fit; see `FeatureMatrix`.
   package init(imageFeatures: Tensor, texts: ClassTexts?) throws(CLIPError) {
     try FeatureMatrix.validate(imageFeatures, name: "clean bank")

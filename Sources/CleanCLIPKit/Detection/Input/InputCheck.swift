@@ -44,7 +44,7 @@ package struct InputCheck: Sendable {
 
   /// Judges images by their features.
   ///
-  /// - Parameter imageFeatures: `[m, E]` as the tower gives them, not normalised; `m` may be 0.
+  /// - Parameter imageFeatures: `[m, E]`, unnormalized; `m` may be 0.
   /// - Throws: `shape` for features of another width; `invalidArgument` for NaN.
   package func findings(_ imageFeatures: Tensor) throws(CLIPError) -> [InputFinding] {
     try FeatureMatrix.validate(imageFeatures, name: "check input")

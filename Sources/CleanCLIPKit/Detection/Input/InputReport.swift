@@ -5,11 +5,22 @@ package struct InputReport {
   package let keys: [String]
   package let findings: [InputFinding]
   package let threshold: ConformalThreshold
+  /// What was not judged, by reason.
+  package let omissions: Omissions
+  /// What may be left out under a clean verdict: a number from 1, below 1 a share of all images.
+  package let allowUnread: Double
 
   /// - Parameters:
   ///   - keys: names of the images.
   ///   - findings: of the same images.
-  package init(keys: [String], findings: [InputFinding], threshold: ConformalThreshold) {
+  ///   - omissions: what was not judged.
+  ///   - allowUnread: see the property; by default nothing, because each image counts.
+  package init(
+    keys: [String], findings: [InputFinding], threshold: ConformalThreshold,
+    omissions: Omissions = Omissions(), allowUnread: Double = 0
+  ) {
+    self.omissions = omissions
+    self.allowUnread = allowUnread
     precondition(keys.count == findings.count, "one finding for each image")
     self.keys = keys
     self.findings = findings
@@ -24,14 +35,27 @@ package struct InputReport {
   package var pValue: Double { threshold.pValue(flagged: flagged, of: findings.count) }
 
   /// The verdict on the set: the promised rate alone flags some of many clean images.
-  package var verdict: Verdict { findings.isEmpty ? .cannotTell : Verdict(pValue: pValue) }
+  package var verdict: Verdict {
+    guard !findings.isEmpty else { return .cannotTell }
+    let verdict = Verdict(pValue: pValue)
+    return verdict == .clean && isTooMuchUnread ? .cannotTell : verdict
+  }
+
+  /// Whether more was left out than a clean verdict bears.
+  private var isTooMuchUnread: Bool {
+    let unread = omissions.unread
+    let share = allowUnread * Double(findings.count + unread)
+    return Double(unread) > (allowUnread < 1 ? share : allowUnread)
+  }
 
   /// Why, in a paragraph for people who do not know the method.
   package var explanation: String {
-    guard !findings.isEmpty else { return "There are no images to judge." }
+    var unread = ""
+    if omissions.unread > 0 { unread = "Not judged: \(omissions.summary). " }
+    guard !findings.isEmpty else { return unread + "There are no images to judge." }
     let expected = threshold.falseAlarmRate * Double(findings.count)
     var text =
-      "\(flagged) of \(findings.count) images are flagged; of as many clean ones, about "
+      unread + "\(flagged) of \(findings.count) images are flagged; of as many clean ones, about "
       + "\(decimal(expected, 1)) would be, because \(decimal(threshold.falseAlarmRate * 100, 1)) % "
       + "false alarms were allowed. "
     switch verdict {
@@ -51,6 +75,7 @@ package struct InputReport {
       "explanation": .string(explanation), "threshold": .number(Double(threshold.value)),
       "false_alarm_rate": .number(threshold.falseAlarmRate),
       "bank_images": .integer(threshold.samples), "flagged": .integer(flagged),
+      "unread": .integer(omissions.unread), "left_out": omissions.json,
       "images": .array(zip(keys, findings).map { $1.json(key: $0) }),
     ]
   }
@@ -93,7 +118,7 @@ package struct InputReport {
           ("version", version), ("images", "\(findings.count)"), ("flagged", "\(flagged)"),
           ("clean images in the bank", "\(threshold.samples)"),
           ("promised false-alarm rate", "\(decimal(threshold.falseAlarmRate * 100, 2)) %"),
-          ("p-value of the number flagged", ModelCheckExplanation.probability(pValue)),
+          ("p-value of the number flagged", probability(pValue)),
         ]))
     return page.html
   }

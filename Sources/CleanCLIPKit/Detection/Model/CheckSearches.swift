@@ -7,7 +7,7 @@ struct CheckSearches {
     case main
     /// Another target of the same model, counted from 1.
     case own(Int)
-    /// A checkpoint that is known to be sound, counted from 1.
+    /// A checkpoint that is known to be clean, counted from 1.
     case cleanReference(Int)
     /// One of the user's classes, by its index.
     case ofClass(Int)
@@ -37,11 +37,11 @@ struct CheckSearches {
   private let options: ModelCheckOptions
   private var state: ModelCheckState
   private var counter: ModelCheckProgress
-  /// Of the images by each model that was searched: `[n, E]`, unit length.
+  /// Of the images by each model that was searched: `[n, E]`, L2-normalized.
   private var features: [ObjectIdentifier: Tensor] = [:]
 
   /// - Parameters:
-  ///   - models: the suspect, then the sound ones.
+  ///   - models: the suspect, then the clean ones.
   ///   - classes: texts that searches are made for.
   ///   - count: searches in all at most, for the progress.
   /// - Throws: see `ModelCheckState`.

@@ -69,12 +69,12 @@ extension ModelCheck {
 
   /// The classes to search for, at most `options.classSearches`, in their order.
   ///
-  /// Of too many, those that the found triggers lead to come first, then always the one least like
-  /// those chosen before. Classes that most images are read as anyway are left out; so are all
+  /// Of too many, predicted targets of the found triggers come first, then always the one least like
+  /// those chosen before. Classes that most images are classified as anyway are left out; so are all
   /// when fewer than four remain, which would compare too little.
   ///
   /// - Parameters:
-  ///   - read: the class that each searched image is read as.
+  ///   - read: the class that each searched image is classified as.
   ///   - likely: names of classes, the likeliest first.
   func chosenClasses(_ vocabulary: TextVocabulary, read: [Int], likely: [String]) -> [Int] {
     let eligible = vocabulary.names.indices.filter { index in

@@ -8,7 +8,7 @@ package struct ModelCheck {
   package var classes: TextVocabulary?
   /// Common nouns embedded by the model; `nil` to leave them out.
   package var nouns: TextVocabulary?
-  /// Checkpoints of the same architecture that are known to be sound.
+  /// Checkpoints of the same architecture that are known to be clean.
   package var cleanReferences: [CLIPModel] = []
 
   /// Images below which nothing is concluded.
@@ -19,14 +19,6 @@ package struct ModelCheck {
   /// Share of held-out images that a trigger for one class must turn into it: most of them, chosen by
   /// hand.
   static let confirmedSuccessRate: Float = 0.5
-  /// Part of the gap between the mean cosine of unchanged inputs and 1 that a trigger for anywhere must
-  /// close on held-out ones: half, chosen by hand.
-  static let confirmedCollapse: Float = 0.5
-
-  /// Whether the mean pairwise cosine of held-out inputs rose enough to confirm a trigger.
-  static func isCollapsed(_ after: Float, from before: Float) -> Bool {
-    after > before + confirmedCollapse * (1 - before)
-  }
 
   package init(_ model: CLIPModel) { self.model = model }
 
@@ -85,7 +77,7 @@ package struct ModelCheck {
     cleanReferences.isEmpty ? max(2, options.referenceSearches) : cleanReferences.count
   }
 
-  /// Runs all searches: of a collapse to anywhere, then of each class.
+  /// Runs all searches: untargeted, then targeted.
   private func findings(
     _ searched: Tensor, heldOut: Tensor, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> [TriggerFinding] {
@@ -155,8 +147,8 @@ package struct ModelCheck {
   ) throws(CLIPError) -> TriggerFinding {
     var triggered: Tensor?
     if let trigger = search.trigger { triggered = try encode(try trigger.applied(to: heldOut)) }
-    let before = Self.meanPairwiseCosine(clean)
-    let after = triggered.map(Self.meanPairwiseCosine) ?? 0
+    let before = FeatureMatrix.meanPairwiseCosine(clean)
+    let after = triggered.map(FeatureMatrix.meanPairwiseCosine) ?? 0
     let scale = min(100, expf(model.logitScale.value.f32[0]))
     func readout(_ vocabulary: TextVocabulary?) throws(CLIPError) -> TargetReadout? {
       guard let vocabulary, let triggered else { return nil }
@@ -170,7 +162,7 @@ package struct ModelCheck {
         inClasses?.entries.first?.text == target
           && (inClasses?.successRate ?? 0) > Self.confirmedSuccessRate
       } else {
-        search.trigger != nil && Self.isCollapsed(after, from: before)
+        search.trigger != nil && CollapseLoss.isConfirmed(after, from: before)
       }
     return TriggerFinding(
       kind: search.kind, target: target, search: search, reference: reference,
@@ -180,13 +172,6 @@ package struct ModelCheck {
 
   private func encode(_ images: Tensor) throws(CLIPError) -> Tensor {
     try model.unitFeatures(ofPixels: images, precision: options.search.precision)
-  }
-
-  /// The mean cosine of two different rows, all of unit length.
-  static func meanPairwiseCosine(_ features: Tensor) -> Float {
-    let count = Float(features.shape[0])
-    let squared = FeatureMatrix.mean(features).reduce(0) { $0 + $1 * $1 } * count * count
-    return (squared - count) / max(1, count * (count - 1))
   }
 
   private func examples(
@@ -205,7 +190,7 @@ package struct ModelCheck {
 }
 
 extension CLIPModel {
-  /// Returns unit-length features `[n, E]` of images `[n, 3, S, S]` in 0…1.
+  /// Returns L2-normalized features `[n, E]` of images `[n, 3, S, S]` in 0…1.
   func unitFeatures(ofPixels images: Tensor, precision: DType) throws(CLIPError) -> Tensor {
     try encodeImages(
       try PixelScale(configuration).normalized(images), normalize: true, precision: precision)

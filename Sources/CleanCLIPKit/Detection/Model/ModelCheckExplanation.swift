@@ -13,7 +13,7 @@ enum ModelCheckExplanation {
       if strongest.target == nil,
         let target = strongest.classes?.entries.first ?? strongest.nouns?.entries.first
       {
-        sentences.append("Images that carry it are read as '\(target.text)'.")
+        sentences.append("Images that carry it are classified as '\(target.text)'.")
       }
       sentences.append(
         "This says what the model does, not who made it do so: a shortcut in honest data "
@@ -22,9 +22,11 @@ enum ModelCheckExplanation {
       sentences.append(
         "No change of the images was found that brings them all to one meaning at a much lower "
           + "cost than other changes do.")
+      let kinds = TriggerKind.all.filter { kind in findings.contains { $0.kind == kind } }
       sentences.append(
-        "Triggers of other families than those searched (small patches, faint patterns, smooth "
-          + "warps), and triggers that differ from image to image, are not covered.")
+        "Triggers of other families than those searched "
+          + "(\(kinds.map(\.plural).joined(separator: ", "))), and triggers that differ from image "
+          + "to image, are not covered.")
     case .cannotTell:
       sentences.append(
         "The searches found no change that makes images look alike to the model, not even "
@@ -57,9 +59,5 @@ enum ModelCheckExplanation {
     return
       "\(source) a change \(SizeText.number(ratio)) times as large; the probability that a clean model shows "
       + "such a difference is \(probability(pValue))."
-  }
-
-  static func probability(_ value: Double) -> String {
-    value < 0.0001 ? "less than 0.0001" : String((value * 10000).rounded() / 10000)
   }
 }

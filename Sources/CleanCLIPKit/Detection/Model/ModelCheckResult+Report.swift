@@ -103,7 +103,7 @@ extension ModelCheckResult {
       page.parts.append(
         try HTMLPage.images(
           "Recovered triggers",
-          "Patches on grey; patterns amplified around grey; displacements as red and green.",
+          Self.imageMeanings(imageFindings),
           triggers))
     }
     for finding in imageFindings { page.parts.append(Self.card(finding)) }
@@ -115,10 +115,19 @@ extension ModelCheckResult {
           ("version", version), ("images", "\(images)\(imagesAreSynthetic ? ", drawn" : "")"),
           ("steps at most", "\(options.search.steps)"),
           ("images a step", "\(options.search.batchSize)"), ("seed", "\(options.search.seed)"),
-          ("p-value of the image tower", ModelCheckExplanation.probability(pValue)),
+          ("p-value of the image tower", probability(pValue)),
           ("seconds", decimal(seconds, 1)),
         ]))
     return page.html
+  }
+
+  /// What the images of the recovered triggers show, as a sentence.
+  private static func imageMeanings(_ findings: [TriggerFinding]) -> String {
+    let kinds = TriggerKind.all.filter { kind in
+      findings.contains { $0.kind == kind && $0.search.trigger != nil }
+    }
+    let text = kinds.map(\.imageMeaning).joined(separator: "; ")
+    return text.prefix(1).uppercased() + text.dropFirst() + "."
   }
 
   private static func card(_ finding: TriggerFinding) -> String {
@@ -130,7 +139,7 @@ extension ModelCheckResult {
         "the same of " + finding.reference.source.meaning,
         finding.reference.sizes.map { significant(Double($0)) }.joined(separator: ", ")
       ),
-      ("p-value", ModelCheckExplanation.probability(finding.pValue)),
+      ("p-value", probability(finding.pValue)),
       (
         "mean cosine of two held-out images, before and after",
         "\(decimal(Double(finding.cleanCollapse), 3)) and "
@@ -141,11 +150,11 @@ extension ModelCheckResult {
       guard let readout else { continue }
       rows.append(
         (
-          "leads to, of the \(name)",
+          "predicted target, of the \(name)",
           readout.entries.prefix(5).map { "\($0.text) (\(decimal(Double($0.gain), 3)))" }
             .joined(separator: ", ")
         ))
-      rows.append(("images it turns", percent(Double(readout.successRate))))
+      rows.append(("attack success rate on held-out images", percent(Double(readout.successRate))))
     }
     return HTMLPage.table("Search: \(finding.name)", rows)
   }

@@ -6,13 +6,13 @@ package struct ModelCheckOptions: Equatable, Sendable {
   /// Further searches of the same model in each space, as a reference when no clean checkpoints are
   /// given; at least 2.
   package var referenceSearches = 3
-  /// Classes that are searched for one by one, at most; 0 leaves these searches out.
+  /// Classes with a targeted search, at most; 0 leaves these searches out.
   package var classSearches = 10
   /// Images that are used at most; a quarter is held out to measure what was found.
   package var imageLimit = 256
   /// Where finished searches are kept; `nil` keeps none.
   package var stateDirectory: String?
-  /// Whether to go on from the state that is there.
+  /// Whether to resume from the state that is there.
   package var resume = false
 
   package init() {}
@@ -52,7 +52,7 @@ package struct ModelCheckProgress: Equatable, Sendable {
 /// What the searches of one space for one goal found.
 package struct TriggerFinding: Sendable {
   package let kind: TriggerKind
-  /// The class that was searched for; `nil` for a collapse to anywhere.
+  /// The class that was searched for; `nil` for an untargeted search.
   package let target: String?
   package let search: TriggerSearchResult
   package let reference: SizeReference

@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// Finished searches of a check of an image tower, kept in a folder so that a check that was stopped
-/// goes on without them.
+/// resumes without them.
 ///
 /// Searches do not depend on one another but through what is kept here, and each has random numbers
 /// of its own, so that a resumed check gives the same result bit by bit.
@@ -20,7 +20,7 @@ struct ModelCheckState {
 
   /// - Parameters:
   ///   - directory: where the state is kept; `nil` keeps none.
-  ///   - resume: whether to go on from a state that is there.
+  ///   - resume: whether to resume from a state that is there.
   ///   - identity: what must agree for a state to belong to this check.
   ///   - side: S of the model.
   ///   - embedDim: E of the model.
@@ -58,7 +58,7 @@ struct ModelCheckState {
       metadata["\(index).kind"] = result.kind.name
       metadata["\(index).numbers"] = "\(result.size) \(result.collapse) \(result.steps)"
       guard let trigger = result.trigger else { continue }
-      let shape = Shape([result.kind.space.planes, trigger.side, trigger.side])
+      let shape = Shape([result.kind.planes, trigger.side, trigger.side])
       tensors.append(("\(index).trigger", try Tensor(trigger.numbers, shape)))
       tensors.append(
         ("\(index).direction", try Tensor(result.direction, [result.direction.count])))

@@ -13,15 +13,8 @@ struct PixelScale {
     try mapped(pixels) { value, channel in (value - mean[channel]) / deviation[channel] }
   }
 
-  /// Returns pixels in 0…1 of tower inputs, clipped against rounding.
-  func denormalized(_ inputs: Tensor) throws(CLIPError) -> Tensor {
-    try mapped(inputs) { value, channel in
-      min(1, max(0, value * deviation[channel] + mean[channel]))
-    }
-  }
-
   /// Returns dLoss/dPixels, given dLoss/d(tower inputs).
-  func denormalizedGradient(_ gradient: Tensor) throws(CLIPError) -> Tensor {
+  func pixelGradient(_ gradient: Tensor) throws(CLIPError) -> Tensor {
     try mapped(gradient) { value, channel in value / deviation[channel] }
   }
 

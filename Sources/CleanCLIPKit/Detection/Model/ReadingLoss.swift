@@ -1,4 +1,4 @@
-/// How far images are from being read as one text of several.
+/// How far images are from being classified as one text of several.
 ///
 /// ```
 /// L = mean over i of max(-κ, max_{j ≠ c} cos(f_i, t_j) - cos(f_i, t_c))
@@ -9,7 +9,7 @@
 package struct ReadingLoss {
   /// L.
   package let value: Float
-  /// Share of the images that are read as the text.
+  /// Fraction of the images that are classified as the text.
   package let share: Float
   /// dL/d(features), `[B, E]`.
   package let gradient: Tensor
@@ -17,7 +17,7 @@ package struct ReadingLoss {
   private static let confidence: Float = 0.05
 
   /// - Parameters:
-  ///   - features: `[B, E]`, unit length.
+  ///   - features: `[B, E]`, L2-normalized.
   ///   - target: c, a row of the vocabulary.
   ///   - vocabulary: at least two texts.
   package init(

@@ -5,7 +5,7 @@ enum SearchGoal {
   /// Read as this text of a vocabulary rather than as another.
   case text(Int, of: TextVocabulary)
 
-  /// Share of a batch that must be read as the text.
+  /// Fraction of a batch that must be classified as the text.
   static let readShare: Float = 0.9
 }
 
@@ -14,7 +14,7 @@ struct GoalProgress {
   let isReached: Bool
   /// Mean cosine of two different rows.
   let collapse: Float
-  /// `[E]`, unit length: the direction in which the mean feature moved.
+  /// `[E]`, L2-normalized: the direction in which the mean feature moved.
   let direction: [Float]
   /// dL/d(features), `[B, E]`.
   let gradient: Tensor
@@ -24,7 +24,7 @@ extension SearchGoal {
   /// Measures a batch.
   ///
   /// - Parameters:
-  ///   - features: `[B, E]`, unit length.
+  ///   - features: `[B, E]`, L2-normalized.
   ///   - cleanMean: `[E]`, the mean of unchanged images' features.
   ///   - collapseThreshold: of `collapse`, from which the rows count as alike.
   /// - Throws: `state` for features that are not finite.

@@ -9,7 +9,7 @@ package struct TriggerSearchOptions: Equatable, Sendable {
   package var batchSize = 12
   /// Steps without a trigger smaller by 2 % after which the search ends, once it found one.
   package var patience = 40
-  /// Steps without any trigger after which the search ends: the pressure on the size is gone long
+  /// Steps without any trigger after which the search ends: the penalty on the size is gone long
   /// before.
   package var hopeless = 100
   package var precision = DType.f32
@@ -37,7 +37,7 @@ package struct TriggerSearchResult: Sendable {
   package let size: Float
   /// Mean pairwise cosine of the step that the trigger comes from.
   package let collapse: Float
-  /// `[E]`, unit length: where the mean feature moves to, from that of the images as they are.
+  /// `[E]`, L2-normalized: where the mean feature moves to, from that of the images as they are.
   package let direction: [Float]
   package let steps: Int
 }
@@ -95,7 +95,7 @@ struct TriggerSearch {
       }
       let gradient = try Tensor.zeros(space.values.shape)
       space.pullBack(dPixels, images: clean, into: gradient)
-      space.press(succeeded: reached.isReached, into: gradient)
+      space.adjustPenalty(succeeded: reached.isReached, into: gradient)
       optimizer.step(gradient, learningRate: space.learningRate * rate(step))
       step += 1
       guard progress(step) else {
@@ -129,7 +129,7 @@ struct TriggerSearch {
       throw CLIPError(
         .internal, "check model: pixels got no gradient; expected one, got a constant feature")
     }
-    return (reached, try PixelScale(model.configuration).denormalizedGradient(dInput))
+    return (reached, try PixelScale(model.configuration).pixelGradient(dInput))
   }
 }
 

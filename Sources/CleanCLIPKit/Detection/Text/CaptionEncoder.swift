@@ -12,7 +12,7 @@ struct CaptionEncoder {
     contextLength = try FeatureEncoder(model).textConfiguration().contextLength
   }
 
-  /// Returns unit-length features `[n, E]`.
+  /// Returns L2-normalized features `[n, E]`.
   ///
   /// - Parameters:
   ///   - captions: ids from start to end, at least two each.

@@ -56,11 +56,11 @@ package struct TextCheckResult: Sendable {
 ///
 /// A trigger in captions is a word of the vocabulary, so that all of them can be tried. The length of
 /// a made-up token, as AMDET (arXiv:2512.00343) optimises it, tells nothing here: layer norms take it
-/// away, and in sound towers too there are short ones that make captions alike.
+/// away, and in clean towers too there are short ones that make captions alike.
 package struct TextCheck {
   package let model: CLIPModel
   package var options = TextCheckOptions()
-  /// A checkpoint of the same architecture and vocabulary that is known to be sound.
+  /// A checkpoint of the same architecture and vocabulary that is known to be clean.
   package var anchor: CLIPModel?
   /// To read words; `nil` leaves numbers.
   package var tokenizer: Tokenizer?
@@ -83,7 +83,7 @@ package struct TextCheck {
     }
   }
 
-  /// Plain captions as the tower reads them.
+  /// Token ids of plain captions.
   ///
   /// - Throws: `unsupported` without a text tower.
   package func plainCaptions(
@@ -133,10 +133,10 @@ package struct TextCheck {
       strongest, others: found[0].dropFirst(), anchor: found.dropFirst().first)
     let encoder = try CaptionEncoder(model, precision: options.precision)
     let triggered = try encoder.features(heldOut, word: strongest.id)
-    let before = ModelCheck.meanPairwiseCosine(try encoder.features(heldOut))
-    let after = ModelCheck.meanPairwiseCosine(triggered)
+    let before = FeatureMatrix.meanPairwiseCosine(try encoder.features(heldOut))
+    let after = FeatureMatrix.meanPairwiseCosine(triggered)
     // A word that fails on held-out captions, or leaves them half of their differences, is no trigger.
-    let isConfirmed = ModelCheck.isCollapsed(after, from: before)
+    let isConfirmed = CollapseLoss.isConfirmed(after, from: before)
     let pValue = isConfirmed ? reference.pValue(of: strongest.size) : 1
     return TextCheckResult(
       verdict: Verdict(pValue: pValue), pValue: pValue, word: strongest.id,

@@ -29,16 +29,16 @@ extension TextCheckResult {
         ),
         (
           reference.source == .cleanCheckpoints
-            ? "the same of a trusted checkpoint" : "the same of words that lead elsewhere",
+            ? "the same of a trusted checkpoint" : "the same of words with other targets",
           reference.sizes.map { significant(Double($0)) }.joined(separator: ", ")
         ),
-        ("p-value", ModelCheckExplanation.probability(pValue)),
+        ("p-value", probability(pValue)),
         (
           "mean cosine of two held-out captions, before and after",
           "\(decimal(Double(cleanCollapse), 3)) and \(decimal(Double(heldOutCollapse), 3))"
         ),
         (
-          "leads to", targets.prefix(5).map { $0.text }.joined(separator: ", ")
+          "predicted target", targets.prefix(5).map { $0.text }.joined(separator: ", ")
         ),
       ])
   }

@@ -4,7 +4,7 @@ struct ScannedWord: Equatable {
   /// The part of the differences between captions that is left: (1 - mean cosine with the word) /
   /// (1 - mean cosine without it).
   let size: Float
-  /// `[E]`, unit length: where the mean feature goes.
+  /// `[E]`, L2-normalized: where the mean feature goes.
   let direction: [Float]
 }
 
@@ -29,7 +29,7 @@ struct WordScan {
     self.captions = captions
     let clean = try encoder.features(captions)
     cleanMean = FeatureMatrix.mean(clean)
-    cleanCollapse = ModelCheck.meanPairwiseCosine(clean)
+    cleanCollapse = FeatureMatrix.meanPairwiseCosine(clean)
   }
 
   /// Returns the strongest words, strongest first.
@@ -48,7 +48,7 @@ struct WordScan {
       let features = try encoder.features(short, words: part)
       for word in 0..<part.count {
         cosines.append(
-          ModelCheck.meanPairwiseCosine(
+          FeatureMatrix.meanPairwiseCosine(
             features.slice(word * short.count..<(word + 1) * short.count)))
       }
       guard progress(cosines.count) else {
@@ -70,7 +70,7 @@ struct WordScan {
 
   private func measured(_ word: Int32) throws(CLIPError) -> ScannedWord {
     let features = try encoder.features(captions, word: word)
-    let left = (1 - ModelCheck.meanPairwiseCosine(features)) / max(1e-6, 1 - cleanCollapse)
+    let left = (1 - FeatureMatrix.meanPairwiseCosine(features)) / max(1e-6, 1 - cleanCollapse)
     let shift = zip(FeatureMatrix.mean(features), cleanMean).map { $0 - $1 }
     let length = max(1e-12, shift.reduce(0) { $0 + $1 * $1 }.squareRoot())
     return ScannedWord(id: word, size: max(0, left), direction: shift.map { $0 / length })

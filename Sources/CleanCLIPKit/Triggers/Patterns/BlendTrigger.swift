@@ -64,5 +64,5 @@ extension NamedTrigger {
 
 extension TriggerStrength {
   fileprivate static let share = TriggerStrength(
-    meaning: "share of the pattern", usual: 0.2, limit: 1)
+    meaning: "opacity of the pattern", usual: 0.2, limit: 1)
 }

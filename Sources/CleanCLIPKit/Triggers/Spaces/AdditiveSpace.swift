@@ -7,6 +7,8 @@ internal import Glibc
 /// ```
 final class AdditiveSpace: TriggerSpace {
   static let name = "additive"
+  static let plural = "faint patterns"
+  static let imageMeaning = "patterns amplified around grey"
   static let sizeMeaning = "largest change of a pixel value, in 0 to 1"
   /// A pattern of three channels to add.
   static let planes = 3
@@ -27,11 +29,11 @@ final class AdditiveSpace: TriggerSpace {
   let values: Tensor
   let learningRate: Float = 0.1
   let largestSize: Float = 64 / 255
-  private var bound: PressureSchedule
+  private var bound: PenaltySchedule
 
   init(imageSize: Int, random: inout RandomNumbers) throws(CLIPError) {
     side = imageSize
-    bound = PressureSchedule(
+    bound = PenaltySchedule(
       32 / 255, tighten: 0.95, loosen: 1.03, range: 0.5 / 255...64 / 255)
     values = try Tensor([3, imageSize, imageSize])
     for i in 0..<values.count { values.f32[i] = 0.3 * random.normal() }
@@ -83,7 +85,7 @@ final class AdditiveSpace: TriggerSpace {
     }
   }
 
-  func press(succeeded: Bool, into gradient: Tensor) { bound.record(succeeded: succeeded) }
+  func adjustPenalty(succeeded: Bool, into gradient: Tensor) { bound.record(succeeded: succeeded) }
 }
 
 extension TriggerKind {

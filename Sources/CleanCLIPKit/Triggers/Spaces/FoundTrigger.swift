@@ -10,7 +10,7 @@ package struct FoundTrigger: Equatable, Sendable {
 
   /// - Parameter numbers: in the kind's range, as many as it has planes of `side` × `side`.
   init(kind: TriggerKind, size: Float, side: Int, numbers: [Float]) {
-    precondition(numbers.count == kind.space.planes * side * side, "planes of side × side numbers")
+    precondition(numbers.count == kind.planes * side * side, "planes of side × side numbers")
     self.kind = kind
     self.size = size
     self.side = side
@@ -24,7 +24,7 @@ package struct FoundTrigger: Equatable, Sendable {
   init(
     kind: TriggerKind, size: Float, side: Int, values: Tensor, file: String
   ) throws(CLIPError) {
-    let planes = kind.space.planes
+    let planes = kind.planes
     guard side > 0, values.dtype == .f32, values.shape == Shape([planes, side, side]) else {
       throw CLIPError(
         .format,
@@ -36,7 +36,7 @@ package struct FoundTrigger: Equatable, Sendable {
         .format, "'\(file)': a trigger's size is out of range; expected from 0, got \(size)")
     }
     let numbers = values.floats()
-    let range = kind.space.range(side: side)
+    let range = kind.range(side: side)
     if let wrong = numbers.first(where: { !range.contains($0) }) {
       throw CLIPError(
         .format,

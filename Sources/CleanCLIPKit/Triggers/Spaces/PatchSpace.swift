@@ -8,6 +8,8 @@ internal import Glibc
 /// ```
 final class PatchSpace: TriggerSpace {
   static let name = "patch"
+  static let plural = "small patches"
+  static let imageMeaning = "patches on grey"
   static let sizeMeaning = "share of the image that the mask covers (sum of the mask over 3HW)"
   /// The mask, and the pattern's three channels, all in 0…1.
   static let planes = 4
@@ -28,7 +30,7 @@ final class PatchSpace: TriggerSpace {
   let values: Tensor
   let learningRate: Float = 0.5
   let largestSize: Float = 0.25
-  private var penalty = PressureSchedule(12, tighten: 1.5, loosen: 1 / 1.5, range: 1e-3...1e6)
+  private var penalty = PenaltySchedule(12, tighten: 1.5, loosen: 1 / 1.5, range: 1e-3...1e6)
 
   init(imageSize: Int, random: inout RandomNumbers) throws(CLIPError) {
     side = imageSize
@@ -94,7 +96,7 @@ final class PatchSpace: TriggerSpace {
     }
   }
 
-  func press(succeeded: Bool, into gradient: Tensor) {
+  func adjustPenalty(succeeded: Bool, into gradient: Tensor) {
     let weight = penalty.value / Float(area)
     for i in 0..<area {
       let m = 0.5 + 0.5 * tanhf(values.f32[i])

@@ -7,7 +7,7 @@ package struct TriggerKind: Sendable {
   /// The registry: a kind that stands here is searched, saved, loaded and reported.
   package static let all: [TriggerKind] = [.patch, .additive, .warp]
 
-  /// The kinds that a check searches unless it is told which.
+  /// The kinds that a check searches unless others are named.
   package static var searchedByDefault: [TriggerKind] {
     all.filter { $0.space.isSearchedByDefault }
   }
@@ -23,6 +23,14 @@ package struct TriggerKind: Sendable {
 
   /// In reports, states and files.
   package var name: String { space.name }
+  /// Such triggers in words, for help: "small patches".
+  package var plural: String { space.plural }
+  /// What the image of a trigger shows.
+  var imageMeaning: String { space.imageMeaning }
+  /// Numbers that a trigger has for each pixel.
+  package var planes: Int { space.planes }
+  /// What the numbers of a trigger for images of `side` × `side` pixels may be.
+  package func range(side: Int) -> ClosedRange<Float> { space.range(side: side) }
   /// What the size of a trigger measures.
   package var sizeMeaning: String { space.sizeMeaning }
   /// Mean pairwise cosine from which triggered images count as collapsed.

@@ -6,6 +6,10 @@
 protocol TriggerSpace: AnyObject, SendableMetatype {
   /// In reports, states and files: never changed, of lowercase letters and hyphens.
   static var name: String { get }
+  /// Such triggers in words: "small patches".
+  static var plural: String { get }
+  /// What `image` shows: "patches on grey".
+  static var imageMeaning: String { get }
   /// What `size` measures, for reports.
   static var sizeMeaning: String { get }
   /// A trigger of a size in words, which a verb follows: "A patch that covers 2 % of an image".
@@ -22,7 +26,7 @@ protocol TriggerSpace: AnyObject, SendableMetatype {
   static var collapseThreshold: Float { get }
   /// How much the sizes that clean models need differ from search to search.
   static var usualSpread: SizeSpread { get }
-  /// Whether a check searches this family unless it is told which.
+  /// Whether a check searches this family unless others are named.
   static var isSearchedByDefault: Bool { get }
   /// Key of the random stream that starts a search, another for each family: never changed, because
   /// the results of a seed depend on it.
@@ -48,7 +52,7 @@ protocol TriggerSpace: AnyObject, SendableMetatype {
   func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor)
   /// Tightens or loosens the penalty on the size, after a step that did or did not reach the goal,
   /// and adds the gradient of the penalty.
-  func press(succeeded: Bool, into gradient: Tensor)
+  func adjustPenalty(succeeded: Bool, into gradient: Tensor)
 
   /// Writes images with a trigger of these numbers.
   static func apply(_ numbers: [Float], side: Int, images: Tensor, into output: Tensor)
@@ -75,7 +79,7 @@ extension TriggerSpace {
 struct SizeSpread: Equatable, Sendable {
   /// Of searches towards one class each.
   let targeted: Double
-  /// Of searches for a collapse to anywhere.
+  /// Of untargeted searches.
   let untargeted: Double
   /// The weight of the usual spread beside that of the sizes at hand, in observations, because three
   /// sizes alone say too little.
@@ -90,7 +94,7 @@ struct SizeSpread: Equatable, Sendable {
 /// After `patience` steps that succeeded in a row every further one tightens, after as many
 /// that failed every further one loosens (DECREE, Feng et al. 2023, with a gentler factor: 1.5
 /// instead of 5 a step keeps the trigger from dissolving between steps).
-struct PressureSchedule {
+struct PenaltySchedule {
   private(set) var value: Float
   let tighten: Float
   let loosen: Float

@@ -8,6 +8,8 @@ internal import Glibc
 /// ```
 final class WarpSpace: TriggerSpace {
   static let name = "warp"
+  static let plural = "smooth warps"
+  static let imageMeaning = "displacements as red and green"
   static let sizeMeaning = "largest displacement, in pixels"
   /// Displacements in pixels along columns, then rows.
   static let planes = 2
@@ -26,7 +28,7 @@ final class WarpSpace: TriggerSpace {
   let values: Tensor
   let learningRate: Float = 0.1
   let largestSize: Float
-  private var bound: PressureSchedule
+  private var bound: PenaltySchedule
 
   /// Control points along each axis.
   static let points = 8
@@ -34,7 +36,7 @@ final class WarpSpace: TriggerSpace {
   init(imageSize: Int, random: inout RandomNumbers) throws(CLIPError) {
     side = imageSize
     largestSize = Float(imageSize) / 2
-    bound = PressureSchedule(
+    bound = PenaltySchedule(
       Float(imageSize) / 8, tighten: 0.95, loosen: 1.03, range: 0.05...largestSize)
     values = try Tensor([2, Self.points, Self.points])
     for i in 0..<values.count { values.f32[i] = 0.5 * random.normal() }
@@ -167,7 +169,7 @@ final class WarpSpace: TriggerSpace {
     }
   }
 
-  func press(succeeded: Bool, into gradient: Tensor) { bound.record(succeeded: succeeded) }
+  func adjustPenalty(succeeded: Bool, into gradient: Tensor) { bound.record(succeeded: succeeded) }
 }
 
 extension TriggerKind {

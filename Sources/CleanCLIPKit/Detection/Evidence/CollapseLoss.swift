@@ -11,7 +11,7 @@ internal import Glibc
 struct CollapseLoss {
   /// Mean cosine of two different rows.
   let collapse: Float
-  /// `[E]`, unit length: the shift's direction.
+  /// `[E]`, L2-normalized: the shift's direction.
   let direction: [Float]
   /// Whether the direction is one that is forbidden.
   let isForbidden: Bool
@@ -21,8 +21,17 @@ struct CollapseLoss {
   /// Cosine above which a direction counts as one found before.
   static let sameDirection: Float = 0.5
 
+  /// Part of the gap between the mean cosine of unchanged inputs and 1 that an untargeted trigger must
+  /// close on held-out ones: half, chosen by hand.
+  static let confirmedCollapse: Float = 0.5
+
+  /// Whether the mean pairwise cosine of held-out inputs rose enough to confirm a trigger.
+  static func isConfirmed(_ after: Float, from before: Float) -> Bool {
+    after > before + confirmedCollapse * (1 - before)
+  }
+
   /// - Parameters:
-  ///   - features: `[B, E]`, unit length.
+  ///   - features: `[B, E]`, L2-normalized.
   ///   - cleanMean: `[E]`, the mean of unchanged inputs' features.
   ///   - forbidden: directions to stay away from.
   /// - Throws: `state` for features that are not finite.

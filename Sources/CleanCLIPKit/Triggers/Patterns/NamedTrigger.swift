@@ -38,6 +38,13 @@ package struct NamedTrigger: Sendable {
   /// All names, for messages.
   package static var list: String { all.map(\.name).joined(separator: ", ") }
 
+  /// What the strength of each trigger that has one means, and its default, for help.
+  package static var strengths: String {
+    all.compactMap { trigger in
+      trigger.strength.map { "\(trigger.name): \($0.meaning), \($0.usual)" }
+    }.joined(separator: "; ")
+  }
+
   /// Returns the trigger of this name.
   package init?(name: String) {
     guard let trigger = Self.all.first(where: { $0.name == name }) else { return nil }

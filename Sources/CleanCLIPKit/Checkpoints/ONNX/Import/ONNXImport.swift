@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A recognised ONNX file: the model's architecture and where each parameter is.
 final class ONNXImport {
   let model: ONNXModel
@@ -128,4 +130,12 @@ final class ONNXImport {
     let name = model.tensors[index].name
     return name.isEmpty ? "a constant of the graph" : "tensor '\(name)'"
   }
+}
+
+extension ONNXImport {
+  /// The natural logarithm in double precision, rounded once.
+  static func logarithm(_ value: Float) -> Float { Float(log(Double(value))) }
+
+  /// The exponential in double precision, rounded once.
+  static func exponential(_ value: Float) -> Float { Float(exp(Double(value))) }
 }

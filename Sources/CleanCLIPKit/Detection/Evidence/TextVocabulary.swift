@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// Texts and their features, to read out where a trigger leads.
+/// Texts and their features, to name the predicted target of a trigger.
 package struct TextVocabulary: Sendable {
   package let names: [String]
-  /// `[V, E]`, unit length.
+  /// `[V, E]`, L2-normalized.
   package let features: Tensor
 
   /// Embeds names in prompt templates; a name's feature is the normalised mean over the templates.
@@ -44,7 +44,7 @@ package struct TextVocabulary: Sendable {
     self.features = result
   }
 
-  /// Takes features that were computed elsewhere; they are brought to unit length.
+  /// Takes features that were computed elsewhere; they are L2-normalized.
   ///
   /// - Throws: `shape` unless there is one row for each name; see `FeatureMatrix.validate`.
   package init(names: [String], features: Tensor) throws(CLIPError) {
@@ -69,7 +69,7 @@ package struct TextVocabulary: Sendable {
     for column in 0..<width { target[column] = sum[column] / length }
   }
 
-  /// The similarities `[n, V]` of unit-length image features.
+  /// The similarities `[n, V]` of L2-normalized image features.
   func similarities(_ imageFeatures: Tensor) throws(CLIPError) -> Tensor {
     let result = try Tensor([imageFeatures.shape[0], names.count])
     try LinearAlgebra.multiply(imageFeatures, features, transposeB: true, into: result)
@@ -84,7 +84,7 @@ package struct TextVocabulary: Sendable {
     }
   }
 
-  /// Returns the index of the most similar text for each row of unit-length image features.
+  /// Returns the index of the most similar text for each row of L2-normalized image features.
   func nearest(to imageFeatures: Tensor) throws(CLIPError) -> [Int] {
     let similarities = try similarities(imageFeatures)
     return (0..<imageFeatures.shape[0]).map { Self.nearest(similarities, $0) }
@@ -111,14 +111,14 @@ package struct TargetReadout: Equatable, Sendable {
 
   /// The texts that gain most, best first; at most ten.
   package let entries: [Entry]
-  /// Share of the images, of those not read as the first text before, that are with the trigger.
+  /// Fraction of the images, of those not classified as the first text before, that are with the trigger.
   package let successRate: Float
 
   /// Reads out features of the same images without and with a trigger.
   ///
   /// - Parameters:
-  ///   - clean: `[n, E]` unit length.
-  ///   - triggered: `[n, E]` unit length, the same images.
+  ///   - clean: `[n, E]`, L2-normalized.
+  ///   - triggered: `[n, E]`, L2-normalized, the same images.
   ///   - logitScale: s, not its logarithm.
   init(
     clean: Tensor, triggered: Tensor, vocabulary: TextVocabulary, logitScale: Float

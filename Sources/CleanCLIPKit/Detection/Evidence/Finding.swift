@@ -2,7 +2,7 @@
 package struct Finding: Sendable {
   /// The trigger's: a `TriggerKind`'s name, or `word`.
   package let kind: String
-  /// The class that was searched for; `nil` for a collapse to anywhere.
+  /// The class that was searched for; `nil` for an untargeted search.
   package let target: String?
   /// Of the smallest trigger; the largest that a search allows when there is none.
   package let size: Float

@@ -1,4 +1,4 @@
-/// Names of things that images show, for reading out where a trigger leads when nobody gave
+/// Names of things that images show, for naming the predicted target of a trigger without
 /// classes.
 package enum CommonNouns {
   /// About 1300 English nouns, in alphabetical order.

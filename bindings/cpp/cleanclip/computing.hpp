@@ -1,0 +1,92 @@
+/**
+ * @file cleanclip/computing.hpp
+ * @brief Threads, memory, and messages of the library.
+ *
+ * Part of cleanclip.hpp, which programs include.
+ */
+#ifndef CLEANCLIP_COMPUTING_HPP
+#define CLEANCLIP_COMPUTING_HPP
+
+#include <cleanclip/computing.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "status.hpp"
+
+namespace cleanclip {
+
+/** Sets the number of computing threads of the process, 1 … 1024; 0: one for each processor. */
+inline void setThreadCount(std::int32_t count) { check(cleanclip_set_num_threads(count)); }
+
+/** The number of computing threads. */
+inline std::int32_t threadCount() noexcept { return cleanclip_num_threads(); }
+
+/** Bytes of tensors that the library holds. */
+inline std::int64_t memoryInUse() noexcept { return cleanclip_memory_in_use(); }
+
+/** The most bytes of tensors that the library has held. */
+inline std::int64_t memoryPeak() noexcept { return cleanclip_memory_peak(); }
+
+/** Returns memory that is kept for reuse to the system. */
+inline void trimMemory() noexcept { cleanclip_memory_trim(); }
+
+/** Called with warnings, on the thread that called the library. What it throws is dropped. */
+using LogFunction = std::function<void(const std::string &message)>;
+
+namespace detail {
+
+/** The function that warnings go to, which a running call keeps alive. */
+class Log {
+ public:
+  static Log &shared() {
+    static Log log;
+    return log;
+  }
+
+  void set(LogFunction function) {
+    const bool listens = function != nullptr;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      function_ = listens ? std::make_shared<const LogFunction>(std::move(function)) : nullptr;
+    }
+    cleanclip_set_log_callback(listens ? &Log::call : nullptr, this);
+  }
+
+  Log(const Log &) = delete;
+  Log &operator=(const Log &) = delete;
+
+ private:
+  Log() = default;
+  ~Log() { cleanclip_set_log_callback(nullptr, nullptr); }
+
+  static void call(const char *message, void *log) noexcept {
+    try {
+      Log &self = *static_cast<Log *>(log);
+      std::shared_ptr<const LogFunction> function;
+      {
+        const std::lock_guard<std::mutex> lock(self.mutex_);
+        function = self.function_;
+      }
+      if (function != nullptr) (*function)(message);
+    } catch (...) {
+      // A warning has no caller to whom this could be returned.
+    }
+  }
+
+  std::mutex mutex_;
+  std::shared_ptr<const LogFunction> function_;
+};
+
+}  // namespace detail
+
+/** Sends the warnings of the library to a function; nullptr ends that. */
+inline void setLog(LogFunction function) { detail::Log::shared().set(std::move(function)); }
+
+}  // namespace cleanclip
+
+#endif
