@@ -88,6 +88,8 @@ private func sanitizeOptions(
   options.training.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")
   options.training.resume = given.resume != 0
+  options.unlearn.maxAccuracyLoss =
+    given.max_accuracy_loss == 0 ? nil : given.max_accuracy_loss
   options.headPath = try arguments.optionalString(given.head_path, "options->head_path")
   return options
 }

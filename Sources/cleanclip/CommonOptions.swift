@@ -69,7 +69,7 @@ struct TokenizerOptions: ParsableArguments {
 /// Pairs to train with.
 struct PairArguments: ParsableArguments {
   @Option(
-    name: .long, parsing: .upToNextOption,
+    name: [.long, .customLong("images")], parsing: .upToNextOption,
     help: """
       csv or tsv files, WebDataset tar shards, folders, or patterns such as 'finetune-*.tar'.
       """)

@@ -6,9 +6,12 @@ internal import ToolSupport
 struct SanitizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sanitize",
-    abstract: "Fine-tune a model on clean pairs so that a backdoor is forgotten.",
+    abstract: "Remove a backdoor from a model.",
     discussion: """
       \(SanitizeMethod.all.map { "\($0.name): \($0.summary)." }.joined(separator: "\n"))
+
+      unlearn takes --images (or --data; captions are not read) and ends with a verdict: removed or \
+      nothing_found (exit code 0), weakened (4), not_removed (3).
 
       An ONNX model is written back into its own graph: names, inputs and outputs stay. Ctrl-C \
       ends after the step and saves the state when --state-directory is given (exit code 130).
@@ -42,10 +45,19 @@ struct SanitizeCommand: ParsableCommand {
     help: "supervised: classes of the head; none by default: one more than the highest label.")
   var classCount: Int?
 
+  @Option(
+    name: .long,
+    help: """
+      unlearn: percentage points of held-out images that may be classified otherwise than before; \
+      ends the run when it is more.
+      """)
+  var maxAccuracyLoss: Float?
+
   @OptionGroup var common: CommonOptions
 
   func run() throws {
     common.apply()
+    var verdict: SanitizeVerdict?
     try cleanclip_tool.run { () throws(CLIPError) in
       try Outputs.check(training.history, headPath, folder: training.stateDirectory)
       let loaded = try model.load()
@@ -55,6 +67,7 @@ struct SanitizeCommand: ParsableCommand {
         inmodalWeight: inmodalWeight)
       options.headPath = headPath
       options.classCount = classCount
+      options.unlearn.maxAccuracyLoss = maxAccuracyLoss
       let tokenizer = try method.needs.tokenizer { () throws(CLIPError) in
         try model.tokenizer()
       }
@@ -62,11 +75,13 @@ struct SanitizeCommand: ParsableCommand {
         "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
         options: options, common: common
       ) { () throws(CLIPError) in try loaded.save(to: output) }
+      verdict = history.verdict
       try printResult(
         common.json
           ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
           : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))
     }
+    if let verdict, verdict.exitCode != 0 { throw ExitCode(verdict.exitCode) }
   }
 }
 

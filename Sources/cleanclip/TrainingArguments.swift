@@ -116,6 +116,7 @@ extension SanitizeHistory {
     object["settings"] = .object(settings)
     object["epochs"] = json["epochs"]
     object["bad_rows"] = .integer(badRowCount)
+    if outcome.count > 0 { object["outcome"] = .object(outcome) }
     if let last = steps.last {
       object["logit_scale"] = .single(last.logitScale)
     }
@@ -126,9 +127,10 @@ extension SanitizeHistory {
     return object
   }
 
-  /// The epochs for people.
+  /// The epochs, or the verdict, for people.
   var lines: [String] {
-    epochs.map { epoch in
+    if let verdict { return ["verdict: \(verdict.rawValue)"] + notes }
+    return epochs.map { epoch in
       "epoch \(epoch.epoch): loss \(decimal(epoch.losses.loss, 4)) (crossmodal "
         + "\(decimal(epoch.losses.crossmodalLoss, 4)), inmodal "
         + "\(decimal(epoch.losses.inmodalLoss, 4))), \(decimal(epoch.seconds, 1)) s"

@@ -1,6 +1,6 @@
 /**
  * @file cleanclip/sanitize.h
- * @brief Sanitizing: fine-tuning that removes a backdoor.
+ * @brief Sanitizing: removing a backdoor.
  *
  * Set the options, call cleanclip_sanitize(), then save the model. A callback follows the steps and
  * may cancel; with a state directory a run can be resumed, bit for bit.
@@ -36,7 +36,9 @@ typedef struct cleanclip_sanitize_options {
   size_t struct_size;           /**< Set by cleanclip_sanitize_options_init(). */
   const char *method;           /**< Default "cleanclip": both losses below on captioned images;
                                      "supervised": cross-entropy of a linear head on labelled
-                                     images, image tower only. */
+                                     images, image tower only; "unlearn": triggers are recovered
+                                     and unlearned with unlabelled images, image tower only; the
+                                     history has its verdict. */
   const char *state_directory;  /**< Folder of the resumable state; none by default (NULL). */
   const char *head_path;        /**< "supervised": a safetensors file for the head; none by default
                                      (NULL). */
@@ -60,6 +62,9 @@ typedef struct cleanclip_sanitize_options {
                                      default 1. */
   int32_t precision;            /**< A cleanclip_precision; default CLEANCLIP_PRECISION_AUTO. */
   int32_t resume;               /**< 1: resume from the state in `state_directory`; default 0. */
+  float max_accuracy_loss;      /**< "unlearn": percentage points of held-out images that may be
+                                     classified otherwise than before, more ends the run, more than
+                                     0, at most 100; none by default (0): no limit. */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
