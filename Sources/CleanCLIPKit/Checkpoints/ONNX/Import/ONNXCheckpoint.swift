@@ -1,4 +1,5 @@
 internal import Glibc
+internal import ONNXGraphs
 
 /// Checkpoints in one or two ONNX files.
 enum ONNXCheckpoint {

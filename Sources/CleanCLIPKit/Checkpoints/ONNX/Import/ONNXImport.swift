@@ -1,4 +1,5 @@
 internal import Glibc
+internal import ONNXGraphs
 
 /// A recognised ONNX file: the model's architecture and where each parameter is.
 final class ONNXImport {
@@ -134,8 +135,8 @@ final class ONNXImport {
 
 extension ONNXImport {
   /// The natural logarithm in double precision, rounded once.
-  static func logarithm(_ value: Float) -> Float { Float(log(Double(value))) }
+  package static func logarithm(_ value: Float) -> Float { Float(log(Double(value))) }
 
   /// The exponential in double precision, rounded once.
-  static func exponential(_ value: Float) -> Float { Float(exp(Double(value))) }
+  package static func exponential(_ value: Float) -> Float { Float(exp(Double(value))) }
 }

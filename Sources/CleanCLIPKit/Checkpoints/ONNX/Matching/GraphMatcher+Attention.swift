@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// What an attention lets a token see.
 enum AttentionMask: Equatable {
   case none

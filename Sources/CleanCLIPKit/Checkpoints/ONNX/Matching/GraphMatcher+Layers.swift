@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// A linear layer: y = scale · (x · weight + bias).
 struct LinearMatch {
   let input: GraphValue

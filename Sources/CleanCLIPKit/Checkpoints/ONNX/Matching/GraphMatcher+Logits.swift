@@ -1,4 +1,5 @@
 internal import Glibc
+internal import ONNXGraphs
 
 /// Products of all image features with all text features.
 struct LogitsMatch {

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// A convolution with its normalisation.
 struct ConvolutionMatch {
   let convolution: ConvolutionNode

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// A text tower with its configuration.
 struct TextMatch {
   var tower: TowerMatch

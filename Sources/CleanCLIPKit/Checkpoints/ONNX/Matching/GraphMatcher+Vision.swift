@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// An image tower with its configuration.
 struct VisionMatch {
   var tower: TowerMatch

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// Recognises a CLIP model in the computations of a graph, from its outputs backwards.
 ///
 /// Each function asks what must be at one place of the model and throws what it found instead, so

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// Replacements of bytes in a copy of an ONNX file; the lengths of enclosing messages follow.
 struct FileEdits {
   private struct Edit {

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// A protobuf message under construction (protobuf.dev/programming-guides/encoding).
 struct ProtobufMessage {
   private(set) var bytes: [UInt8] = []

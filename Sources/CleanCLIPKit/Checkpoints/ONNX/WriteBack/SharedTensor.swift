@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// A tensor that the graph computes with at several places, and what each of them wants of it.
 struct SharedTensor {
   let tensor: ONNXTensor

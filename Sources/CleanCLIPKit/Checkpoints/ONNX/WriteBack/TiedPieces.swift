@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 extension WriteBackPlan {
   /// Checks that no element of a tensor needs two values at one place of the graph, where two weights
   /// are one.

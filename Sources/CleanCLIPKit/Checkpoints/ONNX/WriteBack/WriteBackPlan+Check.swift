@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 extension WriteBackPlan {
   /// Checks that all weights of a graph could be written back if they changed.
   ///

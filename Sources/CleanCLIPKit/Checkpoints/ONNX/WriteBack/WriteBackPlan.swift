@@ -1,4 +1,5 @@
 internal import Glibc
+internal import ONNXGraphs
 
 /// What changes in a file when a model's weights are written back into its graph.
 ///

@@ -1,34 +1,35 @@
+package import CleanCLIPFiles
 internal import COnnx
 
 /// An ONNX file as plain values: nodes, tensors, inputs, outputs; payloads stay in the file.
-final class ONNXModel: Sendable {
-  let path: String
-  let file: MappedFile
-  let irVersion: Int
-  let producer: String
-  let producerVersion: String
+package final class ONNXModel: Sendable {
+  package let path: String
+  package let file: MappedFile
+  package let irVersion: Int
+  package let producer: String
+  package let producerVersion: String
   /// Version of each operator set; the standard domain is "".
-  let opsets: [String: Int]
-  let metadata: [String: String]
+  package let opsets: [String: Int]
+  package let metadata: [String: String]
   /// Nodes of all graphs, the model's graph first.
-  let nodes: [ONNXNode]
+  package let nodes: [ONNXNode]
   /// The model's graph, then branches of nodes.
-  let graphs: [ONNXGraph]
-  let inputs: [ONNXValueInfo]
-  let outputs: [ONNXValueInfo]
+  package let graphs: [ONNXGraph]
+  package let inputs: [ONNXValueInfo]
+  package let outputs: [ONNXValueInfo]
   /// Initializers of all graphs first, then tensors of node attributes.
-  let tensors: [ONNXTensor]
-  let functionCount: Int
-  let sparseInitializerCount: Int
+  package let tensors: [ONNXTensor]
+  package let functionCount: Int
+  package let sparseInitializerCount: Int
   /// Messages that enclose replaceable fields, parents before children.
-  let messages: [ONNXField]
+  package let messages: [ONNXField]
   /// Other files that hold weights, by their location text.
-  let externalFiles: [String: MappedFile]
+  package let externalFiles: [String: MappedFile]
 
   /// Opens, parses and validates a file; no weight is read yet.
   ///
   /// - Throws: `notFound`, `io`, and `format` for anything that is not an ONNX model or lies.
-  init(_ path: String) throws(CLIPError) {
+  package init(_ path: String) throws(CLIPError) {
     let file = try MappedFile(path)
     guard file.bytes.count > 0 else {
       throw CLIPError(.format, "'\(path)': is empty; expected an ONNX model, got 0 bytes")
@@ -71,13 +72,13 @@ final class ONNXModel: Sendable {
   }
 
   /// The version of the standard operator set.
-  var opset: Int { opsets[""] ?? 1 }
+  package var opset: Int { opsets[""] ?? 1 }
 
   /// Initializers of the model's graph.
-  var initializers: ArraySlice<ONNXTensor> { tensors[graphs[0].initializers] }
+  package var initializers: ArraySlice<ONNXTensor> { tensors[graphs[0].initializers] }
 
   /// Elements that the files really hold.
-  var storedCount: Int {
+  package var storedCount: Int {
     var inside = 0
     var outside = 0
     // Only readable tensors of known types have been compared with the file's size.
@@ -117,19 +118,19 @@ final class ONNXModel: Sendable {
 }
 
 /// A graph: the model's, or a branch of a node.
-struct ONNXGraph: Sendable {
-  let nodes: Range<Int>
-  let initializers: Range<Int>
-  let outputs: [String]
-  let message: Int
+package struct ONNXGraph: Sendable {
+  package let nodes: Range<Int>
+  package let initializers: Range<Int>
+  package let outputs: [String]
+  package let message: Int
 }
 
 /// A replaceable field of the file: the varint of its length and its content.
-struct ONNXField: Sendable {
+package struct ONNXField: Sendable {
   /// Index of the enclosing message; -1 for the file.
-  let parent: Int
-  let lengthRange: Range<Int>
-  let range: Range<Int>
+  package let parent: Int
+  package let lengthRange: Range<Int>
+  package let range: Range<Int>
 
   init(_ field: connx_field) {
     parent = Int(field.parent)
@@ -138,62 +139,62 @@ struct ONNXField: Sendable {
   }
 
   /// Whether the field is in the file at all.
-  var isPresent: Bool { !lengthRange.isEmpty }
+  package var isPresent: Bool { !lengthRange.isEmpty }
 }
 
 /// A graph input or output.
-struct ONNXValueInfo: Sendable {
-  let name: String
-  let elementType: Int
+package struct ONNXValueInfo: Sendable {
+  package let name: String
+  package let elementType: Int
   /// Sizes, -1 where they are free; `nil` when the file gives no shape.
-  let dimensions: [Int]?
+  package let dimensions: [Int]?
   /// Names of free sizes, "" where there are none.
-  let dimensionNames: [String]
+  package let dimensionNames: [String]
 }
 
 /// A node.
-struct ONNXNode: Sendable {
-  let index: Int
-  let operation: String
+package struct ONNXNode: Sendable {
+  package let index: Int
+  package let operation: String
   /// "" for the standard operators.
-  let domain: String
-  let name: String
-  let inputs: [String]
-  let inputFields: [ONNXField]
-  let outputs: [String]
-  let attributes: [String: ONNXAttribute]
+  package let domain: String
+  package let name: String
+  package let inputs: [String]
+  package let inputFields: [ONNXField]
+  package let outputs: [String]
+  package let attributes: [String: ONNXAttribute]
 
   /// The operator with its domain.
-  var qualifiedOperation: String { domain.isEmpty ? operation : "\(domain)::\(operation)" }
+  package var qualifiedOperation: String { domain.isEmpty ? operation : "\(domain)::\(operation)" }
 
   /// How messages call the node.
-  var label: String {
+  package var label: String {
     let name = name.isEmpty ? outputs.first ?? "\(index)" : name
     return "node '\(name)' (\(qualifiedOperation))"
   }
 
-  func integer(_ name: String) -> Int? {
+  package func integer(_ name: String) -> Int? {
     if case .integer(let value)? = attributes[name] { value } else { nil }
   }
 
   /// An attribute that is true unless 0 or left out.
-  func flag(_ name: String) -> Bool { (integer(name) ?? 0) != 0 }
+  package func flag(_ name: String) -> Bool { (integer(name) ?? 0) != 0 }
 
-  func float(_ name: String) -> Float? {
+  package func float(_ name: String) -> Float? {
     if case .float(let value, _)? = attributes[name] { value } else { nil }
   }
 
-  func integers(_ name: String) -> [Int]? {
+  package func integers(_ name: String) -> [Int]? {
     if case .integers(let values)? = attributes[name] { values } else { nil }
   }
 
-  func string(_ name: String) -> String? {
+  package func string(_ name: String) -> String? {
     if case .string(let value)? = attributes[name] { value } else { nil }
   }
 }
 
 /// The value of a node's attribute.
-enum ONNXAttribute: Sendable {
+package enum ONNXAttribute: Sendable {
   case float(Float, offset: Int)
   case integer(Int)
   case string(String)

@@ -1,3 +1,5 @@
+internal import CleanCLIPFiles
+
 /// Sequences of tensors, which exporters write where a tensor is cut in pieces.
 extension GraphReader {
   /// Cuts a tensor along an axis into a sequence for `SequenceAt`.

@@ -1,7 +1,9 @@
+internal import CleanCLIPFiles
+
 extension GraphReader {
   /// The one constant that a piece of constants behind each other lies in; `nil` when the piece
   /// spans several or is no such piece.
-  func resolvingConcatenation(_ value: GraphValue) -> GraphValue? {
+  package func resolvingConcatenation(_ value: GraphValue) -> GraphValue? {
     guard let index = value.constant,
       case .concatenation(let parts, let joined) = constants[index].content
     else { return value }

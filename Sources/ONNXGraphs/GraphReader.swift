@@ -1,11 +1,13 @@
+package import CleanCLIPFiles
+
 /// Sizes that a graph leaves free, as the reader assumes them.
-struct AssumedSizes: Sendable {
+package struct AssumedSizes: Sendable {
   /// Numbers that no CLIP graph contains otherwise, so that a baked-in batch is noticed: neither is
   /// a square and one, the tokens of an image.
-  var imageBatch = 11
-  var textBatch = 13
-  var imageSize: Int?
-  var contextLength: Int?
+  package var imageBatch = 11
+  package var textBatch = 13
+  package var imageSize: Int?
+  package var contextLength: Int?
 }
 
 /// Reads a graph from its inputs to its outputs by what each operator means.
@@ -13,28 +15,28 @@ struct AssumedSizes: Sendable {
 /// Every tensor becomes a computation under a layout: shape arithmetic and masks are evaluated,
 /// movement of data changes layouts only, and weights keep their way back to the file. What is left
 /// is the same for all exporters; `GraphMatcher` recognises the towers in it.
-final class GraphReader {
-  let model: ONNXModel
+package final class GraphReader {
+  package let model: ONNXModel
   let sizes: AssumedSizes
-  private(set) var expressions: [Expression] = []
-  private(set) var constants: [ConstantSource] = []
-  var values: [String: GraphValue] = [:]
+  package private(set) var expressions: [Expression] = []
+  package private(set) var constants: [ConstantSource] = []
+  package internal(set) var values: [String: GraphValue] = [:]
   var sequences: [String: [GraphValue]] = [:]
   private var tensorConstants: [Int: Int] = [:]
   private let producers: [String: Int]
   /// Nodes that some output depends on.
-  private(set) var liveNodes: [Int] = []
+  package private(set) var liveNodes: [Int] = []
   /// Elements of constants that were computed with.
-  var evaluatedTotal = 0
+  package var evaluatedTotal = 0
   let maximumEvaluatedTotal: Int
-  var imageInput: String?
-  var tokensInput: String?
+  package private(set) var imageInput: String?
+  package private(set) var tokensInput: String?
 
   /// Reads the whole graph.
   ///
   /// - Throws: `format` for graphs that are not well formed; `unsupported` for operators and shapes
   ///   that no CLIP graph has, naming the node.
-  init(_ model: ONNXModel, sizes: AssumedSizes) throws(CLIPError) {
+  package init(_ model: ONNXModel, sizes: AssumedSizes) throws(CLIPError) {
     self.model = model
     self.sizes = sizes
     maximumEvaluatedTotal = Self.maximumEvaluatedTotal(model)
@@ -297,7 +299,7 @@ final class GraphReader {
   }
 
   /// A constant that the reader made.
-  func constant(
+  package func constant(
     _ numbers: Numbers, _ type: ElementType,
     derivation: (operation: String, operands: [GraphValue])? = nil
   ) -> GraphValue {
@@ -317,7 +319,7 @@ final class GraphReader {
   // MARK: - Errors
 
   /// Describes what is wrong at a node.
-  func refusal(
+  package func refusal(
     _ node: ONNXNode, _ problem: String, expected: String, got: String, remedy: String? = nil,
     code: CLIPError.Code = .unsupported
   ) -> CLIPError {

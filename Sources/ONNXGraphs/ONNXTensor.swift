@@ -1,7 +1,9 @@
+package import CleanCLIPFiles
+
 /// A tensor of an ONNX file whose elements are still in the file.
-struct ONNXTensor: Sendable {
+package struct ONNXTensor: Sendable {
   /// Where the elements are.
-  enum Payload: Sendable {
+  package enum Payload: Sendable {
     /// No data at all: right for a tensor without elements only.
     case none
     case raw(ONNXField)
@@ -14,18 +16,18 @@ struct ONNXTensor: Sendable {
     case unreadable
   }
 
-  let index: Int
-  let name: String
+  package let index: Int
+  package let name: String
   /// TensorProto.DataType.
-  let dataType: Int
+  package let dataType: Int
   /// `nil` for types that CLIP graphs have no use for: strings, complex and sub-byte numbers.
-  let type: ElementType?
-  let dimensions: [Int]
-  let count: Int
-  let payload: Payload
+  package let type: ElementType?
+  package let dimensions: [Int]
+  package let count: Int
+  package let payload: Payload
 
   /// Checks that there is exactly one element for each place of the shape.
-  func checkLength(path: String) throws(CLIPError) {
+  package func checkLength(path: String) throws(CLIPError) {
     let actual: Int
     switch payload {
     case .none: actual = 0
@@ -50,7 +52,7 @@ struct ONNXTensor: Sendable {
 
 extension ElementType {
   /// The type with a number of TensorProto.DataType.
-  init?(onnx dataType: Int) {
+  package init?(onnx dataType: Int) {
     switch dataType {
     case 1: self = .f32
     case 2: self = .u8
@@ -70,7 +72,7 @@ extension ElementType {
   }
 
   /// The number of TensorProto.DataType.
-  var onnxNumber: Int {
+  package var onnxNumber: Int {
     switch self {
     case .f32: 1
     case .u8: 2
@@ -94,7 +96,7 @@ extension ElementType {
 extension ONNXModel {
   /// The elements as consecutive little-endian bytes of the tensor's type, where the file has them
   /// in that form; `nil` for lists of numbers.
-  func bytes(of tensor: ONNXTensor) -> UnsafeRawBufferPointer? {
+  package func bytes(of tensor: ONNXTensor) -> UnsafeRawBufferPointer? {
     switch tensor.payload {
     case .raw(let field): UnsafeRawBufferPointer(rebasing: file.bytes[field.range])
     case .floats(let field) where tensor.type == .f32:
@@ -105,7 +107,7 @@ extension ONNXModel {
   }
 
   /// Gives memory pages of a large payload back after it was copied.
-  func release(_ tensor: ONNXTensor) {
+  package func release(_ tensor: ONNXTensor) {
     if let bytes = bytes(of: tensor) { file.release(bytes) }
   }
 }

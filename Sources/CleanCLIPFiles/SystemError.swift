@@ -2,7 +2,7 @@ internal import Glibc
 
 extension CLIPError {
   /// Describes a failed system call by `errno`, read at once.
-  static func system(_ path: String, _ action: String, remedy: String? = nil) -> CLIPError {
+  package static func system(_ path: String, _ action: String, remedy: String? = nil) -> CLIPError {
     let number = errno
     let reason = String(cString: strerror(number)).lowercased()
     let code: Code =
@@ -20,7 +20,7 @@ extension CLIPError {
   }
 
   /// Refuses paths that the system would cut at a NUL character.
-  static func checkPath(_ path: String) throws(CLIPError) {
+  package static func checkPath(_ path: String) throws(CLIPError) {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw CLIPError(
         .invalidArgument,

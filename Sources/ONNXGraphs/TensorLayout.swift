@@ -1,5 +1,7 @@
+internal import CleanCLIPFiles
+
 /// What an index of a tensor in a CLIP graph counts.
-enum AxisLabel: Int, Sendable, CaseIterable {
+package enum AxisLabel: Int, Sendable, CaseIterable {
   case batch, token, feature, row, column
   /// The token that is attended to, in the scores of an attention.
   case key
@@ -10,10 +12,16 @@ enum AxisLabel: Int, Sendable, CaseIterable {
 }
 
 /// A digit of an index: `extent` steps of `stride` along the index `label`.
-struct AxisAtom: Hashable, Sendable {
-  var label: AxisLabel
-  var stride: Int
-  var extent: Int
+package struct AxisAtom: Hashable, Sendable {
+  package var label: AxisLabel
+  package var stride: Int
+  package var extent: Int
+
+  package init(label: AxisLabel, stride: Int, extent: Int) {
+    self.label = label
+    self.stride = stride
+    self.extent = extent
+  }
 }
 
 /// How the axes of a tensor count the indices of the computation that made it.
@@ -22,18 +30,18 @@ struct AxisAtom: Hashable, Sendable {
 /// regroups digits, transposing reorders axes, slicing moves offsets: whatever way an exporter takes
 /// from one arrangement to another, the result is the same layout. So is a constant's: its digits
 /// count elements of its tensor, which gives every weight its strides.
-struct TensorLayout: Hashable, Sendable {
-  private(set) var axes: [[AxisAtom]]
+package struct TensorLayout: Hashable, Sendable {
+  package private(set) var axes: [[AxisAtom]]
   /// Where each index starts, by `AxisLabel.rawValue`.
-  var offsets: [Int]
+  package var offsets: [Int]
 
-  init(axes: [[AxisAtom]], offsets: [Int]? = nil) {
+  package init(axes: [[AxisAtom]], offsets: [Int]? = nil) {
     self.axes = axes.map(Self.merged)
     self.offsets = offsets ?? [Int](repeating: 0, count: AxisLabel.allCases.count)
   }
 
   /// The layout of a whole contiguous constant.
-  init(contiguous dimensions: [Int]) {
+  package init(contiguous dimensions: [Int]) {
     var stride = 1
     var axes: [[AxisAtom]] = []
     for dimension in dimensions.reversed() {
@@ -43,38 +51,38 @@ struct TensorLayout: Hashable, Sendable {
     self.init(axes: axes.reversed())
   }
 
-  var rank: Int { axes.count }
-  var dimensions: [Int] { axes.map(Self.extent) }
+  package var rank: Int { axes.count }
+  package var dimensions: [Int] { axes.map(Self.extent) }
 
   /// The number of elements; `Int.max` when it overflows.
-  var count: Int { ElementType.elementCount(dimensions) ?? .max }
+  package var count: Int { ElementType.elementCount(dimensions) ?? .max }
 
-  func offset(_ label: AxisLabel) -> Int { offsets[label.rawValue] }
+  package func offset(_ label: AxisLabel) -> Int { offsets[label.rawValue] }
 
   /// All digits of one index, the slowest first.
-  func atoms(_ label: AxisLabel) -> [AxisAtom] {
+  package func atoms(_ label: AxisLabel) -> [AxisAtom] {
     axes.joined().filter { $0.label == label }.sorted { $0.stride > $1.stride }
   }
 
   /// Whether the axes are those of images or feature maps, [n, C, H, W].
-  var isImage: Bool {
+  package var isImage: Bool {
     let labels: [AxisLabel] = [.batch, .feature, .row, .column]
     return axes.count == labels.count
       && zip(axes, labels).allSatisfy { axis, label in axis.allSatisfy { $0.label == label } }
   }
 
   /// Whether the last axis has all features and nothing else.
-  var endsWithFeatures: Bool {
+  package var endsWithFeatures: Bool {
     axes.last.map { $0.allSatisfy { $0.label == .feature } && $0.count == atoms(.feature).count }
       ?? false
   }
 
-  static func extent(_ axis: [AxisAtom]) -> Int {
+  package static func extent(_ axis: [AxisAtom]) -> Int {
     axis.count == 1 ? axis[0].extent : ElementType.elementCount(axis.map(\.extent)) ?? .max
   }
 
   /// Joins neighbouring digits that count as one, and drops those that do not count.
-  static func merged(_ axis: [AxisAtom]) -> [AxisAtom] {
+  package static func merged(_ axis: [AxisAtom]) -> [AxisAtom] {
     var result: [AxisAtom] = []
     for atom in axis where atom.extent != 1 {
       if let last = result.last, last.label == atom.label,
@@ -90,7 +98,7 @@ struct TensorLayout: Hashable, Sendable {
   }
 
   /// Regroups the digits under new dimensions; `nil` when a digit would have to be cut unevenly.
-  func reshaped(to dimensions: [Int]) -> TensorLayout? {
+  package func reshaped(to dimensions: [Int]) -> TensorLayout? {
     var rest = Array(axes.joined().reversed())
     var result: [[AxisAtom]] = []
     for dimension in dimensions {
@@ -116,29 +124,29 @@ struct TensorLayout: Hashable, Sendable {
     return rest.isEmpty ? TensorLayout(axes: result, offsets: offsets) : nil
   }
 
-  func transposed(_ order: [Int]) -> TensorLayout {
+  package func transposed(_ order: [Int]) -> TensorLayout {
     TensorLayout(axes: order.map { axes[$0] }, offsets: offsets)
   }
 
-  func swapping(_ first: Int, _ second: Int) -> TensorLayout {
+  package func swapping(_ first: Int, _ second: Int) -> TensorLayout {
     var result = self
     result.axes.swapAt(first, second)
     return result
   }
 
-  func inserting(at position: Int, _ axis: [AxisAtom] = []) -> TensorLayout {
+  package func inserting(at position: Int, _ axis: [AxisAtom] = []) -> TensorLayout {
     var result = self
     result.axes.insert(axis, at: position)
     return result
   }
 
-  func removing(at position: Int) -> TensorLayout {
+  package func removing(at position: Int) -> TensorLayout {
     var result = self
     result.axes.remove(at: position)
     return result
   }
 
-  func replacing(_ position: Int, with axis: [AxisAtom]) -> TensorLayout {
+  package func replacing(_ position: Int, with axis: [AxisAtom]) -> TensorLayout {
     var result = self
     result.axes[position] = Self.merged(axis)
     return result
@@ -146,7 +154,7 @@ struct TensorLayout: Hashable, Sendable {
 
   /// Keeps `count` places of an axis from `start`, every `step`-th one; `nil` when the digits of the
   /// axis do not allow it.
-  func sliced(axis: Int, start: Int, count: Int, step: Int = 1) -> TensorLayout? {
+  package func sliced(axis: Int, start: Int, count: Int, step: Int = 1) -> TensorLayout? {
     let atoms = axes[axis]
     let extent = Self.extent(atoms)
     precondition(start >= 0 && count > 0 && step > 0 && start + (count - 1) * step < extent)
@@ -172,7 +180,7 @@ struct TensorLayout: Hashable, Sendable {
   }
 
   /// Repeats axes of size 1 along new sizes; `nil` when another size would have to change.
-  func expanded(to target: [Int], label: AxisLabel) -> TensorLayout? {
+  package func expanded(to target: [Int], label: AxisLabel) -> TensorLayout? {
     var result = self
     while result.rank < target.count { result = result.inserting(at: 0) }
     let extra = result.rank - target.count
@@ -186,7 +194,7 @@ struct TensorLayout: Hashable, Sendable {
   }
 
   /// For each place, in order, its offset along the one index of a constant.
-  func elementOffsets() -> [Int] {
+  package func elementOffsets() -> [Int] {
     if axes.joined().contains(where: { $0.extent == 0 }) { return [] }
     var result = [offset(.element)]
     for atom in axes.joined() {

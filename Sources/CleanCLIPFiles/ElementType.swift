@@ -57,39 +57,6 @@ package enum ElementType: String, Sendable {
     return overflow ? nil : product
   }
 
-  /// Converts elements to a tensor: floating-point types to f32, integers to i32.
-  ///
-  /// - Parameters:
-  ///   - bytes: exactly `shape.count` elements, little endian, of any alignment.
-  ///   - name: what error messages call the tensor.
-  ///   - release: takes pages of `bytes` back that were read.
-  /// - Throws: `unsupported` for eight-bit floating-point types; `format` for integers beyond 32 bits.
-  package func tensor(
-    from bytes: UnsafeRawBufferPointer, shape: Shape, name: String,
-    release: (UnsafeRawBufferPointer) -> Void = { _ in }
-  ) throws(CLIPError) -> Tensor {
-    precondition(bytes.count == shape.count * byteSize, "one element for each place of the shape")
-    if isFloat {
-      let tensor = try Tensor(shape)
-      convert(
-        bytes, to: UnsafeMutableBufferPointer(start: tensor.f32, count: tensor.count),
-        release: release)
-      return tensor
-    }
-    let tensor = try Tensor(shape, .i32)
-    let output = tensor.i32
-    for index in 0..<shape.count {
-      guard let integer = integer(at: index, in: bytes), let value = Int32(exactly: integer) else {
-        throw CLIPError(
-          self == .f8e4m3 || self == .f8e5m2 ? .unsupported : .format,
-          "'\(name)': element \(index) of type \(rawValue) cannot be read; expected a number of "
-            + "f32, f16, bf16 or 32-bit integer type")
-      }
-      output[index] = value
-    }
-    return tensor
-  }
-
   /// Elements that are converted before their pages are given back.
   private static let pieceCount = 1 << 22
 
@@ -98,7 +65,7 @@ package enum ElementType: String, Sendable {
   /// - Parameters:
   ///   - bytes: `output.count` elements, little endian, of any alignment.
   ///   - release: takes pages of `bytes` back that were read.
-  func convert(
+  package func convert(
     _ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableBufferPointer<Float>,
     release: (UnsafeRawBufferPointer) -> Void
   ) {
@@ -114,7 +81,7 @@ package enum ElementType: String, Sendable {
   ///
   /// - Parameters:
   ///   - bytes: `output.count` elements, little endian, of any alignment.
-  func convert(_ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableBufferPointer<Float>) {
+  package func convert(_ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableBufferPointer<Float>) {
     precondition(bytes.count >= output.count * byteSize)
     switch self {
     case .f32:
@@ -141,7 +108,7 @@ package enum ElementType: String, Sendable {
   }
 
   /// The element as an integer; `nil` for floating-point types and numbers beyond 64 signed bits.
-  func integer(at index: Int, in bytes: UnsafeRawBufferPointer) -> Int? {
+  package func integer(at index: Int, in bytes: UnsafeRawBufferPointer) -> Int? {
     let offset = index * byteSize
     switch self {
     case .i64: return Int(bytes.loadUnaligned(fromByteOffset: offset, as: Int64.self))
@@ -159,7 +126,8 @@ package enum ElementType: String, Sendable {
 
   /// Converts IEEE 754 half precision exactly, without the conversion function that a CPU baseline
   /// without F16C would call for every element.
-  static func single(half bits: UInt16) -> Float {
+  @inlinable
+  package static func single(half bits: UInt16) -> Float {
     let sign = UInt32(bits & 0x8000) << 16
     let magnitude = UInt32(bits & 0x7FFF) << 13
     if magnitude >= 0x0F80_0000 {  // infinities and NaN
@@ -171,10 +139,12 @@ package enum ElementType: String, Sendable {
   }
 
   /// Rounds to half precision, to nearest even.
-  static func half(_ value: Float) -> UInt16 { Float16(value).bitPattern }
+  @inlinable
+  package static func half(_ value: Float) -> UInt16 { Float16(value).bitPattern }
 
   /// Rounds to bfloat16, to nearest even; NaN stays NaN.
-  static func bfloat16(_ value: Float) -> UInt16 {
+  @inlinable
+  package static func bfloat16(_ value: Float) -> UInt16 {
     if value.isNaN { return UInt16(value.bitPattern >> 16) | 0x40 }
     let bits = value.bitPattern
     return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ ((bits >> 16) & 1)) >> 16)

@@ -1,3 +1,5 @@
+package import CleanCLIPFiles
+
 extension GraphReader {
   /// The most elements that the reader computes with; weights are never computed with.
   static let maximumEvaluatedCount = 1 << 24
@@ -12,7 +14,7 @@ extension GraphReader {
   /// Reads the numbers of a constant under its layout.
   ///
   /// - Throws: `unsupported` when there are too many or their type has no numbers.
-  func numbers(_ value: GraphValue, _ node: ONNXNode) throws(CLIPError) -> Numbers {
+  package func numbers(_ value: GraphValue, _ node: ONNXNode) throws(CLIPError) -> Numbers {
     guard let index = value.constant else {
       throw refusal(
         node, "computes something that the library must know beforehand",
@@ -122,10 +124,10 @@ extension GraphReader {
   }
 
   /// Whether a bias is left out or zero.
-  func isZero(_ bias: GraphValue?) -> Bool { bias.map { uniform($0) == 0 } ?? true }
+  package func isZero(_ bias: GraphValue?) -> Bool { bias.map { uniform($0) == 0 } ?? true }
 
   /// The index of the file's tensor that a value is a part of; `nil` for computed ones.
-  func fileTensor(_ value: GraphValue) -> Int? {
+  package func fileTensor(_ value: GraphValue) -> Int? {
     guard let index = value.constant, case .tensor(let tensor) = constants[index].content else {
       return nil
     }
@@ -133,7 +135,7 @@ extension GraphReader {
   }
 
   /// The only number of a constant; `nil` for everything else.
-  func scalar(_ value: GraphValue) -> Double? {
+  package func scalar(_ value: GraphValue) -> Double? {
     guard value.constant != nil, value.count == 1, let node = model.nodes.first else { return nil }
     // A constant that cannot be read is no scalar: whoever needs one refuses it by name.
     guard let numbers = try? numbers(value, node) else { return nil }
@@ -141,7 +143,7 @@ extension GraphReader {
   }
 
   /// The one number that all elements of a constant have; `nil` for everything else.
-  func uniform(_ value: GraphValue) -> Double? {
+  package func uniform(_ value: GraphValue) -> Double? {
     guard value.constant != nil, let node = model.nodes.first,
       let numbers = try? numbers(value, node).floats, let first = numbers.first,
       numbers.allSatisfy({ $0 == first })

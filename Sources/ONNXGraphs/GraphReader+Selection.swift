@@ -1,3 +1,5 @@
+internal import CleanCLIPFiles
+
 /// Operators that take parts of data, repeat them, or put them together.
 extension GraphReader {
   func slice(_ node: ONNXNode) throws(CLIPError) -> GraphValue {

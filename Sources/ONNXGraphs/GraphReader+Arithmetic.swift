@@ -1,3 +1,4 @@
+internal import CleanCLIPFiles
 internal import Glibc
 
 /// Evaluation of operators on constants: shape arithmetic, masks, scalars.

@@ -1,3 +1,5 @@
+internal import CleanCLIPFiles
+
 /// Operators that move data without computing with it: they change layouts only.
 extension GraphReader {
   /// Reads the operand `position` and notes where a constant was read.

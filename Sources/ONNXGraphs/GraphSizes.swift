@@ -1,7 +1,9 @@
+internal import CleanCLIPFiles
+
 /// Sizes for graphs that leave the images' or captions' size free: positions tell them.
-enum GraphSizes {
+package enum GraphSizes {
   /// Sizes to try, the likeliest first; one entry without sizes when the graph fixes them.
-  static func candidates(_ model: ONNXModel) -> [AssumedSizes] {
+  package static func candidates(_ model: ONNXModel) -> [AssumedSizes] {
     let initializers = Set(model.initializers.map(\.name))
     let inputs = model.inputs.filter { !initializers.contains($0.name) }
     let hasFreeImage = inputs.contains { input in

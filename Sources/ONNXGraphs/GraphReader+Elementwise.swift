@@ -1,3 +1,5 @@
+internal import CleanCLIPFiles
+
 /// Elementwise operators.
 extension GraphReader {
   func binary(
@@ -50,7 +52,7 @@ extension GraphReader {
       operands: [a, b])
   }
 
-  static func text(_ axis: [AxisAtom]) -> String {
+  package static func text(_ axis: [AxisAtom]) -> String {
     axis.isEmpty
       ? "1" : axis.map { "\($0.label) \($0.extent) by \($0.stride)" }.joined(separator: " x ")
   }
@@ -128,7 +130,7 @@ extension GraphReader {
       node: node.index, operands: [value])
   }
 
-  func activation(_ kind: Activation, _ value: GraphValue, _ node: ONNXNode) -> GraphValue {
+  func activation(_ kind: GraphActivation, _ value: GraphValue, _ node: ONNXNode) -> GraphValue {
     add(
       .activation(kind, value), value.layout, type: value.type, node: node.index,
       operands: [value])

@@ -1,11 +1,13 @@
+package import CleanCLIPFiles
+
 /// Copies the elements of a tensor between the order of a layout and the order of memory.
-struct StridedCopy {
+package struct StridedCopy {
   /// Extents and strides of all digits, the slowest first.
   private let digits: [(extent: Int, stride: Int)]
   private let offset: Int
-  let count: Int
+  package let count: Int
 
-  init(_ layout: TensorLayout) {
+  package init(_ layout: TensorLayout) {
     // Digits of neighbouring axes join where memory goes on without a step.
     let atoms = TensorLayout.merged(Array(layout.axes.joined()))
     digits = atoms.map { ($0.extent, $0.stride) }
@@ -15,7 +17,7 @@ struct StridedCopy {
 
   /// Calls `body` with runs of the layout: position in the layout's order, index in memory, stride
   /// in memory and length.
-  func forEachRun(_ body: (_ position: Int, _ index: Int, _ stride: Int, _ length: Int) -> Void) {
+  package func forEachRun(_ body: (_ position: Int, _ index: Int, _ stride: Int, _ length: Int) -> Void) {
     guard let inner = digits.last else {
       if count > 0 { body(0, offset, 1, 1) }
       return
@@ -41,14 +43,14 @@ struct StridedCopy {
   }
 
   /// Whether the layout's order is the order of memory, from its start on.
-  var isContiguous: Bool {
+  package var isContiguous: Bool {
     offset == 0 && digits.count <= 1 && digits.allSatisfy { $0.stride == 1 }
   }
 
   /// Reads floating-point elements in the layout's order.
   ///
   /// - Parameter release: takes pages of `bytes` back that were read, in the course of a long run.
-  func read(
+  package func read(
     _ bytes: UnsafeRawBufferPointer, _ type: ElementType,
     into target: UnsafeMutableBufferPointer<Float>, release: (UnsafeRawBufferPointer) -> Void
   ) {
@@ -84,5 +86,36 @@ struct StridedCopy {
         }
       }
     }
+  }
+
+  /// Writes values in the layout's order, rounded to nearest even; returns the position of the
+  /// first value that is too large for the type.
+  package func write(
+    _ values: UnsafeBufferPointer<Float>, _ type: ElementType,
+    into bytes: UnsafeMutableRawBufferPointer
+  ) -> Int? {
+    var bad: Int?
+    forEachRun { position, index, stride, length in
+      for i in 0..<length {
+        let value = values[position + i]
+        let place = index + i * stride
+        switch type {
+        case .f32:
+          bytes.storeBytes(of: value, toByteOffset: place * 4, as: Float.self)
+        case .f16:
+          let half = ElementType.half(value)
+          if half & 0x7C00 == 0x7C00, bad == nil { bad = position + i }
+          bytes.storeBytes(of: half, toByteOffset: place * 2, as: UInt16.self)
+        case .bf16:
+          let brain = ElementType.bfloat16(value)
+          if brain & 0x7F80 == 0x7F80, bad == nil { bad = position + i }
+          bytes.storeBytes(of: brain, toByteOffset: place * 2, as: UInt16.self)
+        default:
+          bytes.storeBytes(of: Double(value), toByteOffset: place * 8, as: Double.self)
+        }
+        if !value.isFinite, bad == nil { bad = position + i }
+      }
+    }
+    return bad
   }
 }

@@ -1,5 +1,5 @@
 /// Files that people take for a checkpoint, told by their first bytes.
-enum ForeignFile {
+package enum ForeignFile {
   private struct Kind {
     var offset = 0
     let start: [UInt8]
@@ -39,7 +39,7 @@ enum ForeignFile {
   ]
 
   /// The error that names what a file is; `nil` when that is unknown.
-  static func refusal(_ bytes: UnsafeRawBufferPointer, path: String) -> CLIPError? {
+  package static func refusal(_ bytes: UnsafeRawBufferPointer, path: String) -> CLIPError? {
     let kind = kinds.first { bytes.dropFirst($0.offset).starts(with: $0.start) }
     return kind.map {
       CLIPError(

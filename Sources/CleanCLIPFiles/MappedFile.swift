@@ -47,7 +47,7 @@ package final class MappedFile: @unchecked Sendable {
 
   /// Gives the memory pages of a large part back after it was copied, so that reading a checkpoint
   /// holds one copy of its weights and not two; the part stays readable.
-  func release(_ part: UnsafeRawBufferPointer) {
+  package func release(_ part: UnsafeRawBufferPointer) {
     guard part.count >= 1 << 20, let base = part.baseAddress else { return }
     let page = 4096
     let start = (Int(bitPattern: base) + page - 1) / page * page

@@ -1,17 +1,18 @@
+internal import CleanCLIPFiles
 internal import COnnx
 internal import Glibc
 
 /// A tensor's elements in a file beside the model.
-struct ONNXExternalData: Sendable {
+package struct ONNXExternalData: Sendable {
   /// The file as the model names it.
-  let location: String
-  let locationField: ONNXField
-  let offset: Int
-  let length: Int
+  package let location: String
+  package let locationField: ONNXField
+  package let offset: Int
+  package let length: Int
   private let file: MappedFile
 
   /// The tensor's bytes, mapped.
-  var bytes: UnsafeRawBufferPointer {
+  package var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: file.bytes[offset..<offset + length])
   }
 

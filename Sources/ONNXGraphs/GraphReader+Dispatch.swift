@@ -1,3 +1,5 @@
+internal import CleanCLIPFiles
+
 extension GraphReader {
   /// Evaluates one node and defines its outputs.
   func evaluate(_ node: ONNXNode) throws(CLIPError) {

@@ -1,40 +1,47 @@
+package import CleanCLIPFiles
+
 /// A place where a node reads a value: input number `input` of node number `node`.
-struct InputSite: Hashable, Sendable {
-  let node: Int
-  let input: Int
+package struct InputSite: Hashable, Sendable {
+  package let node: Int
+  package let input: Int
+
+  package init(node: Int, input: Int) {
+    self.node = node
+    self.input = input
+  }
 }
 
 /// A tensor that flows along an edge of the graph: a constant or a computed one, under a layout.
-struct GraphValue: Sendable {
-  enum Origin: Hashable, Sendable {
+package struct GraphValue: Sendable {
+  package enum Origin: Hashable, Sendable {
     /// Index in the reader's constants.
     case constant(Int)
     /// Index in the reader's expressions.
     case expression(Int)
   }
 
-  var origin: Origin
-  var layout: TensorLayout
-  var type: ElementType
+  package var origin: Origin
+  package var layout: TensorLayout
+  package var type: ElementType
   /// Where a constant was read on its way to here, the first place first.
-  var path: [InputSite] = []
+  package var path: [InputSite] = []
 
-  var dimensions: [Int] { layout.dimensions }
-  var rank: Int { layout.rank }
-  var count: Int { layout.count }
+  package var dimensions: [Int] { layout.dimensions }
+  package var rank: Int { layout.rank }
+  package var count: Int { layout.count }
 
-  var constant: Int? {
+  package var constant: Int? {
     if case .constant(let index) = origin { index } else { nil }
   }
 
-  var expression: Int? {
+  package var expression: Int? {
     if case .expression(let index) = origin { index } else { nil }
   }
 
   /// Whether both are the same numbers in the same arrangement.
-  func isSame(as other: GraphValue) -> Bool { origin == other.origin && layout == other.layout }
+  package func isSame(as other: GraphValue) -> Bool { origin == other.origin && layout == other.layout }
 
-  func with(_ layout: TensorLayout) -> GraphValue {
+  package func with(_ layout: TensorLayout) -> GraphValue {
     var result = self
     result.layout = layout
     return result
@@ -42,26 +49,26 @@ struct GraphValue: Sendable {
 }
 
 /// Numbers that the reader computes with: shapes, masks, scalars.
-struct Numbers: Sendable {
-  enum Values: Sendable {
+package struct Numbers: Sendable {
+  package enum Values: Sendable {
     case integers([Int])
     case floats([Double])
   }
 
-  var dimensions: [Int]
-  var values: Values
+  package var dimensions: [Int]
+  package var values: Values
 
-  init(_ values: [Int], _ dimensions: [Int]? = nil) {
+  package init(_ values: [Int], _ dimensions: [Int]? = nil) {
     self.dimensions = dimensions ?? [values.count]
     self.values = .integers(values)
   }
 
-  init(_ values: [Double], _ dimensions: [Int]) {
+  package init(_ values: [Double], _ dimensions: [Int]) {
     self.dimensions = dimensions
     self.values = .floats(values)
   }
 
-  var count: Int {
+  package var count: Int {
     switch values {
     case .integers(let values): values.count
     case .floats(let values): values.count
@@ -69,7 +76,7 @@ struct Numbers: Sendable {
   }
 
   /// The numbers as integers; fractions are cut, values beyond 64 bits saturate.
-  var integers: [Int] {
+  package var integers: [Int] {
     switch values {
     case .integers(let values): values
     case .floats(let values):
@@ -79,21 +86,21 @@ struct Numbers: Sendable {
     }
   }
 
-  var floats: [Double] {
+  package var floats: [Double] {
     switch values {
     case .integers(let values): values.map { Double($0) }
     case .floats(let values): values
     }
   }
 
-  var isInteger: Bool {
+  package var isInteger: Bool {
     if case .integers = values { true } else { false }
   }
 }
 
 /// Where a constant's elements come from.
-struct ConstantSource: Sendable {
-  enum Content: Sendable {
+package struct ConstantSource: Sendable {
+  package enum Content: Sendable {
     /// A tensor of the file.
     case tensor(Int)
     /// Numbers that the reader computed, or an assumed graph input.
@@ -102,16 +109,16 @@ struct ConstantSource: Sendable {
     case concatenation([GraphValue], axis: Int)
   }
 
-  let content: Content
-  let dimensions: [Int]
+  package let content: Content
+  package let dimensions: [Int]
   /// The operator and operands that computed the numbers, where they are worth knowing.
-  var derivation: (operation: String, operands: [GraphValue])?
+  package var derivation: (operation: String, operands: [GraphValue])?
   /// How deep constants behind each other consist of others.
-  var nesting = 0
+  package var nesting = 0
 }
 
 /// Elementwise functions of two tensors.
-enum BinaryOperation: String, Sendable {
+package enum BinaryOperation: String, Sendable {
   case add = "Add"
   case subtract = "Sub"
   case multiply = "Mul"
@@ -123,7 +130,7 @@ enum BinaryOperation: String, Sendable {
 }
 
 /// Elementwise functions of one tensor.
-enum UnaryOperation: String, Sendable {
+package enum UnaryOperation: String, Sendable {
   case sqrt = "Sqrt"
   case exp = "Exp"
   case log = "Log"
@@ -139,15 +146,25 @@ enum UnaryOperation: String, Sendable {
 }
 
 /// Functions that combine the elements of axes.
-enum Reduction: String, Sendable {
+package enum Reduction: String, Sendable {
   case mean = "ReduceMean"
   case sum = "ReduceSum"
   case euclideanNorm = "ReduceL2"
   case squareSum = "ReduceSumSquare"
 }
 
+/// Activations that graphs have as one operator.
+package enum GraphActivation: String, Sendable {
+  /// x · sigmoid(1.702 x).
+  case quickGELU = "quick_gelu"
+  /// x · Φ(x).
+  case gelu
+  /// The tanh approximation of GELU.
+  case geluTanh = "gelu_tanh"
+}
+
 /// What a computed tensor is: an operation and its operands.
-enum Computation: Sendable {
+package enum Computation: Sendable {
   case image
   case tokens
   case convolution(ConvolutionNode)
@@ -169,45 +186,45 @@ enum Computation: Sendable {
   case argMax(GraphValue)
   case concatenation([GraphValue], axis: Int)
   case clip(GraphValue, low: Double, high: Double)
-  case activation(Activation, GraphValue)
+  case activation(GraphActivation, GraphValue)
   case attention(AttentionNode)
 }
 
 /// A convolution; `residual` and `hasReLU` are ONNX Runtime's fusions.
-struct ConvolutionNode: Sendable {
-  let input: GraphValue
-  let weight: GraphValue
-  let bias: GraphValue?
-  let stride: Int
-  let padding: Int
+package struct ConvolutionNode: Sendable {
+  package let input: GraphValue
+  package let weight: GraphValue
+  package let bias: GraphValue?
+  package let stride: Int
+  package let padding: Int
 }
 
 /// A batch normalisation in its inference form.
-struct BatchNormNode: Sendable {
-  let input: GraphValue
-  let gain: GraphValue
-  let bias: GraphValue
-  let mean: GraphValue
-  let variance: GraphValue
-  let epsilon: Float
+package struct BatchNormNode: Sendable {
+  package let input: GraphValue
+  package let gain: GraphValue
+  package let bias: GraphValue
+  package let mean: GraphValue
+  package let variance: GraphValue
+  package let epsilon: Float
 }
 
 /// Scaled dot-product attention as one operator; operands are [batch, heads, tokens, width].
-struct AttentionNode: Sendable {
-  let query: GraphValue
-  let key: GraphValue
-  let value: GraphValue
-  let mask: GraphValue?
-  let isCausal: Bool
-  let scale: Double
+package struct AttentionNode: Sendable {
+  package let query: GraphValue
+  package let key: GraphValue
+  package let value: GraphValue
+  package let mask: GraphValue?
+  package let isCausal: Bool
+  package let scale: Double
 }
 
 /// A computed tensor.
-struct Expression: Sendable {
-  let computation: Computation
+package struct Expression: Sendable {
+  package let computation: Computation
   /// The layout in which the operation makes it; values refer to the same indices.
-  let layout: TensorLayout
-  let node: Int
-  let dependsOnImage: Bool
-  let dependsOnText: Bool
+  package let layout: TensorLayout
+  package let node: Int
+  package let dependsOnImage: Bool
+  package let dependsOnText: Bool
 }

@@ -1,3 +1,5 @@
+internal import CleanCLIPFiles
+
 /// Matrix products.
 extension GraphReader {
   /// The product of two tensors: with a constant matrix a linear layer, else as in attention.

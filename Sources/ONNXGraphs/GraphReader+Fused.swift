@@ -1,3 +1,5 @@
+internal import CleanCLIPFiles
+
 /// Attention as one operator, and the operators that ONNX Runtime fuses others into.
 extension GraphReader {
   /// The standard `Attention` of operator set 23.

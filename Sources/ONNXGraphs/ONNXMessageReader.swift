@@ -1,3 +1,4 @@
+internal import CleanCLIPFiles
 internal import COnnx
 
 extension String {

@@ -1,3 +1,5 @@
+internal import CleanCLIPFiles
+
 /// Operators that make or evaluate constants, and those that change element types.
 extension GraphReader {
   func makeConstant(_ node: ONNXNode) throws(CLIPError) -> GraphValue {

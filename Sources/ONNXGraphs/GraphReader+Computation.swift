@@ -1,3 +1,5 @@
+internal import CleanCLIPFiles
+
 /// Convolutions, normalisations, reductions and selections.
 extension GraphReader {
   func convolution(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
