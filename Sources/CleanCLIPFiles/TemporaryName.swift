@@ -5,13 +5,13 @@ internal import Glibc
 /// Whoever writes holds a lock (`flock`) until the end, which the system takes away from a process
 /// that was killed. What has such a name and no lock is a leftover, and goes away the next time that
 /// something of that name is written.
-enum TemporaryName {
+package enum TemporaryName {
   /// Writers of the same target at a time.
-  static let slots = 0..<16
+  package static let slots = 0..<16
   /// Longest part of the target's name that the temporary one repeats; names have 255 bytes.
   private static let longestName = 200
 
-  static func name(for target: String, slot: Int) -> String {
+  package static func name(for target: String, slot: Int) -> String {
     let slash = target.lastIndex(of: "/")
     let folder = slash.map { String(target[...$0]) } ?? ""
     let name = slash.map { target[target.index(after: $0)...] } ?? target[...]
@@ -20,7 +20,7 @@ enum TemporaryName {
   }
 
   /// Removes what killed processes left of writing `target`.
-  static func removeLeftovers(of target: String) {
+  package static func removeLeftovers(of target: String) {
     for slot in slots { removeIfLeftover(name(for: target, slot: slot)) }
   }
 
@@ -44,7 +44,7 @@ enum TemporaryName {
   /// Takes the lock of something that has this name, without waiting.
   ///
   /// - Returns: `false` when another process has it, or removed the file before it was locked.
-  static func lock(_ descriptor: Int32, _ name: String) -> Bool {
+  package static func lock(_ descriptor: Int32, _ name: String) -> Bool {
     var mine = stat()
     var named = stat()
     return flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &mine) == 0
@@ -52,7 +52,7 @@ enum TemporaryName {
   }
 
   /// Removes a folder of files.
-  static func removeFolder(_ path: String) -> Bool {
+  package static func removeFolder(_ path: String) -> Bool {
     if let folder = opendir(path) {
       while let entry = readdir(folder) {
         withUnsafePointer(to: &entry.pointee.d_name) { name in
