@@ -96,14 +96,6 @@ connx_builder *connx_builder_create(int64_t ir_version, int64_t opset) {
 
 void connx_builder_free(connx_builder *builder) { delete builder; }
 
-int32_t connx_builder_metadata(connx_builder *builder, const char *key, const char *value) {
-  return guarded([&] {
-    auto *entry = builder->model.add_metadata_props();
-    entry->set_key(key);
-    entry->set_value(value);
-  });
-}
-
 int32_t connx_builder_value(
     connx_builder *builder, int32_t is_output, const char *name, int32_t element_type,
     const char *const *dimensions, size_t rank) {

@@ -165,7 +165,6 @@ connx_model_info connx_model_describe(const connx_model *model) {
   info.producer_name = view(proto.producer_name());
   info.producer_version = view(proto.producer_version());
   info.opsets = proto.opset_import_size();
-  info.metadata = proto.metadata_props_size();
   info.functions = proto.functions_size();
   info.graphs = model->graphs.size();
   info.nodes = model->nodes.size();
@@ -181,12 +180,6 @@ connx_string connx_opset(const connx_model *model, size_t index, int64_t *out_ve
   const auto &opset = model->proto.opset_import(static_cast<int>(index));
   *out_version = opset.version();
   return view(opset.domain());
-}
-
-connx_string connx_metadata(const connx_model *model, size_t index, connx_string *out_value) {
-  const auto &entry = model->proto.metadata_props(static_cast<int>(index));
-  *out_value = view(entry.value());
-  return view(entry.key());
 }
 
 connx_graph connx_graph_at(const connx_model *model, size_t index) {
@@ -257,17 +250,14 @@ connx_value connx_value_at(const connx_model *model, int32_t is_output, size_t i
   return result;
 }
 
-connx_dimension connx_dimension_at(
+int64_t connx_dimension_at(
     const connx_model *model, int32_t is_output, size_t index, size_t axis) {
   const auto &dimension = valueAt(*model, is_output, index)
                               .type()
                               .tensor_type()
                               .shape()
                               .dim(static_cast<int>(axis));
-  connx_dimension result{};
-  result.size = dimension.has_dim_value() ? dimension.dim_value() : -1;
-  result.name = view(dimension.dim_param());
-  return result;
+  return dimension.has_dim_value() ? dimension.dim_value() : -1;
 }
 
 connx_tensor connx_tensor_at(const connx_model *model, size_t index) {

@@ -43,33 +43,21 @@ struct ONNXMessageReader {
 
   private static func normalized(_ domain: String) -> String { domain == "ai.onnx" ? "" : domain }
 
-  func metadata(_ count: Int) -> [String: String] {
-    var metadata: [String: String] = [:]
-    for index in 0..<count {
-      var value = connx_string()
-      let key = String(connx_metadata(handle, index, &value))
-      metadata[key] = String(value)
-    }
-    return metadata
-  }
-
   func values(isOutput: Bool, count: Int) throws(CLIPError) -> [ONNXValueInfo] {
     let kind: Int32 = isOutput ? 1 : 0
     var values: [ONNXValueInfo] = []
     for index in 0..<count {
       let info = connx_value_at(handle, kind, index)
       var sizes: [Int] = []
-      var names: [String] = []
       for axis in 0..<info.rank {
-        let dimension = connx_dimension_at(handle, kind, index, axis)
+        let size = connx_dimension_at(handle, kind, index, axis)
         // Zero and negative sizes of inputs mean the same as no size in files seen in the wild.
-        sizes.append(dimension.size > 0 ? Int(dimension.size) : -1)
-        names.append(try name(dimension.name))
+        sizes.append(size > 0 ? Int(size) : -1)
       }
       values.append(
         ONNXValueInfo(
           name: try name(info.name), elementType: Int(info.element_type),
-          dimensions: info.has_shape != 0 ? sizes : nil, dimensionNames: names))
+          dimensions: info.has_shape != 0 ? sizes : nil))
     }
     return values
   }

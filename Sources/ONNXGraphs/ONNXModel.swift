@@ -10,7 +10,6 @@ package final class ONNXModel: Sendable {
   package let producerVersion: String
   /// Version of each operator set; the standard domain is "".
   package let opsets: [String: Int]
-  package let metadata: [String: String]
   /// Nodes of all graphs, the model's graph first.
   package let nodes: [ONNXNode]
   /// The model's graph, then branches of nodes.
@@ -54,7 +53,6 @@ package final class ONNXModel: Sendable {
     producer = String(info.producer_name)
     producerVersion = String(info.producer_version)
     opsets = try reader.opsets(info.opsets)
-    metadata = reader.metadata(info.metadata)
     messages = (0..<info.messages).map { ONNXField(connx_message(handle, $0)) }
     functionCount = info.functions
     sparseInitializerCount = info.sparse_initializers
@@ -148,8 +146,6 @@ package struct ONNXValueInfo: Sendable {
   package let elementType: Int
   /// Sizes, -1 where they are free; `nil` when the file gives no shape.
   package let dimensions: [Int]?
-  /// Names of free sizes, "" where there are none.
-  package let dimensionNames: [String]
 }
 
 /// A node.

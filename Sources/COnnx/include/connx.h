@@ -48,7 +48,6 @@ typedef struct connx_model_info {
   connx_string producer_name;
   connx_string producer_version;
   size_t opsets;
-  size_t metadata;
   size_t functions;
   /** The model's graph, which is number 0, and branches of nodes. */
   size_t graphs;
@@ -113,13 +112,6 @@ typedef struct connx_value {
   int32_t has_shape;
 } connx_value;
 
-/** One dimension of a graph input or output. */
-typedef struct connx_dimension {
-  /** The size; -1 when it has a name or nothing. */
-  int64_t size;
-  connx_string name;
-} connx_dimension;
-
 /** Where a tensor's elements are. */
 typedef enum connx_storage {
   CONNX_STORAGE_NONE = 0,
@@ -178,9 +170,6 @@ connx_model_info connx_model_describe(const connx_model *model);
 /** The domain and version of operator set `index`. */
 connx_string connx_opset(const connx_model *model, size_t index, int64_t *out_version);
 
-/** The key of metadata entry `index`; its value in `out_value`. */
-connx_string connx_metadata(const connx_model *model, size_t index, connx_string *out_value);
-
 /** Describes graph `index`. */
 connx_graph connx_graph_at(const connx_model *model, size_t index);
 
@@ -203,8 +192,8 @@ connx_attribute connx_attribute_at(const connx_model *model, size_t node, size_t
 /** Describes a graph input (`is_output` 0) or output (1). */
 connx_value connx_value_at(const connx_model *model, int32_t is_output, size_t index);
 
-/** One dimension of a graph input or output. */
-connx_dimension connx_dimension_at(
+/** One size of a graph input or output; -1 when it has a name or nothing. */
+int64_t connx_dimension_at(
     const connx_model *model, int32_t is_output, size_t index, size_t axis);
 
 /** Describes a tensor. */
