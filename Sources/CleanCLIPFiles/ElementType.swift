@@ -81,7 +81,9 @@ package enum ElementType: String, Sendable {
   ///
   /// - Parameters:
   ///   - bytes: `output.count` elements, little endian, of any alignment.
-  package func convert(_ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableBufferPointer<Float>) {
+  package func convert(
+    _ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableBufferPointer<Float>
+  ) {
     precondition(bytes.count >= output.count * byteSize)
     switch self {
     case .f32:

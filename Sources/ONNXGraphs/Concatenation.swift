@@ -22,11 +22,11 @@ extension GraphReader {
     let offset = value.layout.offset(.element)
     let start = offset / strides[joined] % dimensions[joined]
     var last = start
-    for atom in value.layout.axes.joined() where atom.stride > 0 {
-      guard let touched = axis(atom.stride),
-        atom.stride * (atom.extent - 1) < strides[touched] * dimensions[touched]
+    for factor in value.layout.axes.joined() where factor.stride > 0 {
+      guard let touched = axis(factor.stride),
+        factor.stride * (factor.extent - 1) < strides[touched] * dimensions[touched]
       else { return nil }
-      if touched == joined { last += (atom.extent - 1) * (atom.stride / strides[joined]) }
+      if touched == joined { last += (factor.extent - 1) * (factor.stride / strides[joined]) }
     }
     var first = 0
     for part in parts {
@@ -45,24 +45,24 @@ extension GraphReader {
     axis: (Int) -> Int?, shift: (Int) -> Int
   ) -> GraphValue? {
     var steps: [Int] = []
-    for atoms in part.layout.axes {
-      guard atoms.count <= 1 else { return nil }
-      steps.append(atoms.first?.stride ?? 0)
+    for factors in part.layout.axes {
+      guard factors.count <= 1 else { return nil }
+      steps.append(factors.first?.stride ?? 0)
     }
     var offset = part.layout.offset(.element)
     for index in dimensions.indices {
       let place = value.layout.offset(.element) / strides[index] % dimensions[index]
       offset += (place + shift(index)) * steps[index]
     }
-    var axes: [[AxisAtom]] = []
-    for atoms in value.layout.axes {
-      var moved: [AxisAtom] = []
-      for atom in atoms {
-        guard atom.stride > 0, let touched = axis(atom.stride) else { return nil }
+    var axes: [[StrideFactor]] = []
+    for factors in value.layout.axes {
+      var moved: [StrideFactor] = []
+      for factor in factors {
+        guard factor.stride > 0, let touched = axis(factor.stride) else { return nil }
         moved.append(
-          AxisAtom(
-            label: .element, stride: atom.stride / strides[touched] * steps[touched],
-            extent: atom.extent))
+          StrideFactor(
+            label: .element, stride: factor.stride / strides[touched] * steps[touched],
+            extent: factor.extent))
       }
       axes.append(moved)
     }

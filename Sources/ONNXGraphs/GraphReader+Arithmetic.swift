@@ -1,11 +1,10 @@
 internal import CleanCLIPFiles
-internal import Glibc
 
 /// Evaluation of operators on constants: shape arithmetic, masks, scalars.
 extension GraphReader {
   /// Evaluates an elementwise operator of two constants with broadcasting.
   func evaluate(
-    _ operation: String, _ a: Numbers, _ b: Numbers, _ node: ONNXNode
+    _ operation: BinaryOperation, _ a: Numbers, _ b: Numbers, _ node: ONNXNode
   ) throws(CLIPError) -> Numbers {
     guard let shape = Self.broadcast(a.dimensions, b.dimensions) else {
       throw refusal(
@@ -19,75 +18,29 @@ extension GraphReader {
     }
     let first = Self.indices(a.dimensions, in: shape)
     let second = Self.indices(b.dimensions, in: shape)
-    if a.isInteger && b.isInteger, let function = Self.integerFunctions[operation] {
+    if a.isInteger && b.isInteger, let function = operation.ofIntegers {
       let x = a.integers
       let y = b.integers
       return Numbers((0..<count).map { function(x[first[$0]], y[second[$0]]) }, shape)
     }
     let x = a.floats
     let y = b.floats
-    if let function = Self.comparisons[operation] {
+    if let function = operation.comparison {
       return Numbers((0..<count).map { function(x[first[$0]], y[second[$0]]) ? 1 : 0 }, shape)
     }
-    guard let function = Self.floatFunctions[operation] else {
-      throw unknown(node)
-    }
+    guard let function = operation.ofFloats else { throw unknown(node) }
     return Numbers((0..<count).map { function(x[first[$0]], y[second[$0]]) }, shape)
   }
 
-  private static let integerFunctions: [String: @Sendable (Int, Int) -> Int] = [
-    "Add": { $0 &+ $1 }, "Sub": { $0 &- $1 }, "Mul": { $0 &* $1 },
-    // Division by zero and of the smallest number by -1 would trap.
-    "Div": { $1 == 0 || ($0 == .min && $1 == -1) ? 0 : $0 / $1 },
-    "Mod": { x, y in
-      if y == 0 || y == -1 { return 0 }
-      let rest = x % y
-      return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest
-    },
-    "Max": { max($0, $1) }, "Min": { min($0, $1) },
-    "And": { $0 != 0 && $1 != 0 ? 1 : 0 }, "Or": { $0 != 0 || $1 != 0 ? 1 : 0 },
-    "Xor": { ($0 != 0) != ($1 != 0) ? 1 : 0 },
-    "Equal": { $0 == $1 ? 1 : 0 }, "Less": { $0 < $1 ? 1 : 0 },
-    "LessOrEqual": { $0 <= $1 ? 1 : 0 }, "Greater": { $0 > $1 ? 1 : 0 },
-    "GreaterOrEqual": { $0 >= $1 ? 1 : 0 },
-  ]
-
-  private static let comparisons: [String: @Sendable (Double, Double) -> Bool] = [
-    "Equal": { $0 == $1 }, "Less": { $0 < $1 }, "LessOrEqual": { $0 <= $1 },
-    "Greater": { $0 > $1 }, "GreaterOrEqual": { $0 >= $1 },
-  ]
-
-  private static let floatFunctions: [String: @Sendable (Double, Double) -> Double] = [
-    "Add": { $0 + $1 }, "Sub": { $0 - $1 }, "Mul": { $0 * $1 }, "Div": { $0 / $1 },
-    "Pow": { pow($0, $1) }, "Max": { max($0, $1) }, "Min": { min($0, $1) },
-    "Mod": { fmod($0, $1) },
-  ]
-
   /// Evaluates an elementwise operator of one constant.
   func evaluate(
-    _ operation: String, _ a: Numbers, _ node: ONNXNode
+    _ operation: UnaryOperation, _ a: Numbers, _ node: ONNXNode
   ) throws(CLIPError) -> Numbers {
-    if a.isInteger {
-      switch operation {
-      case "Neg": return Numbers(a.integers.map { 0 &- $0 }, a.dimensions)
-      case "Abs": return Numbers(a.integers.map { $0 == .min ? 0 : Swift.abs($0) }, a.dimensions)
-      case "Not": return Numbers(a.integers.map { $0 == 0 ? 1 : 0 }, a.dimensions)
-      case "Sign": return Numbers(a.integers.map { $0.signum() }, a.dimensions)
-      default: break
-      }
+    if a.isInteger, let function = operation.ofInteger {
+      return Numbers(a.integers.map(function), a.dimensions)
     }
-    if operation == "IsNaN" {
-      return Numbers(a.floats.map { $0.isNaN ? 1 : 0 }, a.dimensions)
-    }
-    let functions: [String: (Double) -> Double] = [
-      "Neg": { -$0 }, "Abs": { Swift.abs($0) }, "Sqrt": { $0.squareRoot() },
-      "Exp": { Glibc.exp($0) }, "Log": { Glibc.log($0) }, "Reciprocal": { 1 / $0 },
-      "Floor": { $0.rounded(.down) }, "Ceil": { $0.rounded(.up) },
-      "Round": { $0.rounded(.toNearestOrEven) }, "Erf": { Glibc.erf($0) },
-      "Tanh": { Glibc.tanh($0) }, "Sigmoid": { 1 / (1 + Glibc.exp(-$0)) },
-      "Relu": { max($0, 0) },
-    ]
-    guard let function = functions[operation] else { throw unknown(node) }
+    if operation == .isNaN { return Numbers(a.floats.map { $0.isNaN ? 1 : 0 }, a.dimensions) }
+    guard let function = operation.ofFloat else { throw unknown(node) }
     return Numbers(a.floats.map(function), a.dimensions)
   }
 

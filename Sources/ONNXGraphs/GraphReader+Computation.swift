@@ -2,6 +2,42 @@ internal import CleanCLIPFiles
 
 /// Convolutions, normalisations, reductions and selections.
 extension GraphReader {
+  static let computationOperators = [
+    GraphOperator("Conv") { (reader, node) throws(CLIPError) in
+      try reader.convolution(node)
+    },
+    GraphOperator("FusedConv", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.fusedConvolution(node)
+    },
+    GraphOperator("BatchNormalization") { (reader, node) throws(CLIPError) in
+      try reader.batchNormalization(node)
+    },
+    GraphOperator("LayerNormalization") { (reader, node) throws(CLIPError) in
+      try reader.layerNormalization(node)
+    },
+    GraphOperator("LayerNormalization", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.layerNormalization(node)
+    },
+    GraphOperator("AveragePool") { (reader, node) throws(CLIPError) in
+      try reader.averagePool(node)
+    },
+    GraphOperator("GlobalAveragePool") { (reader, node) throws(CLIPError) in
+      try reader.globalAveragePool(node)
+    },
+    GraphOperator("Softmax") { (reader, node) throws(CLIPError) in
+      try reader.softmax(node)
+    },
+    GraphOperator("LpNormalization") { (reader, node) throws(CLIPError) in
+      try reader.unitNormalization(node)
+    },
+    GraphOperator("ArgMax") { (reader, node) throws(CLIPError) in
+      try reader.argMax(node)
+    },
+    GraphOperator("GatherND") { (reader, node) throws(CLIPError) in
+      try reader.gatherND(node)
+    },
+  ]
+
   func convolution(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
     try convolution(
       try operand(node, 0), weight: try operand(node, 1), bias: optionalOperand(node, 2), node)
@@ -48,9 +84,9 @@ extension GraphReader {
     }
     let extent = size / strides[0] + 1
     let layout = x.layout
-      .replacing(1, with: [AxisAtom(label: .feature, stride: 1, extent: weight.dimensions[0])])
-      .replacing(2, with: [AxisAtom(label: .row, stride: 1, extent: extent)])
-      .replacing(3, with: [AxisAtom(label: .column, stride: 1, extent: extent)])
+      .replacing(1, with: [StrideFactor(label: .feature, stride: 1, extent: weight.dimensions[0])])
+      .replacing(2, with: [StrideFactor(label: .row, stride: 1, extent: extent)])
+      .replacing(3, with: [StrideFactor(label: .column, stride: 1, extent: extent)])
     let convolution = ConvolutionNode(
       input: x, weight: weight, bias: bias, stride: strides[0], padding: padding[0])
     return add(
@@ -125,8 +161,8 @@ extension GraphReader {
     if kernel[0] == 1 { return x }
     let extent = x.dimensions[2] / kernel[0]
     let layout = x.layout
-      .replacing(2, with: [AxisAtom(label: .row, stride: 1, extent: extent)])
-      .replacing(3, with: [AxisAtom(label: .column, stride: 1, extent: extent)])
+      .replacing(2, with: [StrideFactor(label: .row, stride: 1, extent: extent)])
+      .replacing(3, with: [StrideFactor(label: .column, stride: 1, extent: extent)])
     return add(
       .averagePool(x, kernel: kernel[0]), layout, type: x.type, node: node.index, operands: [x])
   }
@@ -146,35 +182,9 @@ extension GraphReader {
     return result.with(result.layout.swapping(axis, x.rank - 1))
   }
 
-  func reduce(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
-    let x = try operand(node, 0)
-    var axes: [Int] = []
-    for entry in try integers(node, attribute: "axes", operand: 1) ?? [] {
-      axes.append(try axis(entry, rank: x.rank, node))
-    }
-    if axes.isEmpty {
-      if node.integer("noop_with_empty_axes") == 1 { return x }
-      axes = Array(0..<x.rank)
-    }
-    let keeps = node.integer("keepdims") != 0
-    if x.constant != nil {
-      return constant(
-        try evaluateReduction(
-          node.operation, try numbers(x, node), axes: axes, keepsAxes: keeps, node), x.type)
-    }
-    guard let kind = Reduction(rawValue: node.operation) else { throw unknown(node) }
-    return reduction(kind, x, axes: axes.sorted(), keeps: keeps, node)
-  }
-
-  func reduction(
-    _ kind: Reduction, _ x: GraphValue, axes: [Int], keeps: Bool, _ node: ONNXNode
-  ) -> GraphValue {
-    var layout = x.layout
-    for axis in Set(axes).sorted(by: >) where axis < layout.rank {
-      layout = keeps ? layout.replacing(axis, with: []) : layout.removing(at: axis)
-    }
-    return add(
-      .reduction(kind, x, axes: axes), layout, type: x.type, node: node.index, operands: [x])
+  func globalAveragePool(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    let value = try operand(node, 0)
+    return reduction(.mean, value, axes: Array(2..<max(2, value.rank)), keeps: true, node)
   }
 
   /// `LpNormalization`, written as a division by the norm.
@@ -229,7 +239,7 @@ extension GraphReader {
     let rows = constant(Numbers(Array(0..<data.dimensions[0]), [data.dimensions[0], 1]), .i64)
     let pairs = add(
       .concatenation([rows, indices], axis: 1),
-      indices.layout.replacing(1, with: [AxisAtom(label: .other, stride: 1, extent: 2)]),
+      indices.layout.replacing(1, with: [StrideFactor(label: .other, stride: 1, extent: 2)]),
       type: .i64, node: node.index, operands: [indices])
     return add(
       .gatherND(data, indices: pairs), data.layout.removing(at: 1), type: data.type,

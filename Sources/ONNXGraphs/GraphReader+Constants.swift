@@ -13,8 +13,9 @@ extension GraphReader {
 
   /// Reads the numbers of a constant under its layout.
   ///
+  /// - Parameter node: which computes with them, for messages; `nil` for the graph as a whole.
   /// - Throws: `unsupported` when there are too many or their type has no numbers.
-  package func numbers(_ value: GraphValue, _ node: ONNXNode) throws(CLIPError) -> Numbers {
+  package func numbers(_ value: GraphValue, _ node: ONNXNode?) throws(CLIPError) -> Numbers {
     guard let index = value.constant else {
       throw refusal(
         node, "computes something that the library must know beforehand",
@@ -55,7 +56,7 @@ extension GraphReader {
   }
 
   private func read(
-    _ tensor: ONNXTensor, _ layout: TensorLayout, _ node: ONNXNode
+    _ tensor: ONNXTensor, _ layout: TensorLayout, _ node: ONNXNode?
   ) throws(CLIPError) -> Numbers {
     let dimensions = layout.dimensions
     guard let type = tensor.type else {
@@ -86,7 +87,7 @@ extension GraphReader {
     }
   }
 
-  func unreadable(_ tensor: ONNXTensor, _ node: ONNXNode) -> CLIPError {
+  func unreadable(_ tensor: ONNXTensor, _ node: ONNXNode?) -> CLIPError {
     refusal(
       node, "reads tensor '\(tensor.name)'",
       expected: "elements in one of raw_data, float_data, int32_data, int64_data or a file",
@@ -95,7 +96,7 @@ extension GraphReader {
 
   /// The elements of constants behind each other along an axis.
   private func concatenated(
-    _ parts: [GraphValue], axis: Int, _ node: ONNXNode
+    _ parts: [GraphValue], axis: Int, _ node: ONNXNode?
   ) throws(CLIPError) -> Numbers {
     var pieces: [Numbers] = []
     for part in parts { pieces.append(try numbers(part, node)) }
@@ -136,16 +137,16 @@ extension GraphReader {
 
   /// The only number of a constant; `nil` for everything else.
   package func scalar(_ value: GraphValue) -> Double? {
-    guard value.constant != nil, value.count == 1, let node = model.nodes.first else { return nil }
+    guard value.constant != nil, value.count == 1 else { return nil }
     // A constant that cannot be read is no scalar: whoever needs one refuses it by name.
-    guard let numbers = try? numbers(value, node) else { return nil }
+    guard let numbers = try? numbers(value, nil) else { return nil }
     return numbers.floats.first
   }
 
   /// The one number that all elements of a constant have; `nil` for everything else.
   package func uniform(_ value: GraphValue) -> Double? {
-    guard value.constant != nil, let node = model.nodes.first,
-      let numbers = try? numbers(value, node).floats, let first = numbers.first,
+    guard value.constant != nil,
+      let numbers = try? numbers(value, nil).floats, let first = numbers.first,
       numbers.allSatisfy({ $0 == first })
     else { return nil }
     return first

@@ -2,13 +2,43 @@ internal import CleanCLIPFiles
 
 /// Elementwise operators.
 extension GraphReader {
-  func binary(
-    _ node: ONNXNode, _ a: GraphValue, _ b: GraphValue
+  static let elementwiseOperators =
+    BinaryOperation.allCases.map { operation in
+      GraphOperator(operation.rawValue) { (reader, node) throws(CLIPError) in
+        switch operation {
+        case .maximum, .minimum: try reader.extremum(operation, node)
+        default:
+          try reader.eitherBinary(
+            operation, try reader.operand(node, 0), try reader.operand(node, 1), node)
+        }
+      }
+    }
+    + UnaryOperation.allCases.map { operation in
+      GraphOperator(operation.rawValue) { (reader, node) throws(CLIPError) in
+        try reader.unary(operation, node)
+      }
+    } + [
+      GraphOperator("Sum") { (reader, node) throws(CLIPError) in try reader.sum(node) },
+      GraphOperator("Clip") { (reader, node) throws(CLIPError) in try reader.clip(node) },
+      GraphOperator("Where") { (reader, node) throws(CLIPError) in try reader.choose(node) },
+    ]
+
+  /// An elementwise function of any two tensors.
+  private func eitherBinary(
+    _ operation: BinaryOperation, _ a: GraphValue, _ b: GraphValue, _ node: ONNXNode
   ) throws(CLIPError) -> GraphValue {
-    if a.constant != nil, b.constant != nil { return try evaluateBinary(node, a, b) }
-    if let truth = knownComparison(node, a, b) { return truth }
-    guard let operation = BinaryOperation(rawValue: node.operation) else { throw unknown(node) }
+    if a.constant != nil, b.constant != nil { return try evaluateBinary(operation, a, b, node) }
+    if operation == .less, isBelowPositions(b, a) { return constant(Numbers([0], []), .bool) }
+    guard operation.isComputed else { throw unknown(node) }
     return try binary(operation, a, b, node)
+  }
+
+  private func sum(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    var result = try operand(node, 0)
+    for position in node.inputs.indices.dropFirst() {
+      result = try binary(.add, result, try operand(node, position), node)
+    }
+    return result
   }
 
   /// An elementwise function of tensors of which one at least is computed.
@@ -23,8 +53,8 @@ extension GraphReader {
     guard let first = a.layout.expanded(to: shape, label: .other),
       let second = b.layout.expanded(to: shape, label: .other)
     else { throw unknown(node) }
-    let isBroadcast = { (axis: [AxisAtom]) in axis.allSatisfy { $0.stride == 0 } }
-    var axes: [[AxisAtom]] = []
+    let isBroadcast = { (axis: [StrideFactor]) in axis.allSatisfy { $0.stride == 0 } }
+    var axes: [[StrideFactor]] = []
     for (p, q) in zip(first.axes, second.axes) {
       if b.constant != nil || isBroadcast(q) {
         axes.append(a.constant != nil ? q : p)
@@ -40,7 +70,7 @@ extension GraphReader {
     }
     // A computed operand of size 1 says nothing about an axis along which a constant is longer.
     for position in axes.indices where TensorLayout.extent(axes[position]) != shape[position] {
-      axes[position] = [AxisAtom(label: .other, stride: 1, extent: shape[position])]
+      axes[position] = [StrideFactor(label: .other, stride: 1, extent: shape[position])]
     }
     var offsets = a.constant == nil ? first.offsets : second.offsets
     if a.constant == nil, b.constant == nil {
@@ -52,75 +82,67 @@ extension GraphReader {
       operands: [a, b])
   }
 
-  package static func text(_ axis: [AxisAtom]) -> String {
+  package static func text(_ axis: [StrideFactor]) -> String {
     axis.isEmpty
       ? "1" : axis.map { "\($0.label) \($0.extent) by \($0.stride)" }.joined(separator: " x ")
   }
 
-  /// Comparisons of positions with numbers below all positions: exporters test for negative indices.
-  private func knownComparison(
-    _ node: ONNXNode, _ a: GraphValue, _ b: GraphValue
-  ) -> GraphValue? {
-    guard let index = a.expression, case .argMax = expressions[index].computation,
-      let bound = uniform(b), node.operation == "Less", bound <= 0
-    else { return nil }
-    return constant(Numbers([0], []), .bool)
+  /// Whether a bound is below all positions, which exporters compare with it to find negative ones.
+  private func isBelowPositions(_ bound: GraphValue, _ positions: GraphValue) -> Bool {
+    guard let index = positions.expression, case .argMax = expressions[index].computation,
+      let number = uniform(bound)
+    else { return false }
+    return number <= 0
   }
 
   private func evaluateBinary(
-    _ node: ONNXNode, _ a: GraphValue, _ b: GraphValue
+    _ operation: BinaryOperation, _ a: GraphValue, _ b: GraphValue, _ node: ONNXNode
   ) throws(CLIPError) -> GraphValue {
-    if let shape = Self.broadcast(a.dimensions, b.dimensions), a.type.isFloat {
+    if let shape = Self.broadcast(a.dimensions, b.dimensions), a.type.isFloat,
+      let neutral = operation.neutralOperand
+    {
       // Weights pass through functions that change nothing; they must keep their origin.
-      let neutral: Double? =
-        switch node.operation {
-        case "Add", "Sub": 0
-        case "Mul", "Div": 1
-        default: nil
-        }
       for (value, other, isFirst) in [(a, b, true), (b, a, false)]
-      where isFirst || node.operation == "Add" || node.operation == "Mul" {
-        if let neutral, other.count <= Self.maximumEvaluatedCount, uniform(other) == neutral,
+      where isFirst || operation.isCommutative {
+        if other.count <= Self.maximumEvaluatedCount, uniform(other) == neutral,
           let layout = value.layout.expanded(to: shape, label: .element)
         {
           return value.with(layout)
         }
       }
     }
-    let result = try evaluate(
-      node.operation, try numbers(a, node), try numbers(b, node), node)
-    let isLogical = [
-      "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor",
-    ].contains(node.operation)
-    return constant(
-      result, isLogical ? .bool : a.type, derivation: (node.operation, [a, b]))
+    let result = try evaluate(operation, try numbers(a, node), try numbers(b, node), node)
+    return constant(result, operation.isLogical ? .bool : a.type)
   }
 
-  func extremum(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+  private func extremum(
+    _ operation: BinaryOperation, _ node: ONNXNode
+  ) throws(CLIPError) -> GraphValue {
     var result = try operand(node, 0)
     for position in node.inputs.indices.dropFirst() {
       let other = try operand(node, position)
       if result.constant != nil, other.constant != nil {
         result = constant(
-          try evaluate(
-            node.operation, try numbers(result, node), try numbers(other, node), node),
+          try evaluate(operation, try numbers(result, node), try numbers(other, node), node),
           result.type)
       } else {
-        result = try binary(node.operation == "Max" ? .maximum : .minimum, result, other, node)
+        result = try binary(operation, result, other, node)
       }
     }
     return result
   }
 
-  func unary(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+  private func unary(
+    _ operation: UnaryOperation, _ node: ONNXNode
+  ) throws(CLIPError) -> GraphValue {
     let value = try operand(node, 0)
     if value.constant != nil {
-      let result = try evaluate(node.operation, try numbers(value, node), node)
+      let result = try evaluate(operation, try numbers(value, node), node)
       return constant(
-        result, node.operation == "IsNaN" ? .bool : value.type,
-        derivation: (node.operation, [value]))
+        result, operation == .isNaN ? .bool : value.type,
+        derivation: operation == .exp ? .exponential(of: value) : nil)
     }
-    guard let operation = UnaryOperation(rawValue: node.operation) else { throw unknown(node) }
+    guard operation.isComputed else { throw unknown(node) }
     return unary(operation, value, node)
   }
 
@@ -136,7 +158,7 @@ extension GraphReader {
       operands: [value])
   }
 
-  func clip(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+  private func clip(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
     let value = try operand(node, 0)
     var low = node.float("min").map { Double($0) } ?? -Double.infinity
     var high = node.float("max").map { Double($0) } ?? Double.infinity
@@ -145,8 +167,7 @@ extension GraphReader {
     if value.constant != nil {
       let source = try numbers(value, node)
       return constant(
-        Numbers(source.floats.map { min(max($0, low), high) }, source.dimensions), value.type,
-        derivation: (node.operation, [value]))
+        Numbers(source.floats.map { min(max($0, low), high) }, source.dimensions), value.type)
     }
     return add(
       .clip(value, low: low, high: high), value.layout, type: value.type, node: node.index,
@@ -154,7 +175,7 @@ extension GraphReader {
   }
 
   /// `Where`: evaluated for constants, resolved when the condition is known, else a mask.
-  func choose(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+  private func choose(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
     let condition = try operand(node, 0)
     let a = try operand(node, 1)
     let b = try operand(node, 2)

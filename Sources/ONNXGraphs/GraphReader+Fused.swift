@@ -2,6 +2,47 @@ internal import CleanCLIPFiles
 
 /// Attention as one operator, and the operators that ONNX Runtime fuses others into.
 extension GraphReader {
+  static let fusedOperators = [
+    GraphOperator(
+      "SkipLayerNormalization", .microsoft,
+      results: { (reader, node) throws(CLIPError) in
+        try reader.skipLayerNormalization(node)
+      }),
+    GraphOperator("Attention") { (reader, node) throws(CLIPError) in
+      try reader.standardAttention(node)
+    },
+    GraphOperator("Attention", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.packedAttention(node)
+    },
+    GraphOperator("MultiHeadAttention", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.multiHeadAttention(node)
+    },
+    GraphOperator("Gelu") { (reader, node) throws(CLIPError) in
+      try reader.gelu(node)
+    },
+    GraphOperator("Gelu", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.biasedActivation(.gelu, node)
+    },
+    GraphOperator("BiasGelu", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.biasedActivation(.gelu, node)
+    },
+    GraphOperator("FastGelu", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.biasedActivation(.geluTanh, node)
+    },
+    GraphOperator("QuickGelu", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.quickGELU(node)
+    },
+    GraphOperator("RMSNormalization") { (reader, node) throws(CLIPError) in
+      try reader.rootMeanSquareNormalization(node)
+    },
+    GraphOperator("SimplifiedLayerNormalization") { (reader, node) throws(CLIPError) in
+      try reader.rootMeanSquareNormalization(node)
+    },
+    GraphOperator("SimplifiedLayerNormalization", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.rootMeanSquareNormalization(node)
+    },
+  ]
+
   /// The standard `Attention` of operator set 23.
   func standardAttention(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
     var operands: [GraphValue] = []
@@ -61,8 +102,8 @@ extension GraphReader {
     axes[2] = query.layout.axes[2]
     let heads = axes[1].first?.extent ?? 1
     let inner = value.dimensions[3]
-    axes[1] = [AxisAtom(label: .feature, stride: inner, extent: heads)]
-    axes[3] = [AxisAtom(label: .feature, stride: 1, extent: inner)]
+    axes[1] = [StrideFactor(label: .feature, stride: inner, extent: heads)]
+    axes[3] = [StrideFactor(label: .feature, stride: 1, extent: inner)]
     var offsets = query.layout.offsets
     offsets[AxisLabel.feature.rawValue] = 0
     return add(
@@ -158,6 +199,20 @@ extension GraphReader {
     return try joinHeads(result, node)
   }
 
+  func gelu(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    let isTanh = node.string("approximate") == "tanh"
+    return activation(isTanh ? .geluTanh : .gelu, try operand(node, 0), node)
+  }
+
+  /// An activation of a tensor, or of its sum with a second operand.
+  private func biasedActivation(
+    _ kind: GraphActivation, _ node: ONNXNode
+  ) throws(CLIPError) -> GraphValue {
+    var value = try operand(node, 0)
+    if let bias = optionalOperand(node, 1) { value = try binary(.add, value, bias, node) }
+    return activation(kind, value, node)
+  }
+
   func quickGELU(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
     let alpha = node.float("alpha") ?? 1.702
     guard abs(alpha - 1.702) < 1e-3 else {
@@ -176,8 +231,8 @@ extension GraphReader {
     if node.flag("transB") { b = b.with(b.layout.swapping(b.rank - 2, b.rank - 1)) }
     let result = try product(a, b, node)
     guard let alpha = node.float("alpha"), alpha != 1 else { return result }
-    var factor = constant(Numbers([Double(alpha)], []), a.type, derivation: ("alpha", []))
-    factor.path = [InputSite(node: node.index, input: -1)]
+    let factor = constant(
+      Numbers([Double(alpha)], []), a.type, derivation: .alpha(node: node.index))
     return try binary(.multiply, result, factor, node)
   }
 

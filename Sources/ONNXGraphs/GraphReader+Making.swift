@@ -2,6 +2,33 @@ internal import CleanCLIPFiles
 
 /// Operators that make or evaluate constants, and those that change element types.
 extension GraphReader {
+  static let makingOperators = [
+    GraphOperator("Cast") { (reader, node) throws(CLIPError) in
+      try reader.cast(node)
+    },
+    GraphOperator("CastLike") { (reader, node) throws(CLIPError) in
+      try reader.castLike(node)
+    },
+    GraphOperator("Constant") { (reader, node) throws(CLIPError) in
+      try reader.makeConstant(node)
+    },
+    GraphOperator("ConstantOfShape") { (reader, node) throws(CLIPError) in
+      try reader.constantOfShape(node)
+    },
+    GraphOperator("Shape") { (reader, node) throws(CLIPError) in
+      try reader.shape(node)
+    },
+    GraphOperator("Size") { (reader, node) throws(CLIPError) in
+      try reader.size(node)
+    },
+    GraphOperator("Range") { (reader, node) throws(CLIPError) in
+      try reader.range(node)
+    },
+    GraphOperator("Trilu") { (reader, node) throws(CLIPError) in
+      try reader.lowerOrUpperTriangle(node)
+    },
+  ]
+
   func makeConstant(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
     switch (node.attributes["value"], node.attributes) {
     case (.tensor(let index)?, _): return tensorValue(index)
@@ -48,19 +75,27 @@ extension GraphReader {
     return constant(Numbers(first < last ? Array(dimensions[first..<last]) : []), .i64)
   }
 
+  func size(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    constant(Numbers([try operand(node, 0).count], []), .i64)
+  }
+
   func cast(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
-    var value = try operand(node, 0)
-    let target: ElementType
-    if node.operation == "CastLike" {
-      target = try operand(node, 1).type
-    } else {
-      guard let type = ElementType(onnx: node.integer("to") ?? 0) else {
-        throw refusal(
-          node, "converts to an unknown element type", expected: "a float or integer type",
-          got: "data type \(node.integer("to") ?? 0)")
-      }
-      target = type
+    guard let type = ElementType(onnx: node.integer("to") ?? 0) else {
+      throw refusal(
+        node, "converts to an unknown element type", expected: "a float or integer type",
+        got: "data type \(node.integer("to") ?? 0)")
     }
+    return try converted(try operand(node, 0), to: type, node)
+  }
+
+  func castLike(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
+    try converted(try operand(node, 0), to: try operand(node, 1).type, node)
+  }
+
+  private func converted(
+    _ value: GraphValue, to target: ElementType, _ node: ONNXNode
+  ) throws(CLIPError) -> GraphValue {
+    var value = value
     if value.constant != nil, value.type.isFloat != target.isFloat || target == .bool {
       let source = try numbers(value, node)
       let converted =
@@ -164,40 +199,5 @@ extension GraphReader {
     case .floats(let values):
       return constant(Numbers(order.map { values[$0] }, Array(dimensions)), type)
     }
-  }
-
-  /// Reductions and running sums of constants.
-  func evaluateReduction(
-    _ operation: String, _ source: Numbers, axes: [Int], keepsAxes: Bool, _ node: ONNXNode
-  ) throws(CLIPError) -> Numbers {
-    let functions: [String: ([Double]) -> Double] = [
-      "ReduceSum": { $0.reduce(0, +) }, "ReduceMax": { $0.max() ?? 0 },
-      "ReduceMin": { $0.min() ?? 0 }, "ReduceProd": { $0.reduce(1, *) },
-      "ReduceMean": { $0.reduce(0, +) / Double($0.count) },
-      "ReduceL2": { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() },
-    ]
-    guard let function = functions[operation] else { throw unknown(node) }
-    var groups: [Int: [Double]] = [:]
-    var reduced = source.dimensions
-    for axis in axes { reduced[axis] = 1 }
-    let layout = TensorLayout(contiguous: source.dimensions)
-    let strides = TensorLayout(contiguous: reduced)
-    let values = source.floats
-    // Each element's group is its index with the reduced axes set to zero.
-    var groupLayout = layout
-    for axis in source.dimensions.indices {
-      let stride = axes.contains(axis) ? 0 : strides.axes[axis].first?.stride ?? 0
-      groupLayout = groupLayout.replacing(
-        axis, with: [AxisAtom(label: .element, stride: stride, extent: source.dimensions[axis])])
-    }
-    for (index, group) in groupLayout.elementOffsets().enumerated() where index < values.count {
-      groups[group, default: []].append(values[index])
-    }
-    let count = reduced.reduce(1, *)
-    let results = (0..<count).map { function(groups[$0] ?? []) }
-    let kept =
-      keepsAxes ? reduced : reduced.indices.filter { !axes.contains($0) }.map { reduced[$0] }
-    return source.isInteger && operation != "ReduceMean"
-      ? Numbers(results.map { Int(max(-0x1p62, min(0x1p62, $0))) }, kept) : Numbers(results, kept)
   }
 }

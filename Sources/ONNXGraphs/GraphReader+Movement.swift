@@ -2,6 +2,30 @@ internal import CleanCLIPFiles
 
 /// Operators that move data without computing with it: they change layouts only.
 extension GraphReader {
+  static let movementOperators = [
+    GraphOperator("Identity") { (reader, node) throws(CLIPError) in
+      try reader.operand(node, 0)
+    },
+    GraphOperator("Dropout") { (reader, node) throws(CLIPError) in
+      try reader.operand(node, 0)
+    },
+    GraphOperator("Reshape") { (reader, node) throws(CLIPError) in
+      try reader.reshape(node)
+    },
+    GraphOperator("Flatten") { (reader, node) throws(CLIPError) in
+      try reader.flatten(node)
+    },
+    GraphOperator("Transpose") { (reader, node) throws(CLIPError) in
+      try reader.transpose(node)
+    },
+    GraphOperator("Squeeze") { (reader, node) throws(CLIPError) in
+      try reader.squeeze(node)
+    },
+    GraphOperator("Unsqueeze") { (reader, node) throws(CLIPError) in
+      try reader.unsqueeze(node)
+    },
+  ]
+
   /// Reads the operand `position` and notes where a constant was read.
   func operand(_ node: ONNXNode, _ position: Int) throws(CLIPError) -> GraphValue {
     guard let value = optionalOperand(node, position) else {

@@ -2,6 +2,24 @@ internal import CleanCLIPFiles
 
 /// Matrix products.
 extension GraphReader {
+  static let productOperators = [
+    GraphOperator("MatMul") { (reader, node) throws(CLIPError) in
+      try reader.product(try reader.operand(node, 0), try reader.operand(node, 1), node)
+    },
+    GraphOperator("Gemm") { (reader, node) throws(CLIPError) in
+      try reader.gemm(node)
+    },
+    GraphOperator("FusedMatMul", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.fusedProduct(node)
+    },
+    GraphOperator("TransposeMatMul", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.fusedProduct(node)
+    },
+    GraphOperator("FusedGemm", .microsoft) { (reader, node) throws(CLIPError) in
+      try reader.fusedActivation(try reader.gemm(node), node)
+    },
+  ]
+
   /// The product of two tensors: with a constant matrix a linear layer, else as in attention.
   func product(
     _ a: GraphValue, _ b: GraphValue, _ node: ONNXNode
@@ -42,34 +60,34 @@ extension GraphReader {
   }
 
   /// Whether axes count the same: weights meet the tokens that they attend to, not those that attend.
-  private static func contracts(_ axis: [AxisAtom], _ other: [AxisAtom]) -> Bool {
+  private static func contracts(_ axis: [StrideFactor], _ other: [StrideFactor]) -> Bool {
     other.contains { $0.label == .token } ? axis == other.map(attended) : axis == other
   }
 
   /// Tokens as the keys of an attention: scores count tokens along two axes.
-  private static func attended(_ atom: AxisAtom) -> AxisAtom {
-    atom.label == .token
-      ? AxisAtom(label: .key, stride: atom.stride, extent: atom.extent) : atom
+  private static func attended(_ factor: StrideFactor) -> StrideFactor {
+    factor.label == .token
+      ? StrideFactor(label: .key, stride: factor.stride, extent: factor.extent) : factor
   }
 
   /// Numbers the features of a product densely: heads may have been cut out of a wider tensor.
-  private static func compacted(_ axes: [[AxisAtom]]) -> [[AxisAtom]] {
+  private static func compacted(_ axes: [[StrideFactor]]) -> [[StrideFactor]] {
     let features = axes.joined().filter { $0.label == .feature }.sorted { $0.stride < $1.stride }
     // Scores keep the numbers of their heads, which the values' heads must equal.
     guard axes.last?.contains(where: { $0.label == .feature }) == true,
       Set(features).count == features.count
     else { return axes }
-    var strides: [AxisAtom: Int] = [:]
+    var strides: [StrideFactor: Int] = [:]
     var stride = 1
-    for atom in features {
-      strides[atom] = stride
-      stride *= atom.extent
+    for factor in features {
+      strides[factor] = stride
+      stride *= factor.extent
     }
     return axes.map { axis in
-      axis.map { atom in
-        var atom = atom
-        if let stride = strides[atom] { atom.stride = stride }
-        return atom
+      axis.map { factor in
+        var factor = factor
+        if let stride = strides[factor] { factor.stride = stride }
+        return factor
       }
     }
   }
@@ -88,7 +106,7 @@ extension GraphReader {
         expected: "[\(x.dimensions.last ?? 0), out]", got: "\(weight.dimensions)")
     }
     var result = x.layout.replacing(
-      x.rank - 1, with: [AxisAtom(label: .feature, stride: 1, extent: layout.dimensions[1])])
+      x.rank - 1, with: [StrideFactor(label: .feature, stride: 1, extent: layout.dimensions[1])])
     result.offsets[AxisLabel.feature.rawValue] = 0
     return add(
       .linear(x, weight: weight.with(layout)), result, type: x.type, node: node.index,

@@ -2,6 +2,29 @@ internal import CleanCLIPFiles
 
 /// Operators that take parts of data, repeat them, or put them together.
 extension GraphReader {
+  static let selectionOperators = [
+    GraphOperator(
+      "Split",
+      results: { (reader, node) throws(CLIPError) in
+        try reader.split(node)
+      }),
+    GraphOperator("Slice") { (reader, node) throws(CLIPError) in
+      try reader.slice(node)
+    },
+    GraphOperator("Gather") { (reader, node) throws(CLIPError) in
+      try reader.gather(node)
+    },
+    GraphOperator("Expand") { (reader, node) throws(CLIPError) in
+      try reader.expand(node)
+    },
+    GraphOperator("Tile") { (reader, node) throws(CLIPError) in
+      try reader.tile(node)
+    },
+    GraphOperator("Concat") { (reader, node) throws(CLIPError) in
+      try reader.concatenate(node)
+    },
+  ]
+
   func slice(_ node: ONNXNode) throws(CLIPError) -> GraphValue {
     var value = try operand(node, 0)
     guard let starts = try integers(node, attribute: "starts", operand: 1),
@@ -202,7 +225,7 @@ extension GraphReader {
           node, "looks up a table of the wrong shape", expected: "rows of [V, D]",
           got: "axis \(axis) of \(data.dimensions)")
       }
-      let width = AxisAtom(label: .feature, stride: 1, extent: data.dimensions[1])
+      let width = StrideFactor(label: .feature, stride: 1, extent: data.dimensions[1])
       let layout = indices.layout.inserting(at: indices.rank, [width])
       return add(
         .embedding(indices, table: data), layout, type: data.type, node: node.index,
@@ -295,13 +318,13 @@ extension GraphReader {
     let computed = operands.filter { $0.expression != nil }
     let model = computed.first { $0.dimensions[axis] > 1 } ?? computed[0]
     let labels = Set(computed.flatMap { $0.layout.axes[axis].map(\.label) })
-    let hasFeatures = model.layout.axes.enumerated().contains { index, atoms in
-      index != axis && atoms.contains { $0.label == .feature }
+    let hasFeatures = model.layout.axes.enumerated().contains { index, factors in
+      index != axis && factors.contains { $0.label == .feature }
     }
     let label: AxisLabel =
       labels.contains(.feature) ? .feature : hasFeatures ? .token : .other
     var axes = model.layout.axes
-    axes[axis] = [AxisAtom(label: label, stride: 1, extent: dimensions[axis])]
+    axes[axis] = [StrideFactor(label: label, stride: 1, extent: dimensions[axis])]
     return add(
       .concatenation(operands, axis: axis), TensorLayout(axes: axes), type: model.type,
       node: node.index, operands: operands)

@@ -2,6 +2,18 @@ internal import CleanCLIPFiles
 
 /// Sequences of tensors, which exporters write where a tensor is cut in pieces.
 extension GraphReader {
+  static let sequenceOperators = [
+    GraphOperator(
+      "SplitToSequence",
+      results: { (reader, node) throws(CLIPError) in
+        try reader.splitToSequence(node)
+        return []
+      }),
+    GraphOperator("SequenceAt") { (reader, node) throws(CLIPError) in
+      try reader.sequenceElement(node)
+    },
+  ]
+
   /// Cuts a tensor along an axis into a sequence for `SequenceAt`.
   func splitToSequence(_ node: ONNXNode) throws(CLIPError) {
     let value = try operand(node, 0)

@@ -114,30 +114,6 @@ package final class GraphReader {
     return names
   }
 
-  /// Evaluates the branch that a known condition chooses.
-  func chooseBranch(_ node: ONNXNode) throws(CLIPError) -> [GraphValue] {
-    let condition = try numbers(try operand(node, 0), node).integers.first ?? 0
-    guard case .graph(let index)? = node.attributes[condition != 0 ? "then_branch" : "else_branch"]
-    else {
-      throw refusal(node, "has no branch", expected: "two branches", got: "none", code: .format)
-    }
-    let graph = model.graphs[index]
-    for tensor in model.tensors[graph.initializers] {
-      values[tensor.name] = tensorValue(tensor.index)
-    }
-    for inner in model.nodes[graph.nodes] { try evaluate(inner) }
-    var results: [GraphValue] = []
-    for output in graph.outputs {
-      guard let value = values[output] else {
-        throw refusal(
-          node, "has a branch without its output", expected: "'\(output)'", got: "none",
-          code: .format)
-      }
-      results.append(value)
-    }
-    return results
-  }
-
   // MARK: - Inputs
 
   private func defineInputs() throws(CLIPError) {
@@ -179,12 +155,12 @@ package final class GraphReader {
           + "[n, 3, S, S]")
     }
     let layout = TensorLayout(axes: [
-      [AxisAtom(label: .batch, stride: 1, extent: batch)],
-      [AxisAtom(label: .feature, stride: 1, extent: 3)],
-      [AxisAtom(label: .row, stride: 1, extent: size)],
-      [AxisAtom(label: .column, stride: 1, extent: size)],
+      [StrideFactor(label: .batch, stride: 1, extent: batch)],
+      [StrideFactor(label: .feature, stride: 1, extent: 3)],
+      [StrideFactor(label: .row, stride: 1, extent: size)],
+      [StrideFactor(label: .column, stride: 1, extent: size)],
     ])
-    values[input.name] = add(.image, layout, type: .f32, node: -1, image: true)
+    values[input.name] = add(.image, layout, type: .f32, node: nil, image: true)
   }
 
   /// Token ids are what an embedding table is looked up with; another two-dimensional input is an
@@ -208,10 +184,10 @@ package final class GraphReader {
       }
       tokensInput = input.name
       let layout = TensorLayout(axes: [
-        [AxisAtom(label: .batch, stride: 1, extent: batch)],
-        [AxisAtom(label: .token, stride: 1, extent: length)],
+        [StrideFactor(label: .batch, stride: 1, extent: batch)],
+        [StrideFactor(label: .token, stride: 1, extent: length)],
       ])
-      values[input.name] = add(.tokens, layout, type: .i64, node: -1, text: true)
+      values[input.name] = add(.tokens, layout, type: .i64, node: nil, text: true)
     } else if input.name.contains("position") {
       let positions = (0..<batch).flatMap { _ in 0..<length }
       values[input.name] = constant(Numbers(Array(positions), [batch, length]), .i64)
@@ -264,7 +240,7 @@ package final class GraphReader {
 
   /// Adds a computed tensor; what it depends on follows from its operands.
   func add(
-    _ computation: Computation, _ layout: TensorLayout, type: ElementType, node: Int,
+    _ computation: Computation, _ layout: TensorLayout, type: ElementType, node: Int?,
     operands: [GraphValue] = [], image: Bool = false, text: Bool = false
   ) -> GraphValue {
     var image = image
@@ -301,7 +277,7 @@ package final class GraphReader {
   /// A constant that the reader made.
   package func constant(
     _ numbers: Numbers, _ type: ElementType,
-    derivation: (operation: String, operands: [GraphValue])? = nil
+    derivation: ConstantSource.Derivation? = nil
   ) -> GraphValue {
     add(
       ConstantSource(
@@ -318,14 +294,14 @@ package final class GraphReader {
 
   // MARK: - Errors
 
-  /// Describes what is wrong at a node.
+  /// Describes what is wrong at a node; without one, in the graph.
   package func refusal(
-    _ node: ONNXNode, _ problem: String, expected: String, got: String, remedy: String? = nil,
+    _ node: ONNXNode?, _ problem: String, expected: String, got: String, remedy: String? = nil,
     code: CLIPError.Code = .unsupported
   ) -> CLIPError {
     CLIPError(
       code,
-      "'\(model.path)': \(node.label) \(problem); expected \(expected), got \(got)"
+      "'\(model.path)': \(node?.label ?? "graph") \(problem); expected \(expected), got \(got)"
         + (remedy.map { "; \($0)" } ?? ""))
   }
 }

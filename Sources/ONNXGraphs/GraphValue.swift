@@ -39,7 +39,9 @@ package struct GraphValue: Sendable {
   }
 
   /// Whether both are the same numbers in the same arrangement.
-  package func isSame(as other: GraphValue) -> Bool { origin == other.origin && layout == other.layout }
+  package func isSame(as other: GraphValue) -> Bool {
+    origin == other.origin && layout == other.layout
+  }
 
   package func with(_ layout: TensorLayout) -> GraphValue {
     var result = self
@@ -109,48 +111,20 @@ package struct ConstantSource: Sendable {
     case concatenation([GraphValue], axis: Int)
   }
 
+  /// Ways back from computed numbers to the file.
+  package enum Derivation: Sendable {
+    /// They are the exponentials of a constant.
+    case exponential(of: GraphValue)
+    /// They are the float attribute `alpha` of a node.
+    case alpha(node: Int)
+  }
+
   package let content: Content
   package let dimensions: [Int]
-  /// The operator and operands that computed the numbers, where they are worth knowing.
-  package var derivation: (operation: String, operands: [GraphValue])?
+  /// How the numbers were computed, where that is a way back to the file.
+  package var derivation: Derivation?
   /// How deep constants behind each other consist of others.
   package var nesting = 0
-}
-
-/// Elementwise functions of two tensors.
-package enum BinaryOperation: String, Sendable {
-  case add = "Add"
-  case subtract = "Sub"
-  case multiply = "Mul"
-  case divide = "Div"
-  case power = "Pow"
-  case equal = "Equal"
-  case maximum = "Max"
-  case minimum = "Min"
-}
-
-/// Elementwise functions of one tensor.
-package enum UnaryOperation: String, Sendable {
-  case sqrt = "Sqrt"
-  case exp = "Exp"
-  case log = "Log"
-  case erf = "Erf"
-  case sigmoid = "Sigmoid"
-  case tanh = "Tanh"
-  case relu = "Relu"
-  case reciprocal = "Reciprocal"
-  case negate = "Neg"
-  case abs = "Abs"
-  case isNaN = "IsNaN"
-  case not = "Not"
-}
-
-/// Functions that combine the elements of axes.
-package enum Reduction: String, Sendable {
-  case mean = "ReduceMean"
-  case sum = "ReduceSum"
-  case euclideanNorm = "ReduceL2"
-  case squareSum = "ReduceSumSquare"
 }
 
 /// Activations that graphs have as one operator.
@@ -224,7 +198,8 @@ package struct Expression: Sendable {
   package let computation: Computation
   /// The layout in which the operation makes it; values refer to the same indices.
   package let layout: TensorLayout
-  package let node: Int
+  /// The node that computes it; `nil` for an input of the graph.
+  package let node: Int?
   package let dependsOnImage: Bool
   package let dependsOnText: Bool
 }

@@ -6,7 +6,6 @@ internal import Glibc
 package struct ONNXExternalData: Sendable {
   /// The file as the model names it.
   package let location: String
-  package let locationField: ONNXField
   package let offset: Int
   package let length: Int
   private let file: MappedFile
@@ -26,7 +25,6 @@ package struct ONNXExternalData: Sendable {
   ) throws(CLIPError) {
     let what = "'\(modelPath)': external data of tensor '\(tensor)'"
     location = String(info.location)
-    locationField = ONNXField(info.location_field)
     if let known = files[location] {
       file = known
     } else {

@@ -74,7 +74,7 @@ struct ONNXMessageReader {
         ONNXGraph(
           nodes: graph.first_node..<graph.first_node + graph.nodes,
           initializers: graph.first_initializer..<graph.first_initializer + graph.initializers,
-          outputs: outputs, message: Int(graph.message)))
+          outputs: outputs))
     }
     return graphs
   }
@@ -85,11 +85,8 @@ struct ONNXMessageReader {
     for index in 0..<count {
       let node = connx_node_at(handle, index)
       var inputs: [String] = []
-      var fields: [ONNXField] = []
       for input in 0..<node.inputs {
-        var field = connx_field()
-        inputs.append(try name(connx_node_input(handle, index, input, &field)))
-        fields.append(ONNXField(field))
+        inputs.append(try name(connx_node_input(handle, index, input)))
       }
       var outputs: [String] = []
       for output in 0..<node.outputs {
@@ -98,21 +95,21 @@ struct ONNXMessageReader {
       var attributes: [String: ONNXAttribute] = [:]
       for position in 0..<node.attributes {
         let attribute = connx_attribute_at(handle, index, position)
-        attributes[try name(attribute.name)] = Self.value(attribute)
+        attributes[try name(attribute.name)] = Self.value(attribute, at: position)
       }
       nodes.append(
         ONNXNode(
           index: index, operation: try name(node.op_type),
           domain: Self.normalized(try name(node.domain)), name: String(node.name),
-          inputs: inputs, inputFields: fields, outputs: outputs, attributes: attributes))
+          inputs: inputs, outputs: outputs, attributes: attributes))
     }
     return nodes
   }
 
   /// Converts an attribute; the numbers are AttributeProto.AttributeType.
-  private static func value(_ attribute: connx_attribute) -> ONNXAttribute {
+  private static func value(_ attribute: connx_attribute, at position: Int) -> ONNXAttribute {
     switch attribute.type {
-    case 1: .float(attribute.f, offset: attribute.f_offset)
+    case 1: .float(attribute.f, position: attribute.has_f != 0 ? position : nil)
     case 2: .integer(Int(attribute.i))
     case 3: .string(String(attribute.s))
     case 4 where attribute.tensor >= 0: .tensor(Int(attribute.tensor))
@@ -141,14 +138,17 @@ struct ONNXMessageReader {
           + "number, got \(dimensions.prefix(16))")
     }
     let type = ElementType(onnx: Int(info.data_type))
+    let range = info.payload_offset..<info.payload_offset + info.payload_length
     var payload = ONNXTensor.Payload.none
     switch info.storage {
-    case CONNX_STORAGE_RAW: payload = .raw(ONNXField(info.payload))
-    case CONNX_STORAGE_FLOATS: payload = .floats(ONNXField(info.payload))
+    case CONNX_STORAGE_RAW: payload = .raw(range)
+    case CONNX_STORAGE_FLOATS: payload = .floats(range)
     case CONNX_STORAGE_INT32:
-      payload = .numbers(Self.numbers(info, as: Int32.self), ONNXField(info.payload))
-    case CONNX_STORAGE_INT64: payload = .numbers(Self.numbers(info, as: Int64.self), nil)
-    case CONNX_STORAGE_UINT64: payload = .numbers(Self.numbers(info, as: UInt64.self), nil)
+      payload = .numbers(Self.numbers(info, as: Int32.self), isPacked: info.has_payload != 0)
+    case CONNX_STORAGE_INT64:
+      payload = .numbers(Self.numbers(info, as: Int64.self), isPacked: false)
+    case CONNX_STORAGE_UINT64:
+      payload = .numbers(Self.numbers(info, as: UInt64.self), isPacked: false)
     case CONNX_STORAGE_DOUBLE:
       payload = .doubles(
         Array(

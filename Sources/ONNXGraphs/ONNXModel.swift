@@ -20,8 +20,8 @@ package final class ONNXModel: Sendable {
   package let tensors: [ONNXTensor]
   package let functionCount: Int
   package let sparseInitializerCount: Int
-  /// Messages that enclose replaceable fields, parents before children.
-  package let messages: [ONNXField]
+  /// Where everything is that can be replaced in a copy of the file.
+  let places: ONNXPlaces
   /// Other files that hold weights, by their location text.
   package let externalFiles: [String: MappedFile]
 
@@ -53,7 +53,7 @@ package final class ONNXModel: Sendable {
     producer = String(info.producer_name)
     producerVersion = String(info.producer_version)
     opsets = try reader.opsets(info.opsets)
-    messages = (0..<info.messages).map { ONNXField(connx_message(handle, $0)) }
+    places = try ONNXPlaces(handle)
     functionCount = info.functions
     sparseInitializerCount = info.sparse_initializers
     graphs = try reader.graphs(info.graphs)
@@ -120,24 +120,6 @@ package struct ONNXGraph: Sendable {
   package let nodes: Range<Int>
   package let initializers: Range<Int>
   package let outputs: [String]
-  package let message: Int
-}
-
-/// A replaceable field of the file: the varint of its length and its content.
-package struct ONNXField: Sendable {
-  /// Index of the enclosing message; -1 for the file.
-  package let parent: Int
-  package let lengthRange: Range<Int>
-  package let range: Range<Int>
-
-  init(_ field: connx_field) {
-    parent = Int(field.parent)
-    lengthRange = field.length_offset..<field.length_offset + field.length_size
-    range = field.offset..<field.offset + field.length
-  }
-
-  /// Whether the field is in the file at all.
-  package var isPresent: Bool { !lengthRange.isEmpty }
 }
 
 /// A graph input or output.
@@ -156,7 +138,6 @@ package struct ONNXNode: Sendable {
   package let domain: String
   package let name: String
   package let inputs: [String]
-  package let inputFields: [ONNXField]
   package let outputs: [String]
   package let attributes: [String: ONNXAttribute]
 
@@ -191,7 +172,8 @@ package struct ONNXNode: Sendable {
 
 /// The value of a node's attribute.
 package enum ONNXAttribute: Sendable {
-  case float(Float, offset: Int)
+  /// With its position among the node's attributes; `nil` when the file has no bytes of it.
+  case float(Float, position: Int?)
   case integer(Int)
   case string(String)
   case floats([Float])

@@ -6,10 +6,11 @@ package struct ONNXTensor: Sendable {
   package enum Payload: Sendable {
     /// No data at all: right for a tensor without elements only.
     case none
-    case raw(ONNXField)
-    case floats(ONNXField)
-    /// Integers, or bit patterns of 8- and 16-bit types, with their field when it is packed.
-    case numbers([Int], ONNXField?)
+    /// Ranges of the file.
+    case raw(Range<Int>)
+    case floats(Range<Int>)
+    /// Integers, or bit patterns of 8- and 16-bit types, which can be replaced where they are packed.
+    case numbers([Int], isPacked: Bool)
     case doubles([Double])
     case external(ONNXExternalData)
     /// Strings, segments or several forms at a time.
@@ -31,15 +32,15 @@ package struct ONNXTensor: Sendable {
     let actual: Int
     switch payload {
     case .none: actual = 0
-    case .raw(let field): actual = type.map { field.range.count / $0.byteSize } ?? count
-    case .floats(let field): actual = field.range.count / 4
+    case .raw(let range): actual = type.map { range.count / $0.byteSize } ?? count
+    case .floats(let range): actual = range.count / 4
     case .numbers(let numbers, _): actual = numbers.count
     case .doubles(let numbers): actual = numbers.count
     case .external, .unreadable: return
     }
     var isWhole = actual == count
-    if case .raw(let field) = payload, let type {
-      isWhole = isWhole && field.range.count % type.byteSize == 0
+    if case .raw(let range) = payload, let type {
+      isWhole = isWhole && range.count % type.byteSize == 0
     }
     guard isWhole else {
       throw CLIPError(
@@ -77,9 +78,9 @@ extension ONNXModel {
   /// in that form; `nil` for lists of numbers.
   package func bytes(of tensor: ONNXTensor) -> UnsafeRawBufferPointer? {
     switch tensor.payload {
-    case .raw(let field): UnsafeRawBufferPointer(rebasing: file.bytes[field.range])
-    case .floats(let field) where tensor.type == .f32:
-      UnsafeRawBufferPointer(rebasing: file.bytes[field.range])
+    case .raw(let range): UnsafeRawBufferPointer(rebasing: file.bytes[range])
+    case .floats(let range) where tensor.type == .f32:
+      UnsafeRawBufferPointer(rebasing: file.bytes[range])
     case .external(let external): external.bytes
     default: nil
     }

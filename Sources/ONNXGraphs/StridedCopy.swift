@@ -2,27 +2,29 @@ package import CleanCLIPFiles
 
 /// Copies the elements of a tensor between the order of a layout and the order of memory.
 package struct StridedCopy {
-  /// Extents and strides of all digits, the slowest first.
-  private let digits: [(extent: Int, stride: Int)]
+  /// Extents and strides of all modes, the slowest first.
+  private let modes: [(extent: Int, stride: Int)]
   private let offset: Int
   package let count: Int
 
   package init(_ layout: TensorLayout) {
-    // Digits of neighbouring axes join where memory goes on without a step.
-    let atoms = TensorLayout.merged(Array(layout.axes.joined()))
-    digits = atoms.map { ($0.extent, $0.stride) }
+    // Factors of neighbouring axes join where memory goes on without a step.
+    let factors = TensorLayout.merged(Array(layout.axes.joined()))
+    modes = factors.map { ($0.extent, $0.stride) }
     offset = layout.offset(.element)
     count = layout.count
   }
 
   /// Calls `body` with runs of the layout: position in the layout's order, index in memory, stride
   /// in memory and length.
-  package func forEachRun(_ body: (_ position: Int, _ index: Int, _ stride: Int, _ length: Int) -> Void) {
-    guard let inner = digits.last else {
+  package func forEachRun(
+    _ body: (_ position: Int, _ index: Int, _ stride: Int, _ length: Int) -> Void
+  ) {
+    guard let inner = modes.last else {
       if count > 0 { body(0, offset, 1, 1) }
       return
     }
-    let outer = digits.dropLast()
+    let outer = modes.dropLast()
     var counters = [Int](repeating: 0, count: outer.count)
     var index = offset
     var position = 0
@@ -44,7 +46,7 @@ package struct StridedCopy {
 
   /// Whether the layout's order is the order of memory, from its start on.
   package var isContiguous: Bool {
-    offset == 0 && digits.count <= 1 && digits.allSatisfy { $0.stride == 1 }
+    offset == 0 && modes.count <= 1 && modes.allSatisfy { $0.stride == 1 }
   }
 
   /// Reads floating-point elements in the layout's order.

@@ -11,8 +11,8 @@ package enum AxisLabel: Int, Sendable, CaseIterable {
   case other
 }
 
-/// A digit of an index: `extent` steps of `stride` along the index `label`.
-package struct AxisAtom: Hashable, Sendable {
+/// A stride factor of an axis: `extent` steps of `stride` along the index `label`.
+package struct StrideFactor: Hashable, Sendable {
   package var label: AxisLabel
   package var stride: Int
   package var extent: Int
@@ -26,16 +26,16 @@ package struct AxisAtom: Hashable, Sendable {
 
 /// How the axes of a tensor count the indices of the computation that made it.
 ///
-/// Every axis is a sequence of digits, the slowest first; an axis of size 1 has none. Reshaping
-/// regroups digits, transposing reorders axes, slicing moves offsets: whatever way an exporter takes
-/// from one arrangement to another, the result is the same layout. So is a constant's: its digits
+/// Every axis is a mode, a product of stride factors, the slowest first; of size 1 it has none. Reshaping
+/// regroups factors, transposing reorders axes, slicing moves offsets: whatever way an exporter takes
+/// from one arrangement to another, the result is the same layout. So is a constant's: its factors
 /// count elements of its tensor, which gives every weight its strides.
 package struct TensorLayout: Hashable, Sendable {
-  package private(set) var axes: [[AxisAtom]]
+  package private(set) var axes: [[StrideFactor]]
   /// Where each index starts, by `AxisLabel.rawValue`.
   package var offsets: [Int]
 
-  package init(axes: [[AxisAtom]], offsets: [Int]? = nil) {
+  package init(axes: [[StrideFactor]], offsets: [Int]? = nil) {
     self.axes = axes.map(Self.merged)
     self.offsets = offsets ?? [Int](repeating: 0, count: AxisLabel.allCases.count)
   }
@@ -43,9 +43,9 @@ package struct TensorLayout: Hashable, Sendable {
   /// The layout of a whole contiguous constant.
   package init(contiguous dimensions: [Int]) {
     var stride = 1
-    var axes: [[AxisAtom]] = []
+    var axes: [[StrideFactor]] = []
     for dimension in dimensions.reversed() {
-      axes.append([AxisAtom(label: .element, stride: stride, extent: dimension)])
+      axes.append([StrideFactor(label: .element, stride: stride, extent: dimension)])
       stride *= dimension
     }
     self.init(axes: axes.reversed())
@@ -59,8 +59,8 @@ package struct TensorLayout: Hashable, Sendable {
 
   package func offset(_ label: AxisLabel) -> Int { offsets[label.rawValue] }
 
-  /// All digits of one index, the slowest first.
-  package func atoms(_ label: AxisLabel) -> [AxisAtom] {
+  /// All stride factors of one index, the slowest first.
+  package func factors(_ label: AxisLabel) -> [StrideFactor] {
     axes.joined().filter { $0.label == label }.sorted { $0.stride > $1.stride }
   }
 
@@ -73,51 +73,51 @@ package struct TensorLayout: Hashable, Sendable {
 
   /// Whether the last axis has all features and nothing else.
   package var endsWithFeatures: Bool {
-    axes.last.map { $0.allSatisfy { $0.label == .feature } && $0.count == atoms(.feature).count }
+    axes.last.map { $0.allSatisfy { $0.label == .feature } && $0.count == factors(.feature).count }
       ?? false
   }
 
-  package static func extent(_ axis: [AxisAtom]) -> Int {
+  package static func extent(_ axis: [StrideFactor]) -> Int {
     axis.count == 1 ? axis[0].extent : ElementType.elementCount(axis.map(\.extent)) ?? .max
   }
 
-  /// Joins neighbouring digits that count as one, and drops those that do not count.
-  package static func merged(_ axis: [AxisAtom]) -> [AxisAtom] {
-    var result: [AxisAtom] = []
-    for atom in axis where atom.extent != 1 {
-      if let last = result.last, last.label == atom.label,
-        last.stride == atom.stride * atom.extent
+  /// Joins neighbouring stride factors that count as one, and drops those that do not count.
+  package static func merged(_ axis: [StrideFactor]) -> [StrideFactor] {
+    var result: [StrideFactor] = []
+    for factor in axis where factor.extent != 1 {
+      if let last = result.last, last.label == factor.label,
+        last.stride == factor.stride * factor.extent
       {
-        result[result.count - 1].stride = atom.stride
-        result[result.count - 1].extent *= atom.extent
+        result[result.count - 1].stride = factor.stride
+        result[result.count - 1].extent *= factor.extent
       } else {
-        result.append(atom)
+        result.append(factor)
       }
     }
     return result
   }
 
-  /// Regroups the digits under new dimensions; `nil` when a digit would have to be cut unevenly.
+  /// Regroups the factors under new dimensions; `nil` when one would have to be cut unevenly.
   package func reshaped(to dimensions: [Int]) -> TensorLayout? {
     var rest = Array(axes.joined().reversed())
-    var result: [[AxisAtom]] = []
+    var result: [[StrideFactor]] = []
     for dimension in dimensions {
       guard dimension > 0 else { return nil }
       var needed = dimension
-      var axis: [AxisAtom] = []
+      var axis: [StrideFactor] = []
       while needed > 1 {
-        guard var atom = rest.popLast(), atom.extent > 0 else { return nil }
-        if needed % atom.extent == 0 {
-          needed /= atom.extent
-        } else if atom.extent % needed == 0 {
-          let inner = atom.extent / needed
-          rest.append(AxisAtom(label: atom.label, stride: atom.stride, extent: inner))
-          atom = AxisAtom(label: atom.label, stride: atom.stride * inner, extent: needed)
+        guard var factor = rest.popLast(), factor.extent > 0 else { return nil }
+        if needed % factor.extent == 0 {
+          needed /= factor.extent
+        } else if factor.extent % needed == 0 {
+          let inner = factor.extent / needed
+          rest.append(StrideFactor(label: factor.label, stride: factor.stride, extent: inner))
+          factor = StrideFactor(label: factor.label, stride: factor.stride * inner, extent: needed)
           needed = 1
         } else {
           return nil
         }
-        axis.append(atom)
+        axis.append(factor)
       }
       result.append(axis)
     }
@@ -134,7 +134,7 @@ package struct TensorLayout: Hashable, Sendable {
     return result
   }
 
-  package func inserting(at position: Int, _ axis: [AxisAtom] = []) -> TensorLayout {
+  package func inserting(at position: Int, _ axis: [StrideFactor] = []) -> TensorLayout {
     var result = self
     result.axes.insert(axis, at: position)
     return result
@@ -146,36 +146,36 @@ package struct TensorLayout: Hashable, Sendable {
     return result
   }
 
-  package func replacing(_ position: Int, with axis: [AxisAtom]) -> TensorLayout {
+  package func replacing(_ position: Int, with axis: [StrideFactor]) -> TensorLayout {
     var result = self
     result.axes[position] = Self.merged(axis)
     return result
   }
 
-  /// Keeps `count` places of an axis from `start`, every `step`-th one; `nil` when the digits of the
+  /// Keeps `count` places of an axis from `start`, every `step`-th one; `nil` when the factors of the
   /// axis do not allow it.
   package func sliced(axis: Int, start: Int, count: Int, step: Int = 1) -> TensorLayout? {
-    let atoms = axes[axis]
-    let extent = Self.extent(atoms)
+    let factors = axes[axis]
+    let extent = Self.extent(factors)
     precondition(start >= 0 && count > 0 && step > 0 && start + (count - 1) * step < extent)
     if count == extent { return self }
     var result = self
     if count == 1 {
       var index = start
-      for atom in atoms.reversed() {
-        result.offsets[atom.label.rawValue] += index % atom.extent * atom.stride
-        index /= atom.extent
+      for factor in factors.reversed() {
+        result.offsets[factor.label.rawValue] += index % factor.extent * factor.stride
+        index /= factor.extent
       }
       result.axes[axis] = []
       return result
     }
-    guard var first = atoms.first else { return nil }
+    guard var first = factors.first else { return nil }
     let inner = extent / first.extent
     guard inner == 1 || (step == 1 && start % inner == 0 && count % inner == 0) else { return nil }
     result.offsets[first.label.rawValue] += start / inner * first.stride
     first.stride *= step
     first.extent = count / inner
-    result.axes[axis] = Self.merged([first] + atoms.dropFirst())
+    result.axes[axis] = Self.merged([first] + factors.dropFirst())
     return result
   }
 
@@ -188,7 +188,7 @@ package struct TensorLayout: Hashable, Sendable {
       let wanted = target[position - extra]
       if dimension == wanted || wanted == 1 { continue }
       guard dimension == 1 else { return nil }
-      result.axes[position] = [AxisAtom(label: label, stride: 0, extent: wanted)]
+      result.axes[position] = [StrideFactor(label: label, stride: 0, extent: wanted)]
     }
     return result
   }
@@ -197,11 +197,11 @@ package struct TensorLayout: Hashable, Sendable {
   package func elementOffsets() -> [Int] {
     if axes.joined().contains(where: { $0.extent == 0 }) { return [] }
     var result = [offset(.element)]
-    for atom in axes.joined() {
+    for factor in axes.joined() {
       var next: [Int] = []
-      next.reserveCapacity(result.count * atom.extent)
+      next.reserveCapacity(result.count * factor.extent)
       for base in result {
-        for index in 0..<atom.extent { next.append(base + index * atom.stride) }
+        for index in 0..<factor.extent { next.append(base + index * factor.stride) }
       }
       result = next
     }

@@ -1,7 +1,6 @@
 /**
  * @file connx.h
- * Reading of ONNX files: the protobuf message as plain C structures, and where in the file the
- * bytes are that a writer may replace.
+ * Reading of ONNX files: the protobuf message as plain C structures.
  *
  * Weights are not copied: a tensor tells where its payload is in the caller's bytes. Every string
  * and array that a function returns belongs to the model and lives as long as it does; strings are
@@ -27,21 +26,6 @@ typedef struct connx_string {
   size_t length;
 } connx_string;
 
-/**
- * A length-delimited field of the file: the varint of its length, then its content.
- * Absent fields have `length_size` 0.
- */
-typedef struct connx_field {
-  /** Index of the message that the field is part of; -1 for the model itself. */
-  int64_t parent;
-  /** File offset of the length's varint, and its size. */
-  size_t length_offset;
-  size_t length_size;
-  /** File offset and size of the content. */
-  size_t offset;
-  size_t length;
-} connx_field;
-
 /** What `connx_model_info` tells. */
 typedef struct connx_model_info {
   int64_t ir_version;
@@ -58,8 +42,6 @@ typedef struct connx_model_info {
   /** Initializers of all graphs, which come first, and tensors of node attributes. */
   size_t tensors;
   size_t sparse_initializers;
-  /** Enclosing messages, for `connx_message`. */
-  size_t messages;
 } connx_model_info;
 
 /** A graph: ranges of the model's nodes and tensors. */
@@ -69,8 +51,6 @@ typedef struct connx_graph {
   size_t first_initializer;
   size_t initializers;
   size_t outputs;
-  /** Index of its message. */
-  int64_t message;
 } connx_graph;
 
 /** A node without its lists. */
@@ -98,8 +78,8 @@ typedef struct connx_attribute {
   int64_t tensor;
   /** Index of the graph; -1 when there is none. */
   int64_t graph;
-  /** File offset of the four bytes of `f`; 0 when there are none. */
-  size_t f_offset;
+  /** Whether the file has bytes of `f`, which can be replaced. */
+  int32_t has_f;
 } connx_attribute;
 
 /** A graph input or output. */
@@ -138,8 +118,10 @@ typedef struct connx_tensor {
   const int64_t *dims;
   size_t rank;
   connx_storage storage;
-  /** Raw, packed float or packed int32 field. */
-  connx_field payload;
+  /** Whether the file has a raw, packed float or packed int32 field, and where its content is. */
+  int32_t has_payload;
+  size_t payload_offset;
+  size_t payload_length;
   /** Elements of the typed forms from INT32 to UINT64. */
   const void *elements;
   size_t elements_count;
@@ -147,8 +129,6 @@ typedef struct connx_tensor {
   connx_string location;
   connx_string offset;
   connx_string length;
-  /** The field of the location's text. */
-  connx_field location_field;
 } connx_tensor;
 
 /**
@@ -179,9 +159,8 @@ connx_string connx_graph_output(const connx_model *model, size_t index, size_t o
 /** Describes node `index`. */
 connx_node connx_node_at(const connx_model *model, size_t index);
 
-/** The name of input `input` of node `node`, and its field in the file. */
-connx_string connx_node_input(
-    const connx_model *model, size_t node, size_t input, connx_field *out_field);
+/** The name of input `input` of node `node`. */
+connx_string connx_node_input(const connx_model *model, size_t node, size_t input);
 
 /** The name of output `output` of node `node`. */
 connx_string connx_node_output(const connx_model *model, size_t node, size_t output);
@@ -198,9 +177,6 @@ int64_t connx_dimension_at(
 
 /** Describes a tensor. */
 connx_tensor connx_tensor_at(const connx_model *model, size_t index);
-
-/** The field of an enclosing message. */
-connx_field connx_message(const connx_model *model, size_t index);
 
 #ifdef __cplusplus
 }

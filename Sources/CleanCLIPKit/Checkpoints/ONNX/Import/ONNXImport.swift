@@ -107,10 +107,9 @@ final class ONNXImport {
       StridedCopy(piece.value.layout).read(bytes, type, into: target, release: model.file.release)
       model.release(model.tensors[tensor])
     } else {
-      guard let node = model.nodes.first else { return }
       // The budget is for one reading of the graph; a model can be saved any number of times.
       reader.evaluatedTotal = 0
-      let numbers = try reader.numbers(piece.value, node).floats
+      let numbers = try reader.numbers(piece.value, nil).floats
       for (index, number) in numbers.enumerated() { target[index] = Float(number) }
     }
     if piece.transform == .exponential {
@@ -130,8 +129,8 @@ final class ONNXImport {
 
 extension ONNXImport {
   /// The natural logarithm in double precision, rounded once.
-  package static func logarithm(_ value: Float) -> Float { Float(log(Double(value))) }
+  static func logarithm(_ value: Float) -> Float { Float(log(Double(value))) }
 
   /// The exponential in double precision, rounded once.
-  package static func exponential(_ value: Float) -> Float { Float(exp(Double(value))) }
+  static func exponential(_ value: Float) -> Float { Float(exp(Double(value))) }
 }

@@ -22,7 +22,7 @@ struct TensorContent {
     let isWritable: Bool =
       switch tensor.payload {
       case .raw, .floats, .external: true
-      case .numbers(_, let field): field?.isPresent ?? false
+      case .numbers(_, let isPacked): isPacked
       case .none, .doubles, .unreadable: false
       }
     guard let type = tensor.type, type.isFloat, isWritable else {
@@ -98,17 +98,14 @@ struct TensorContent {
     }
   }
 
-  /// The elements in the form of the tensor's field in the file.
-  func fieldBytes() throws(CLIPError) -> [UInt8] {
+  /// The elements as the 16-bit patterns that the file lists as numbers.
+  func patterns() throws(CLIPError) -> [UInt16] {
     let bytes = try bytes()
-    guard case .numbers = tensor.payload else { return bytes }
-    return stride(from: 0, to: bytes.count, by: 2).flatMap {
-      ProtobufMessage.varint(UInt64(bytes[$0]) | UInt64(bytes[$0 + 1]) << 8)
+    return stride(from: 0, to: bytes.count - 1, by: 2).map {
+      UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8
     }
   }
 
-  /// Bytes of the field, where they do not depend on the values.
-  var fixedByteCount: Int? {
-    if case .numbers = tensor.payload { nil } else { type.byteCount(of: tensor.count) }
-  }
+  /// Bytes of the elements.
+  var byteCount: Int { tensor.count * type.byteSize }
 }
