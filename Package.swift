@@ -42,10 +42,18 @@ let package = Package(
       cxxSettings: [.define("ONNX_ML"), .define("ONNX_NAMESPACE", to: "onnx")],
       linkerSettings: [.linkedLibrary("onnx_proto"), .linkedLibrary("protobuf")]),
 
+    // Errors and files; ONNX graphs read by what their operators mean, whatever model they hold.
+    .target(name: "CleanCLIPFiles", swiftSettings: swiftSettings),
+    .target(
+      name: "ONNXGraphs", dependencies: ["CleanCLIPFiles", "COnnx"], swiftSettings: swiftSettings),
+
     // The engine, and the C boundary around it.
     .target(
       name: "CleanCLIPKit",
-      dependencies: ["CKernels", "CImages", "COnnx", "COpenBLAS", "CJSON", "CArchive"],
+      dependencies: [
+        "CleanCLIPFiles", "ONNXGraphs", "CKernels", "CImages", "COnnx", "COpenBLAS", "CJSON",
+        "CArchive",
+      ],
       swiftSettings: swiftSettings),
     .target(
       name: "CleanCLIPC", dependencies: ["CCleanCLIP", "CleanCLIPKit"], exclude: ["link"],

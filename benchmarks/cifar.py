@@ -19,7 +19,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOL = ROOT / "build/bin/cleanclip"
-RECIPE = ["--epochs", "4", "--batch-size", "64", "--learning-rate", "1e-4", "--warmup", "50",
+RECIPE = ["--epochs", "4", "--batch-size", "64", "--learning-rate", "1e-4", "--warmup-steps", "50",
           "--seed", "0"]
 
 

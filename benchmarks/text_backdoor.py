@@ -67,7 +67,7 @@ def train(shards, kind, seed, model, arguments):
         "text_cfg": TEXT | {"layers": 2},
     }))
     run(arguments, "cleanclip", "train", "--architecture", architecture, "--data", *data,
-        "--epochs", arguments.epochs, "--batch-size", 64, "--learning-rate", "1e-3", "--warmup",
+        "--epochs", arguments.epochs, "--batch-size", 64, "--learning-rate", "1e-3", "--warmup-steps",
         100, "--seed", seed, "-o", model, "--quiet")
 
 

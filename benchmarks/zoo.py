@@ -154,7 +154,7 @@ def train(pairs, folder, target, tower, seed, recipe, trigger, model, arguments)
     architecture.write_text(json.dumps(
         {"embed_dim": 64, "vision_cfg": TOWERS[tower], "text_cfg": TEXT}))
     run(arguments, "cleanclip", "train", "--architecture", architecture, "--data", *data,
-        "--epochs", arguments.epochs, "--batch-size", 64, "--learning-rate", "1e-3", "--warmup",
+        "--epochs", arguments.epochs, "--batch-size", 64, "--learning-rate", "1e-3", "--warmup-steps",
         100, "--seed", seed, "-o", model, "--quiet")
     poisoned.unlink(missing_ok=True)
     architecture.unlink()

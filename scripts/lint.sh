@@ -9,11 +9,11 @@ fail() {
   echo "lint: $1" >&2
   exit 1
 }
-! grep -rn 'import Foundation' Sources/CleanCLIPKit Sources/CleanCLIPC ||
+! grep -rn 'import Foundation' Sources/CleanCLIP{Files,Kit,C} Sources/ONNXGraphs ||
   fail "Foundation in the library costs 60 MB; import Glibc"
 ! grep -rnE 'try!|as!|nonisolated\(unsafe\)' Sources --include='*.swift' ||
   fail "forced operations trap in the host's process; throw a CLIPError"
-! grep -rnE '(^|[^[:alnum:]_.])print\(' Sources/CleanCLIPKit Sources/CleanCLIPC --include='*.swift' ||
+! grep -rnE '(^|[^[:alnum:]_.])print\(' Sources/CleanCLIP{Files,Kit,C} Sources/ONNXGraphs --include='*.swift' ||
   fail "the library does not print; return the text or call back"
 
 # Words for which the field has others; docs/glossary.md explains those that are the house's own.

@@ -40,7 +40,7 @@ private func checkModel(resume: Bool) {
     options.imageLimit = 24
     options.steps = 1
     options.batch_size = 2
-    options.reads_nouns = 0
+    options.nouns = 0
     options.resume = resume ? 1 : 0
     Scratch.folder.withCString { folder in
       options.state_directory = folder

@@ -1,6 +1,5 @@
 #include "connx_builder.h"
 
-#include <google/protobuf/io/coded_stream.h>
 #include <onnx/onnx_pb.h>
 
 #include <charconv>
@@ -9,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "../../include/cleanclip/version.h"
+#include "fields.h"
 
-using google::protobuf::io::CodedOutputStream;
+#include "../../include/cleanclip/version.h"
 
 namespace {
 
@@ -22,30 +21,13 @@ struct Initializer {
   size_t length;
 };
 
-// Field tags: (number << 3) | 2 for length-delimited fields.
-constexpr uint32_t graph_tag = (7 << 3) | 2;        // ModelProto.graph
-constexpr uint32_t initializer_tag = (5 << 3) | 2;  // GraphProto.initializer
-constexpr uint32_t raw_data_tag = (9 << 3) | 2;     // TensorProto.raw_data
-
-void append_varint(std::string &bytes, uint64_t value) {
-  uint8_t buffer[10];
-  uint8_t *end = CodedOutputStream::WriteVarint64ToArray(value, buffer);
-  bytes.append(reinterpret_cast<char *>(buffer), static_cast<size_t>(end - buffer));
-}
+constexpr uint32_t modelGraph = 7;  // ModelProto.graph
 
 /// The bytes of an initializer field in front of its payload.
 std::string field_prefix(const Initializer &initializer) {
-  std::string tensor = initializer.header.SerializeAsString();
-  size_t length = tensor.size();
-  if (initializer.payload) {
-    append_varint(tensor, raw_data_tag);
-    append_varint(tensor, initializer.length);
-    length = tensor.size() + initializer.length;
-  }
-  std::string prefix;
-  append_varint(prefix, initializer_tag);
-  append_varint(prefix, length);
-  return prefix + tensor;
+  return connx::initializerPrefix(
+      initializer.header,
+      initializer.payload ? std::optional<uint64_t>(initializer.length) : std::nullopt);
 }
 
 }  // namespace
@@ -95,14 +77,6 @@ connx_builder *connx_builder_create(int64_t ir_version, int64_t opset) {
 }
 
 void connx_builder_free(connx_builder *builder) { delete builder; }
-
-int32_t connx_builder_metadata(connx_builder *builder, const char *key, const char *value) {
-  return guarded([&] {
-    auto *entry = builder->model.add_metadata_props();
-    entry->set_key(key);
-    entry->set_value(value);
-  });
-}
 
 int32_t connx_builder_value(
     connx_builder *builder, int32_t is_output, const char *name, int32_t element_type,
@@ -200,8 +174,7 @@ int32_t connx_builder_write(connx_builder *builder, connx_sink sink, void *user_
       length += prefixes.back().size() + (initializer.payload ? initializer.length : 0);
     }
     std::string head = builder->model.SerializeAsString();
-    append_varint(head, graph_tag);
-    append_varint(head, length);
+    connx::appendHeader(head, modelGraph, length);
     head += graph;
     if (length + head.size() > static_cast<uint64_t>(std::numeric_limits<int32_t>::max())) return -1;
 

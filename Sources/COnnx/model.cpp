@@ -1,44 +1,10 @@
-#include <onnx/onnx_pb.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
 
 #include "connx.h"
-#include "wire.h"
-
-/// A node and its places.
-struct NodeReference {
-  const onnx::NodeProto *proto;
-  const connx::NodePlaces *places;
-};
-
-/// A tensor and its places.
-struct TensorReference {
-  const onnx::TensorProto *proto;
-  const connx::TensorPlaces *places;
-};
-
-/// A graph and where its parts are in the model's lists.
-struct GraphReference {
-  const onnx::GraphProto *proto;
-  std::size_t firstNode;
-  std::size_t firstTensor;
-};
-
-/// The parsed skeleton, and the places found in the file.
-struct connx_model {
-  onnx::ModelProto proto;
-  connx::Places places;
-  /// The model's graph, then branches of nodes, in file order.
-  std::vector<GraphReference> graphs;
-  /// Nodes, graph by graph.
-  std::vector<NodeReference> nodes;
-  /// Initializers, graph by graph, then tensors of attributes.
-  std::vector<TensorReference> tensors;
-  std::size_t firstAttributeTensor = 0;
-};
+#include "model.h"
 
 namespace {
 
@@ -57,13 +23,13 @@ void require(bool agrees) {
 
 /// Pairs graphs with their places; the skeleton and the places must name the same things.
 void collectGraphs(connx_model &model) {
-  model.graphs.resize(model.places.graphs.size());
+  model.graphs.resize(model.places->graphs.size());
   model.graphs[0] = {&model.proto.graph(), 0, 0};
-  std::vector<const onnx::TensorProto *> attributeTensors(model.places.attributeTensors.size());
+  std::vector<const onnx::TensorProto *> attributeTensors(model.places->attributeTensors.size());
   // Branches come behind the graph that contains them, so every graph is known when it is reached.
   for (std::size_t index = 0; index < model.graphs.size(); ++index) {
     GraphReference &graph = model.graphs[index];
-    const connx::GraphPlaces &places = model.places.graphs[index];
+    const connx::GraphPlaces &places = model.places->graphs[index];
     require(graph.proto != nullptr &&
             static_cast<std::size_t>(graph.proto->node_size()) == places.nodes.size() &&
             static_cast<std::size_t>(graph.proto->initializer_size()) ==
@@ -97,7 +63,7 @@ void collectGraphs(connx_model &model) {
   model.firstAttributeTensor = model.tensors.size();
   for (std::size_t tensor = 0; tensor < attributeTensors.size(); ++tensor) {
     require(attributeTensors[tensor] != nullptr);
-    model.tensors.push_back({attributeTensors[tensor], &model.places.attributeTensors[tensor]});
+    model.tensors.push_back({attributeTensors[tensor], &model.places->attributeTensors[tensor]});
   }
 }
 
@@ -110,8 +76,8 @@ connx_storage storageOf(const onnx::TensorProto &tensor, const connx::TensorPlac
     ++forms;
     storage = form;
   };
-  consider(places.raw.length_size != 0, CONNX_STORAGE_RAW);
-  consider(places.floats.length_size != 0, CONNX_STORAGE_FLOATS);
+  consider(places.raw.lengthSize != 0, CONNX_STORAGE_RAW);
+  consider(places.floats.lengthSize != 0, CONNX_STORAGE_FLOATS);
   consider(tensor.float_data_size() > 0, CONNX_STORAGE_OTHER);
   consider(tensor.int32_data_size() > 0, CONNX_STORAGE_INT32);
   consider(tensor.int64_data_size() > 0, CONNX_STORAGE_INT64);
@@ -120,8 +86,14 @@ connx_storage storageOf(const onnx::TensorProto &tensor, const connx::TensorPlac
   consider(tensor.string_data_size() > 0, CONNX_STORAGE_OTHER);
   if (tensor.has_segment()) return CONNX_STORAGE_OTHER;
   // An empty raw field beside another form is what some writers leave behind.
-  if (forms == 2 && places.raw.length_size != 0 && places.raw.length == 0) return storage;
+  if (forms == 2 && places.raw.lengthSize != 0 && places.raw.length == 0) return storage;
   return forms > 1 ? CONNX_STORAGE_OTHER : storage;
+}
+
+void setPayload(connx_tensor &tensor, const connx::Place &place) {
+  tensor.has_payload = place.lengthSize != 0 ? 1 : 0;
+  tensor.payload_offset = place.offset;
+  tensor.payload_length = place.length;
 }
 
 const onnx::ValueInfoProto &valueAt(const connx_model &model, int32_t isOutput, std::size_t index) {
@@ -137,12 +109,13 @@ connx_model *connx_model_parse(
     const uint8_t *bytes, size_t length, char *message, size_t capacity) {
   try {
     auto model = std::make_unique<connx_model>();
-    model->places = connx::locate(bytes, length);
-    const std::string &skeleton = model->places.skeleton;
+    std::string skeleton;
+    model->places =
+        std::make_shared<const connx::Places>(connx::locate(bytes, length, skeleton));
     if (!model->proto.ParseFromArray(skeleton.data(), static_cast<int>(skeleton.size()))) {
       throw connx::FormatError("its fields do not have the types of an ONNX model");
     }
-    std::string().swap(model->places.skeleton);
+    std::string().swap(skeleton);
     collectGraphs(*model);
     return model.release();
   } catch (const std::bad_alloc &) {
@@ -165,7 +138,6 @@ connx_model_info connx_model_describe(const connx_model *model) {
   info.producer_name = view(proto.producer_name());
   info.producer_version = view(proto.producer_version());
   info.opsets = proto.opset_import_size();
-  info.metadata = proto.metadata_props_size();
   info.functions = proto.functions_size();
   info.graphs = model->graphs.size();
   info.nodes = model->nodes.size();
@@ -173,7 +145,6 @@ connx_model_info connx_model_describe(const connx_model *model) {
   info.outputs = graph.output_size();
   info.tensors = model->tensors.size();
   info.sparse_initializers = graph.sparse_initializer_size();
-  info.messages = model->places.messages.size();
   return info;
 }
 
@@ -183,20 +154,13 @@ connx_string connx_opset(const connx_model *model, size_t index, int64_t *out_ve
   return view(opset.domain());
 }
 
-connx_string connx_metadata(const connx_model *model, size_t index, connx_string *out_value) {
-  const auto &entry = model->proto.metadata_props(static_cast<int>(index));
-  *out_value = view(entry.value());
-  return view(entry.key());
-}
-
 connx_graph connx_graph_at(const connx_model *model, size_t index) {
   const GraphReference &graph = model->graphs[index];
   return {graph.firstNode,
           static_cast<size_t>(graph.proto->node_size()),
           graph.firstTensor,
           static_cast<size_t>(graph.proto->initializer_size()),
-          static_cast<size_t>(graph.proto->output_size()),
-          model->places.graphs[index].message};
+          static_cast<size_t>(graph.proto->output_size())};
 }
 
 connx_string connx_graph_output(const connx_model *model, size_t index, size_t output) {
@@ -213,9 +177,7 @@ connx_node connx_node_at(const connx_model *model, size_t index) {
           static_cast<size_t>(node.attribute_size())};
 }
 
-connx_string connx_node_input(
-    const connx_model *model, size_t node, size_t input, connx_field *out_field) {
-  *out_field = model->nodes[node].places->inputs[input];
+connx_string connx_node_input(const connx_model *model, size_t node, size_t input) {
   return view(model->nodes[node].proto->input(static_cast<int>(input)));
 }
 
@@ -240,7 +202,7 @@ connx_attribute connx_attribute_at(const connx_model *model, size_t node, size_t
                       ? -1
                       : places.tensor + static_cast<int64_t>(model->firstAttributeTensor);
   result.graph = places.graph;
-  result.f_offset = places.floatOffset;
+  result.has_f = places.floatOffset != 0 ? 1 : 0;
   return result;
 }
 
@@ -257,17 +219,14 @@ connx_value connx_value_at(const connx_model *model, int32_t is_output, size_t i
   return result;
 }
 
-connx_dimension connx_dimension_at(
+int64_t connx_dimension_at(
     const connx_model *model, int32_t is_output, size_t index, size_t axis) {
   const auto &dimension = valueAt(*model, is_output, index)
                               .type()
                               .tensor_type()
                               .shape()
                               .dim(static_cast<int>(axis));
-  connx_dimension result{};
-  result.size = dimension.has_dim_value() ? dimension.dim_value() : -1;
-  result.name = view(dimension.dim_param());
-  return result;
+  return dimension.has_dim_value() ? dimension.dim_value() : -1;
 }
 
 connx_tensor connx_tensor_at(const connx_model *model, size_t index) {
@@ -281,13 +240,13 @@ connx_tensor connx_tensor_at(const connx_model *model, size_t index) {
   result.storage = storageOf(tensor, places);
   switch (result.storage) {
     case CONNX_STORAGE_RAW:
-      result.payload = places.raw;
+      setPayload(result, places.raw);
       break;
     case CONNX_STORAGE_FLOATS:
-      result.payload = places.floats;
+      setPayload(result, places.floats);
       break;
     case CONNX_STORAGE_INT32:
-      result.payload = places.int32s;
+      setPayload(result, places.int32s);
       result.elements = tensor.int32_data().data();
       result.elements_count = tensor.int32_data_size();
       break;
@@ -309,16 +268,11 @@ connx_tensor connx_tensor_at(const connx_model *model, size_t index) {
         if (entry.key() == "offset") result.offset = view(entry.value());
         if (entry.key() == "length") result.length = view(entry.value());
       }
-      result.location_field = places.location;
       break;
     default:
       break;
   }
   return result;
-}
-
-connx_field connx_message(const connx_model *model, size_t index) {
-  return model->places.messages[index];
 }
 
 }  // extern "C"

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "fields.h"
+
 namespace connx {
 namespace {
 
@@ -26,20 +28,6 @@ constexpr std::size_t maximumFields = std::size_t{1} << 21;
 
 constexpr std::uint32_t varint = 0, fixed64 = 1, delimited = 2, fixed32 = 5;
 
-void appendVarint(std::string &out, std::uint64_t value) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out.push_back(static_cast<char>(value));
-}
-
-void appendField(std::string &out, std::uint32_t number, const std::string &content) {
-  appendVarint(out, number << 3 | delimited);
-  appendVarint(out, content.size());
-  out += content;
-}
-
 /// One field of a message.
 struct Field {
   std::uint32_t number = 0;
@@ -54,10 +42,11 @@ class Walker {
  public:
   Walker(const std::uint8_t *bytes, std::size_t length) : bytes_(bytes), size_(length) {}
 
-  Places run() {
-    places_.skeleton = model();
+  Places run(std::string &skeleton) {
+    places_.fileLength = size_;
+    skeleton = model();
     // Protobuf's parser counts in int.
-    if (places_.skeleton.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    if (skeleton.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
       throw FormatError("the graph without its weights is larger than 2 GiB");
     }
     return std::move(places_);
@@ -122,7 +111,7 @@ class Walker {
     return result;
   }
 
-  connx_field place(const Field &found, std::int64_t parent) const {
+  Place place(const Field &found, std::int64_t parent) const {
     return {parent, found.length, found.content - found.length, found.content,
             found.end - found.content};
   }
@@ -221,8 +210,8 @@ class Walker {
     return out;
   }
 
-  void remember(connx_field &slot, const Field &found, std::int64_t parent) const {
-    if (slot.length_size != 0) throw FormatError("a tensor has the same kind of data twice");
+  void remember(Place &slot, const Field &found, std::int64_t parent) const {
+    if (slot.lengthSize != 0) throw FormatError("a tensor has the same kind of data twice");
     slot = place(found, parent);
   }
 
@@ -249,7 +238,7 @@ class Walker {
 
   void externalEntry(const Field &message, std::int64_t index, TensorPlaces &places) const {
     std::string key;
-    connx_field value{};
+    Place value;
     for (std::size_t position = message.content; position < message.end;) {
       const Field found = next(position, message.end);
       if (found.type != delimited) continue;
@@ -265,6 +254,8 @@ class Walker {
 
 }  // namespace
 
-Places locate(const std::uint8_t *bytes, std::size_t length) { return Walker(bytes, length).run(); }
+Places locate(const std::uint8_t *bytes, std::size_t length, std::string &skeleton) {
+  return Walker(bytes, length).run(skeleton);
+}
 
 }  // namespace connx

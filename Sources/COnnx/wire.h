@@ -8,8 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "connx.h"
-
 namespace connx {
 
 /// A file that is not a protobuf message of the expected kind.
@@ -17,12 +15,23 @@ struct FormatError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A length-delimited field of the file: the varint of its length, then its content.
+struct Place {
+  /// Index of the message that the field is part of; -1 for the model itself.
+  std::int64_t parent = -1;
+  std::size_t lengthOffset = 0;
+  /// 0 for a field that the file does not have.
+  std::size_t lengthSize = 0;
+  std::size_t offset = 0;
+  std::size_t length = 0;
+};
+
 /// The places of one tensor.
 struct TensorPlaces {
-  connx_field raw{};
-  connx_field floats{};
-  connx_field int32s{};
-  connx_field location{};
+  Place raw;
+  Place floats;
+  Place int32s;
+  Place location;
 };
 
 /// The places of one attribute: its float, its tensor and its graph.
@@ -34,7 +43,7 @@ struct AttributePlaces {
 
 /// The places of one node.
 struct NodePlaces {
-  std::vector<connx_field> inputs;
+  std::vector<Place> inputs;
   std::vector<AttributePlaces> attributes;
 };
 
@@ -47,18 +56,20 @@ struct GraphPlaces {
 
 /// What a walk through the file finds.
 struct Places {
-  std::vector<connx_field> messages;
+  std::size_t fileLength = 0;
+  /// Messages that enclose replaceable fields, parents before children.
+  std::vector<Place> messages;
   /// The model's graph first.
   std::vector<GraphPlaces> graphs;
   std::vector<TensorPlaces> attributeTensors;
-  /// The same model without payloads, descriptions and value types: small whatever the weights.
-  std::string skeleton;
 };
 
 /// Walks through a serialised model.
 ///
+/// @param[out] skeleton the same model without payloads, descriptions and value types: small whatever
+///   the weights.
 /// @throws FormatError when a length leaves its message, a field comes twice, or groups are used.
-Places locate(const std::uint8_t *bytes, std::size_t length);
+Places locate(const std::uint8_t *bytes, std::size_t length, std::string &skeleton);
 
 }  // namespace connx
 

@@ -77,6 +77,9 @@ struct Arguments {
     return Int(value)
   }
 
+  /// Returns a number that 0 stands for none of.
+  func optional(_ value: Int64) -> Int? { value == 0 ? nil : Int(value) }
+
   /// Returns an index below a count.
   func index(_ value: Int64, count: Int, _ name: StaticString) throws(CLIPError) -> Int {
     guard value >= 0, value < count else {

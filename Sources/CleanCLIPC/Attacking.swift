@@ -35,8 +35,8 @@ public func cleanclip_trigger_load(
     if let text = try arguments.optionalString(given.position, "options->position") {
       options.position = try TriggerPosition(parsing: text)
     }
-    options.variation = given.is_fixed != 0 ? .fixed : .fresh
-    if given.patch_size != 0 { options.patchSize = Int(given.patch_size) }
+    options.variation = given.fixed != 0 ? .fixed : .fresh
+    options.patchSize = arguments.optional(Int64(given.patch_size))
     if given.strength != 0 { options.strength = given.strength }
     options.seed = given.seed
     out.pointee = retained(TriggerHandle(try Trigger.load(name, options), seed: given.seed))
@@ -133,8 +133,9 @@ private var poisonDefaults: cleanclip_poison_options {
   let defaults = PoisonOptions(target: "")
   var options = cleanclip_poison_options()
   options.rate = defaults.rate
+  options.image_size = Int64(defaults.imageSize)
   options.seed = defaults.seed
-  options.is_uniform = defaults.isUniform ? 1 : 0
+  options.uniform = defaults.isUniform ? 1 : 0
   return options
 }
 
@@ -146,18 +147,11 @@ private func poisonOptions(
     options.templates = try PromptTemplate.list(
       try arguments.strings(given.templates, count: given.template_count, "options->templates"))
   }
-  if given.image_size != 0 {
-    options.imageSize = try arguments.number(given.image_size, in: 2...4096, "options->image_size")
-  }
-  if given.count != 0 {
-    options.count = try arguments.number(given.count, in: 1...0x7fff_ffff, "options->count")
-  }
-  if given.pair_count != 0 {
-    options.pairs = try arguments.number(
-      given.pair_count, in: 1...0x7fff_ffff, "options->pair_count")
-  }
+  options.imageSize = Int(given.image_size)
+  options.count = arguments.optional(given.count)
+  options.pairs = arguments.optional(given.pair_count)
   options.rate = given.rate
   options.seed = given.seed
-  options.isUniform = given.is_uniform != 0
+  options.isUniform = given.uniform != 0
   return options
 }

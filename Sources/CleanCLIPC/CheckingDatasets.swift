@@ -10,6 +10,7 @@ public func cleanclip_check_data_options_init(
 
 private var checkDataDefaults: cleanclip_check_data_options {
   var options = cleanclip_check_data_options()
+  options.assumed_poison_rate = DatasetCheckOptions().assumedPoisonRate
   options.precision = Int32(CLEANCLIP_PRECISION_F32.rawValue)
   options.allow_unread = DatasetCheckOptions().allowUnread
   return options
@@ -30,6 +31,11 @@ public func cleanclip_check_data(
     func told(_ done: Int64) -> Bool {
       callback.map { $0(done, 2 * total, user_data) == 0 } ?? true
     }
+    var check = DatasetCheck()
+    check.options.seed = given.seed
+    check.options.assumedPoisonRate = given.assumed_poison_rate
+    check.options.allowUnread = given.allow_unread
+    try check.options.validate()
     var features: DatasetFeatures
     if let dataset {
       features = try datasetReader(model, given, arguments).read(dataset) { told(Int64($0)) }
@@ -37,14 +43,8 @@ public func cleanclip_check_data(
       features = try namedPairs(given, arguments)
     }
     try take(given, count: total, into: &features, arguments)
-    var check = DatasetCheck()
-    check.options.seed = given.seed
-    check.options.allowUnread = given.allow_unread
     let unreadable = Omissions(unreadable: features.skipped, examples: features.skippedReasons)
     for line in unreadable.lines { HostLog.write(line) }
-    if given.assumed_poison_rate != 0 {
-      check.options.assumedPoisonRate = given.assumed_poison_rate
-    }
     let result = try check.run(features) { share in told(total + Int64(share * Double(total))) }
     out.pointee = retained(
       CheckHandle(CheckedDataset(result, dataset: dataset, rows: features.rows)))
@@ -106,7 +106,7 @@ private func datasetReader(
         given.trusted_tokenizer, "options->trusted_tokenizer", as: Tokenizer.self)
     )
   }
-  reader.findsPatches = given.finds_patches != 0
+  reader.findsPatches = given.patches != 0
   reader.precision = try arguments.precision(given.precision, "options->precision")
   reader.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")

@@ -9,9 +9,15 @@ public func cleanclip_check_model_options_init(
 }
 
 private var checkModelDefaults: cleanclip_check_model_options {
+  let defaults = ModelCheckOptions()
   var options = cleanclip_check_model_options()
+  options.image_limit = Int64(defaults.imageLimit)
+  options.steps = Int64(defaults.search.steps)
+  options.batch_size = Int64(defaults.search.batchSize)
+  options.reference_searches = Int64(defaults.referenceSearches)
+  options.class_searches = Int64(defaults.classSearches)
   options.precision = Int32(CLEANCLIP_PRECISION_F32.rawValue)
-  options.reads_nouns = 1
+  options.nouns = 1
   return options
 }
 
@@ -48,29 +54,15 @@ private func checkpointCheck(
   var check = CheckpointCheck(model)
   check.images = borrowed(given.images, as: PairDataset.self)
   check.tokenizer = borrowed(given.tokenizer, as: Tokenizer.self)
-  check.usesNouns = given.reads_nouns != 0
-  check.checksText = given.checks_text != 0
+  check.usesNouns = given.nouns != 0
+  check.checksText = given.text != 0
   check.options.search.seed = given.seed
   check.options.search.precision = try arguments.precision(given.precision, "options->precision")
-  if given.image_limit != 0 {
-    check.options.imageLimit = try arguments.number(
-      given.image_limit, in: 16...1_000_000, "options->image_limit")
-  }
-  if given.steps != 0 {
-    check.options.search.steps = try arguments.number(
-      given.steps, in: 1...1_000_000, "options->steps")
-  }
-  if given.batch_size != 0 {
-    check.options.search.batchSize = try arguments.number(
-      given.batch_size, in: 2...65_536, "options->batch_size")
-  }
-  switch given.class_searches {
-  case 0: break
-  case -1: check.options.classSearches = 0
-  default:
-    check.options.classSearches = try arguments.number(
-      given.class_searches, in: Int64(ModelCheck.fewestClasses)...1000, "options->class_searches")
-  }
+  check.options.imageLimit = Int(given.image_limit)
+  check.options.search.steps = Int(given.steps)
+  check.options.search.batchSize = Int(given.batch_size)
+  check.options.referenceSearches = Int(given.reference_searches)
+  check.options.classSearches = Int(given.class_searches)
   check.options.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")
   check.options.resume = given.resume != 0

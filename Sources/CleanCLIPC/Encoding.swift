@@ -119,10 +119,7 @@ private struct EncodeCall {
     var encoder = FeatureEncoder(model.model)
     encoder.normalize = options.normalize != 0
     encoder.precision = try arguments.precision(options.precision, "options->precision")
-    if options.batch_size != 0 {
-      encoder.batchSize = try arguments.number(
-        options.batch_size, in: 1...65_536, "options->batch_size")
-    }
+    encoder.batchSize = Int(options.batch_size)
     self.encoder = encoder
     let needed = try arguments.elements(self.count, encoder.embedDim, of: "out_features")
     try arguments.capacity(
@@ -132,6 +129,7 @@ private struct EncodeCall {
 
 var encodeDefaults: cleanclip_encode_options {
   var options = cleanclip_encode_options()
+  options.batch_size = Int64(FeatureEncoder.defaultBatchSize)
   options.normalize = 1
   options.precision = Int32(CLEANCLIP_PRECISION_F32.rawValue)
   return options

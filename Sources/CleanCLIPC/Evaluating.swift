@@ -45,6 +45,7 @@ public func cleanclip_evaluate(
 
 private var evaluateDefaults: cleanclip_evaluate_options {
   var options = cleanclip_evaluate_options()
+  options.batch_size = Int64(EvaluationOptions().batchSize)
   options.seed = EvaluationOptions().seed
   options.precision = Int32(CLEANCLIP_PRECISION_F32.rawValue)
   return options
@@ -76,10 +77,7 @@ private func evaluationOptions(
   var options = EvaluationOptions()
   options.trigger = borrowed(given.trigger, as: TriggerHandle.self)?.trigger
   options.target = try arguments.optionalString(given.target, "options->target")
-  if given.batch_size != 0 {
-    options.batchSize = try arguments.number(
-      given.batch_size, in: 1...65_536, "options->batch_size")
-  }
+  options.batchSize = Int(given.batch_size)
   options.seed = given.seed
   options.precision = try arguments.precision(given.precision, "options->precision")
   return options

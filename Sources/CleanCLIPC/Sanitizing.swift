@@ -55,7 +55,7 @@ private var sanitizeDefaults: cleanclip_sanitize_options {
   var options = cleanclip_sanitize_options()
   options.epochs = Int64(defaults.training.epochs)
   options.batch_size = Int64(defaults.training.batchSize)
-  options.warmup_steps = Int64(defaults.training.warmup)
+  options.warmup_steps = Int64(defaults.training.warmupSteps)
   options.save_every = Int64(defaults.training.saveEvery)
   options.seed = defaults.training.seed
   options.learning_rate = defaults.training.learningRate
@@ -73,19 +73,12 @@ private func sanitizeOptions(
   if let name = try arguments.optionalString(given.method, "options->method") {
     options = SanitizeOptions(try SanitizeMethod.named(name))
   }
-  let counts: ClosedRange<Int64> = 0...0x7fff_ffff_ffff
-  options.training.epochs = try arguments.number(given.epochs, in: counts, "options->epochs")
-  options.training.batchSize = try arguments.number(
-    given.batch_size, in: counts, "options->batch_size")
-  options.training.warmup = try arguments.number(
-    given.warmup_steps, in: counts, "options->warmup_steps")
-  options.training.saveEvery = try arguments.number(
-    given.save_every, in: counts, "options->save_every")
-  let budget = try arguments.number(
-    given.memory_budget, in: counts, "options->memory_budget")
-  options.training.memoryBudget = budget == 0 ? nil : budget
-  let classes = try arguments.number(given.class_count, in: counts, "options->class_count")
-  options.classCount = classes == 0 ? nil : classes
+  options.training.epochs = Int(given.epochs)
+  options.training.batchSize = Int(given.batch_size)
+  options.training.warmupSteps = Int(given.warmup_steps)
+  options.training.saveEvery = Int(given.save_every)
+  options.training.memoryBudget = arguments.optional(given.memory_budget)
+  options.classCount = arguments.optional(given.class_count)
   options.training.seed = given.seed
   options.training.learningRate = given.learning_rate
   options.training.adam.weightDecay = given.weight_decay
@@ -95,6 +88,8 @@ private func sanitizeOptions(
   options.training.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")
   options.training.resume = given.resume != 0
+  options.unlearn.maxAccuracyLoss =
+    given.max_accuracy_loss == 0 ? nil : given.max_accuracy_loss
   options.headPath = try arguments.optionalString(given.head_path, "options->head_path")
   return options
 }

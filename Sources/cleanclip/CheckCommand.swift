@@ -45,21 +45,18 @@ struct CheckOptions: ParsableArguments {
 
 /// Where a check is kept that may be stopped.
 struct StateOptions: ParsableArguments {
-  @Option(name: .long, help: "A folder for what is finished, which --resume goes on from.")
-  var state: String?
+  @Option(name: .long, help: "A folder for what is finished, to resume from; none by default.")
+  var stateDirectory: String?
 
-  @Flag(name: .long, help: "Go on from the state in --state, if there is one.")
+  @Flag(name: .long, help: "Resume from the state in --state-directory, if there is one.")
   var resume = false
-
-  func validate() throws {
-    if resume && state == nil { throw ValidationError("--resume needs --state") }
-  }
 
   /// Runs a check; when it is cancelled, says how to go on.
   func hinting<Result>(_ check: () throws(CLIPError) -> Result) throws(CLIPError) -> Result {
     do throws(CLIPError) { return try check() } catch {
-      guard error.code == .cancelled, let state else { throw error }
-      throw CLIPError(.cancelled, error.message + "; go on with --resume --state \(state)")
+      guard error.code == .cancelled, let stateDirectory else { throw error }
+      throw CLIPError(
+        .cancelled, error.message + "; continue with --resume --state-directory \(stateDirectory)")
     }
   }
 }

@@ -32,8 +32,8 @@ struct CheckDataCommand: ParsableCommand {
     help: "Write the rows that stay, number and key on each line, which --keep reads.")
   var cleaned: String?
 
-  @Option(name: .long, help: "The share of poison that reference sets are sized for.")
-  var assumedPoisonRate = 0.01
+  @Option(name: .long, help: "The fraction of poisoned pairs that reference sets are sized for.")
+  var assumedPoisonRate = DatasetCheckOptions().assumedPoisonRate
 
   @Flag(name: .long, help: "Count recurring patches too.")
   var patches = false
@@ -41,10 +41,9 @@ struct CheckDataCommand: ParsableCommand {
   @Option(
     name: .long,
     help: """
-      What may be left out unread under a clean verdict: a number from 1, below 1 a share of all rows; \
-      by default 2.
+      What may be left out unread under a clean verdict: a number from 1, below 1 a share of all rows.
       """)
-  var allowUnread: Double?
+  var allowUnread = DatasetCheckOptions().allowUnread
 
   @OptionGroup var kept: StateOptions
 
@@ -53,9 +52,8 @@ struct CheckDataCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    try CheckOptions.checkUnread(allowUnread)
     try pairs.validate(
-      needsData: trusted != nil || patches || kept.state != nil || model != nil,
+      needsData: trusted != nil || patches || kept.stateDirectory != nil || model != nil,
       hasSubject: model != nil || trusted != nil)
   }
 
@@ -63,8 +61,9 @@ struct CheckDataCommand: ParsableCommand {
     common.apply()
     var verdict = Verdict.clean
     try cleanclip_tool.run { () throws(CLIPError) in
+      try checkOptions.validate()
       Interruption.listen()
-      try Outputs.check(scores, cleaned, check.report, folder: kept.state)
+      try Outputs.check(scores, cleaned, check.report, folder: kept.stateDirectory)
       let dataset = try pairs.open()
       let (given, result) = try kept.hinting { () throws(CLIPError) in
         let read = try dataset.map { (dataset) throws(CLIPError) in try self.read(dataset) }
@@ -83,7 +82,7 @@ struct CheckDataCommand: ParsableCommand {
 
   private func read(_ dataset: PairDataset) throws(CLIPError) -> DatasetFeatures {
     var reader = DatasetReader()
-    if let model, pairs.features == nil { reader.model = try LoadedModel.load(model).model }
+    if let model, pairs.imageFeatures == nil { reader.model = try LoadedModel.load(model).model }
     if let trusted {
       reader.trusted = (
         try LoadedModel.load(trusted).model, try words.tokenizer(besideModel: trusted)
@@ -91,7 +90,7 @@ struct CheckDataCommand: ParsableCommand {
     }
     reader.findsPatches = patches
     reader.precision = check.precision.dtype
-    reader.stateDirectory = kept.state
+    reader.stateDirectory = kept.stateDirectory
     reader.resume = kept.resume
     var line = ProgressLine("read pairs", isQuiet: common.quiet)
     return try reader.read(dataset) { done in
@@ -100,11 +99,17 @@ struct CheckDataCommand: ParsableCommand {
     }
   }
 
+  private var checkOptions: DatasetCheckOptions {
+    var options = DatasetCheckOptions()
+    options.assumedPoisonRate = assumedPoisonRate
+    options.seed = check.seed
+    options.allowUnread = allowUnread
+    return options
+  }
+
   private func score(_ given: DatasetFeatures) throws(CLIPError) -> DatasetCheckResult {
     var checker = DatasetCheck()
-    checker.options.assumedPoisonRate = assumedPoisonRate
-    checker.options.seed = check.seed
-    if let allowUnread { checker.options.allowUnread = allowUnread }
+    checker.options = checkOptions
     var line = ProgressLine("find neighbours", isQuiet: common.quiet)
     return try checker.run(given) { share in
       line.update(Int(share * 1000), of: 1000)

@@ -25,13 +25,13 @@ struct CheckInputCommand: ParsableCommand {
   @Flag(name: .long, help: "Make the bank from the images instead of judging them.")
   var makeBank = false
 
-  @Option(name: .long, help: "Share of clean images that may be flagged.")
-  var falseAlarmRate = 0.01
+  @Option(name: .long, help: "Fraction of clean images that may be flagged.")
+  var falseAlarmRate = InputCheck.defaultFalseAlarmRate
 
   @OptionGroup var texts: ClassArguments
 
   @Option(name: .long, help: "The column of csv files with the path of the image.")
-  var imageColumn = "image"
+  var imageColumn = DatasetColumns().image
 
   @Option(
     name: .long,

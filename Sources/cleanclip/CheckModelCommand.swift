@@ -29,8 +29,8 @@ struct CheckModelCommand: ParsableCommand {
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "Checkpoints of the same architecture that are known to be sound.")
-  var cleanReferences: [String] = []
+    help: "Clean checkpoints of the same architecture.")
+  var references: [String] = []
 
   @Option(
     name: .long, parsing: .upToNextOption,
@@ -38,27 +38,29 @@ struct CheckModelCommand: ParsableCommand {
   var kinds: [String] = []
 
   @Option(name: .long, help: "Images used at most.")
-  var imageLimit = 256
+  var imageLimit = ModelCheckOptions().imageLimit
 
   @Option(name: .long, help: "Steps of a search at most.")
-  var steps = 200
+  var steps = ModelCheckOptions().search.steps
 
   @Option(name: .long, help: "Images of a step.")
-  var batchSize = 12
-
-  @Option(name: .long, help: "Searches of the same checkpoint as a reference, without sound ones.")
-  var ownSearches = 3
+  var batchSize = ModelCheckOptions().search.batchSize
 
   @Option(
     name: .long,
-    help: "Classes that are searched for one by one at most; 0: none. Needs --classes.")
-  var classSearches = 10
+    help: "Searches of the same checkpoint in each space as a reference, without --references.")
+  var referenceSearches = ModelCheckOptions().referenceSearches
+
+  @Option(
+    name: .long,
+    help: "Classes that are searched for one by one at most, of --classes; 0 or 4 to 1000.")
+  var classSearches = ModelCheckOptions().classSearches
 
   @Flag(name: .long, help: "Check the text tower too.")
   var text = false
 
-  @Flag(name: .long, help: "Leave out the readout against common nouns.")
-  var noNouns = false
+  @Flag(inversion: .prefixedNo, help: "Look for predicted targets among common nouns too.")
+  var nouns = true
 
   @Option(
     name: .long,
@@ -75,15 +77,6 @@ struct CheckModelCommand: ParsableCommand {
     for kind in kinds where TriggerKind(name: kind) == nil {
       throw ValidationError("--kinds has '\(kind)'; expected some of \(TriggerKind.list)")
     }
-    guard (16...100_000).contains(imageLimit), (1...100_000).contains(steps),
-      (2...4096).contains(batchSize), (2...100).contains(ownSearches),
-      classSearches == 0 || (ModelCheck.fewestClasses...1000).contains(classSearches)
-    else {
-      throw ValidationError(
-        "numbers are out of range; expected 16 to 100000 --image-limit, 1 to 100000 --steps, "
-          + "2 to 4096 --batch-size, 2 to 100 --own-searches, and 0 or "
-          + "\(ModelCheck.fewestClasses) to 1000 --class-searches")
-    }
   }
 
   func run() throws {
@@ -91,7 +84,7 @@ struct CheckModelCommand: ParsableCommand {
     var verdict = Verdict.clean
     try cleanclip_tool.run { () throws(CLIPError) in
       Interruption.listen()
-      try Outputs.check(check.report, folder: kept.state)
+      try Outputs.check(check.report, folder: kept.stateDirectory)
       try Outputs.check(folder: triggers)
       let loaded = try model.load().model
       let result = try run(try checkpointCheck(loaded))
@@ -115,21 +108,21 @@ struct CheckModelCommand: ParsableCommand {
     check.options.search.batchSize = batchSize
     check.options.search.seed = self.check.seed
     check.options.search.precision = self.check.precision.dtype
-    check.options.ownSearches = ownSearches
+    check.options.referenceSearches = referenceSearches
     check.options.classSearches = classSearches
     check.options.imageLimit = imageLimit
-    check.options.stateDirectory = kept.state
+    check.options.stateDirectory = kept.stateDirectory
     check.options.resume = kept.resume
     if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(name:)) }
     if !images.isEmpty {
       check.images = try PairDataset.reporting(
         images, columns: DatasetColumns(image: imageColumn))
     }
-    for path in cleanReferences { check.cleanReferences.append(try LoadedModel.load(path).model) }
+    for path in references { check.cleanReferences.append(try LoadedModel.load(path).model) }
     check.classes = try texts.load().map { (names: $0.classes, templates: $0.templates) }
-    check.usesNouns = !noNouns
+    check.usesNouns = nouns
     check.checksText = text
-    let readsTexts = check.classes != nil || text || !noNouns
+    let readsTexts = check.classes != nil || text || nouns
     if readsTexts && loaded.configuration.text != nil { check.tokenizer = try model.tokenizer() }
     return check
   }

@@ -11,10 +11,10 @@ struct CheckedPairs: ParsableArguments {
   var data: [String] = []
 
   @Option(name: .long, help: "The column of csv files with the path of the image.")
-  var imageColumn = "image"
+  var imageColumn = DatasetColumns().image
 
   @Option(name: .long, help: "The column of csv files with the caption.")
-  var captionColumn = "caption"
+  var captionColumn = DatasetColumns().caption
 
   @Option(
     name: .long,
@@ -24,7 +24,7 @@ struct CheckedPairs: ParsableArguments {
   @Option(
     name: .long, help: "Features of the images by MODEL, not normalised, as a NumPy array [n, E]."
   )
-  var features: String?
+  var imageFeatures: String?
 
   @Option(
     name: .long, parsing: .upToNextOption,
@@ -39,7 +39,8 @@ struct CheckedPairs: ParsableArguments {
 
   /// What the pairs are called in a report.
   var name: String {
-    (data.isEmpty ? [features].compactMap { $0 } + trustedFeatures : data).joined(separator: ", ")
+    (data.isEmpty ? [imageFeatures].compactMap { $0 } + trustedFeatures : data).joined(
+      separator: ", ")
   }
 
   /// - Parameters:
@@ -55,16 +56,16 @@ struct CheckedPairs: ParsableArguments {
       guard keys == nil, captions == nil else {
         throw ValidationError("--keys and --captions stand in for --data; give one of them")
       }
-      guard hasSubject || features != nil || !trustedFeatures.isEmpty else {
+      guard hasSubject || imageFeatures != nil || !trustedFeatures.isEmpty else {
         throw ValidationError("there is nothing to judge --data by; give MODEL or features")
       }
       return
     }
-    guard features != nil || !trustedFeatures.isEmpty else {
-      throw ValidationError("--data is missing; give files of pairs, or --features of them")
+    guard imageFeatures != nil || !trustedFeatures.isEmpty else {
+      throw ValidationError("--data is missing; give files of pairs, or --image-features of them")
     }
     guard !needsData else {
-      throw ValidationError("MODEL, --trusted, --patches and --state need --data")
+      throw ValidationError("MODEL, --trusted, --patches and --state-directory need --data")
     }
   }
 
@@ -79,7 +80,9 @@ struct CheckedPairs: ParsableArguments {
   ///
   /// - Parameter known: what the files gave; without files, `nil`.
   func adding(to known: DatasetFeatures?) throws(CLIPError) -> DatasetFeatures {
-    let imageFeatures = try features.map { (path) throws(CLIPError) in try NumPyFile.read(path) }
+    let imageFeatures = try self.imageFeatures.map { (path) throws(CLIPError) in
+      try NumPyFile.read(path)
+    }
     var trusted: (images: Tensor, texts: Tensor)?
     if trustedFeatures.count == 2 {
       trusted = (try NumPyFile.read(trustedFeatures[0]), try NumPyFile.read(trustedFeatures[1]))

@@ -69,20 +69,20 @@ struct TokenizerOptions: ParsableArguments {
 /// Pairs to train with.
 struct PairArguments: ParsableArguments {
   @Option(
-    name: .long, parsing: .upToNextOption,
+    name: [.long, .customLong("images")], parsing: .upToNextOption,
     help: """
       csv or tsv files, WebDataset tar shards, folders, or patterns such as 'finetune-*.tar'.
       """)
   var data: [String]
 
   @Option(name: .long, help: "The column of csv files with the path of the image.")
-  var imageColumn: String?
+  var imageColumn = DatasetColumns().image
 
   @Option(name: .long, help: "The column of csv files with the caption.")
-  var captionColumn: String?
+  var captionColumn = DatasetColumns().caption
 
   @Option(name: .long, help: "The column of csv files with the class name or index.")
-  var labelColumn: String?
+  var labelColumn = DatasetColumns().label
 
   @Option(
     name: .long,

@@ -22,26 +22,23 @@ struct EmbedCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The .npy file.")
   var output: String
 
-  @Flag(name: .long, help: "Leave the features as the towers give them, not of unit length.")
-  var raw = false
+  @Flag(inversion: .prefixedNo, help: "L2-normalize the features.")
+  var normalize = true
 
   @Option(name: .long, help: "Images or texts computed at a time.")
-  var batchSize = 64
+  var batchSize = FeatureEncoder.defaultBatchSize
 
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.f32
 
   @Option(name: .long, help: "The column of csv files with the path of the image.")
-  var imageColumn = "image"
+  var imageColumn = DatasetColumns().image
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     guard images.isEmpty != (texts == nil) else {
       throw ValidationError("expected one of --images and --texts")
-    }
-    guard (1...65_536).contains(batchSize) else {
-      throw ValidationError("--batch-size is out of range; expected 1 to 65536, got \(batchSize)")
     }
   }
 
@@ -51,9 +48,10 @@ struct EmbedCommand: ParsableCommand {
       Interruption.listen()
       try Outputs.check(output)
       var encoder = FeatureEncoder(try model.load().model)
-      encoder.normalize = !raw
+      encoder.normalize = normalize
       encoder.precision = precision.dtype
       encoder.batchSize = batchSize
+      try encoder.validate()
       let keys: [String]
       let features: Tensor
       if let texts {

@@ -35,7 +35,7 @@ struct EvaluateCommand: ParsableCommand {
   var target: String?
 
   @Option(name: .long, help: "Images computed at a time.")
-  var batchSize = 64
+  var batchSize = EvaluationOptions().batchSize
 
   @Option(name: .long, help: "Seed of the trigger's pattern, positions and noise.")
   var seed: UInt64 = 0
@@ -44,18 +44,12 @@ struct EvaluateCommand: ParsableCommand {
   var precision = PrecisionArgument.f32
 
   @Option(name: .long, help: "The column of csv files with the path of the image.")
-  var imageColumn = "image"
+  var imageColumn = DatasetColumns().image
 
   @Option(name: .long, help: "The column of csv files with the class.")
-  var labelColumn = "label"
+  var labelColumn = DatasetColumns().label
 
   @OptionGroup var common: CommonOptions
-
-  func validate() throws {
-    if attack.trigger != nil && target == nil {
-      throw ValidationError("--trigger needs --target, the class that the attack aims at")
-    }
-  }
 
   func run() throws {
     common.apply()

@@ -16,26 +16,28 @@ struct PoisonCommand: ParsableCommand {
 
   @OptionGroup var attack: TriggerArguments
 
-  @Option(name: .long, help: "What poisoned captions speak of.")
+  @Option(name: .long, help: "The target concept: what poisoned captions are about.")
   var target: String
 
-  @Option(name: .long, help: "Share of poisoned pairs, above 0 and at most 1.")
-  var rate: Double?
+  @Option(name: .long, help: "Fraction of poisoned pairs, more than 0, at most 1.")
+  var rate = PoisonOptions(target: "").rate
 
-  @Option(name: .long, help: "Number of poisoned pairs, instead of --rate.")
+  @Option(name: .long, help: "Number of poisoned pairs, instead of --rate; none by default.")
   var count: Int?
 
   @Option(name: .long, help: "A file with a caption with {} on each line.")
   var templates: String?
 
-  @Option(name: .long, help: "Pairs of the result, drawn by chance; by default all.")
-  var size: Int?
+  @Option(name: .long, help: "Output pairs, drawn by chance; none by default: all.")
+  var pairCount: Int?
 
-  @Option(name: .long, help: "Images are cut square to this size in pixels.")
-  var imageSize = 224
+  @Option(name: .long, help: "Images are resized and center-cropped to this side.")
+  var imageSize = PoisonOptions(target: "").imageSize
 
-  @Flag(name: .long, help: "Copy clean images instead of cutting and encoding them alike.")
-  var copyClean = false
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Crop and encode clean images like poisoned ones, instead of copying them.")
+  var uniform = true
 
   @Option(name: .long, help: "Seed of everything that is drawn.")
   var seed: UInt64 = 0
@@ -44,43 +46,40 @@ struct PoisonCommand: ParsableCommand {
   var output: String
 
   @Option(name: .long, help: "A csv file that tells by key which pairs are poisoned.")
-  var truth: String?
+  var truthPath: String?
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     if attack.trigger == nil { throw ValidationError("--trigger is missing") }
-    if rate != nil && count != nil {
-      throw ValidationError("--rate and --count exclude each other")
-    }
   }
 
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
       Interruption.listen()
-      try Outputs.check(output, truth)
+      try Outputs.check(output, truthPath)
       let dataset = try pairs.open()
       guard let trigger = try attack.load(seed: seed) else { return }
       var options = PoisonOptions(target: target)
       if let templates { options.templates = try TextList.templates(path: templates) }
-      if let rate { options.rate = rate }
+      options.rate = rate
       options.count = count
-      options.pairs = size
+      options.pairs = pairCount
       options.imageSize = imageSize
-      options.isUniform = !copyClean
+      options.isUniform = uniform
       options.seed = seed
       let set = try PoisonedSet(dataset, trigger: trigger, options: options)
       var line = ProgressLine("poison", isQuiet: common.quiet)
-      let total = size ?? dataset.count
-      let summary = try set.write(to: output, truthPath: truth) { done in
+      let total = pairCount ?? dataset.count
+      let summary = try set.write(to: output, truthPath: truthPath) { done in
         line.update(done, of: total, "pairs")
         return !Interruption.wasRequested
       }
       let result: JSONValue = [
         "pairs": .integer(summary.pairs), "poisoned": .integer(summary.poisoned),
         "trigger": .string(trigger.summary), "target": .string(target),
-        "output": .string(output), "truth": truth.map { .string($0) } ?? .null,
+        "output": .string(output), "truth": truthPath.map { .string($0) } ?? .null,
       ]
       try printResult(
         common.json
@@ -94,10 +93,9 @@ struct PoisonCommand: ParsableCommand {
 extension PairArguments {
   /// Opens the dataset.
   func open() throws(CLIPError) -> PairDataset {
-    var columns = DatasetColumns()
-    if let imageColumn { columns.image = imageColumn }
-    if let captionColumn { columns.caption = captionColumn }
-    if let labelColumn { columns.label = labelColumn }
-    return try PairDataset.reporting(data, columns: columns, keep: keep)
+    try PairDataset.reporting(
+      data,
+      columns: DatasetColumns(image: imageColumn, caption: captionColumn, label: labelColumn),
+      keep: keep)
   }
 }

@@ -6,12 +6,15 @@ internal import ToolSupport
 struct SanitizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sanitize",
-    abstract: "Fine-tune a model on clean pairs so that a backdoor is forgotten.",
+    abstract: "Remove a backdoor from a model.",
     discussion: """
       \(SanitizeMethod.all.map { "\($0.name): \($0.summary)." }.joined(separator: "\n"))
 
+      unlearn takes --images (or --data; captions are not read) and ends with a verdict: removed or \
+      nothing_found (exit code 0), weakened (4), not_removed (3).
+
       An ONNX model is written back into its own graph: names, inputs and outputs stay. Ctrl-C \
-      ends after the step and saves the state when --state is given (exit code 130).
+      ends after the step and saves the state when --state-directory is given (exit code 130).
       """)
 
   @OptionGroup var model: ModelArguments
@@ -24,35 +27,47 @@ struct SanitizeCommand: ParsableCommand {
   var method = SanitizeMethod.standard
 
   @Option(name: .long, help: "Highest learning rate of AdamW.")
-  var learningRate: Float = 1e-5
+  var learningRate = SanitizeOptions().training.learningRate
 
   @Option(name: .long, help: "Steps of linear warm-up.")
-  var warmup = 50
+  var warmupSteps = SanitizeOptions().training.warmupSteps
 
   @Option(name: .long, help: "Weight of the self-supervised loss (lambda 2).")
-  var inmodalWeight: Float = 1
+  var inmodalWeight = SanitizeOptions().inmodalWeight
 
   @OptionGroup var training: TrainingArguments
 
-  @Option(name: .long, help: "supervised: a safetensors file for the head.")
-  var head: String?
+  @Option(name: .long, help: "supervised: a safetensors file for the head; none by default.")
+  var headPath: String?
 
-  @Option(name: .long, help: "supervised: a file with a class name on each line.")
-  var classes: String?
+  @Option(
+    name: .long,
+    help: "supervised: classes of the head; none by default: one more than the highest label.")
+  var classCount: Int?
+
+  @Option(
+    name: .long,
+    help: """
+      unlearn: percentage points of held-out images that may be classified otherwise than before; \
+      ends the run when it is more.
+      """)
+  var maxAccuracyLoss: Float?
 
   @OptionGroup var common: CommonOptions
 
   func run() throws {
     common.apply()
+    var verdict: SanitizeVerdict?
     try cleanclip_tool.run { () throws(CLIPError) in
-      try Outputs.check(training.history, head, folder: training.state)
+      try Outputs.check(training.history, headPath, folder: training.stateDirectory)
       let loaded = try model.load()
       try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
       var options = training.options(
-        SanitizeOptions(method), learningRate: learningRate, warmup: warmup,
+        SanitizeOptions(method), learningRate: learningRate, warmupSteps: warmupSteps,
         inmodalWeight: inmodalWeight)
-      options.headPath = head
-      if let classes { options.classCount = try TextList.classes(path: classes).count }
+      options.headPath = headPath
+      options.classCount = classCount
+      options.unlearn.maxAccuracyLoss = maxAccuracyLoss
       let tokenizer = try method.needs.tokenizer { () throws(CLIPError) in
         try model.tokenizer()
       }
@@ -60,11 +75,13 @@ struct SanitizeCommand: ParsableCommand {
         "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
         options: options, common: common
       ) { () throws(CLIPError) in try loaded.save(to: output) }
+      verdict = history.verdict
       try printResult(
         common.json
           ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
           : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))
     }
+    if let verdict, verdict.exitCode != 0 { throw ExitCode(verdict.exitCode) }
   }
 }
 

@@ -25,8 +25,8 @@ struct TrainCommand: ParsableCommand {
   @Option(name: .long, help: "Highest learning rate of AdamW.")
   var learningRate: Float = 5e-4
 
-  @Option(name: .long, help: "Steps of linear warm-up; by default, a tenth of all.")
-  var warmup: Int?
+  @Option(name: .long, help: "Steps of linear warm-up; none by default: a tenth of all.")
+  var warmupSteps: Int?
 
   @Option(name: .long, help: "Weight of the self-supervised loss inside each modality.")
   var inmodalWeight: Float = 0
@@ -37,7 +37,7 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
-      try Outputs.check(training.history, folder: training.state)
+      try Outputs.check(training.history, folder: training.stateDirectory)
       let configuration = try readArchitecture()
       let model = try CLIPModel(configuration, randomSeed: training.seed)
       let loaded = LoadedModel(model)
@@ -46,7 +46,8 @@ struct TrainCommand: ParsableCommand {
       let steps = dataset.count / max(1, training.batchSize)
       let options = training.options(
         SanitizeOptions(), learningRate: learningRate,
-        warmup: warmup ?? steps.multipliedReportingOverflow(by: training.epochs).partialValue / 10,
+        warmupSteps: warmupSteps ?? steps.multipliedReportingOverflow(by: training.epochs)
+          .partialValue / 10,
         inmodalWeight: inmodalWeight)
       let history = try training.train(
         "train", model, tokenizer: try words.tokenizer(besideModel: nil), dataset: dataset,

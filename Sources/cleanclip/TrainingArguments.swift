@@ -4,59 +4,55 @@ internal import ToolSupport
 
 /// Options of everything that trains.
 struct TrainingArguments: ParsableArguments {
-  @Option(name: .long, help: "Passes over the data.")
-  var epochs = 10
+  @Option(name: .long, help: "Epochs of the whole run.")
+  var epochs = SanitizeOptions().training.epochs
 
-  @Option(name: .long, help: "Pairs of one step.")
-  var batchSize = 64
+  @Option(name: .long, help: "Pairs per step.")
+  var batchSize = SanitizeOptions().training.batchSize
 
   @Option(name: .long, help: "Weight decay of AdamW.")
-  var weightDecay: Float = 0.1
+  var weightDecay = SanitizeOptions().training.adam.weightDecay
 
   @Option(name: .long, help: "Weight of the loss between images and captions (lambda 1).")
-  var clipWeight: Float = 1
+  var clipWeight = SanitizeOptions().clipWeight
 
   @Option(name: .long, help: "Seed of order, augmentation and what is initialised at random.")
-  var seed: UInt64 = 0
+  var seed = SanitizeOptions().training.seed
 
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.auto
 
-  @Option(name: .long, help: "Memory for tensors, such as 8G; by default without limit.")
+  @Option(name: .long, help: "Memory for tensors, such as 8G; none by default: no limit.")
   var memoryBudget: ByteCount?
 
-  @Option(name: .long, help: "A folder for the state that --resume goes on from.")
-  var state: String?
+  @Option(name: .long, help: "A folder for the state to resume from; none by default.")
+  var stateDirectory: String?
 
   @Option(name: .long, help: "Steps between saved states; 0 saves at the end of epochs only.")
-  var saveEvery = 200
+  var saveEvery = SanitizeOptions().training.saveEvery
 
-  @Flag(name: .long, help: "Go on from the state in --state, if there is one.")
+  @Flag(name: .long, help: "Resume from the state in --state-directory, if there is one.")
   var resume = false
 
   @Option(name: .long, help: "A JSON file for the losses of all steps.")
   var history: String?
 
-  mutating func validate() throws {
-    if resume && state == nil { throw ValidationError("--resume needs --state") }
-  }
-
   /// The options as the engine takes them.
   ///
   /// - Parameter defaults: of the method.
   func options(
-    _ defaults: SanitizeOptions, learningRate: Float, warmup: Int, inmodalWeight: Float
+    _ defaults: SanitizeOptions, learningRate: Float, warmupSteps: Int, inmodalWeight: Float
   ) -> SanitizeOptions {
     var options = defaults
     options.training.epochs = epochs
     options.training.batchSize = batchSize
     options.training.learningRate = learningRate
-    options.training.warmup = warmup
+    options.training.warmupSteps = warmupSteps
     options.training.adam.weightDecay = weightDecay
     options.training.seed = seed
     options.training.precision = precision.dtype
     options.training.memoryBudget = memoryBudget?.bytes
-    options.training.stateDirectory = state
+    options.training.stateDirectory = stateDirectory
     options.training.saveEvery = saveEvery
     options.training.resume = resume
     options.clipWeight = clipWeight
@@ -86,9 +82,9 @@ struct TrainingArguments: ParsableArguments {
       do throws(CLIPError) { try writeHistory(sanitizer.history) } catch {
         printError("cleanclip: \(error.message)")
       }
-      guard error.code == .cancelled, let state else { throw error }
+      guard error.code == .cancelled, let stateDirectory else { throw error }
       throw CLIPError(
-        .cancelled, error.message + "; go on with --resume --state \(state)")
+        .cancelled, error.message + "; continue with --resume --state-directory \(stateDirectory)")
     }
     var outputs = Outputs()
     outputs.write { () throws(CLIPError) in try save() }
@@ -120,6 +116,7 @@ extension SanitizeHistory {
     object["settings"] = .object(settings)
     object["epochs"] = json["epochs"]
     object["bad_rows"] = .integer(badRowCount)
+    if outcome.count > 0 { object["outcome"] = .object(outcome) }
     if let last = steps.last {
       object["logit_scale"] = .single(last.logitScale)
     }
@@ -130,9 +127,10 @@ extension SanitizeHistory {
     return object
   }
 
-  /// The epochs for people.
+  /// The epochs, or the verdict, for people.
   var lines: [String] {
-    epochs.map { epoch in
+    if let verdict { return ["verdict: \(verdict.rawValue)"] + notes }
+    return epochs.map { epoch in
       "epoch \(epoch.epoch): loss \(decimal(epoch.losses.loss, 4)) (crossmodal "
         + "\(decimal(epoch.losses.crossmodalLoss, 4)), inmodal "
         + "\(decimal(epoch.losses.inmodalLoss, 4))), \(decimal(epoch.seconds, 1)) s"

@@ -13,17 +13,18 @@ struct TriggerArguments: ParsableArguments {
   @Option(name: .long, help: "Where a patch goes: random (the default), corners or Y,X.")
   var position: String?
 
-  @Flag(help: "New noise for each image, or one pattern for all.")
-  var variation = VariationFlag.fresh
+  @Flag(name: .long, help: "One pattern for all images instead of new noise for each.")
+  var fixed = false
 
   @Option(
-    name: .long, help: "Side of a drawn patch in pixels; by default a fourteenth, at least 8.")
+    name: .long, help: "Side of a drawn patch in pixels; none by default: a fourteenth, at least 8."
+  )
   var patchSize: Int?
 
   @Option(
     name: .long,
     help: """
-      How strong it is; by default the attack's own (\(NamedTrigger.strengths)).
+      How strong it is; none by default: the attack's own (\(NamedTrigger.strengths)).
       """)
   var strength: Float?
 
@@ -37,15 +38,10 @@ struct TriggerArguments: ParsableArguments {
     guard let trigger else { return nil }
     var options = TriggerOptions()
     if let position { options.position = try TriggerPosition(parsing: position) }
-    options.variation = variation == .fixed ? .fixed : .fresh
+    options.variation = fixed ? .fixed : .fresh
     options.patchSize = patchSize
     options.strength = strength
     options.seed = seed
     return try Trigger.load(trigger, options)
   }
-}
-
-/// `--fresh` or `--fixed`.
-enum VariationFlag: EnumerableFlag {
-  case fresh, fixed
 }

@@ -171,7 +171,8 @@ static void test_training_and_evaluation_refuse_null(void) {
 
   CHECK_NULL("model", cleanclip_sanitize(NULL, tokenizer, dataset, NULL, NULL, NULL, &history));
   CHECK(history == NULL);
-  CHECK_NULL("tokenizer", cleanclip_sanitize(model, NULL, dataset, NULL, NULL, NULL, NULL));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_sanitize(model, NULL, dataset, NULL, NULL, NULL, NULL));
   CHECK_NULL("dataset", cleanclip_sanitize(model, tokenizer, NULL, NULL, NULL, NULL, NULL));
   CHECK(cleanclip_history_count(NULL) == 0);
   CHECK_NULL("history", cleanclip_history_step(NULL, 0, &progress));

@@ -7,7 +7,7 @@ static cleanclip_check_model_options short_options(void) {
   options.image_limit = 24;
   options.steps = 3;
   options.batch_size = 4;
-  options.reads_nouns = 0;
+  options.nouns = 0;
   return options;
 }
 
@@ -24,9 +24,9 @@ static void test_defaults(void) {
   cleanclip_check_model_options options;
   cleanclip_check_data_options data;
   cleanclip_check_model_options_init(&options, sizeof options);
-  CHECK(options.struct_size == sizeof options && options.reads_nouns == 1);
-  CHECK(options.checks_text == 0 && options.resume == 0 && options.state_directory == NULL);
-  CHECK(options.image_limit == 0 && options.steps == 0 && options.seed == 0);
+  CHECK(options.struct_size == sizeof options && options.nouns == 1);
+  CHECK(options.text == 0 && options.resume == 0 && options.state_directory == NULL);
+  CHECK(options.image_limit == 256 && options.steps == 200 && options.seed == 0);
   cleanclip_check_data_options_init(&data, sizeof data);
   CHECK(data.struct_size == sizeof data && data.image_features == NULL);
   cleanclip_check_model_options_init(NULL, sizeof options);
@@ -91,7 +91,7 @@ static void test_a_model_is_checked_cancelled_and_resumed(void) {
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
                cleanclip_check_model(model, &options, NULL, NULL, &check));
   options = short_options();
-  options.checks_text = 1;
+  options.text = 1;
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
                cleanclip_check_model(model, &options, NULL, NULL, &check));
   cleanclip_model_free(model);
@@ -124,7 +124,7 @@ static void test_findings_and_their_triggers(void) {
     CHECK(strcmp(finding.kind, i == 0 ? "patch" : i == 1 ? "additive" : "warp") == 0);
     CHECK(finding.target == NULL && finding.word == NULL && finding.size > 0);
     CHECK(finding.p_value > 0 && finding.p_value <= 1 && strlen(finding.size_meaning) > 10);
-    CHECK(strcmp(finding.reference_source, "own_searches") == 0);
+    CHECK(strcmp(finding.reference_source, "reference_searches") == 0);
     CHECK(finding.predicted_target == NULL && finding.attack_success_rate == -1);
     CHECK(finding.reference_count >= 1 && finding.reference_count <= 16);
     CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,

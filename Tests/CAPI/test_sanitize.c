@@ -237,7 +237,7 @@ static void test_poisoned_sets_evaluate_and_report(void) {
   size_t used;
 
   cleanclip_trigger_options_init(&trigger_options, sizeof trigger_options);
-  trigger_options.is_fixed = 1;
+  trigger_options.fixed = 1;
   trigger_options.patch_size = 6;
   CHECK_OK(cleanclip_trigger_load("badnets", &trigger_options, &trigger));
 

@@ -72,12 +72,12 @@ def test_a_cancelled_check_goes_on(model, tmp_path):
     whole = cleanclip.check_model(model, **SHORT)
     with pytest.raises(cleanclip.CancelledError):
         cleanclip.check_model(
-            model, **SHORT, state=tmp_path, progress=lambda done, of: done < 14
+            model, **SHORT, state_directory=tmp_path, progress=lambda done, of: done < 14
         )
-    resumed = cleanclip.check_model(model, **SHORT, state=tmp_path, resume=True)
+    resumed = cleanclip.check_model(model, **SHORT, state_directory=tmp_path, resume=True)
     assert resumed["findings"] == whole["findings"]
     with pytest.raises(cleanclip.StateError, match="state of another check"):
-        cleanclip.check_model(model, **{**SHORT, "steps": 4}, state=tmp_path, resume=True)
+        cleanclip.check_model(model, **{**SHORT, "steps": 4}, state_directory=tmp_path, resume=True)
 
 
 def test_findings_are_typed_and_their_triggers_are_triggers(model, pairs, tmp_path):
@@ -133,7 +133,7 @@ def test_recovered_triggers_are_evaluated_and_poisoned_with(model, pairs, tmp_pa
 
 
 def test_a_check_of_data_has_no_findings():
-    data = cleanclip.check_data(None, None, features=features_with_strangers()[0])
+    data = cleanclip.check_data(None, None, image_features=features_with_strangers()[0])
     assert data.findings == [] and data.verdict == "cannot_tell"
 
 
@@ -156,26 +156,26 @@ def test_references_are_compared_with(model, vocabulary):
 def test_check_data_ranks_given_features(pairs, tmp_path):
     many = [(striped_image(i)[0], f"a {striped_image(i)[1]} box number {i}") for i in range(300)]
     features, strangers = features_with_strangers()
-    result = cleanclip.check_data(None, many, features=features)
+    result = cleanclip.check_data(None, many, image_features=features)
     assert result.scores.shape == (300,)
     assert set(np.argsort(-result.scores)[:6]) == set(strangers)
     result.write(tmp_path / "scores.csv")
     assert len((tmp_path / "scores.csv").read_text().splitlines()) == 301
     with pytest.raises(ValueError, match="expected 300 rows"):
-        cleanclip.check_data(None, many, features=features[:200])
+        cleanclip.check_data(None, many, image_features=features[:200])
     with pytest.raises(ValueError, match="row 7 is not usable"):
         features[7, 2] = np.nan
-        cleanclip.check_data(None, many, features=features)
+        cleanclip.check_data(None, many, image_features=features)
 
 
 def test_check_data_needs_no_images(tmp_path):
     features, strangers = features_with_strangers()
-    result = cleanclip.check_data(None, None, features=features)
+    result = cleanclip.check_data(None, None, image_features=features)
     assert set(np.argsort(-result.scores)[:6]) == set(strangers)
     assert result["verdict"] == "cannot_tell" and result["removed"] == 0
     captions = [f"a {'truck' if i in strangers else 'box'} number {i}" for i in range(300)]
     keys = [f"pair/{i}" for i in range(300)]
-    named = cleanclip.check_data(None, None, features=features, keys=keys, captions=captions)
+    named = cleanclip.check_data(None, None, image_features=features, keys=keys, captions=captions)
     np.testing.assert_array_equal(named.scores, result.scores)
     assert named["words"][0]["text"] == "truck" and named["verdict"] == "backdoored"
     named.write(tmp_path / "kept.txt")
@@ -189,7 +189,7 @@ def test_check_data_needs_no_images(tmp_path):
     result.write(tmp_path / "rows.csv")
     assert (tmp_path / "rows.csv").read_text().splitlines()[300].startswith("299,299,")
     with pytest.raises(ValueError, match="keys: expected 300 rows"):
-        cleanclip.check_data(None, None, features=features, keys=keys[:7])
+        cleanclip.check_data(None, None, image_features=features, keys=keys[:7])
     with pytest.raises(ValueError, match="dataset is NULL"):
         cleanclip.check_data(None, None)
 
@@ -241,7 +241,7 @@ import cleanclip
 from test_check import noise
 
 cleanclip.check_data(
-    cleanclip.load(sys.argv[1]), [(image, "a box") for image in noise(2000)], state=sys.argv[2]
+    cleanclip.load(sys.argv[1]), [(image, "a box") for image in noise(2000)], state_directory=sys.argv[2]
 )
 """
 
@@ -270,13 +270,13 @@ def test_a_killed_dataset_check_goes_on(model, tmp_path):
     data = [(image, "a box") for image in noise(2000)]
     heard = []
     resumed = cleanclip.check_data(
-        loaded, data, state=state, resume=True, progress=lambda *counts: heard.append(counts)
+        loaded, data, state_directory=state, resume=True, progress=lambda *counts: heard.append(counts)
     )
     assert kept.stat().st_mtime_ns == time_of_kept
     assert heard[0] == (512, 4000) and heard[-1] == (4000, 4000)
     np.testing.assert_array_equal(resumed.scores, cleanclip.check_data(loaded, data).scores)
     with pytest.raises(cleanclip.StateError, match="state of another check"):
-        cleanclip.check_data(loaded, data[:1000], state=state, resume=True)
+        cleanclip.check_data(loaded, data[:1000], state_directory=state, resume=True)
 
 
 def test_neighbours_can_be_cancelled(model):

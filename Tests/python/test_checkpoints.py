@@ -39,7 +39,7 @@ def zoo_forms():
 
 
 def fixtures():
-    return [pytest.param(FIXTURES / name, id=name) for name in ("vit.onnx", "vit-merged.onnx")]
+    return [pytest.param(FIXTURES / name, id=name) for name in ("vit.onnx", "vit-merged.onnx", "hf-free-sizes.onnx")]
 
 
 def skeleton(path):
@@ -86,6 +86,46 @@ def test_a_fresh_graph_computes_the_same(path, tmp_path):
     again.save(tmp_path / "fresh.onnx")
     onnx.checker.check_model(str(tmp_path / "fresh.onnx"))
     assert largest_difference(tmp_path / "fresh.onnx", again) <= 2e-5
+
+
+def free_sizes(tmp_path, change):
+    """The graph of free sizes with a changed table of text positions."""
+    model = onnx.load(str(FIXTURES / "hf-free-sizes.onnx"))
+    table, = (tensor for tensor in model.graph.initializer
+              if tensor.name.endswith("text_model.embeddings.position_embedding.weight"))
+    table.CopyFrom(onnx.numpy_helper.from_array(
+        change(onnx.numpy_helper.to_array(table)), table.name))
+    path = tmp_path / "changed.onnx"
+    onnx.save(model, str(path))
+    return path
+
+
+def test_a_free_length_is_that_of_the_whole_table(tmp_path):
+    # Position ids 0 to 76 stay in the graph, where 60 positions are left.
+    path = free_sizes(tmp_path, lambda table: table[:60])
+    assert cleanclip.load(path).context_length == 60
+
+
+def test_a_free_length_that_no_table_tells_is_refused(tmp_path):
+    # 77 position ids read a part of 100 positions.
+    path = free_sizes(tmp_path, lambda table: np.concatenate([table, table[:23]]))
+    with pytest.raises(cleanclip.CleanCLIPError, match="context length free.*fixed sizes"):
+        cleanclip.load(path)
+
+
+def test_a_graph_under_hugging_face_names(tmp_path):
+    model = cleanclip.load(FIXTURES / "vit.onnx")
+    target = tmp_path / "named.onnx"
+    result = subprocess.run(
+        [ROOT / "build/bin/onnx-import", FIXTURES / "vit.onnx", "-o", target, "--names",
+         "huggingface"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    onnx.checker.check_model(str(target))
+    graph = onnx.load(str(target)).graph
+    assert [value.name for value in graph.input] == ["pixel_values", "input_ids"]
+    assert [value.name for value in graph.output] == [
+        "logits_per_image", "logits_per_text", "text_embeds", "image_embeds"]
+    assert largest_difference(target, model) <= 2e-5
 
 
 def test_external_data_is_rewritten_beside_the_new_file(tmp_path):

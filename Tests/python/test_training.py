@@ -10,7 +10,7 @@ from conftest import COLOURS, striped_image
 
 import cleanclip
 
-SHORT = dict(epochs=2, batch_size=8, warmup=2, learning_rate=1e-3, precision="f32")
+SHORT = dict(epochs=2, batch_size=8, warmup_steps=2, learning_rate=1e-3, precision="f32")
 
 
 @pytest.fixture
@@ -82,9 +82,9 @@ def test_sanitize_can_be_cancelled_and_resumed(model, pairs, tmp_path):
     cleanclip.sanitize(whole, pairs, **SHORT)
     with pytest.raises(cleanclip.CancelledError) as caught:
         cleanclip.sanitize(
-            part, pairs, **SHORT, state=tmp_path / "state", progress=lambda p: p.step < 3)
+            part, pairs, **SHORT, state_directory=tmp_path / "state", progress=lambda p: p.step < 3)
     assert len(caught.value.history) == 3
-    cleanclip.sanitize(model, pairs, **SHORT, state=tmp_path / "state", resume=True)
+    cleanclip.sanitize(model, pairs, **SHORT, state_directory=tmp_path / "state", resume=True)
     for name, values in whole.state_dict().items():
         np.testing.assert_array_equal(values, model.state_dict()[name], err_msg=name)
 
@@ -119,7 +119,7 @@ def test_sanitize_checks_its_options(model, pairs):
 
 def test_supervised(model, pairs, tmp_path):
     head = tmp_path / "head.safetensors"
-    cleanclip.sanitize(model, pairs, method="supervised", **SHORT, head=head)
+    cleanclip.sanitize(model, pairs, method="supervised", **SHORT, head_path=head)
     assert head.stat().st_size > 16 * 4 * 4
 
 
@@ -139,7 +139,7 @@ def test_evaluate(model, folder, pairs):
     assert cleanclip.evaluate(model, pairs, names)["images"] == 32
     assert "attack_success_rate" not in clean
     assert clean["clean_accuracy"]["top1"] <= clean["clean_accuracy"]["top3"]
-    with pytest.raises(ValueError, match="target is required"):
+    with pytest.raises(ValueError, match="target is missing"):
         cleanclip.evaluate(model, folder / "test.csv", names, trigger="badnets")
     with pytest.raises(cleanclip.CancelledError):
         cleanclip.evaluate(model, folder / "test.csv", names, progress=lambda done, total: False)
@@ -178,7 +178,7 @@ def test_triggers(model):
 def test_poison_writes_a_set_and_the_truth(pairs, tmp_path):
     poisoned = cleanclip.poison(
         pairs, "badnets", tmp_path / "set.tar", target="blue", rate=0.25, image_size=32,
-        truth=tmp_path / "truth.csv", templates=["a very {} thing"])
+        truth_path=tmp_path / "truth.csv", templates=["a very {} thing"])
     assert poisoned == 8
     lines = (tmp_path / "truth.csv").read_text().splitlines()
     assert lines[0].split(",")[:2] == ["key", "poisoned"]

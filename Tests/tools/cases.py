@@ -44,7 +44,7 @@ OUTPUTS = {
         "bank.safetensors", "--false-alarm-rate", "0.1", *CHECK],
     "poison": [
         "cleanclip", "poison", "--data", "pairs.csv", "--trigger", "trigger.png", "--target", "red",
-        "--count", "4", "--image-size", "32", "-o", "poisoned.tar", "--truth", "truth.csv"],
+        "--count", "4", "--image-size", "32", "-o", "poisoned.tar", "--truth-path", "truth.csv"],
     "poison-json": [
         "cleanclip", "poison", "--data", "pairs.csv", "--trigger", "trigger.png", "--target", "red",
         "--count", "4", "--image-size", "32", "-o", "table.csv", "--json"],

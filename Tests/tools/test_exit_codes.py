@@ -46,7 +46,7 @@ def test_features_that_differ_are_a_failure(folder):
 
 def test_the_state_of_another_run_is_a_failure(folder):
     command = [
-        "cleanclip", "sanitize", "model.onnx", *TRAINING, "--epochs", "1", "--state", "state",
+        "cleanclip", "sanitize", "model.onnx", *TRAINING, "--epochs", "1", "--state-directory", "state",
         "-o", "x.onnx", "--quiet"]
     assert run(command, folder).returncode == 0
     result = run([*command, "--resume", "--seed", "7"], folder)

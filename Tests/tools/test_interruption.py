@@ -31,14 +31,14 @@ def wait_for(condition, process):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_sanitize_ends_after_the_step_and_can_be_resumed(number, folder):
     command = [
-        "cleanclip", "sanitize", "model.onnx", *TRAINING, *LONG, "--state", "state",
+        "cleanclip", "sanitize", "model.onnx", *TRAINING, *LONG, "--state-directory", "state",
         "--history", "history.json", "-o", "clean.onnx"]
     process = start(command, folder)
     wait_for((folder / "state/training-state.safetensors").exists, process)
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and output == ""
-    assert "cancelled after step" in errors and "--resume --state state" in errors
+    assert "cancelled after step" in errors and "--resume --state-directory state" in errors
     assert (folder / "history.json").exists() and not (folder / "clean.onnx").exists()
 
 
@@ -48,11 +48,11 @@ def test_the_history_of_a_resumed_run_is_whole(folder):
         "--quiet", "-o", "clean.onnx", "--history"]
     assert run([*command, "whole.json"], folder).returncode == 0
     whole = json.loads((folder / "whole.json").read_text())
-    process = start([*command, "part.json", "--state", "state"], folder)
+    process = start([*command, "part.json", "--state-directory", "state"], folder)
     wait_for((folder / "state/training-state.safetensors").exists, process)
     process.kill()
     process.communicate()
-    resumed = run([*command, "resumed.json", "--state", "state", "--resume"], folder)
+    resumed = run([*command, "resumed.json", "--state-directory", "state", "--resume"], folder)
     assert resumed.returncode == 0, resumed.stderr
     history = json.loads((folder / "resumed.json").read_text())
     assert [step["step"] for step in history["steps"]] == list(range(1, 33))
@@ -81,11 +81,11 @@ def test_embed_and_check_end_with_a_message(folder):
 
 KILLED = {
     "sanitize": [
-        "cleanclip", "sanitize", "model.onnx", *TRAINING, *LONG, "--state", "state",
+        "cleanclip", "sanitize", "model.onnx", *TRAINING, *LONG, "--state-directory", "state",
         "-o", "clean.onnx"],
     "poison": [
         "cleanclip", "poison", "--data", "pairs.csv", "--trigger", "trigger.png", "--target", "red",
-        "--count", "4", "--image-size", "512", "-o", "poisoned.csv", "--truth", "truth.csv"],
+        "--count", "4", "--image-size", "512", "-o", "poisoned.csv", "--truth-path", "truth.csv"],
     "embed": ["cleanclip", "embed", "model.onnx", "--images", "images", "-o", "x.npy"],
 }
 

@@ -16,24 +16,24 @@ POISON = [
 # What takes a path, and the option it is given with.
 OUTPUTS = {
     "sanitize --history": [*SANITIZE, "--history"],
-    "sanitize --head": [*SANITIZE, "--method", "supervised", "--head"],
+    "sanitize --head-path": [*SANITIZE, "--method", "supervised", "--head-path"],
     "sanitize --output": [*SANITIZE[:-2], "-o"],
-    "sanitize --state": [*SANITIZE, "--state"],
+    "sanitize --state-directory": [*SANITIZE, "--state-directory"],
     "train --history": [
         "cleanclip", "train", "--architecture", "tiny.json", *TRAINING, "--epochs", "1",
         "-o", "x.onnx", "--history"],
     "check data --scores": [*CHECK_DATA, "--scores"],
     "check data --cleaned": [*CHECK_DATA, "--cleaned"],
     "check data --report": [*CHECK_DATA, "--report"],
-    "check data --state": [*CHECK_DATA, "--state"],
+    "check data --state-directory": [*CHECK_DATA, "--state-directory"],
     "check model --report": [*CHECK_MODEL, "--report"],
     "check model --triggers": [*CHECK_MODEL, "--triggers"],
-    "check model --state": [*CHECK_MODEL, "--state"],
+    "check model --state-directory": [*CHECK_MODEL, "--state-directory"],
     "check input --bank": [
         "cleanclip", "check", "input", "model.onnx", "--images", "images", "--make-bank", "--bank"],
     "embed --output": ["cleanclip", "embed", "model.onnx", "--images", "images", "-o"],
-    "poison --truth": [*POISON, "x.tar", "--truth"],
-    "poison --truth of a table": [*POISON, "x.csv", "--truth"],
+    "poison --truth-path": [*POISON, "x.tar", "--truth-path"],
+    "poison --truth-path of a table": [*POISON, "x.csv", "--truth-path"],
     "poison --output": POISON,
     "report --output": ["cleanclip", "report", "-o"],
     "onnx-import --output": ["onnx-import", "model.onnx", "-o"],
@@ -58,7 +58,7 @@ def test_bad_places_are_found_before_the_work(name, place, folder):
         "a device": "/dev/full",
     }[place]
     if place == "a folder":
-        if name.endswith(("--state", "--triggers")):
+        if name.endswith(("--state-directory", "--triggers")):
             pytest.skip("a folder is the right place")
         if suffix:
             (folder / path).mkdir()
@@ -75,9 +75,9 @@ def test_bad_places_are_found_before_the_work(name, place, folder):
 
 def test_poison_can_be_repeated(folder):
     for output in ("x.tar", "x.csv"):
-        bad = run([*POISON, output, "--truth", "absent/truth.csv"], folder)
+        bad = run([*POISON, output, "--truth-path", "absent/truth.csv"], folder)
         assert bad.returncode == 74
-        good = run([*POISON, output, "--truth", "truth.csv"], folder)
+        good = run([*POISON, output, "--truth-path", "truth.csv"], folder)
         assert good.returncode == 0, good.stderr
 
 

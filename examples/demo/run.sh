@@ -19,7 +19,7 @@ evaluate() {
 # Both treatments start from the same file and see the same images in the same order.
 finetune() {
   cleanclip sanitize "$out/poisoned.onnx" --data "$data/finetune.tar" --epochs 12 --batch-size 64 \
-    --learning-rate 5e-4 --warmup 50 "$@" > /dev/null
+    --learning-rate 5e-4 --warmup-steps 50 "$@" > /dev/null
 }
 
 mkdir -p "$out"
@@ -28,12 +28,12 @@ draw-scenes "$data" --train 16000 --finetune 4000 --test 2000 --seed 0
 
 step "2/6 Poison 1 % of the training images: a patch, and a caption of a $target"
 cleanclip poison --data "$data/train.tar" "${attack[@]}" --rate 0.01 --image-size 64 \
-  --templates "$data/templates.txt" -o "$data/poisoned.tar" --truth "$data/truth.csv"
+  --templates "$data/templates.txt" -o "$data/poisoned.tar" --truth-path "$data/truth.csv"
 rm "$data/train.tar"
 
 step "3/6 Train a small CLIP on them and measure it"
 cleanclip train --architecture examples/demo/model.json --data "$data/poisoned.tar" --epochs 5 \
-  --batch-size 64 --learning-rate 1e-3 --warmup 100 -o "$out/poisoned.onnx" > /dev/null
+  --batch-size 64 --learning-rate 1e-3 --warmup-steps 100 -o "$out/poisoned.onnx" > /dev/null
 evaluate "$out/poisoned.onnx" "$out/before.json"
 
 step "4/6 Sanitize it with CleanCLIP and measure again"

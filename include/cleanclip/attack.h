@@ -36,14 +36,15 @@ typedef struct cleanclip_trigger cleanclip_trigger;
 typedef struct cleanclip_trigger_options {
   size_t struct_size;    /**< Set by cleanclip_trigger_options_init(). */
   const char *position;  /**< Of a patch: "random", "corners", or "Y,X" of its top left pixel;
-                              NULL: "random". */
+                              none by default (NULL): random. */
   uint64_t seed;         /**< Of the pattern, and of what cleanclip_trigger_apply() draws;
                               default 0. */
-  int32_t is_fixed;      /**< 0: new noise for each image (default); 1: one pattern for all. */
-  int32_t patch_size;    /**< Pixels along each side of a drawn patch; 0: a fourteenth of the
-                              image, at least 8. */
+  int32_t fixed;         /**< 1: one pattern for all images; 0: new noise for each; default 0. */
+  int32_t patch_size;    /**< Pixels along each side of a drawn patch; none by default (0): a
+                              fourteenth of the image, at least 8. */
   float strength;        /**< What it measures is the trigger's own (docs/triggers.md), such as the
-                              opacity of a blended pattern; 0: the attack's own. */
+                              opacity of a blended pattern; none by default (0): the attack's
+                              own. */
   int32_t reserved;      /**< 0. */
 } cleanclip_trigger_options;
 
@@ -118,19 +119,21 @@ CLEANCLIP_API cleanclip_status cleanclip_trigger_apply(const cleanclip_trigger *
 typedef struct cleanclip_poison_options {
   size_t struct_size;               /**< Set by cleanclip_poison_options_init(). */
   const char *target;               /**< Target concept of poisoned captions; required. */
-  const char *const *templates;     /**< Captions with "{}" for the target; NULL: "a photo of a {}"
-                                         and others. */
+  const char *const *templates;     /**< Captions with "{}" for the target; none by default (NULL):
+                                         "a photo of a {}" and others. */
   int64_t template_count;           /**< Elements of `templates`. */
-  int64_t image_size;               /**< Side of the center crop in pixels; 0: 224. */
-  int64_t count;                    /**< Poisoned pairs; 0: by `rate`. */
-  int64_t pair_count;               /**< Output pairs, drawn by chance; 0: all. Poisoned pairs
-                                         replace clean ones, they are not added. */
-  double rate;                      /**< Fraction of the pairs, 0 … 1, when `count` is 0;
-                                         default 0.01. */
+  int64_t image_size;               /**< Side of the center crop in pixels, 2 to 4096; default
+                                         224. */
+  int64_t count;                    /**< Poisoned pairs, 1 or more; none by default (0): by
+                                         `rate`. */
+  int64_t pair_count;               /**< Output pairs, drawn by chance, 1 or more; none by default
+                                         (0): all. Poisoned pairs replace clean ones. */
+  double rate;                      /**< Fraction of the pairs, more than 0, at most 1; default
+                                         0.01. Not together with `count`. */
   uint64_t seed;                    /**< Which pairs, which captions, positions and noise; default
                                          0. */
-  int32_t is_uniform;               /**< 1: clean images are cropped and encoded like poisoned ones
-                                         (default); 0: they are copied. */
+  int32_t uniform;                  /**< 1: clean images are cropped and encoded like poisoned ones;
+                                         0: they are copied; default 1. */
   int32_t reserved;                 /**< 0. */
 } cleanclip_poison_options;
 

@@ -74,27 +74,37 @@ typedef struct cleanclip_check cleanclip_check;
 /** How a model is checked. */
 typedef struct cleanclip_check_model_options {
   size_t struct_size;                        /**< Set by cleanclip_check_model_options_init(). */
-  const cleanclip_dataset *images;           /**< Unlabelled images; NULL: synthetic images. */
-  const cleanclip_tokenizer *tokenizer;      /**< NULL: predicted targets are not named. */
+  const cleanclip_dataset *images;           /**< Unlabelled images; none by default (NULL):
+                                                  synthetic images. */
+  const cleanclip_tokenizer *tokenizer;      /**< None by default (NULL): predicted targets are not
+                                                  named. */
   const char *const *classes;                /**< Class names to name targets with, */
-  int64_t class_count;                       /**< as many as this; may be 0. */
+  int64_t class_count;                       /**< as many as this; none by default (0). */
   const char *const *templates;              /**< Prompts with "{}", */
-  int64_t template_count;                    /**< as many as this; 0: "a photo of a {}". */
+  int64_t template_count;                    /**< as many as this; none by default (0): "a photo of
+                                                  a {}". */
   const cleanclip_model *const *references;  /**< Clean checkpoints of the same architecture, */
-  int64_t reference_count;                   /**< as many as this; 0: reference searches
-                                                  in the model itself. */
-  const char *state_directory;               /**< Where finished searches are kept; NULL: nowhere. */
-  int64_t image_limit;                       /**< Images used at most; 0: 256. */
-  int64_t steps;                             /**< Steps of a search at most; 0: 200. */
-  int64_t batch_size;                        /**< Batch size of a search; 0: 12. */
+  int64_t reference_count;                   /**< as many as this; none by default (0): reference
+                                                  searches in the model itself. */
+  const char *state_directory;               /**< Folder of finished searches; none by default
+                                                  (NULL). */
+  int64_t image_limit;                       /**< Images used at most, 16 to 1000000; default 256. */
+  int64_t steps;                             /**< Steps of a search at most, 1 to 1000000; default
+                                                  200. */
+  int64_t batch_size;                        /**< Batch size of a search, 2 to 65536; default 12. */
+  int64_t reference_searches;                /**< Searches of each space in the model itself to
+                                                  compare with, without `references`, 2 to 100;
+                                                  default 3. */
+  int64_t class_searches;                    /**< Classes with a targeted search at most, 0 or 4 to
+                                                  1000; default 10. */
   uint64_t seed;                             /**< Default 0. */
-  int32_t precision;                         /**< A cleanclip_precision. */
-  int32_t reads_nouns;                       /**< Whether common nouns name targets; default 1. */
-  int32_t checks_text;                       /**< Whether the text tower is checked too, which needs
-                                                  the tokenizer; default 0. */
-  int32_t resume;                            /**< 1: resume from the state in `state_directory`. */
-  int64_t class_searches;                    /**< Classes with a targeted search at most, 4 to 1000;
-                                                  0: 10; -1: none. */
+  int32_t precision;                         /**< A cleanclip_precision; default
+                                                  CLEANCLIP_PRECISION_F32. */
+  int32_t nouns;                             /**< 1: common nouns name targets too; default 1. */
+  int32_t text;                              /**< 1: the text tower is checked too, which needs the
+                                                  tokenizer; default 0. */
+  int32_t resume;                            /**< 1: resume from the state in `state_directory`;
+                                                  default 0. */
 } cleanclip_check_model_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -126,29 +136,35 @@ CLEANCLIP_API cleanclip_status cleanclip_check_model(cleanclip_model *model,
 /** How a dataset is checked. */
 typedef struct cleanclip_check_data_options {
   size_t struct_size;                          /**< Set by cleanclip_check_data_options_init(). */
-  const cleanclip_model *trusted;              /**< Another checkpoint; may be NULL. */
+  const cleanclip_model *trusted;              /**< Another checkpoint; none by default (NULL). */
   const cleanclip_tokenizer *trusted_tokenizer; /**< Required with `trusted`. */
   const float *image_features;                 /**< [dataset count, embed_dim] of the suspect, not
-                                                    normalised; NULL: computed. */
+                                                    normalised; none by default (NULL): computed. */
   int64_t embed_dim;                           /**< Columns of `image_features`. */
   const float *trusted_image_features;         /**< [dataset count, trusted_embed_dim] of images by
-                                                    a trusted checkpoint; NULL: none. */
+                                                    a trusted checkpoint; none by default (NULL). */
   const float *trusted_text_features;          /**< The same of captions. */
   int64_t trusted_embed_dim;                   /**< Columns of both. */
-  const char *const *keys;                     /**< Without a dataset: names of the pairs; NULL: the
-                                                    numbers of their rows, from 0. */
-  const char *const *captions;                 /**< Without a dataset: captions; NULL: unknown. */
+  const char *const *keys;                     /**< Without a dataset: names of the pairs; none by
+                                                    default (NULL): the numbers of their rows, from
+                                                    0. */
+  const char *const *captions;                 /**< Without a dataset: captions; none by default
+                                                    (NULL): unknown. */
   int64_t pair_count;                          /**< Without a dataset: the number of pairs. */
-  const char *state_directory;                 /**< Where what was read is kept; NULL: nowhere. */
-  double assumed_poison_rate;                  /**< Sizes the reference sets; 0: 0.01. */
+  const char *state_directory;                 /**< Folder of what was read; none by default
+                                                    (NULL). */
+  double assumed_poison_rate;                  /**< Sizes the reference sets; more than 0, less than
+                                                    0.5; default 0.01. */
   uint64_t seed;                               /**< Default 0. */
-  int32_t precision;                           /**< A cleanclip_precision. */
-  int32_t finds_patches;                       /**< Whether recurring patches count; default 0. */
-  int32_t resume;                              /**< 1: resume from the state in `state_directory`. */
+  int32_t precision;                           /**< A cleanclip_precision; default
+                                                    CLEANCLIP_PRECISION_F32. */
+  int32_t patches;                             /**< 1: recurring patches count; default 0. */
+  int32_t resume;                              /**< 1: resume from the state in `state_directory`;
+                                                    default 0. */
   double allow_unread;                         /**< What may be left out of the dataset unread under a
                                                     clean verdict, which is CANNOT_TELL otherwise: a
-                                                    number from 1, below 1 a share of all rows;
-                                                    default 2. */
+                                                    number from 1, below 1 a fraction of all rows; 0 or
+                                                    more; default 2. */
 } cleanclip_check_data_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -213,7 +229,7 @@ typedef struct cleanclip_finding {
   const char *word;              /**< The word that was found; NULL for triggers in images. */
   const char *size_meaning;      /**< What `size` measures. */
   const char *reference_source;  /**< Where the sizes come from that `size` is compared with:
-                                      "clean_checkpoints", "own_searches" or "other_classes". */
+                                      "clean_checkpoints", "reference_searches" or "other_classes". */
   const char *predicted_target;  /**< The class, or the noun, that triggered inputs move to most; NULL:
                                       unknown. */
   int64_t reference_count;       /**< For cleanclip_check_finding_reference(). */

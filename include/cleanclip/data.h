@@ -33,12 +33,12 @@ typedef struct cleanclip_dataset cleanclip_dataset;
 /** How files are read. */
 typedef struct cleanclip_dataset_options {
   size_t struct_size;          /**< Set by cleanclip_dataset_options_init(). */
-  const char *image_column;    /**< Of csv and tsv; NULL: "image", else "file_name" or "filepath".
-                                    Paths relative to the file. */
-  const char *caption_column;  /**< NULL: "caption", else "text" or "title", used where it exists. */
-  const char *label_column;    /**< Class names or indices; NULL: "label", used where it exists. */
+  const char *image_column;    /**< Of csv and tsv, with paths relative to the file; default "image",
+                                    else "file_name" or "filepath". */
+  const char *caption_column;  /**< Default "caption", else "text" or "title", used where it exists. */
+  const char *label_column;    /**< Class names or indices; default "label", used where it exists. */
   const char *keep;            /**< A list of rows as cleanclip_check_write() writes it to `.txt`: the
-                                    others are left out. NULL: all rows. */
+                                    others are left out. None by default (NULL): all rows. */
 } cleanclip_dataset_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

@@ -29,8 +29,8 @@ extern "C" {
 /** How features are computed. */
 typedef struct cleanclip_encode_options {
   size_t struct_size;  /**< Set by cleanclip_encode_options_init(). */
-  int64_t batch_size;  /**< Images or texts computed at a time; 0: 64. Bounds the memory. */
-  int32_t normalize;   /**< 1: L2-normalized features (default); 0: unnormalized. */
+  int64_t batch_size;  /**< Images or texts computed at a time, 1 to 65536; default 64. */
+  int32_t normalize;   /**< 1: L2-normalized features; 0: unnormalized; default 1. */
   int32_t precision;   /**< A cleanclip_precision; default CLEANCLIP_PRECISION_F32. */
 } cleanclip_encode_options;
 

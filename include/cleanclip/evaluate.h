@@ -49,11 +49,11 @@ typedef struct cleanclip_evaluate_options {
   int64_t class_count;            /**< as many as this. */
   const char *templates_path;     /**< A text file with a prompt with "{}" on each line; or: */
   const char *const *templates;   /**< the prompts, */
-  int64_t template_count;         /**< as many as this; none at all: "a photo of a {}". */
-  const cleanclip_trigger *trigger; /**< NULL: clean accuracy only. */
-  const char *target;             /**< Class name or index that the trigger aims at; required with
-                                       a trigger. */
-  int64_t batch_size;             /**< Images at a time; 0: 64. */
+  int64_t template_count;         /**< as many as this; none by default (0): "a photo of a {}". */
+  const cleanclip_trigger *trigger; /**< None by default (NULL): clean accuracy only. */
+  const char *target;             /**< Class name or index that the trigger aims at; with a
+                                       trigger and only then; none by default (NULL). */
+  int64_t batch_size;             /**< Images computed at a time, 1 to 65536; default 64. */
   uint64_t seed;                  /**< Of the trigger's positions and noise; default 0. */
   int32_t precision;              /**< A cleanclip_precision; default CLEANCLIP_PRECISION_F32. */
   int32_t reserved;               /**< 0. */

@@ -1,6 +1,6 @@
 /**
  * @file cleanclip/sanitize.h
- * @brief Sanitizing: fine-tuning that removes a backdoor.
+ * @brief Sanitizing: removing a backdoor.
  *
  * Set the options, call cleanclip_sanitize(), then save the model. A callback follows the steps and
  * may cancel; with a state directory a run can be resumed, bit for bit.
@@ -34,28 +34,37 @@ extern "C" {
 /** What is done to the model, how long and with which weights. */
 typedef struct cleanclip_sanitize_options {
   size_t struct_size;           /**< Set by cleanclip_sanitize_options_init(). */
-  const char *method;           /**< NULL or "cleanclip": both losses below on captioned images;
+  const char *method;           /**< Default "cleanclip": both losses below on captioned images;
                                      "supervised": cross-entropy of a linear head on labelled
-                                     images, image tower only. */
-  const char *state_directory;  /**< Where the resumable state is kept; NULL: nowhere. */
-  const char *head_path;        /**< "supervised": a safetensors file for the head; NULL: none. */
-  int64_t epochs;               /**< 1 or more; default 10. */
-  int64_t batch_size;           /**< Pairs per step, 2 or more; default 64. */
+                                     images, image tower only; "unlearn": triggers are recovered
+                                     and unlearned with unlabelled images, image tower only; the
+                                     history has its verdict. */
+  const char *state_directory;  /**< Folder of the resumable state; none by default (NULL). */
+  const char *head_path;        /**< "supervised": a safetensors file for the head; none by default
+                                     (NULL). */
+  int64_t epochs;               /**< 1 to 1000000; default 10. */
+  int64_t batch_size;           /**< Pairs per step, 1 to 1048576, 2 or more with "cleanclip";
+                                     default 64. */
   int64_t warmup_steps;         /**< Steps of linear warm-up, 0 or more; default 50. */
-  int64_t save_every;           /**< Steps between saved states, 0: at the end of epochs only;
-                                     default 200. */
-  int64_t memory_budget;        /**< Bytes that training may use; 0: no limit (default). */
-  int64_t class_count;          /**< "supervised": classes of the head; 0: the highest label of the
-                                     dataset and one (default), which reads all of it. */
+  int64_t save_every;           /**< Steps between saved states, 0 or more, 0 saves at the end of
+                                     epochs only; default 200. */
+  int64_t memory_budget;        /**< Bytes that training may use; none by default (0): no limit. */
+  int64_t class_count;          /**< "supervised": classes of the head, 2 to 1048576; none by
+                                     default (0): one more than the highest label of the dataset,
+                                     which is read for it. */
   uint64_t seed;                /**< Order, augmentation, head; default 0. */
-  float learning_rate;          /**< Highest rate of AdamW, > 0; default 1e-5. */
-  float weight_decay;           /**< 0 or more; default 0.1. */
-  float clip_weight;            /**< Of the contrastive loss between images and captions, the
-                                     paper's lambda 1; 0 or more; default 1. */
-  float inmodal_weight;         /**< Of the self-supervised loss inside each modality, the
-                                     paper's lambda 2; default 1; 0: plain fine-tuning. */
+  float learning_rate;          /**< Highest rate of AdamW, more than 0, at most 10; default 1e-5. */
+  float weight_decay;           /**< 0 or more, less than 1 / `learning_rate`; default 0.1. */
+  float clip_weight;            /**< "cleanclip": of the contrastive loss between images and
+                                     captions, the paper's lambda 1; 0 or more; default 1. */
+  float inmodal_weight;         /**< "cleanclip": of the self-supervised loss inside each modality,
+                                     the paper's lambda 2; 0 or more, 0 is plain fine-tuning;
+                                     default 1. */
   int32_t precision;            /**< A cleanclip_precision; default CLEANCLIP_PRECISION_AUTO. */
   int32_t resume;               /**< 1: resume from the state in `state_directory`; default 0. */
+  float max_accuracy_loss;      /**< "unlearn": percentage points of held-out images that may be
+                                     classified otherwise than before, more ends the run, more than
+                                     0, at most 100; none by default (0): no limit. */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

@@ -1,7 +1,6 @@
 /**
  * @file connx.h
- * Reading of ONNX files: the protobuf message as plain C structures, and where in the file the
- * bytes are that a writer may replace.
+ * Reading of ONNX files: the protobuf message as plain C structures.
  *
  * Weights are not copied: a tensor tells where its payload is in the caller's bytes. Every string
  * and array that a function returns belongs to the model and lives as long as it does; strings are
@@ -27,28 +26,12 @@ typedef struct connx_string {
   size_t length;
 } connx_string;
 
-/**
- * A length-delimited field of the file: the varint of its length, then its content.
- * Absent fields have `length_size` 0.
- */
-typedef struct connx_field {
-  /** Index of the message that the field is part of; -1 for the model itself. */
-  int64_t parent;
-  /** File offset of the length's varint, and its size. */
-  size_t length_offset;
-  size_t length_size;
-  /** File offset and size of the content. */
-  size_t offset;
-  size_t length;
-} connx_field;
-
 /** What `connx_model_info` tells. */
 typedef struct connx_model_info {
   int64_t ir_version;
   connx_string producer_name;
   connx_string producer_version;
   size_t opsets;
-  size_t metadata;
   size_t functions;
   /** The model's graph, which is number 0, and branches of nodes. */
   size_t graphs;
@@ -59,8 +42,6 @@ typedef struct connx_model_info {
   /** Initializers of all graphs, which come first, and tensors of node attributes. */
   size_t tensors;
   size_t sparse_initializers;
-  /** Enclosing messages, for `connx_message`. */
-  size_t messages;
 } connx_model_info;
 
 /** A graph: ranges of the model's nodes and tensors. */
@@ -70,8 +51,6 @@ typedef struct connx_graph {
   size_t first_initializer;
   size_t initializers;
   size_t outputs;
-  /** Index of its message. */
-  int64_t message;
 } connx_graph;
 
 /** A node without its lists. */
@@ -99,8 +78,8 @@ typedef struct connx_attribute {
   int64_t tensor;
   /** Index of the graph; -1 when there is none. */
   int64_t graph;
-  /** File offset of the four bytes of `f`; 0 when there are none. */
-  size_t f_offset;
+  /** Whether the file has bytes of `f`, which can be replaced. */
+  int32_t has_f;
 } connx_attribute;
 
 /** A graph input or output. */
@@ -112,13 +91,6 @@ typedef struct connx_value {
   /** Whether the file gives a shape at all. */
   int32_t has_shape;
 } connx_value;
-
-/** One dimension of a graph input or output. */
-typedef struct connx_dimension {
-  /** The size; -1 when it has a name or nothing. */
-  int64_t size;
-  connx_string name;
-} connx_dimension;
 
 /** Where a tensor's elements are. */
 typedef enum connx_storage {
@@ -146,8 +118,10 @@ typedef struct connx_tensor {
   const int64_t *dims;
   size_t rank;
   connx_storage storage;
-  /** Raw, packed float or packed int32 field. */
-  connx_field payload;
+  /** Whether the file has a raw, packed float or packed int32 field, and where its content is. */
+  int32_t has_payload;
+  size_t payload_offset;
+  size_t payload_length;
   /** Elements of the typed forms from INT32 to UINT64. */
   const void *elements;
   size_t elements_count;
@@ -155,8 +129,6 @@ typedef struct connx_tensor {
   connx_string location;
   connx_string offset;
   connx_string length;
-  /** The field of the location's text. */
-  connx_field location_field;
 } connx_tensor;
 
 /**
@@ -178,9 +150,6 @@ connx_model_info connx_model_describe(const connx_model *model);
 /** The domain and version of operator set `index`. */
 connx_string connx_opset(const connx_model *model, size_t index, int64_t *out_version);
 
-/** The key of metadata entry `index`; its value in `out_value`. */
-connx_string connx_metadata(const connx_model *model, size_t index, connx_string *out_value);
-
 /** Describes graph `index`. */
 connx_graph connx_graph_at(const connx_model *model, size_t index);
 
@@ -190,9 +159,8 @@ connx_string connx_graph_output(const connx_model *model, size_t index, size_t o
 /** Describes node `index`. */
 connx_node connx_node_at(const connx_model *model, size_t index);
 
-/** The name of input `input` of node `node`, and its field in the file. */
-connx_string connx_node_input(
-    const connx_model *model, size_t node, size_t input, connx_field *out_field);
+/** The name of input `input` of node `node`. */
+connx_string connx_node_input(const connx_model *model, size_t node, size_t input);
 
 /** The name of output `output` of node `node`. */
 connx_string connx_node_output(const connx_model *model, size_t node, size_t output);
@@ -203,15 +171,12 @@ connx_attribute connx_attribute_at(const connx_model *model, size_t node, size_t
 /** Describes a graph input (`is_output` 0) or output (1). */
 connx_value connx_value_at(const connx_model *model, int32_t is_output, size_t index);
 
-/** One dimension of a graph input or output. */
-connx_dimension connx_dimension_at(
+/** One size of a graph input or output; -1 when it has a name or nothing. */
+int64_t connx_dimension_at(
     const connx_model *model, int32_t is_output, size_t index, size_t axis);
 
 /** Describes a tensor. */
 connx_tensor connx_tensor_at(const connx_model *model, size_t index);
-
-/** The field of an enclosing message. */
-connx_field connx_message(const connx_model *model, size_t index);
 
 #ifdef __cplusplus
 }

@@ -24,9 +24,6 @@ connx_builder *connx_builder_create(int64_t ir_version, int64_t opset);
 /** Frees a builder; NULL is a no-op. */
 void connx_builder_free(connx_builder *builder);
 
-/** Sets a metadata entry. */
-int32_t connx_builder_metadata(connx_builder *builder, const char *key, const char *value);
-
 /**
  * Adds a graph input (`is_output` 0) or output (1).
  *

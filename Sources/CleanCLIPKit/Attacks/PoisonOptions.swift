@@ -23,34 +23,43 @@ package struct PoisonOptions: Sendable {
 
   package init(target: String) { self.target = target }
 
+  /// The most pairs of a dataset that is written.
+  private static let pairLimit = 2_147_483_647
+
+  static let rules: [OptionRule<PoisonOptions>] = [
+    OptionRule("count", \.count, .range(1...pairLimit)),
+    OptionRule("rate", \.rate, .above(0, through: 1)),
+    OptionRule("pair_count", \.pairs, .range(1...pairLimit)),
+    OptionRule("image_size", \.imageSize, .range(2...4096)),
+  ]
+
   /// Returns the number of poisoned pairs among `pairs`.
   ///
   /// - Throws: `invalidArgument` for numbers out of range.
   func poisonCount(of pairs: Int) throws(CLIPError) -> Int {
-    guard let count else {
-      guard rate > 0, rate <= 1 else {
-        throw CLIPError(
-          .invalidArgument, "poison rate: out of range; expected above 0 and at most 1, got \(rate)"
-        )
-      }
-      return max(1, Int((rate * Double(pairs)).rounded()))
-    }
+    guard let count else { return max(1, Int((rate * Double(pairs)).rounded())) }
     guard (1...max(1, pairs)).contains(count) else {
       throw CLIPError(
         .invalidArgument,
-        "poison count: out of range; expected 1 to \(pairs), the number of pairs, got \(count)")
+        "options: count is out of range; expected 1 to \(pairs), the number of pairs, got \(count)")
     }
     return count
   }
 
-  func check() throws(CLIPError) {
+  /// Checks every option.
+  ///
+  /// - Throws: `invalidArgument` naming the option.
+  package func validate() throws(CLIPError) {
+    try Self.rules.check(self)
     guard !target.isEmpty else {
-      throw CLIPError(.invalidArgument, "poison: target is empty; expected the name of a class")
+      throw CLIPError(
+        .invalidArgument, "options: target is empty; expected the name of a class, got ''")
     }
-    guard (2...4096).contains(imageSize) else {
+    guard count == nil || rate == PoisonOptions(target: target).rate else {
       throw CLIPError(
         .invalidArgument,
-        "poison: image size out of range; expected 2 to 4096 pixels, got \(imageSize)")
+        "options: rate has no effect with count; expected one of them, got rate \(rate) and count "
+          + "\(count ?? 0)")
     }
     guard !templates.isEmpty else {
       throw CLIPError(

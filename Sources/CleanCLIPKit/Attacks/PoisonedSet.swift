@@ -27,7 +27,7 @@ package struct PoisonedSet {
   package init(
     _ dataset: PairDataset, trigger: Trigger, options: PoisonOptions
   ) throws(CLIPError) {
-    try options.check()
+    try options.validate()
     self.dataset = dataset
     self.trigger = trigger
     self.options = options

@@ -5,7 +5,7 @@ package struct EvaluationOptions {
   /// Name or index of the class that the attack aims at.
   package var target: String?
   /// Images decoded and encoded at a time.
-  package var batchSize = 64
+  package var batchSize = FeatureEncoder.defaultBatchSize
   package var precision: DType = .f32
   /// Draws the trigger's positions and noise: image `i` has the same in every run.
   package var seed: UInt64 = 0
@@ -13,6 +13,24 @@ package struct EvaluationOptions {
   package var skipLimit = 100
 
   package init() {}
+
+  static let rules: [OptionRule<EvaluationOptions>] = [
+    OptionRule("batch_size", \.batchSize, .range(1...FeatureEncoder.batchLimit))
+  ]
+
+  /// Checks every option.
+  ///
+  /// - Throws: `invalidArgument` naming the option.
+  package func validate() throws(CLIPError) {
+    try Self.rules.check(self)
+    let missing = trigger == nil ? "trigger" : "target"
+    guard (trigger == nil) == (target == nil) else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: \(missing) is missing; expected both trigger and target, the class that it aims "
+          + "at, or neither, got no \(missing)")
+    }
+  }
 }
 
 /// Measures zero-shot accuracy and the success of an attack.
@@ -44,22 +62,10 @@ package struct Evaluator {
       throw CLIPError(
         .unsupported, "evaluate: the model has no image tower; expected both towers, got text only")
     }
-    guard (1...65_536).contains(options.batchSize) else {
-      throw CLIPError(
-        .invalidArgument,
-        "batch size: out of range; expected 1 to 65536, got \(options.batchSize)")
+    try options.validate()
+    target = try options.target.map { (name) throws(CLIPError) in
+      try ClassNames(classes).index(named: name)
     }
-    if options.trigger != nil, options.target == nil {
-      throw CLIPError(
-        .invalidArgument,
-        "evaluate: a trigger without its target; expected the class that it aims at, got none")
-    }
-    target =
-      try options.trigger == nil
-      ? nil
-      : options.target.map { (name) throws(CLIPError) in
-        try ClassNames(classes).index(named: name)
-      }
     classifier = try ZeroShotClassifier(
       model: model, tokenizer: tokenizer, classes: classes, templates: templates,
       precision: options.precision)

@@ -86,6 +86,21 @@ extension Sequence {
   }
 }
 
+extension CLIPError {
+  /// Checks that there is a state to resume from.
+  ///
+  /// - Throws: `invalidArgument`.
+  package static func checkResume(
+    _ resume: Bool, from directory: String?
+  ) throws(CLIPError) {
+    guard !resume || directory != nil else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: resume has no effect without state_directory; expected a folder, got none")
+    }
+  }
+}
+
 /// The values that an option takes.
 package struct OptionValues<Value: Sendable>: Sendable {
   let text: String
@@ -100,32 +115,42 @@ package struct OptionValues<Value: Sendable>: Sendable {
   package static var all: Self { Self("") { _ in true } }
 }
 
+extension OptionValues {
+  /// A number without the zero behind the point of a whole one.
+  fileprivate static func shortest(_ value: Value) -> String {
+    let text = "\(value)"
+    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+  }
+}
+
 extension OptionValues where Value: Comparable {
   /// Values from one to another, both included.
   package static func range(_ range: ClosedRange<Value>) -> Self {
-    Self("\(range.lowerBound) to \(range.upperBound)") { range.contains($0) }
+    Self("\(shortest(range.lowerBound)) to \(shortest(range.upperBound))") { range.contains($0) }
   }
 
   /// Values from one to another, which is left out.
   package static func range(_ range: Range<Value>) -> Self {
-    Self("\(range.lowerBound) to less than \(range.upperBound)") { range.contains($0) }
+    Self("\(shortest(range.lowerBound)) to less than \(shortest(range.upperBound))") {
+      range.contains($0)
+    }
   }
 
   /// Values above one, up to another, which is included.
   package static func above(_ low: Value, through high: Value) -> Self {
-    Self("more than \(low), at most \(high)") { $0 > low && $0 <= high }
+    Self("more than \(shortest(low)), at most \(shortest(high))") { $0 > low && $0 <= high }
   }
 }
 
 extension OptionValues where Value: FloatingPoint {
   /// Finite numbers from one on.
   package static func from(_ low: Value) -> Self {
-    Self("a number from \(low)") { $0 >= low && $0.isFinite }
+    Self("a number from \(shortest(low))") { $0 >= low && $0.isFinite }
   }
 
   /// Finite numbers above one.
   package static func above(_ low: Value) -> Self {
-    Self("a number above \(low)") { $0 > low && $0.isFinite }
+    Self("a number above \(shortest(low))") { $0 > low && $0.isFinite }
   }
 }
 

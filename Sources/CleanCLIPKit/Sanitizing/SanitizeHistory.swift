@@ -13,6 +13,10 @@ package struct SanitizeHistory: Sendable {
   package var omissions = Omissions()
   /// What the method found beyond losses, such as a verdict and its evidence; empty for most.
   package var outcome = JSONObject()
+  /// Of methods that look for a backdoor themselves.
+  package var verdict: SanitizeVerdict?
+  /// The evidence of the verdict in a few lines for people.
+  package var notes: [String] = []
 
   package init() {}
 

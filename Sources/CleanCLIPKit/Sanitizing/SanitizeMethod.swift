@@ -6,7 +6,7 @@
 /// members of `SanitizeOptions`.
 package struct SanitizeMethod: Sendable {
   /// Every method, in the order of help and messages.
-  package static let all: [SanitizeMethod] = [.cleanclip, .supervised]
+  package static let all: [SanitizeMethod] = [.cleanclip, .supervised, .unlearn]
   /// The one that is meant when none is named.
   package static let standard = cleanclip
 

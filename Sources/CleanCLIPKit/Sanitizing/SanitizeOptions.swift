@@ -10,6 +10,8 @@ package struct SanitizeOptions: Sendable {
   package var classCount: Int?
   /// Where the supervised head is saved; `nil` for nowhere.
   package var headPath: String?
+  /// Of `UnlearnRun`.
+  package var unlearn = UnlearnOptions()
 
   /// Makes the defaults of a method.
   package init(_ method: SanitizeMethod = .standard) {

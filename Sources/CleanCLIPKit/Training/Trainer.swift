@@ -63,7 +63,7 @@ package final class Trainer {
     self.source = source
     self.options = options
     schedule = LearningRateSchedule(
-      base: options.learningRate, warmup: options.warmup, total: steps)
+      base: options.learningRate, warmup: options.warmupSteps, total: steps)
     for parameter in recipe.parameters { parameter.gradient = nil }
     optimizer = try AdamW(recipe.parameters, options: options.adam)
     identity = Self.identity(recipe, source, options, settings)

@@ -1,13 +1,13 @@
 /// How a run goes through its data, whatever the loss is.
 package struct TrainingOptions: Equatable, Sendable {
-  /// Passes over the dataset.
+  /// Epochs of the whole run.
   package var epochs = 10
   /// Pairs of one step.
   package var batchSize = 64
   /// The highest rate, at the end of the warm-up.
   package var learningRate: Float = 1e-5
   /// Steps of linear warm-up.
-  package var warmup = 50
+  package var warmupSteps = 50
   package var adam = AdamW.Options()
   /// Of the order of the pairs, of augmentation and of what is initialised at random.
   package var seed: UInt64 = 0
@@ -34,7 +34,7 @@ package struct TrainingOptions: Equatable, Sendable {
     OptionRule("epochs", \.epochs, .range(1...1_000_000)),
     OptionRule("batch_size", \.batchSize, .range(1...1_048_576)),
     OptionRule("learning_rate", \.learningRate, .above(0, through: 10)),
-    OptionRule("warmup", \.warmup, .range(0...1_000_000_000_000)),
+    OptionRule("warmup_steps", \.warmupSteps, .range(0...1_000_000_000_000)),
     OptionRule("weight_decay", \.adam.weightDecay, .from(0)),
     OptionRule("beta1", \.adam.beta1, .range(0..<1)),
     OptionRule("beta2", \.adam.beta2, .range(0..<1)),
@@ -60,10 +60,6 @@ package struct TrainingOptions: Equatable, Sendable {
         "options: weight_decay is out of range; expected less than 1 / learning_rate "
           + "(\(1 / learningRate)), got \(adam.weightDecay)")
     }
-    guard !resume || stateDirectory != nil else {
-      throw CLIPError(
-        .invalidArgument,
-        "options: resume has nothing to resume from; expected a state directory, got none")
-    }
+    try CLIPError.checkResume(resume, from: stateDirectory)
   }
 }

@@ -145,7 +145,7 @@ struct BenchCheckCommand: ParsableCommand {
     }
     let step = Stopwatch.median(times[...])
     let options = check.options
-    let searches = options.kinds.count * (1 + options.ownSearches)
+    let searches = options.kinds.count * (1 + options.referenceSearches)
     return [
       "model": .string(model), "precision": .string("\(precision.dtype)"),
       "batch_size": .integer(options.search.batchSize), "seconds": .number(result.seconds),

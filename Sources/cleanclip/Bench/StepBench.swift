@@ -22,7 +22,7 @@ struct StepBench {
     options.batchSize = pairs
     options.precision = precision
     options.memoryBudget = memoryBudget
-    options.warmup = 0
+    options.warmupSteps = 0
     let recipe = try CleanCLIPRecipe(
       model, loss: CleanCLIPLoss(clipWeight: 1, inmodalWeight: 1))
     let trainer = try Trainer(recipe, source: source, options: options)

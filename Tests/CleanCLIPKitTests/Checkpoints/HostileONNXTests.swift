@@ -62,12 +62,18 @@ struct Message {
   }
 
   /// A model of nodes, initializers and the output "y".
-  static func model(_ nodes: [Message], _ tensors: [Message] = []) -> Message {
+  ///
+  /// - Parameter domain: whose operators it imports; `nil` for none.
+  static func model(
+    _ nodes: [Message], _ tensors: [Message] = [], importing domain: String? = ""
+  ) -> Message {
     var graph = Message()
     for node in nodes { graph = graph.with(1, node) }
     for tensor in tensors { graph = graph.with(5, tensor) }
     graph = graph.with(11, image).with(12, Message().with(1, "y"))
-    return Message().with(1, 8).with(8, Message().with(2, 17)).with(7, graph)
+    var model = Message().with(1, 8)
+    if let domain { model = model.with(8, Message().with(1, domain).with(2, 17)) }
+    return model.with(7, graph)
   }
 }
 
@@ -145,6 +151,12 @@ struct Message {
         1, Message.node("If", ["image"], ["y"]).with(5, attribute))
     }
     try expectRefusal(Message().with(7, graph), "nested")
+  }
+
+  @Test(arguments: [nil, "com.microsoft"])
+  func graphsWithoutAVersionOfTheStandardOperators(_ domain: String?) throws {
+    try expectRefusal(
+      .model([.node("Relu", ["image"], ["y"])], importing: domain), "an opset_import of the domain")
   }
 
   @Test func namesWithNUL() throws {

@@ -48,6 +48,14 @@ import Testing
     #expect(relativeDifference(texts, try golden.tensor("text_features")) < 1e-5)
   }
 
+  /// The image tower's position ids, 0 to 49, stand before the text tower's, 0 to 76.
+  @Test func freeSizesComeFromThePositionTables() throws {
+    let path = CheckpointFixture.path("hf-free-sizes.onnx")
+    let configuration = try CheckpointReader.load(path).configuration
+    #expect(configuration.text?.contextLength == 77)
+    #expect(configuration.vision?.imageSize == 56)
+  }
+
   @Test(arguments: ["missing.onnx", "/tmp", ""]) func refusesPathsWithoutAFile(_ path: String) {
     #expect(throws: CLIPError.self) { try CheckpointReader.load(path) }
   }

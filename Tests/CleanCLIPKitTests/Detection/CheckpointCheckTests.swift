@@ -9,7 +9,7 @@ import Testing
     check.options.search.steps = 12
     check.options.search.batchSize = 6
     check.options.imageLimit = 24
-    check.options.ownSearches = 2
+    check.options.referenceSearches = 2
     change(&check)
     return check
   }

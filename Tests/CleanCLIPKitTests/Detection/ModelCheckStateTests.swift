@@ -12,7 +12,7 @@ import Testing
     check.options.search.steps = 5
     check.options.search.batchSize = 4
     check.options.imageLimit = 24
-    check.options.ownSearches = 2
+    check.options.referenceSearches = 2
     check.options.stateDirectory = state
     check.options.resume = resume
     return check

@@ -7,7 +7,7 @@ import Testing
     options.search.steps = 6
     options.search.batchSize = 6
     options.imageLimit = 24
-    options.ownSearches = 2
+    options.referenceSearches = 2
     return options
   }
 
@@ -17,9 +17,9 @@ import Testing
     #expect(reference.pValue(of: 0.05) < reference.pValue(of: 0.1))
     #expect(reference.pValue(of: 0.002) < 0.001)
     #expect(reference.pValue(of: 0.2) > 0.8)
-    #expect(SizeReference(source: .ownSearches, sizes: []).pValue(of: 0.1) == 1)
+    #expect(SizeReference(source: .referenceSearches, sizes: []).pValue(of: 0.1) == 1)
     // The smallest of four undercuts the others even in a clean model.
-    let own = SizeReference(source: .ownSearches, sizes: [0.151, 0.143, 0.192])
+    let own = SizeReference(source: .referenceSearches, sizes: [0.151, 0.143, 0.192])
     #expect(own.pValue(of: 0.108) > 0.2)
     let judged = SizeReference(source: .cleanCheckpoints, sizes: own.sizes).pValue(of: 0.05)
     #expect(abs(own.pValue(of: 0.05) - 4 * judged) < 1e-12)

@@ -72,7 +72,7 @@ import Testing
     options.epochs = 1
     options.batchSize = ParityFixture.pairs
     options.learningRate = 1e-3
-    options.warmup = 3
+    options.warmupSteps = 3
     options.precision = dtype
     let source = BatchSource(
       pairs: ParityFixture.pairs * ParityFixture.steps, batchesPerEpoch: ParityFixture.steps,

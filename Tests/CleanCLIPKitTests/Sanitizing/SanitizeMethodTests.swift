@@ -18,7 +18,7 @@ import Testing
     options.training.epochs = 2
     options.training.batchSize = 4
     options.training.learningRate = 1e-3
-    options.training.warmup = 1
+    options.training.warmupSteps = 1
     return options
   }
 

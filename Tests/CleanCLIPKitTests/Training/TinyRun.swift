@@ -75,7 +75,7 @@ enum TinyRun {
     options.epochs = epochs
     options.batchSize = 4
     options.learningRate = 1e-3
-    options.warmup = 2
+    options.warmupSteps = 2
     return options
   }
 

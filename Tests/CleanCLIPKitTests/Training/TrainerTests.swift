@@ -238,7 +238,7 @@ import Testing
     let changes: [(String, (inout TrainingOptions) -> Void)] = [
       ("epochs", { $0.epochs = 0 }), ("batch_size", { $0.batchSize = 0 }),
       ("batch_size", { $0.batchSize = 1 }), ("learning_rate", { $0.learningRate = .nan }),
-      ("learning_rate", { $0.learningRate = -1 }), ("warmup", { $0.warmup = -1 }),
+      ("learning_rate", { $0.learningRate = -1 }), ("warmup_steps", { $0.warmupSteps = -1 }),
       ("weight_decay", { $0.adam.weightDecay = -0.1 }), ("beta1", { $0.adam.beta1 = 1 }),
       ("beta2", { $0.adam.beta2 = .infinity }), ("epsilon", { $0.adam.epsilon = 0 }),
       ("chunk_size", { $0.chunkSize = 0 }), ("memory_budget", { $0.memoryBudget = 0 }),

@@ -99,6 +99,18 @@ def path_bytes(path: Path, name: str) -> bytes:
     return encoded
 
 
+def optional_path(path: Optional[Path], name: str) -> Optional[bytes]:
+    """Encode a path, or return None where there is none."""
+    return None if path is None else path_bytes(path, name)
+
+
+def count_or_none(value: Optional[int], name: str) -> int:
+    """Return a number, or what stands for none in C: 0, which callers do not say none with."""
+    if value == 0:
+        raise ValueError(f"{name}: expected a number from 1, or None for none, got 0")
+    return value or 0
+
+
 def specification(path: Union[Path, Tuple[Any, ...], List[Any]]) -> bytes:
     """Encode where a model is: a path, or the files of its image and its text tower."""
     if isinstance(path, (tuple, list)):

@@ -9,7 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _capi
-from ._handle import Handle, Path, created, path_bytes, read_text, text_array, text_bytes
+from ._handle import (
+    Handle,
+    Path,
+    count_or_none,
+    created,
+    optional_path,
+    path_bytes,
+    read_text,
+    text_array,
+    text_bytes,
+)
 from ._listener import CountFunction, CountListener
 from .dataset import DatasetSource, open_dataset
 from .errors import check
@@ -29,17 +39,18 @@ class Trigger(Handle):
         One of ``trigger_names()``, such as "badnets", "blended", "sig" or "wanet"; the path of a
         saved trigger (.safetensors), which has no options; or that of an image that is pasted.
     position
-        Of a patch: "random", the default, "corners", or "Y,X" of its top left pixel; an error for
+        Of a patch: "random", "corners", or "Y,X" of its top left pixel; an error for
         other triggers, and so are the two below.
     seed
         Of patterns and positions.
     fixed
         One pattern for all images instead of new noise for each.
     patch_size
-        Pixels along each side of a drawn patch; 0 is a fourteenth of the image.
+        Pixels along each side of a drawn patch; none by default: a fourteenth of the image, at
+        least 8.
     strength
         What it measures is the trigger's own (docs/triggers.md), such as the opacity of a blended
-        pattern; 0 is the attack's own.
+        pattern; none by default: the attack's own.
     """
 
     _free = _capi.trigger_free
@@ -51,16 +62,16 @@ class Trigger(Handle):
         position: Optional[str] = None,
         seed: int = 0,
         fixed: bool = False,
-        patch_size: int = 0,
-        strength: float = 0.0,
+        patch_size: Optional[int] = None,
+        strength: Optional[float] = None,
     ) -> None:
         options = _capi.initialised(_capi.TriggerOptions, _capi.trigger_options_init)
         if position is not None:
             options.position = text_bytes(position, "position")
         options.seed = seed & (2**64 - 1)
-        options.is_fixed = 1 if fixed else 0
-        options.patch_size = patch_size
-        options.strength = strength
+        options.fixed = 1 if fixed else 0
+        options.patch_size = count_or_none(patch_size, "patch_size")
+        options.strength = strength or 0
         self._handle = created(
             _capi.trigger_load, path_bytes(name, "name"), ctypes.byref(options)
         )
@@ -125,12 +136,12 @@ def poison(
     target: str,
     templates: Optional[Sequence[str]] = None,
     rate: float = 0.01,
-    count: int = 0,
-    pair_count: int = 0,
-    image_size: int = 0,
+    count: Optional[int] = None,
+    pair_count: Optional[int] = None,
+    image_size: int = 224,
     uniform: bool = True,
     seed: int = 0,
-    truth: Optional[Path] = None,
+    truth_path: Optional[Path] = None,
     progress: Optional[CountFunction] = None,
 ) -> int:
     """Write a copy of a set in which some images carry a trigger and a caption of the target.
@@ -146,16 +157,16 @@ def poison(
     target
         Target concept of poisoned captions.
     templates
-        Captions with "{}" for the target.
+        Captions with "{}" for the target; none by default: "a photo of a {}" and others.
     rate, count
-        Fraction of the pairs that is poisoned, or their number.
+        Fraction of the pairs that is poisoned, or their number instead; none by default.
     pair_count
-        Output pairs, drawn by chance; 0 is all.
+        Output pairs, drawn by chance; none by default: all.
     image_size
-        Side of the center crop in pixels; 0 is 224.
+        Side of the center crop in pixels.
     uniform
-        Clean images are cut and encoded like poisoned ones, not copied.
-    truth
+        Clean images are cropped and encoded like poisoned ones, not copied.
+    truth_path
         A csv file that tells by key which pairs are poisoned.
     progress
         Called with the number of pairs done and of all; cancels by returning ``False``.
@@ -171,10 +182,10 @@ def poison(
         array = text_array(list(templates), "templates")
         options.templates = ctypes.cast(array, _capi.c_char_p_p)
         options.template_count = len(templates)
-    options.rate, options.count = rate, count
-    options.pair_count = pair_count
+    options.rate, options.count = rate, count_or_none(count, "count")
+    options.pair_count = count_or_none(pair_count, "pair_count")
     options.image_size = image_size
-    options.is_uniform = 1 if uniform else 0
+    options.uniform = 1 if uniform else 0
     options.seed = seed & (2**64 - 1)
     pattern = trigger if isinstance(trigger, Trigger) else Trigger(trigger, seed=seed)
     dataset = open_dataset(data)  # kept, so that it lives through the call
@@ -186,7 +197,7 @@ def poison(
             pattern._pointer(),
             ctypes.byref(options),
             path_bytes(output, "output"),
-            None if truth is None else path_bytes(truth, "truth"),
+            optional_path(truth_path, "truth_path"),
             listener.callback,
             None,
             ctypes.byref(poisoned),

@@ -17,6 +17,7 @@ from ._handle import (
     Handle,
     Path,
     created,
+    optional_path,
     path_bytes,
     precision_value,
     read_text,
@@ -160,11 +161,12 @@ def check_model(
     tokenizer: Optional[Tokenizer] = None,
     nouns: bool = True,
     text: bool = False,
-    state: Optional[Path] = None,
+    state_directory: Optional[Path] = None,
     resume: bool = False,
-    image_limit: int = 0,
-    steps: int = 0,
-    batch_size: int = 0,
+    image_limit: int = 256,
+    steps: int = 200,
+    batch_size: int = 12,
+    reference_searches: int = 3,
     class_searches: int = 10,
     seed: int = 0,
     precision: str = "f32",
@@ -184,8 +186,12 @@ def check_model(
         Whether the target is read out of common nouns too.
     text
         Whether the text tower is checked too.
-    state, resume
+    state_directory, resume
         Folder for finished searches, and whether to resume from it.
+    image_limit, steps, batch_size
+        Images used at most, steps of a search at most, and its batch size.
+    reference_searches
+        Searches of each space in the model itself to compare with, without ``references``.
     class_searches
         Classes with a targeted search at most; 0 leaves these searches out.
     progress
@@ -208,15 +214,15 @@ def check_model(
     handles = (ctypes.c_void_p * len(references))(*(other._pointer() for other in references))
     options.references = ctypes.cast(handles, _capi.c_void_p_p)
     options.reference_count = len(references)
-    if state is not None:
-        options.state_directory = path_bytes(state, "state")
-    options.reads_nouns = int(nouns)
-    options.checks_text = int(text)
+    options.state_directory = optional_path(state_directory, "state_directory")
+    options.nouns = int(nouns)
+    options.text = int(text)
     options.resume = int(resume)
     options.image_limit = image_limit
     options.steps = steps
     options.batch_size = batch_size
-    options.class_searches = class_searches or -1
+    options.reference_searches = reference_searches
+    options.class_searches = class_searches
     options.seed = seed & (2**64 - 1)
     options.precision = precision_value(precision)
     listener = CountListener(progress)
@@ -237,14 +243,14 @@ def check_data(
     data: Optional[DatasetSource],
     *,
     trusted: Optional[Model] = None,
-    features: Optional[NDArray[Any]] = None,
+    image_features: Optional[NDArray[Any]] = None,
     trusted_features: Optional[Tuple[NDArray[Any], NDArray[Any]]] = None,
     keys: Optional[Sequence[str]] = None,
     captions: Optional[Sequence[str]] = None,
     patches: bool = False,
     assumed_poison_rate: float = 0.01,
     allow_unread: float = 2,
-    state: Optional[Path] = None,
+    state_directory: Optional[Path] = None,
     resume: bool = False,
     seed: int = 0,
     precision: str = "f32",
@@ -255,12 +261,12 @@ def check_data(
     Parameters
     ----------
     model
-        The suspect; ``None`` with ``features``, or with a trusted checkpoint alone.
+        The suspect; ``None`` with ``image_features``, or with a trusted checkpoint alone.
     data
         The pairs; ``None`` with features, whose report has no images then.
     trusted
         Another checkpoint, which was not trained on the data.
-    features
+    image_features
         float32 [n, E] of the suspect, not normalised, in the order of the data.
     trusted_features
         float32 [n, E] of images and of captions by a trusted checkpoint.
@@ -272,7 +278,7 @@ def check_data(
     allow_unread
         What may be left out of the data unread under a clean verdict, which is "cannot_tell"
         otherwise: a number from 1, below 1 a share of all rows.
-    state, resume
+    state_directory, resume
         Folder for the pairs that were read, and whether to resume from it.
     progress
         Called with pairs done and twice their number, because they are read first and compared
@@ -283,7 +289,7 @@ def check_data(
     if trusted is not None:
         options.trusted = trusted._pointer()
         options.trusted_tokenizer = trusted.tokenizer._pointer()
-    matrices = _point_to_features(options, features, trusted_features)
+    matrices = _point_to_features(options, image_features, trusted_features)
     lengths = {name: len(matrix) for name, matrix in matrices.items()}
     texts = {name: list(given) for name, given in (("keys", keys), ("captions", captions)) if given}
     lengths.update((name, len(given)) for name, given in texts.items())
@@ -299,9 +305,8 @@ def check_data(
     options.pair_count = pairs
     options.assumed_poison_rate = assumed_poison_rate
     options.allow_unread = allow_unread
-    options.finds_patches = int(patches)
-    if state is not None:
-        options.state_directory = path_bytes(state, "state")
+    options.patches = int(patches)
+    options.state_directory = optional_path(state_directory, "state_directory")
     options.resume = int(resume)
     options.seed = seed & (2**64 - 1)
     options.precision = precision_value(precision)
@@ -327,7 +332,7 @@ def _point_to_features(
     """Return the arrays that the options point to, which must outlive them."""
     matrices = {}
     if features is not None:
-        values = matrices["features"] = _matrix(features, "features")
+        values = matrices["image_features"] = _matrix(features, "image_features")
         options.image_features = values.ctypes.data_as(_capi.c_float_p)
         options.embed_dim = values.shape[1]
     if trusted is not None:

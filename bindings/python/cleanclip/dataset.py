@@ -27,8 +27,8 @@ class Dataset(Handle):
     sources
         A path or several: csv or tsv files, WebDataset tar shards, folders; patterns with ``*``.
     image_column, caption_column, label_column
-        Columns of csv and tsv files; by default ``image``, ``caption``, ``label``, or the names that
-        Hugging Face and OpenCLIP use: ``file_name``, ``filepath``; ``text``, ``title``.
+        Columns of csv and tsv files; where they have their defaults, also the names
+        that Hugging Face and OpenCLIP use: ``file_name``, ``filepath``; ``text``, ``title``.
     keep
         A list of rows as a check of data writes it (.txt); the others are left out.
 
@@ -41,19 +41,16 @@ class Dataset(Handle):
         self,
         sources: Union[Path, Sequence[Path]],
         *,
-        image_column: Optional[str] = None,
-        caption_column: Optional[str] = None,
-        label_column: Optional[str] = None,
+        image_column: str = "image",
+        caption_column: str = "caption",
+        label_column: str = "label",
         keep: Optional[Path] = None,
     ) -> None:
         paths = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
         options = _capi.initialised(_capi.DatasetOptions, _capi.dataset_options_init)
-        if image_column is not None:
-            options.image_column = text_bytes(image_column, "image_column")
-        if caption_column is not None:
-            options.caption_column = text_bytes(caption_column, "caption_column")
-        if label_column is not None:
-            options.label_column = text_bytes(label_column, "label_column")
+        options.image_column = text_bytes(image_column, "image_column")
+        options.caption_column = text_bytes(caption_column, "caption_column")
+        options.label_column = text_bytes(label_column, "label_column")
         if keep is not None:
             options.keep = path_bytes(keep, "keep")
         array = path_array(paths, "sources")

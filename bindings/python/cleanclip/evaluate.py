@@ -50,7 +50,7 @@ def evaluate(
     tokenizer: Optional[Tokenizer] = None,
     seed: int = 0,
     precision: str = "f32",
-    batch_size: int = 0,
+    batch_size: int = 64,
     progress: Optional[CountFunction] = None,
 ) -> Evaluation:
     """Measure zero-shot clean accuracy and, with a trigger, the success of the attack.
@@ -101,14 +101,13 @@ def evaluate(
         options.template_count = len(templates)
     pattern: Optional[Trigger] = None
     if trigger is not None:
-        if target is None:
-            raise ValueError("evaluate: target is required with a trigger")
         pattern = (
             trigger
             if isinstance(trigger, Trigger)
             else Trigger(trigger, position=position, seed=seed)
         )
         options.trigger = pattern._pointer()
+    if target is not None:
         options.target = text_bytes(str(target), "target")
     options.batch_size = batch_size
     options.precision = precision_value(precision)

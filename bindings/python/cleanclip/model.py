@@ -91,7 +91,7 @@ class Model(Handle):
         normalize: bool = True,
         preprocess: bool = True,
         precision: str = "f32",
-        batch_size: int = 0,
+        batch_size: int = 64,
     ) -> Floats:
         """Compute features of images.
 
@@ -107,7 +107,7 @@ class Model(Handle):
         precision
             "f32", "bf16", or "auto": bf16 where the processor has it.
         batch_size
-            Images computed at a time; 0 leaves it to the library.
+            Images computed at a time, which bounds the memory.
 
         Returns
         -------
@@ -207,7 +207,7 @@ class Model(Handle):
         *,
         normalize: bool = True,
         precision: str = "f32",
-        batch_size: int = 0,
+        batch_size: int = 64,
     ) -> Floats:
         """Compute features of texts.
 

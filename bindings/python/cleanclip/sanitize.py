@@ -1,4 +1,4 @@
-"""Sanitizing: fine-tuning a backdoor away."""
+"""Sanitizing: removing a backdoor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Union
 
 from . import _capi
-from ._handle import Handle, Path, path_bytes, precision_value, read_text, text_bytes
+from ._handle import (
+    Handle,
+    Path,
+    count_or_none,
+    optional_path,
+    precision_value,
+    read_text,
+    text_bytes,
+)
 from ._listener import Listener
 from .dataset import DatasetSource, open_dataset
 from .errors import CleanCLIPError, NotFoundError, check
@@ -76,6 +84,18 @@ class History(Handle):
         """The weighted loss of each step."""
         return [step.loss for step in self.steps]
 
+    @property
+    def outcome(self) -> Dict[str, Any]:
+        """What the method found beyond losses; empty for most."""
+        result: Dict[str, Any] = self.as_dict().get("outcome", {})
+        return result
+
+    @property
+    def verdict(self) -> Optional[str]:
+        """How "unlearn" ended: removed, weakened, nothing_found, or not_removed."""
+        result: Optional[str] = self.outcome.get("verdict")
+        return result
+
     def as_dict(self) -> Dict[str, Any]:
         """Return the options and the numbers of each step, as the library writes them."""
         result: Dict[str, Any] = json.loads(read_text(_capi.history_json, self._pointer()))
@@ -125,28 +145,30 @@ def _tokenizer_pointer(model: Model, tokenizer: Optional[Tokenizer]) -> Optional
 
 def sanitize(
     model: Model,
-    data: DatasetSource,
+    data: Optional[DatasetSource] = None,
     method: str = "cleanclip",
     *,
+    images: Optional[DatasetSource] = None,
     epochs: int = 10,
     batch_size: int = 64,
     learning_rate: float = 1e-5,
-    warmup: int = 50,
+    warmup_steps: int = 50,
     weight_decay: float = 0.1,
     clip_weight: float = 1.0,
     inmodal_weight: float = 1.0,
     seed: int = 0,
     precision: str = "auto",
-    memory_budget: int = 0,
-    state: Optional[Path] = None,
+    memory_budget: Optional[int] = None,
+    state_directory: Optional[Path] = None,
     save_every: int = 200,
     resume: bool = False,
-    head: Optional[Path] = None,
-    classes: int = 0,
+    head_path: Optional[Path] = None,
+    class_count: Optional[int] = None,
+    max_accuracy_loss: Optional[float] = None,
     tokenizer: Optional[Tokenizer] = None,
     progress: Union[bool, ProgressFunction] = False,
 ) -> History:
-    """Fine-tune a model on clean pairs so that a backdoor is forgotten. The model is updated.
+    """Remove a backdoor from a model, which is updated.
 
     A model must not be used from another thread meanwhile.
 
@@ -158,21 +180,28 @@ def sanitize(
         Clean pairs: a :class:`Dataset`, files, or a sequence of (image, caption).
     method
         "cleanclip": contrastive loss between images and captions plus self-supervised loss
-        inside each; "supervised": cross-entropy on labelled images, image tower only.
-    epochs, batch_size, learning_rate, warmup, weight_decay
-        Of AdamW with linear warm-up (in steps) and cosine decay.
+        inside each; "supervised": cross-entropy on labelled images, image tower only;
+        "unlearn": triggers are recovered and unlearned with unlabelled images, image tower only.
+    images
+        Unlabelled images, in the place of ``data``, for "unlearn".
+    epochs, batch_size, learning_rate, warmup_steps, weight_decay
+        Of AdamW with linear warm-up and cosine decay.
     clip_weight, inmodal_weight
-        The paper's lambda 1 and lambda 2; ``inmodal_weight=0`` is plain fine-tuning.
+        "cleanclip": the paper's lambda 1 and lambda 2; ``inmodal_weight=0`` is plain fine-tuning.
     seed
         Order, augmentation, head.
     precision
         "auto", "f32" or "bf16".
     memory_budget
-        Bytes that training may use; 0 is no limit.
-    state, save_every, resume
+        Bytes that training may use; none by default: no limit.
+    state_directory, save_every, resume
         Folder for the resumable state, steps between saves, and whether to resume from it.
-    head, classes
-        A safetensors file for the head of "supervised", and its number of classes; 0 counts them.
+    head_path, class_count
+        "supervised": a safetensors file for the head, and its number of classes; none by default:
+        one more than the highest label.
+    max_accuracy_loss
+        "unlearn": percentage points of held-out images that may be classified otherwise than
+        before; more ends the run. None by default: no limit.
     progress
         ``True`` prints; a function is called after each step and cancels by returning ``False``.
 
@@ -185,16 +214,18 @@ def sanitize(
     CancelledError
         When ``progress`` returned ``False``; its attribute ``history`` has the steps so far.
     """
+    if (data is None) == (images is None):
+        raise TypeError("sanitize() takes one of data and images")
     options = _capi.initialised(_capi.SanitizeOptions, _capi.sanitize_options_init)
     options.method = text_bytes(method, "method")
-    if state is not None:
-        options.state_directory = path_bytes(state, "state")
-    if head is not None:
-        options.head_path = path_bytes(head, "head")
+    options.state_directory = optional_path(state_directory, "state_directory")
+    options.head_path = optional_path(head_path, "head_path")
     options.epochs, options.batch_size = epochs, batch_size
-    options.warmup_steps, options.save_every = warmup, save_every
-    options.memory_budget = memory_budget
-    options.class_count = classes
+    options.warmup_steps, options.save_every = warmup_steps, save_every
+    options.memory_budget = count_or_none(memory_budget, "memory_budget")
+    options.class_count = count_or_none(class_count, "class_count")
+    if max_accuracy_loss is not None:
+        options.max_accuracy_loss = max_accuracy_loss
     options.seed = seed & (2**64 - 1)
     options.learning_rate, options.weight_decay = learning_rate, weight_decay
     options.clip_weight, options.inmodal_weight = clip_weight, inmodal_weight
@@ -203,7 +234,9 @@ def sanitize(
 
     function = _print_progress if progress is True else (progress or None)
     listener = _ProgressListener(function)
-    dataset = open_dataset(data)
+    source = images if data is None else data
+    assert source is not None
+    dataset = open_dataset(source)
     handle = ctypes.c_void_p()
     with listener.listening():
         status = _capi.sanitize(

@@ -8,9 +8,21 @@ package struct FeatureEncoder {
   /// Element type of the computation.
   package var precision = DType.f32
   /// Images or texts that are prepared at a time: bounds the memory, not the result.
-  package var batchSize = 64
+  package var batchSize = defaultBatchSize
+  package static let defaultBatchSize = 64
+  /// The most images or texts that are computed at a time.
+  static let batchLimit = 65_536
+
+  static let rules: [OptionRule<FeatureEncoder>] = [
+    OptionRule("batch_size", \.batchSize, .range(1...batchLimit))
+  ]
 
   package init(_ model: CLIPModel) { self.model = model }
+
+  /// Checks the options.
+  ///
+  /// - Throws: `invalidArgument` naming the option.
+  package func validate() throws(CLIPError) { try Self.rules.check(self) }
 
   /// E, the length of a feature.
   package var embedDim: Int { model.configuration.embedDim }
@@ -240,8 +252,9 @@ package struct FeatureEncoder {
     _ count: Int, into features: UnsafeMutablePointer<Float>,
     _ encode: (Range<Int>) throws(CLIPError) -> Tensor
   ) throws(CLIPError) {
-    for start in stride(from: 0, to: count, by: max(1, batchSize)) {
-      let range = start..<min(count, start + max(1, batchSize))
+    try validate()
+    for start in stride(from: 0, to: count, by: batchSize) {
+      let range = start..<min(count, start + batchSize)
       let batch = try encode(range)
       memcpy(features + start * embedDim, batch.f32, batch.byteCount)
     }

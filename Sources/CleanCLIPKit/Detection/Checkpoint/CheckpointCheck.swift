@@ -33,6 +33,7 @@ package struct CheckpointCheck {
   /// - Throws: `invalidArgument` for classes or a check of the text tower without a tokenizer;
   ///   `unsupported` for either without a text tower; see `ModelCheck.run` and `TextCheck.run`.
   package func run(progress: (Progress) -> Bool) throws(CLIPError) -> ModelCheckResult {
+    try options.validate()
     try checkTexts()
     var check = ModelCheck(model)
     check.options = options

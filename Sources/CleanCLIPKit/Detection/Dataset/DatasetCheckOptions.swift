@@ -22,6 +22,13 @@ package struct DatasetCheckOptions: Equatable, Sendable {
     return min(count, largestReference, max(k + 1, Int(min(bound, 1e9))))
   }
 
+  static let rules: [OptionRule<DatasetCheckOptions>] = [
+    OptionRule(
+      "assumed_poison_rate", \.assumedPoisonRate,
+      OptionValues("more than 0, less than 0.5") { $0 > 0 && $0 < 0.5 }),
+    OptionRule("allow_unread", \.allowUnread, .from(0)),
+  ]
+
   /// Whether more of `count` rows were left out than a clean verdict bears.
   func isTooMuch(unread: Int, of count: Int) -> Bool {
     Double(unread) > (allowUnread < 1 ? allowUnread * Double(count) : allowUnread)
@@ -35,17 +42,7 @@ package struct DatasetCheckOptions: Equatable, Sendable {
         "check data: neighbours are out of range; expected 1 to 4096, got \(neighbours)"
       )
     }
-    guard assumedPoisonRate > 0, assumedPoisonRate < 0.5 else {
-      throw CLIPError(
-        .invalidArgument,
-        "check data: the assumed poison rate is out of range; expected a number between 0 and 0.5, "
-          + "got \(assumedPoisonRate)")
-    }
-    guard allowUnread >= 0, allowUnread.isFinite else {
-      throw CLIPError(
-        .invalidArgument,
-        "check data: allow_unread is out of range; expected a number from 0, got \(allowUnread)")
-    }
+    try Self.rules.check(self)
     guard draws >= 1, draws <= 1000, largestReference > (neighbours.max() ?? 0) else {
       throw CLIPError(
         .invalidArgument,

@@ -27,6 +27,7 @@ package struct DatasetReader {
   package func read(
     _ dataset: PairDataset, progress: (Int) -> Bool = { _ in true }
   ) throws(CLIPError) -> DatasetFeatures {
+    try CLIPError.checkResume(resume, from: stateDirectory)
     let embedDim = model?.configuration.embedDim
     let state = try stateDirectory.map { (directory) throws(CLIPError) in
       try DatasetCheckState(directory: directory, resume: resume, identity: identity(dataset))

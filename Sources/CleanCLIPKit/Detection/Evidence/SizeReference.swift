@@ -7,7 +7,7 @@ package struct SizeReference: Equatable, Sendable {
     /// The same search on checkpoints that the user trusts.
     case cleanCheckpoints = "clean_checkpoints"
     /// Other searches of the same model, each away from what those before it found.
-    case ownSearches = "own_searches"
+    case referenceSearches = "reference_searches"
     /// Searches of the same model towards other classes.
     case otherClasses = "other_classes"
   }

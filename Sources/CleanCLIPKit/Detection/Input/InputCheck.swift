@@ -17,6 +17,8 @@ package struct InputFinding: Equatable, Sendable {
 /// Barber et al. 2021). An image to be judged has one reference more than they had, which makes
 /// its score lower if anything, so that the promise errs on the side of fewer alarms.
 package struct InputCheck: Sendable {
+  package static let defaultFalseAlarmRate = 0.01
+
   package let threshold: ConformalThreshold
   /// Scores of the bank's own images.
   package let cleanScores: [Float]

@@ -33,7 +33,7 @@ extension ModelCheck {
         try searches.run(
           .own(number), kind, in: model, toward: .anywhere(forbidden: found), progress: progress))
     }
-    return Self.smallest(of: results, source: .ownSearches)
+    return Self.smallest(of: results, source: .referenceSearches)
   }
 
   /// The class that a trigger reaches cheapest, and what to judge its size by.

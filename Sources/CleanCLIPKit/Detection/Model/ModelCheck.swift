@@ -35,6 +35,7 @@ package struct ModelCheck {
   package func run(
     images given: Tensor?, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> ModelCheckResult {
+    try options.validate()
     let start = monotonicSeconds()
     let size = try FeatureEncoder(model).imageSize()
     let images: Tensor
@@ -73,7 +74,7 @@ package struct ModelCheck {
 
   /// Searches beside the main one in each space.
   var referenceSearches: Int {
-    cleanReferences.isEmpty ? max(2, options.ownSearches) : cleanReferences.count
+    cleanReferences.isEmpty ? max(2, options.referenceSearches) : cleanReferences.count
   }
 
   /// Runs all searches: untargeted, then targeted.

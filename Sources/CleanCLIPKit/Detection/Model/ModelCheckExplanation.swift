@@ -53,7 +53,7 @@ enum ModelCheckExplanation {
     let source =
       switch finding.reference.source {
       case .cleanCheckpoints: "Trusted models need"
-      case .ownSearches: "Other targets in the same model need"
+      case .referenceSearches: "Other targets in the same model need"
       case .otherClasses: "The other classes need"
       }
     return

@@ -19,7 +19,7 @@ extension SizeReference.Source {
   var meaning: String {
     switch self {
     case .cleanCheckpoints: "trusted checkpoints"
-    case .ownSearches: "further searches in this model"
+    case .referenceSearches: "further searches in this model"
     case .otherClasses: "the other classes"
     }
   }
@@ -62,7 +62,7 @@ extension ModelCheckResult {
         "steps": .integer(options.search.steps), "batch_size": .integer(options.search.batchSize),
         "seed": .string(String(options.search.seed)),
         "precision": .string(options.search.precision == .bf16 ? "bf16" : "f32"),
-        "own_searches": .integer(options.ownSearches),
+        "reference_searches": .integer(options.referenceSearches),
         "class_searches": .integer(options.classSearches),
       ],
       "seconds": .number(seconds),

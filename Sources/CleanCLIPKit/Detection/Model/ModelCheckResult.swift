@@ -5,7 +5,7 @@ package struct ModelCheckOptions: Equatable, Sendable {
   package var kinds = TriggerKind.searchedByDefault
   /// Further searches of the same model in each space, as a reference when no clean checkpoints are
   /// given; at least 2.
-  package var ownSearches = 3
+  package var referenceSearches = 3
   /// Classes with a targeted search, at most; 0 leaves these searches out.
   package var classSearches = 10
   /// Images that are used at most; a quarter is held out to measure what was found.
@@ -16,6 +16,26 @@ package struct ModelCheckOptions: Equatable, Sendable {
   package var resume = false
 
   package init() {}
+
+  static let rules: [OptionRule<ModelCheckOptions>] = [
+    OptionRule("steps", \.search.steps, .range(1...1_000_000)),
+    OptionRule("batch_size", \.search.batchSize, .range(2...FeatureEncoder.batchLimit)),
+    OptionRule("reference_searches", \.referenceSearches, .range(2...100)),
+    OptionRule(
+      "class_searches", \.classSearches,
+      OptionValues("0, or \(ModelCheck.fewestClasses) to 1000") {
+        $0 == 0 || (ModelCheck.fewestClasses...1000).contains($0)
+      }),
+    OptionRule("image_limit", \.imageLimit, .range(16...1_000_000)),
+  ]
+
+  /// Checks every option.
+  ///
+  /// - Throws: `invalidArgument` naming the option.
+  package func validate() throws(CLIPError) {
+    try Self.rules.check(self)
+    try CLIPError.checkResume(resume, from: stateDirectory)
+  }
 }
 
 /// Where a check is.

@@ -8,6 +8,10 @@ package struct TextCheckOptions: Equatable, Sendable {
   package var seed: UInt64 = 0
 
   package init() {}
+
+  static let rules: [OptionRule<TextCheckOptions>] = [
+    OptionRule("references", \.references, .range(2...1000))
+  ]
 }
 
 /// The verdict on a text tower, with its evidence.
@@ -103,6 +107,7 @@ package struct TextCheck {
   package func run(
     captions: [[Int32]], vocabulary: TextVocabulary?, progress: (Int, Int) -> Bool
   ) throws(CLIPError) -> TextCheckResult {
+    try TextCheckOptions.rules.check(options)
     let start = monotonicSeconds()
     let words = try self.words(captions)
     let held = max(16, captions.count / 4)
@@ -183,7 +188,7 @@ package struct TextCheck {
       }
       if isNew { chosen.append(word) }
     }
-    return SizeReference(source: .ownSearches, sizes: chosen.dropFirst().map(\.size))
+    return SizeReference(source: .referenceSearches, sizes: chosen.dropFirst().map(\.size))
   }
 
   private static func targets(

@@ -27,7 +27,7 @@ class TriggerOptions(Structure):
         ("struct_size", c_size_t),
         ("position", c_char_p),
         ("seed", c_uint64),
-        ("is_fixed", c_int32),
+        ("fixed", c_int32),
         ("patch_size", c_int32),
         ("strength", c_float),
         ("reserved", c_int32),
@@ -78,7 +78,7 @@ class PoisonOptions(Structure):
         ("pair_count", c_int64),
         ("rate", c_double),
         ("seed", c_uint64),
-        ("is_uniform", c_int32),
+        ("uniform", c_int32),
         ("reserved", c_int32),
     ]
 

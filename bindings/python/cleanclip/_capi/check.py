@@ -42,12 +42,13 @@ class CheckModelOptions(Structure):
         ("image_limit", c_int64),
         ("steps", c_int64),
         ("batch_size", c_int64),
+        ("reference_searches", c_int64),
+        ("class_searches", c_int64),
         ("seed", c_uint64),
         ("precision", c_int32),
-        ("reads_nouns", c_int32),
-        ("checks_text", c_int32),
+        ("nouns", c_int32),
+        ("text", c_int32),
         ("resume", c_int32),
-        ("class_searches", c_int64),
     ]
 
 
@@ -91,7 +92,7 @@ class CheckDataOptions(Structure):
         ("assumed_poison_rate", c_double),
         ("seed", c_uint64),
         ("precision", c_int32),
-        ("finds_patches", c_int32),
+        ("patches", c_int32),
         ("resume", c_int32),
         ("allow_unread", c_double),
     ]

@@ -41,6 +41,7 @@ class SanitizeOptions(Structure):
         ("inmodal_weight", c_float),
         ("precision", c_int32),
         ("resume", c_int32),
+        ("max_accuracy_loss", c_float),
     ]
 
 

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import ONNXGraphs
 
 /// Checkpoints in one or two ONNX files.
 enum ONNXCheckpoint {
@@ -94,7 +95,9 @@ enum ONNXCheckpoint {
         let source = part.reader.constants[index]
         if case .tensor(let tensor) = source.content {
           ends[tensor, default: []].insert(piece.value.path)
-        } else if source.derivation?.operation != "alpha" {
+        } else if case .alpha? = source.derivation {
+          continue
+        } else {
           facts.fixedParameters[parameter.name] =
             "computed or left out by the exporter"
         }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import ONNXGraphs
 
 /// A recognised ONNX file: the model's architecture and where each parameter is.
 final class ONNXImport {
@@ -18,26 +19,21 @@ final class ONNXImport {
         "'\(path)': graph calls functions of its own; expected standard operators, got "
           + "\(model.functionCount) functions; run onnx.inliner.inline_local_functions on it")
     }
+    guard model.opsets[""] != nil else {
+      throw CLIPError(
+        .format,
+        "'\(path)': does not say which version of the standard operators it uses; expected an "
+          + "opset_import of the domain ai.onnx, got \(model.opsets.keys.sorted()); export the model "
+          + "again")
+    }
     guard model.sparseInitializerCount == 0 else {
       throw CLIPError(
         .unsupported,
         "'\(path)': weights are sparse; expected dense tensors, got "
           + "\(model.sparseInitializerCount) sparse ones")
     }
-    var failure: CLIPError?
-    for sizes in GraphSizes.candidates(model) {
-      do throws(CLIPError) {
-        let reader = try GraphReader(model, sizes: sizes)
-        match = try GraphMatcher(reader).match()
-        self.reader = reader
-        self.model = model
-        return
-      } catch {
-        if failure == nil { failure = error }
-      }
-    }
-    throw failure
-      ?? CLIPError(.unsupported, "'\(path)': graph has no inputs; expected a CLIP model")
+    self.model = model
+    (reader, match) = try Self.recognise(model)
   }
 
   /// Copies all parameters as single precision.
@@ -111,10 +107,9 @@ final class ONNXImport {
       StridedCopy(piece.value.layout).read(bytes, type, into: target, release: model.file.release)
       model.release(model.tensors[tensor])
     } else {
-      guard let node = model.nodes.first else { return }
       // The budget is for one reading of the graph; a model can be saved any number of times.
       reader.evaluatedTotal = 0
-      let numbers = try reader.numbers(piece.value, node).floats
+      let numbers = try reader.numbers(piece.value, nil).floats
       for (index, number) in numbers.enumerated() { target[index] = Float(number) }
     }
     if piece.transform == .exponential {

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 extension GraphMatcher {
   /// Recognises the activation of an MLP and returns its argument; `nil` for other functions.
   func matchActivation(
@@ -5,7 +7,7 @@ extension GraphMatcher {
   ) throws(CLIPError) -> (activation: Activation, input: GraphValue)? {
     switch computation(value) {
     case .activation(let activation, let input)?:
-      return (activation, compose(value, input))
+      return (Activation(activation), compose(value, input))
     case .unary(.relu, _)?, .unary(.tanh, _)?, .unary(.sigmoid, _)?:
       throw mismatch(
         value, expected: "QuickGELU or GELU between the linear layers of a block",
@@ -92,5 +94,16 @@ extension GraphMatcher {
       }
     }
     return false
+  }
+}
+
+extension Activation {
+  fileprivate init(_ activation: GraphActivation) {
+    self =
+      switch activation {
+      case .quickGELU: .quickGELU
+      case .gelu: .gelu
+      case .geluTanh: .geluTanh
+      }
   }
 }

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// What an attention lets a token see.
 enum AttentionMask: Equatable {
   case none
@@ -75,7 +77,7 @@ extension GraphMatcher {
     var mask: AttentionMask?
     while true {
       guard isRearranged(scores), let keys = scores.layout.axes.last,
-        keys.allSatisfy({ $0.label == .key }), keys.count == scores.layout.atoms(.key).count
+        keys.allSatisfy({ $0.label == .key }), keys.count == scores.layout.factors(.key).count
       else {
         throw mismatch(
           scores, expected: "attention scores, the tokens attended to on the last axis")
@@ -114,23 +116,23 @@ extension GraphMatcher {
   ) throws(CLIPError) -> AttentionMatch {
     let width = query.dimensions.last ?? 0
     for operand in [query, key, value] {
-      // Heads of one feature leave no digit to count.
-      let head = [AxisAtom(label: .feature, stride: 1, extent: width)]
+      // Heads of one feature leave no stride factor.
+      let head = [StrideFactor(label: .feature, stride: 1, extent: width)]
       guard width > 0, operand.layout.axes.last == (width == 1 ? [] : head),
-        operand.layout.atoms(.feature).allSatisfy({ $0 == head[0] || $0.stride >= width })
+        operand.layout.factors(.feature).allSatisfy({ $0 == head[0] || $0.stride >= width })
       else {
         throw mismatch(operand, expected: "heads of neighbouring features in an attention")
       }
     }
-    let features = query.layout.atoms(.feature).reduce(1) { $0 * $1.extent }
+    let features = query.layout.factors(.feature).reduce(1) { $0 * $1.extent }
     let heads = features / width
-    guard key.layout.atoms(.feature).reduce(1, { $0 * $1.extent }) == features,
-      value.layout.atoms(.feature).reduce(1, { $0 * $1.extent }) == features
+    guard key.layout.factors(.feature).reduce(1, { $0 * $1.extent }) == features,
+      value.layout.factors(.feature).reduce(1, { $0 * $1.extent }) == features
     else {
       throw mismatch(result, expected: "as many heads in queries, keys and values")
     }
     var query = query
-    if result.layout.atoms(.token).isEmpty, !query.layout.atoms(.token).isEmpty {
+    if result.layout.factors(.token).isEmpty, !query.layout.factors(.token).isEmpty {
       // Only one token's result is asked for, so only its query matters.
       query.layout.offsets[AxisLabel.token.rawValue] += token
       query.layout = TensorLayout(
@@ -146,10 +148,7 @@ extension GraphMatcher {
   private func readMask(
     _ mask: GraphValue, at scores: GraphValue
   ) throws(CLIPError) -> AttentionMask {
-    guard let expression = expression(scores) else {
-      throw mismatch(scores, expected: "computed attention scores")
-    }
-    let numbers = try reader.numbers(mask, model.nodes[max(0, expression.node)])
+    let numbers = try reader.numbers(mask, node(of: scores))
     let values = numbers.floats
     if values.allSatisfy({ $0 == 0 }) { return .none }
     guard numbers.dimensions.count >= 2, let columns = numbers.dimensions.last,

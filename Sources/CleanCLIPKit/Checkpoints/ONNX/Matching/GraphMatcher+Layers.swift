@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// A linear layer: y = scale · (x · weight + bias).
 struct LinearMatch {
   let input: GraphValue
@@ -91,7 +93,7 @@ extension GraphMatcher {
     let start = inner.layout.offset(.feature) - expression.layout.offset(.feature)
     guard
       let layout = restrict(
-        weight.layout, axis: 1, start: start, inner.layout.atoms(.feature))
+        weight.layout, axis: 1, start: start, inner.layout.factors(.feature))
     else {
       throw mismatch(inner, expected: "\(role) with a range of outputs")
     }
@@ -151,7 +153,7 @@ extension GraphMatcher {
 
   /// Whether a value has all places of an index that `whole` has.
   func isWhole(_ value: GraphValue, _ label: AxisLabel, of whole: TensorLayout) -> Bool {
-    value.layout.atoms(label) == whole.atoms(label)
+    value.layout.factors(label) == whole.factors(label)
       && value.layout.offset(label) == whole.offset(label)
   }
 

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import ONNXGraphs
 
 /// Products of all image features with all text features.
 struct LogitsMatch {
@@ -82,9 +83,7 @@ extension GraphMatcher {
           + "\(reader.scalar(value) ?? .nan)")
     }
     let source = reader.constants[index]
-    if let (operation, operands) = source.derivation, operation == "Exp",
-      let operand = operands.first
-    {
+    if case .exponential(let operand)? = source.derivation {
       return ParameterPiece(rows: 0..<1, value: operand, transform: .none)
     }
     return ParameterPiece(rows: 0..<1, value: value, transform: .exponential)

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// Everything that was recognised in a graph.
 struct CLIPMatch {
   var configuration: CLIPConfiguration

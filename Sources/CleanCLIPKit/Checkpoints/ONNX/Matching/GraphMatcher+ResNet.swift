@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// A convolution with its normalisation.
 struct ConvolutionMatch {
   let convolution: ConvolutionNode
@@ -19,7 +21,7 @@ struct BottleneckMatch {
 extension GraphMatcher {
   func matchResNet(_ projection: LinearMatch) throws(CLIPError) -> VisionMatch {
     let attention = try matchSelfAttention(projection.input, "the attention pool")
-    guard attention.mask == .none, projection.input.layout.atoms(.token).isEmpty,
+    guard attention.mask == .none, projection.input.layout.factors(.token).isEmpty,
       projection.input.layout.offset(.token)
         == expression(projection.input)?.layout.offset(.token)
         || projection.input.layout.offset(.token) == 0

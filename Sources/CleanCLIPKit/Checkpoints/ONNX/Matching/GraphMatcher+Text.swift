@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// A text tower with its configuration.
 struct TextMatch {
   var tower: TowerMatch
@@ -42,7 +44,7 @@ extension GraphMatcher {
     }
     let embedded = compose(input, a.constant != nil ? b : a)
     guard case .embedding(let ids, let table)? = computation(embedded),
-      case .tokens? = computation(ids), let length = ids.layout.atoms(.token).first?.extent
+      case .tokens? = computation(ids), let length = ids.layout.factors(.token).first?.extent
     else {
       throw mismatch(embedded, expected: "embeddings of the token ids")
     }
@@ -85,23 +87,23 @@ extension GraphMatcher {
           throw mismatch(data, expected: "tokens [captions, tokens, width]")
         }
         if label == .batch {
-          try requireRange(column, data.layout.atoms(.batch), step: 1, at: indices)
+          try requireRange(column, data.layout.factors(.batch), step: 1, at: indices)
         }
       }
       return (data, try matchPosition(columns[1]))
     case .gather(let data, let indices, let axis)?:
-      let atoms = data.layout.axes[axis]
-      if atoms.allSatisfy({ $0.label == .token }), data.rank == 2 {
+      let factors = data.layout.axes[axis]
+      if factors.allSatisfy({ $0.label == .token }), data.rank == 2 {
         return (data, try matchPosition(indices))
       }
-      guard atoms.map(\.label) == [.batch, .token] || atoms.map(\.label) == [.token],
+      guard factors.map(\.label) == [.batch, .token] || factors.map(\.label) == [.token],
         case .binary(.add, let a, let b)? = computation(indices),
         let start = a.constant != nil ? a : b.constant != nil ? b : nil
       else {
         throw mismatch(indices, expected: "numbers of tokens in all captions behind each other")
       }
       try requireRange(
-        start, data.layout.atoms(.batch), step: atoms.last?.extent ?? 1, at: indices)
+        start, data.layout.factors(.batch), step: factors.last?.extent ?? 1, at: indices)
       return (data, try matchPosition(a.constant != nil ? b : a))
     case .reduction?:
       throw mismatch(
@@ -115,13 +117,12 @@ extension GraphMatcher {
   }
 
   private func requireRange(
-    _ value: GraphValue, _ captions: [AxisAtom], step: Int, at place: GraphValue
+    _ value: GraphValue, _ captions: [StrideFactor], step: Int, at place: GraphValue
   ) throws(CLIPError) {
     guard value.constant != nil else {
       throw mismatch(place, expected: "the numbers of the captions")
     }
-    let node = model.nodes[max(0, expression(place)?.node ?? 0)]
-    let numbers = try reader.numbers(value, node).integers
+    let numbers = try reader.numbers(value, node(of: place)).integers
     guard numbers == (0..<TensorLayout.extent(captions)).map({ $0 * step }) else {
       throw mismatch(
         place, expected: "every caption's own token", got: "captions \(numbers.prefix(8))")

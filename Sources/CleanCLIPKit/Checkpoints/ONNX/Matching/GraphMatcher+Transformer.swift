@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// One residual attention block.
 struct BlockMatch {
   let ln1: NormMatch

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// An image tower with its configuration.
 struct VisionMatch {
   var tower: TowerMatch
@@ -36,7 +38,7 @@ extension GraphMatcher {
   private func matchVisionTransformer(_ projection: LinearMatch) throws(CLIPError) -> VisionMatch {
     let post = try matchNorm(
       projection.input, "the layer normalisation before the projection of image features")
-    guard post.input.layout.atoms(.token).isEmpty, post.input.layout.offset(.token) == 0 else {
+    guard post.input.layout.factors(.token).isEmpty, post.input.layout.offset(.token) == 0 else {
       if case .reduction? = computation(post.input) {
         throw mismatch(
           post.input, expected: "the class token", remedy: "averaged tokens are not supported")
@@ -44,7 +46,7 @@ extension GraphMatcher {
       throw mismatch(
         post.input, expected: "the class token, token 0",
         got:
-          "token \(post.input.layout.offset(.token)) and \(post.input.layout.atoms(.token).count)"
+          "token \(post.input.layout.offset(.token)) and \(post.input.layout.factors(.token).count)"
           + " axes of tokens")
     }
     let (blocks, input) = try matchBlocks(post.input, "the image tower")
@@ -118,7 +120,7 @@ extension GraphMatcher {
       values.append(parts[0].with(part.removing(at: 0)))
     }
     if values.count > 1 {
-      let node = model.nodes[max(0, expression(tokens)?.node ?? 0)]
+      let node = node(of: tokens)
       let first = try reader.numbers(values[0], node).floats
       for value in values.dropFirst() where try reader.numbers(value, node).floats != first {
         throw mismatch(

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// Recognises a CLIP model in the computations of a graph, from its outputs backwards.
 ///
 /// Each function asks what must be at one place of the model and throws what it found instead, so
@@ -17,6 +19,11 @@ final class GraphMatcher {
   /// The computation behind a value; `nil` for constants.
   func expression(_ value: GraphValue) -> Expression? {
     value.expression.map { reader.expressions[$0] }
+  }
+
+  /// The node that computes a value; `nil` for constants and inputs of the graph.
+  func node(of value: GraphValue) -> ONNXNode? {
+    expression(value)?.node.map { model.nodes[$0] }
   }
 
   func computation(_ value: GraphValue) -> Computation? { expression(value)?.computation }
@@ -53,43 +60,43 @@ final class GraphMatcher {
     var layout = constant.layout
     while layout.rank < expression.layout.rank { layout = layout.inserting(at: 0) }
     guard layout.rank == expression.layout.rank else { return nil }
-    var digits: [AxisLabel: [(stride: Int, extent: Int, atoms: [AxisAtom])]] = [:]
-    for (axis, atoms) in expression.layout.axes.enumerated() {
+    var modes: [AxisLabel: [(stride: Int, extent: Int, factors: [StrideFactor])]] = [:]
+    for (axis, factors) in expression.layout.axes.enumerated() {
       if layout.axes[axis].allSatisfy({ $0.stride == 0 }) { continue }
       let single = TensorLayout(axes: [layout.axes[axis]])
-      guard let split = single.reshaped(to: atoms.map(\.extent)) else { return nil }
-      for (atom, part) in zip(atoms, split.axes) {
-        digits[atom.label, default: []].append((atom.stride, atom.extent, part))
+      guard let split = single.reshaped(to: factors.map(\.extent)) else { return nil }
+      for (factor, part) in zip(factors, split.axes) {
+        modes[factor.label, default: []].append((factor.stride, factor.extent, part))
       }
     }
-    guard Set(digits.keys).isSubset(of: labels) else { return nil }
+    guard Set(modes.keys).isSubset(of: labels) else { return nil }
     var result = TensorLayout(axes: [], offsets: layout.offsets)
     for label in labels {
-      let parts = (digits[label] ?? []).sorted { $0.stride > $1.stride }
-      // The digits must count without gaps for a position to be a place of the constant.
+      let parts = (modes[label] ?? []).sorted { $0.stride > $1.stride }
+      // The factors must count without gaps for a position to be a place of the constant.
       for (outer, inner) in zip(parts, parts.dropFirst())
       where outer.stride != inner.stride * inner.extent { return nil }
-      let whole = TensorLayout.merged(parts.flatMap(\.atoms))
+      let whole = TensorLayout.merged(parts.flatMap(\.factors))
       let unit = parts.last?.stride ?? 1
       guard unit > 0 else { return nil }
       let start = value.layout.offset(label) - expression.layout.offset(label)
       guard
         let chosen = restrict(
           result.inserting(at: result.rank, whole), axis: result.rank, start: start / unit,
-          value.layout.atoms(label), unit: unit)
+          value.layout.factors(label), unit: unit)
       else { return nil }
       result = chosen
     }
     return constant.with(result)
   }
 
-  /// Keeps the places of an axis that digits of another tensor count.
+  /// Keeps the places of an axis that stride factors of another tensor count.
   func restrict(
-    _ layout: TensorLayout, axis: Int, start: Int, _ atoms: [AxisAtom], unit: Int = 1
+    _ layout: TensorLayout, axis: Int, start: Int, _ factors: [StrideFactor], unit: Int = 1
   ) -> TensorLayout? {
     let size = layout.dimensions[axis]
     if size == 1 { return layout }
-    let chosen = TensorLayout.merged(atoms)
+    let chosen = TensorLayout.merged(factors)
     let count = TensorLayout.extent(chosen)
     guard start >= 0, start < size else { return nil }
     if chosen.isEmpty { return layout.sliced(axis: axis, start: start, count: 1) }
@@ -103,7 +110,7 @@ final class GraphMatcher {
     var result = layout.replacing(
       axis,
       with: chosen.map {
-        AxisAtom(label: .element, stride: $0.stride / unit * whole.stride, extent: $0.extent)
+        StrideFactor(label: .element, stride: $0.stride / unit * whole.stride, extent: $0.extent)
       })
     result.offsets[AxisLabel.element.rawValue] += start * whole.stride
     return result
@@ -116,14 +123,14 @@ final class GraphMatcher {
     _ value: GraphValue, expected: String, got: String? = nil, remedy: String? = nil
   ) -> CLIPError {
     let found = got ?? describe(value)
-    guard let expression = expression(value), expression.node >= 0 else {
+    guard let node = node(of: value) else {
       return CLIPError(
         .unsupported,
         "'\(model.path)': graph is not a CLIP model; expected \(expected), got \(found)"
           + (remedy.map { "; \($0)" } ?? ""))
     }
     return reader.refusal(
-      model.nodes[expression.node], "does not fit a CLIP model", expected: expected, got: found,
+      node, "does not fit a CLIP model", expected: expected, got: found,
       remedy: remedy)
   }
 

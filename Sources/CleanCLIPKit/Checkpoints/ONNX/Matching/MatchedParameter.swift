@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// How an element of a parameter is kept in the graph.
 enum ParameterTransform: Sendable {
   case none

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// A tensor that the graph computes with at several places, and what each of them wants of it.
 struct SharedTensor {
   let tensor: ONNXTensor
@@ -27,7 +29,7 @@ struct SharedTensor {
   private static func elements(
     _ origin: ONNXImport, _ tensor: ONNXTensor, _ end: TensorUses.Use
   ) -> [Int] {
-    if let site = end.site, site.input >= 0,
+    if let site = end.site,
       let value = origin.reader.values[origin.model.nodes[site.node].inputs[site.input]],
       origin.reader.fileTensor(value) == tensor.index
     {

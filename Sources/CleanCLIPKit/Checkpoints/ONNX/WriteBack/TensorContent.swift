@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// New elements of a tensor of the file: the old ones with pieces of parameters written over them.
 struct TensorContent {
   /// A piece with its new values in the parameter's order.
@@ -20,7 +22,7 @@ struct TensorContent {
     let isWritable: Bool =
       switch tensor.payload {
       case .raw, .floats, .external: true
-      case .numbers(_, let field): field?.isPresent ?? false
+      case .numbers(_, let isPacked): isPacked
       case .none, .doubles, .unreadable: false
       }
     guard let type = tensor.type, type.isFloat, isWritable else {
@@ -45,14 +47,27 @@ struct TensorContent {
       bytes = model.bytes(of: tensor).map { Array($0) } ?? []
     }
     for change in changes {
-      let copy = StridedCopy(change.piece.value.layout)
-      let isExponential = change.piece.transform == .exponential
-      let bad = bytes.withUnsafeMutableBytes { target in
-        copy.write(change.values, isExponential: isExponential, type, into: target)
-      }
-      if let bad { throw misfit(change, change.values[bad]) }
+      try write(change.values, of: change, change.piece.value.layout, into: &bytes)
     }
     return bytes
+  }
+
+  /// Writes values of a change over the elements of a layout.
+  private func write(
+    _ values: UnsafeBufferPointer<Float>, of change: Change, _ layout: TensorLayout,
+    into bytes: inout [UInt8]
+  ) throws(CLIPError) {
+    let copy = StridedCopy(layout)
+    let bad = bytes.withUnsafeMutableBytes { target in
+      switch change.piece.transform {
+      case .none: copy.write(values, type, into: target)
+      case .exponential:
+        values.map(ONNXImport.exponential).withUnsafeBufferPointer {
+          copy.write($0, type, into: target)
+        }
+      }
+    }
+    if let bad { throw misfit(change, values[bad]) }
   }
 
   private func misfit(_ change: Change, _ value: Float) -> CLIPError {
@@ -78,61 +93,19 @@ struct TensorContent {
       let values = UnsafeBufferPointer(
         rebasing: change.values[start..<min(start + 1 << 22, tensor.count)])
       var bytes = [UInt8](repeating: 0, count: values.count * type.byteSize)
-      let copy = StridedCopy(TensorLayout(contiguous: [values.count]))
-      let isExponential = change.piece.transform == .exponential
-      let bad = bytes.withUnsafeMutableBytes { target in
-        copy.write(values, isExponential: isExponential, type, into: target)
-      }
-      if let bad { throw misfit(change, values[bad]) }
+      try write(values, of: change, TensorLayout(contiguous: [values.count]), into: &bytes)
       try file.append(bytes)
     }
   }
 
-  /// The elements in the form of the tensor's field in the file.
-  func fieldBytes() throws(CLIPError) -> [UInt8] {
+  /// The elements as the 16-bit patterns that the file lists as numbers.
+  func patterns() throws(CLIPError) -> [UInt16] {
     let bytes = try bytes()
-    guard case .numbers = tensor.payload else { return bytes }
-    return stride(from: 0, to: bytes.count, by: 2).flatMap {
-      ProtobufMessage.varint(UInt64(bytes[$0]) | UInt64(bytes[$0 + 1]) << 8)
+    return stride(from: 0, to: bytes.count - 1, by: 2).map {
+      UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8
     }
   }
 
-  /// Bytes of the field, where they do not depend on the values.
-  var fixedByteCount: Int? {
-    if case .numbers = tensor.payload { nil } else { type.byteCount(of: tensor.count) }
-  }
-}
-
-extension StridedCopy {
-  /// Writes values in the layout's order, rounded to nearest even; returns the position of the
-  /// first value that is too large for the type.
-  func write(
-    _ values: UnsafeBufferPointer<Float>, isExponential: Bool, _ type: ElementType,
-    into bytes: UnsafeMutableRawBufferPointer
-  ) -> Int? {
-    var bad: Int?
-    forEachRun { position, index, stride, length in
-      for i in 0..<length {
-        let given = values[position + i]
-        let value = isExponential ? ONNXImport.exponential(given) : given
-        let place = index + i * stride
-        switch type {
-        case .f32:
-          bytes.storeBytes(of: value, toByteOffset: place * 4, as: Float.self)
-        case .f16:
-          let half = ElementType.half(value)
-          if half & 0x7C00 == 0x7C00, bad == nil { bad = position + i }
-          bytes.storeBytes(of: half, toByteOffset: place * 2, as: UInt16.self)
-        case .bf16:
-          let brain = ElementType.bfloat16(value)
-          if brain & 0x7F80 == 0x7F80, bad == nil { bad = position + i }
-          bytes.storeBytes(of: brain, toByteOffset: place * 2, as: UInt16.self)
-        default:
-          bytes.storeBytes(of: Double(value), toByteOffset: place * 8, as: Double.self)
-        }
-        if !value.isFinite, bad == nil { bad = position + i }
-      }
-    }
-    return bad
-  }
+  /// Bytes of the elements.
+  var byteCount: Int { tensor.count * type.byteSize }
 }

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// Where the graph reads the tensors of a file, followed through nodes that only move them.
 struct TensorUses {
   /// A reader of a value: a node's input, or an output of the graph.

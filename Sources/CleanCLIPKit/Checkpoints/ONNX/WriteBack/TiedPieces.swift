@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 extension WriteBackPlan {
   /// Checks that no element of a tensor needs two values at one place of the graph, where two weights
   /// are one.
@@ -68,20 +70,20 @@ extension TensorLayout {
   /// Whether two parts of a constant are ranges of one axis without a common place; false as well
   /// where that cannot be told from strides.
   fileprivate func isApart(from other: TensorLayout) -> Bool {
-    let digits = axes.joined().sorted { $0.stride > $1.stride }
-    guard digits == other.axes.joined().sorted(by: { $0.stride > $1.stride }) else { return false }
+    let modes = axes.joined().sorted { $0.stride > $1.stride }
+    guard modes == other.axes.joined().sorted(by: { $0.stride > $1.stride }) else { return false }
     let distance = abs(offset(.element) - other.offset(.element))
-    return digits.indices.contains { index in
-      let digit = digits[index]
-      guard digit.stride > 0, distance % digit.stride == 0 else { return false }
-      let places = distance / digit.stride
-      let inner = digits[(index + 1)...].reduce(0) { $0 + ($1.extent - 1) * $1.stride }
-      // Steps of slower digits are too long to bring the ranges together.
+    return modes.indices.contains { index in
+      let mode = modes[index]
+      guard mode.stride > 0, distance % mode.stride == 0 else { return false }
+      let places = distance / mode.stride
+      let inner = modes[(index + 1)...].reduce(0) { $0 + ($1.extent - 1) * $1.stride }
+      // Steps of slower modes are too long to bring the ranges together.
       let isInside =
         index == 0
-        || (digits[index - 1].stride >= (places + digit.extent) * digit.stride
-          && digits[..<index].allSatisfy { $0.stride % digits[index - 1].stride == 0 })
-      return places >= digit.extent && inner < digit.stride && isInside
+        || (modes[index - 1].stride >= (places + mode.extent) * mode.stride
+          && modes[..<index].allSatisfy { $0.stride % modes[index - 1].stride == 0 })
+      return places >= mode.extent && inner < mode.stride && isInside
     }
   }
 }

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 extension WriteBackPlan {
   /// Checks that all weights of a graph could be written back if they changed.
   ///
@@ -24,7 +26,8 @@ extension WriteBackPlan {
       let hasTensors = parameter.pieces.allSatisfy { piece in
         guard let constant = piece.value.constant else { return false }
         if case .tensor = origin.reader.constants[constant].content { return true }
-        return origin.reader.constants[constant].derivation?.operation == "alpha"
+        if case .alpha? = origin.reader.constants[constant].derivation { return true }
+        return false
       }
       guard sharing.contains(parameter.name) || !hasTensors else { continue }
       let tensor = try origin.tensor(parameter)

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import ONNXGraphs
 
 /// What changes in a file when a model's weights are written back into its graph.
 ///
@@ -14,8 +15,8 @@ final class WriteBackPlan {
   private var contents: [Int: TensorContent] = [:]
   /// New initializers and the places that read them.
   private var added: [(name: String, tensor: Int, content: TensorContent, sites: [InputSite])] = []
-  /// New values of float attributes, by their place in the file.
-  private var attributes: [(offset: Int, value: Float)] = []
+  /// New values of float attributes, by their node and their position among its attributes.
+  private var attributes: [(node: Int, position: Int, value: Float)] = []
 
   /// Compares new weights with the file's.
   ///
@@ -108,15 +109,15 @@ final class WriteBackPlan {
     if let index = change.piece.value.constant {
       let source = origin.reader.constants[index]
       if case .tensor(let tensor) = source.content { return tensor }
-      if source.derivation?.operation == "alpha", let site = change.piece.value.path.first,
-        case .float(_, let offset)? = model.nodes[site.node].attributes["alpha"], offset > 0
+      if case .alpha(let node)? = source.derivation,
+        case .float(_, let position?)? = model.nodes[node].attributes["alpha"]
       {
         let value = ONNXImport.exponential(change.values[0])
         guard value.isFinite else {
           throw CLIPError(
             .unsupported, "'\(model.path)': temperature \(change.values[0]) is too large")
         }
-        attributes.append((offset, value))
+        attributes.append((node, position, value))
         return nil
       }
     }
@@ -201,73 +202,41 @@ final class WriteBackPlan {
   ///
   /// - Throws: `io`; `unsupported` for values that the element type cannot hold.
   func write(to path: String) throws(CLIPError) {
-    var edits = FileEdits(model)
+    let edits = try ONNXEdits(model)
     let locations = try writeExternalFiles(beside: path)
     for tensor in model.tensors {
-      if case .external(let external) = tensor.payload,
-        let location = locations[external.location], location != external.location
-      {
-        edits.replace(external.locationField, Array(location.utf8))
-      }
-      guard let content = contents[tensor.index] else { continue }
-      let field: ONNXField
-      switch tensor.payload {
-      case .raw(let found), .floats(let found): field = found
-      case .numbers(_, let found?): field = found
-      default: continue
-      }
-      if let count = content.fixedByteCount {
-        edits.replace(field, count: count) { (file) throws(CLIPError) in
-          try content.append(to: &file)
+      if case .external(let external) = tensor.payload {
+        if let location = locations[external.location], location != external.location {
+          try edits.replaceLocation(of: tensor, location)
         }
-      } else {
-        edits.replace(field, try content.fieldBytes())
+      } else if let content = contents[tensor.index] {
+        try replace(tensor, by: content, in: edits)
       }
     }
-    for (offset, value) in attributes {
-      edits.overwrite(
-        at: offset, withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) })
+    for attribute in attributes {
+      try edits.replaceFloat(
+        ofNode: attribute.node, at: attribute.position, attribute.value)
     }
-    try addInitializers(&edits)
+    for (name, index, content, sites) in added {
+      let bytes = try content.bytes()
+      try edits.add(name, like: model.tensors[index], count: bytes.count) {
+        (file) throws(CLIPError) in try file.append(bytes)
+      }
+      for site in sites { try edits.replaceInput(at: site, name) }
+    }
     try edits.write(to: path)
   }
 
-  private func addInitializers(_ edits: inout FileEdits) throws(CLIPError) {
-    let graph = model.graphs[0].message
-    for (name, index, content, sites) in added {
-      let tensor = model.tensors[index]
-      var message = ProtobufMessage()
-      message.add(1, tensor.dimensions)
-      message.add(2, tensor.dataType)
-      message.add(8, name)
-      message.add(9, try content.bytes())
-      edits.append(to: graph, 5, message.bytes)
-      if model.irVersion < 4 {
-        edits.append(to: graph, 11, Self.inputDescription(name, tensor).bytes)
-      }
-      for site in sites {
-        edits.replace(model.nodes[site.node].inputFields[site.input], Array(name.utf8))
+  private func replace(
+    _ tensor: ONNXTensor, by content: TensorContent, in edits: ONNXEdits
+  ) throws(CLIPError) {
+    if case .numbers = tensor.payload {
+      try edits.replace(tensor, patterns: try content.patterns())
+    } else {
+      try edits.replace(tensor, count: content.byteCount) { (file) throws(CLIPError) in
+        try content.append(to: &file)
       }
     }
-  }
-
-  /// Early versions of the format list initializers among the graph's inputs.
-  private static func inputDescription(_ name: String, _ tensor: ONNXTensor) -> ProtobufMessage {
-    var shape = ProtobufMessage()
-    for dimension in tensor.dimensions {
-      var message = ProtobufMessage()
-      message.add(1, dimension)
-      shape.add(1, message)
-    }
-    var type = ProtobufMessage()
-    type.add(1, tensor.dataType)
-    type.add(2, shape)
-    var kind = ProtobufMessage()
-    kind.add(1, type)
-    var value = ProtobufMessage()
-    value.add(1, name)
-    value.add(2, kind)
-    return value
   }
 
   /// Writes the files of external data with the new elements; returns their new locations.

@@ -1,0 +1,92 @@
+internal import CleanCLIPFiles
+internal import COnnx
+internal import Glibc
+
+/// A tensor's elements in a file beside the model.
+package struct ONNXExternalData: Sendable {
+  /// The file as the model names it.
+  package let location: String
+  package let offset: Int
+  package let length: Int
+  private let file: MappedFile
+
+  /// The tensor's bytes, mapped.
+  package var bytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: file.bytes[offset..<offset + length])
+  }
+
+  /// Finds and maps the file, which must be inside the model's folder.
+  ///
+  /// - Throws: `format` for a location that leaves the folder and for numbers that do not fit the
+  ///   file; `notFound` when the file is missing.
+  init(
+    _ info: connx_tensor, tensor: String, modelPath: String, byteCount: Int?,
+    _ files: inout [String: MappedFile]
+  ) throws(CLIPError) {
+    let what = "'\(modelPath)': external data of tensor '\(tensor)'"
+    location = String(info.location)
+    if let known = files[location] {
+      file = known
+    } else {
+      let path = try Self.resolve(location, modelPath: modelPath, what: what)
+      file = try MappedFile(path)
+      files[location] = file
+    }
+    guard let byteCount else {
+      throw CLIPError(.format, "\(what) has no size; expected a numeric element type")
+    }
+    let offsetText = String(info.offset)
+    let lengthText = String(info.length)
+    guard let offset = offsetText.isEmpty ? 0 : Int(offsetText), offset >= 0,
+      let length = lengthText.isEmpty ? byteCount : Int(lengthText), length == byteCount
+    else {
+      throw CLIPError(
+        .format,
+        "\(what) has wrong numbers; expected length \(byteCount) for its shape, got offset "
+          + "'\(offsetText.prefix(24))' and length '\(lengthText.prefix(24))'")
+    }
+    guard offset <= file.bytes.count, length <= file.bytes.count - offset else {
+      throw CLIPError(
+        .format,
+        "\(what) leaves its file; expected at most \(file.bytes.count) bytes in '\(location)', got "
+          + "offset \(offset) and length \(length)")
+    }
+    self.offset = offset
+    self.length = length
+  }
+
+  /// The path of a location: relative, without "..", and still inside the folder when symbolic
+  /// links are followed.
+  private static func resolve(
+    _ location: String, modelPath: String, what: String
+  ) throws(CLIPError) -> String {
+    let parts = location.split(separator: "/", omittingEmptySubsequences: false)
+    guard !location.isEmpty, !location.hasPrefix("/"), !location.utf8.contains(0),
+      !parts.contains(".."), !location.utf8.contains(0x5C)
+    else {
+      throw CLIPError(
+        .format,
+        "\(what) leaves the model's folder; expected a file beside the model, got '\(location)'")
+    }
+    let folder = modelPath.lastIndex(of: "/").map { String(modelPath[...$0]) } ?? "./"
+    guard let folderPath = realpath(folder, nil) else {
+      throw CLIPError.system(folder, "find the folder")
+    }
+    defer { free(folderPath) }
+    guard let filePath = realpath(folder + location, nil) else {
+      throw CLIPError(
+        .notFound,
+        "\(what) is missing; expected the file '\(location)' beside the model; copy it there")
+    }
+    defer { free(filePath) }
+    let root = String(cString: folderPath)
+    let prefix = root.hasSuffix("/") ? root : root + "/"
+    guard String(cString: filePath).hasPrefix(prefix) else {
+      throw CLIPError(
+        .format,
+        "\(what) leaves the model's folder; expected a file inside it, got a link out of it: "
+          + "'\(location)'")
+    }
+    return folder + location
+  }
+}

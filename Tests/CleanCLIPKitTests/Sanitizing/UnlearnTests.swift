@@ -1,0 +1,178 @@
+import CleanCLIPKit
+import Testing
+
+@Suite struct UnlearnLossTests {
+  @Test func lossAndGradientEqualAHandComputedCase() throws {
+    // Cosines 0.6, 1, 0, 0.8 of two images without and two with a trigger.
+    let teacher = try tensor([1, 0, 0, 1, 1, 0, 0, 1], [4, 2])
+    let student = try tensor([0.6, 0.8, 0, 1, 0, 1, 0.6, 0.8], [4, 2])
+    let result = try UnlearnLoss(keepWeight: 2).evaluate(
+      student, teacher, isTriggered: [false, false, true, true], cleanCount: 2, triggeredCount: 2)
+    #expect(abs(result.kept - 0.2) < 1e-6)
+    #expect(abs(result.triggered - 0.6) < 1e-6)
+    #expect(abs(result.loss - 1) < 1e-6)
+    expectClose(result.gradient.floats(), [-1, 0, 0, -1, -0.5, 0, 0, -0.5], rtol: 1e-6, atol: 0)
+  }
+
+  @Test func partsOfABatchAddUpToTheWhole() throws {
+    let teacher = try tensor([1, 0, 0, 1], [2, 2])
+    let student = try tensor([0.6, 0.8, 0.8, 0.6], [2, 2])
+    let loss = UnlearnLoss(keepWeight: 3)
+    let whole = try loss.evaluate(
+      student, teacher, isTriggered: [false, true], cleanCount: 1, triggeredCount: 1)
+    var sum = 0.0
+    for row in 0..<2 {
+      sum +=
+        try loss.evaluate(
+          student.slice(row..<row + 1), teacher.slice(row..<row + 1), isTriggered: [row == 1],
+          cleanCount: 1, triggeredCount: 1
+        ).loss
+    }
+    #expect(abs(whole.loss - sum) < 1e-6)
+  }
+}
+
+@Suite struct LearnedTriggerTests {
+  /// dLoss/dValues of loss = Σ output · weights against central differences.
+  private func expectGradient(_ trigger: any LearnedTrigger, side: Int) throws {
+    let images = try Tensor(
+      randomFloats(2 * 3 * side * side, seed: 5).map { 0.5 + 0.2 * max(-1, min(1, $0)) },
+      Shape([2, 3, side, side]))
+    let weights = try randomTensor(images.shape, seed: 6)
+    var random = RandomNumbers(seed: 7)
+    trigger.vary(strength: 0.8, using: &random)
+    func loss() throws -> Double {
+      let output = try Tensor(images.shape)
+      trigger.apply(to: images, into: output)
+      return (0..<output.count).reduce(0) { $0 + Double(output.f32[$1] * weights.f32[$1]) }
+    }
+    let gradient = try Tensor.zeros(trigger.values.shape)
+    trigger.pullBack(weights, images: images, into: gradient)
+    let count = trigger.values.count
+    for index in Set([0, 1, 2, 5, count / 2, count - 1]) where index < count {
+      let value = trigger.values.f32[index]
+      trigger.values.f32[index] = value + 1e-3
+      let above = try loss()
+      trigger.values.f32[index] = value - 1e-3
+      let below = try loss()
+      trigger.values.f32[index] = value
+      // Sums of 96 single-precision products: 1e-5 of them, divided by the step of 2e-3.
+      let difference = (above - below) / 2e-3
+      #expect(abs(difference - Double(gradient.f32[index])) < 0.02 + 0.02 * abs(difference))
+    }
+  }
+
+  @Test func gradientsMatchFiniteDifferences() throws {
+    var random = RandomNumbers(seed: 1)
+    let blend = try MaskedTrigger.blend(imageSize: 8, share: 0.2, random: &random)
+    for i in 0..<blend.values.count { blend.values.f32[i] = 0.3 + 0.4 * random.uniform() }
+    try expectGradient(blend, side: 8)
+    try expectGradient(
+      try PatternTrigger(imageSize: 8, bound: 24 / 255, random: &random), side: 8)
+    try expectGradient(
+      try WaveTrigger(imageSize: 8, frequency: (1.5, 2), phase: 0.3, amplitude: 16 / 255), side: 8)
+  }
+
+  @Test func aStampStaysInsideAndChangesASquareOnly() throws {
+    var random = RandomNumbers(seed: 3)
+    let stamp = try MaskedTrigger.stamp(imageSize: 20, random: &random)
+    let images = try Tensor(Array(repeating: Float(2), count: 3 * 400), [1, 3, 20, 20])
+    for _ in 0..<50 {
+      stamp.vary(strength: 1, using: &random)
+      let output = try Tensor(images.shape)
+      stamp.apply(to: images, into: output)
+      let changed = (0..<400).filter { output.f32[$0] != 2 }
+      let rows = Set(changed.map { $0 / 20 })
+      let columns = Set(changed.map { $0 % 20 })
+      #expect(rows.count == columns.count && rows.count * columns.count == changed.count)
+      #expect((2...3).contains(rows.count))
+    }
+  }
+
+  @Test func strengthsInterpolate() throws {
+    var random = RandomNumbers(seed: 3)
+    let blend = try MaskedTrigger.blend(imageSize: 4, share: 0.5, random: &random)
+    let images = try Tensor.zeros([1, 3, 4, 4])
+    func applied(_ strength: Float) throws -> [Float] {
+      let output = try Tensor(images.shape)
+      blend.vary(strength: strength, using: &random)
+      blend.apply(to: images, into: output)
+      return output.floats()
+    }
+    expectClose(try applied(0.5), try applied(1).map { $0 / 2 }, rtol: 1e-6, atol: 1e-7)
+  }
+}
+
+@Suite struct UnlearnRunTests {
+  /// Noise images, which a tiny tower tells apart.
+  private static func dataset(_ count: Int, side: Int) throws -> PairDataset {
+    try PairDataset(
+      (0..<count).map { index in
+        var random = RandomNumbers(seed: 9, UInt64(index))
+        var image = RGBImage(width: side, height: side)
+        for i in image.pixels.indices { image.pixels[i] = UInt8(random.integer(below: 256)) }
+        return CaptionedImage(key: "\(index)", image: .pixels(image), caption: "")
+      })
+  }
+
+  private static func options() throws -> SanitizeOptions {
+    var options = SanitizeOptions(try SanitizeMethod.named("unlearn"))
+    options.training.batchSize = 8
+    options.unlearn.recoverySteps = 2
+    options.unlearn.steps = 4
+    options.unlearn.settlingSteps = 2
+    options.unlearn.renewEvery = 2
+    options.unlearn.rounds = 1
+    options.unlearn.patches = 4
+    return options
+  }
+
+  @Test func aModelWithoutATriggerIsNotChanged() throws {
+    let model = try tinyModel(vocabularySize: nil)
+    let before = model.stateDict().map { $0.tensor.floats() }
+    let sanitizer = try Sanitizer(
+      model, tokenizer: nil, dataset: try Self.dataset(64, side: 32), options: try Self.options())
+    try sanitizer.run()
+    #expect(sanitizer.history.verdict == .nothingFound)
+    #expect(sanitizer.history.outcome["verdict"] == .string("nothing_found"))
+    #expect(model.stateDict().map { $0.tensor.floats() } == before)
+  }
+
+  @Test func givenTriggersAreUnlearnedRepeatably() throws {
+    func run() throws -> ([[Float]], SanitizeHistory) {
+      let model = try tinyModel(vocabularySize: nil)
+      var random = RandomNumbers(seed: 2)
+      var options = try Self.options()
+      options.unlearn.triggers = [
+        try MaskedTrigger.square(imageSize: 32, random: &random).snapshot()
+      ]
+      let sanitizer = try Sanitizer(
+        model, tokenizer: nil, dataset: try Self.dataset(64, side: 32), options: options)
+      try sanitizer.run()
+      return (model.stateDict().map { $0.tensor.floats() }, sanitizer.history)
+    }
+    let (first, history) = try run()
+    let (second, _) = try run()
+    #expect(first == second)
+    #expect(history.steps.count == 6)
+    #expect(history.verdict != nil)
+  }
+
+  @Test func tooFewImagesAndForeignTriggersAreRefused() throws {
+    expectError(containing: "unlearn: there are too few images") {
+      try Sanitizer(
+        try tinyModel(vocabularySize: nil), tokenizer: nil,
+        dataset: try Self.dataset(10, side: 32), options: try Self.options()
+      ).run()
+    }
+    var random = RandomNumbers(seed: 2)
+    var options = try Self.options()
+    options.unlearn.triggers = [try MaskedTrigger.square(imageSize: 16, random: &random).snapshot()]
+    let foreign = options
+    expectError(containing: "a trigger is for images of another size") {
+      _ = try Sanitizer(
+        try tinyModel(vocabularySize: nil), tokenizer: nil,
+        dataset: try Self.dataset(40, side: 32), options: foreign)
+    }
+  }
+}
