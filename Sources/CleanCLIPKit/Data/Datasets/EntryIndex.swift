@@ -58,8 +58,9 @@ struct EntryIndex {
     }
     let kind = Self.kinds[ending(lastDot)]
     guard !Self.isHidden(path) else {
-      let isData = kind != nil && kind != .label && !head().starts(with: Self.appleDouble)
-      return omissions.add(isData ? .hidden : .otherFile, place())
+      // A hidden pair counts once, by its image.
+      let isImage = kind == .image && !head().starts(with: Self.appleDouble)
+      return omissions.add(isImage ? .hidden : .otherFile, place())
     }
     if let kind, let lastDot {
       let shortKey =

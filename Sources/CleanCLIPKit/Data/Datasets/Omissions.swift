@@ -14,7 +14,7 @@ package struct Omissions: Equatable, Sendable {
     case otherTable = "tables_without_images"
     /// `KEY.more.png` without a caption beside an image of KEY.
     case sideImage = "further_images_of_a_key"
-    /// Images, captions and tables whose name or folder begins with a dot.
+    /// Images, tables and shards whose name or folder begins with a dot.
     case hidden = "hidden_files"
     /// Links inside a shard, links to nothing, pipes and devices.
     case notAFile = "entries_that_are_no_files"
