@@ -22,7 +22,7 @@ while [ $# -gt 0 ]; do
 done
 [ ${#targets[@]} -gt 0 ] || targets=(
   array bank caption check configuration onnx image safetensors state table tar tokenizer
-  vocabulary)
+  trigger vocabulary)
 
 CLEANCLIP_FUZZER_RUNTIME=$(clang -print-resource-dir)/lib/linux/libclang_rt.fuzzer_no_main-x86_64.a
 export CLEANCLIP_FUZZER_RUNTIME

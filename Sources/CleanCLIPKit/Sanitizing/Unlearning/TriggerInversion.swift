@@ -87,7 +87,7 @@ struct TriggerInversion {
     let objective = try objective(features.value, rows)
     try tape.backward(features, gradient: objective.gradient)
     guard let dInput = input.gradient else { return (objective, nil) }
-    return (objective, try scale.denormalizedGradient(dInput))
+    return (objective, try scale.pixelGradient(dInput))
   }
 
   /// - Parameter rows: the images that the features are of.

@@ -132,7 +132,7 @@ final class Unlearner {
     }
     try tape.backward(features, gradient: result.gradient)
     guard let dInput = input.gradient else { return result }
-    let dPixels = try scale.denormalizedGradient(dInput.slice(count..<2 * count))
+    let dPixels = try scale.pixelGradient(dInput.slice(count..<2 * count))
     for part in parts {
       guard let index = part.live else { continue }
       try pool.live[index].ascend(dPixels.slice(part.rows), images: clean.slice(part.rows))
