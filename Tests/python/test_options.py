@@ -45,6 +45,8 @@ SUBJECTS = {
 COMMANDS = {
     "sanitize", "train", "embed", "evaluate", "poison", "check.model", "check.data", "check.input",
 }
+# Methods that take an option which the default method refuses.
+METHODS = {"class_count": "supervised", "max_accuracy_loss": "unlearn"}
 # Options of all commands, and what a command works on.
 SHARED = {
     "json", "quiet", "threads", "help", "version", "tokenizer", "output", "report", "gate", "data",
@@ -226,7 +228,7 @@ def test_values_out_of_range_are_named_alike(struct, model, pairs, vocabulary, t
     for name, row in rows("c", struct).items():
         if not row["range"]:
             continue
-        method = "supervised" if name == "class_count" else "cleanclip"
+        method = METHODS.get(name, "cleanclip")
         chosen = ["--method", method] if struct == "sanitize" else []
         for value in beyond(row):
             text = f"options: {name} is out of range; expected {row['range']}, got "
