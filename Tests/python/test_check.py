@@ -216,10 +216,10 @@ def test_scores_keep_the_order_of_rows_that_cannot_be_read(model, caplog):
     assert any("unreadable rows (4)" in record.getMessage() for record in caplog.records)
     assert "left out" in result["explanation"]
     features = np.random.default_rng(5).normal(size=(100, 16)).astype(np.float32)
-    given = cleanclip.check_data(None, pairs, features=features, allow_unread=4)
+    given = cleanclip.check_data(None, pairs, image_features=features, allow_unread=4)
     assert list(np.flatnonzero(np.isnan(given.scores))) == lost
     with pytest.raises(cleanclip.InvalidArgumentError, match="allow_unread is out of range"):
-        cleanclip.check_data(None, None, features=features, allow_unread=-1)
+        cleanclip.check_data(None, None, image_features=features, allow_unread=-1)
 
 
 def test_captions_that_do_not_match_by_a_trusted_model_come_first():

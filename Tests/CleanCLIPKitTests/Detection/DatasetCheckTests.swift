@@ -159,9 +159,9 @@ import Testing
       imageFeatures: toy.features, trustedCosines: nil, keys: keys, captions: toy.captions)
     let lines = result.csv.split(separator: "\n")
     #expect(lines.count == 609)
-    #expect(lines[0].hasPrefix("key,score,rank,trusted_cosine"))
+    #expect(lines[0].hasPrefix("row,key,score,rank,trusted_cosine"))
     #expect(lines[0].hasSuffix("k_distance_64,slof_64,dao_64,caption"))
-    #expect(lines[1].hasPrefix("\"a,\"\"b\"\"\","))
+    #expect(lines[1].hasPrefix("0,\"a,\"\"b\"\"\","))
     #expect(result.cleanedList.split(separator: "\n").count == 608 - result.removed)
   }
 

@@ -58,7 +58,7 @@ struct EntryIndex {
     }
     let kind = Self.kinds[ending(lastDot)]
     guard !Self.isHidden(path) else {
-      let isData = kind != nil && kind != .label && !head().starts(with: Self.appleDouble)
+      let isData = kind == .image && !head().starts(with: Self.appleDouble)
       return omissions.add(isData ? .hidden : .otherFile, place())
     }
     if let kind, let lastDot {
