@@ -111,7 +111,7 @@ void test_checks_of_data() {
   CHECK(check.json().front() == '{');
   // Features alone, with names.
   std::vector<float> features(24 * 3);
-  for (std::size_t i = 0; i < features.size(); ++i) features[i] = static_cast<float>((i * 7) % 11);
+  for (std::size_t i = 0; i < features.size(); ++i) features[i] = static_cast<float>((i * 7) % 71);
   cleanclip::CheckDataOptions options;
   options.image_features = features.data();
   options.embed_dim = 3;

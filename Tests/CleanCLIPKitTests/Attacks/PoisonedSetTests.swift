@@ -178,8 +178,10 @@ import Testing
       },
     ]
     for change in late {
-      let set = try PoisonedSet(dataset, trigger: patch, options: Self.options(change))
-      #expect(throws: CLIPError.self) { try set.write(to: folder.file("x.tar"), truthPath: nil) }
+      #expect(throws: CLIPError.self) {
+        try PoisonedSet(dataset, trigger: patch, options: Self.options(change))
+          .write(to: folder.file("x.tar"), truthPath: nil)
+      }
     }
     let set = try PoisonedSet(dataset, trigger: patch, options: Self.options())
     expectError(containing: "expected a name that ends in .tar or .csv") {

@@ -58,9 +58,8 @@ struct EntryIndex {
     }
     let kind = Self.kinds[ending(lastDot)]
     guard !Self.isHidden(path) else {
-      // A hidden pair counts once, by its image.
-      let isImage = kind == .image && !head().starts(with: Self.appleDouble)
-      return omissions.add(isImage ? .hidden : .otherFile, place())
+      let isData = kind == .image && !head().starts(with: Self.appleDouble)
+      return omissions.add(isData ? .hidden : .otherFile, place())
     }
     if let kind, let lastDot {
       let shortKey =
