@@ -3,6 +3,9 @@
 
 #include <unistd.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "support.h"
 
 namespace {
@@ -117,7 +120,10 @@ void test_checks_of_data() {
   options.embed_dim = 3;
   for (int i = 0; i < 24; ++i) options.keys.push_back("pair " + std::to_string(i));
   const cleanclip::Check named = cleanclip::checkData(nullptr, nullptr, options);
-  CHECK(named.json().find("pair 7") != std::string::npos);
+  named.write(scratch("named.csv"));
+  std::ifstream file(scratch("named.csv"));
+  const std::string table((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  CHECK(table.find("\n7,pair 7,") != std::string::npos);
   options.captions = {"one"};
   try {
     cleanclip::checkData(nullptr, nullptr, options);
