@@ -1,5 +1,4 @@
 internal import CKernels
-internal import Synchronization
 
 extension Tape {
   /// Returns `x · weightᵀ + bias`.
