@@ -26,7 +26,7 @@ private struct KeptCheck: Sendable {
     self.file = file
     self.run = run
     run(false)
-    guard let bytes = try? MappedFile.read(Scratch.path(file)), !bytes.isEmpty else {
+    guard let bytes = try? FileContents.read(Scratch.path(file)), !bytes.isEmpty else {
       stop("a check leaves no '\(file)'")
     }
     good = bytes

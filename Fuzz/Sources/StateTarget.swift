@@ -10,7 +10,7 @@ extension FuzzTarget {
 
   /// Returns a file with bytes replaced: offset (two bytes, little endian), count (one byte), and so
   /// many bytes, over and over. A state of another run is refused before it is read, so that inputs
-  /// of their own would not get far.
+  /// of their own would not get far; its checksum is right whatever the edits.
   static func edited(_ good: [UInt8], by edits: some Sequence<UInt8>) -> [UInt8] {
     var file = good
     var edits = Array(edits)[...]
@@ -21,14 +21,14 @@ extension FuzzTarget {
       where offset + index < file.count { file[offset + index] = byte }
       edits = edits.dropFirst(3 + count)
     }
-    return file
+    return FileSeal.sealed(file)
   }
 
   private static let stateName = "training-state.safetensors"
 
   private static let goodState: [UInt8] = {
     train(resume: false)
-    guard let bytes = try? MappedFile.read(Scratch.path(stateName)), !bytes.isEmpty else {
+    guard let bytes = try? FileContents.read(Scratch.path(stateName)), !bytes.isEmpty else {
       stop("training leaves no state")
     }
     return bytes

@@ -106,12 +106,14 @@ const onnx::ValueInfoProto &valueAt(const connx_model &model, int32_t isOutput, 
 extern "C" {
 
 connx_model *connx_model_parse(
-    const uint8_t *bytes, size_t length, char *message, size_t capacity) {
+    connx_reader reader, void *user_data, size_t length, char *message, size_t capacity) {
   try {
     auto model = std::make_unique<connx_model>();
     std::string skeleton;
-    model->places =
-        std::make_shared<const connx::Places>(connx::locate(bytes, length, skeleton));
+    const connx::Reader read = [&](std::size_t offset, std::size_t count, std::uint8_t *target) {
+      return reader(offset, count, target, user_data) != 0;
+    };
+    model->places = std::make_shared<const connx::Places>(connx::locate(read, length, skeleton));
     if (!model->proto.ParseFromArray(skeleton.data(), static_cast<int>(skeleton.size()))) {
       throw connx::FormatError("its fields do not have the types of an ONNX model");
     }

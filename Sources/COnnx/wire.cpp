@@ -1,5 +1,6 @@
 #include "wire.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "fields.h"
@@ -38,9 +39,51 @@ struct Field {
   std::size_t end = 0;
 };
 
+/// The bytes of a file, of which a stretch is in memory.
+class Window {
+ public:
+  Window(const Reader &reader, std::size_t size) : reader_(reader), size_(size) {}
+
+  std::uint8_t operator[](std::size_t position) {
+    // A position in front of the stretch is a large number behind it.
+    if (position - start_ >= bytes_.size()) load(position);
+    return bytes_[position - start_];
+  }
+
+  /// Appends a part of the file.
+  void copy(std::string &out, std::size_t start, std::size_t end) {
+    const std::size_t old = out.size();
+    out.resize(old + (end - start));
+    if (start - start_ <= bytes_.size() && end - start <= bytes_.size() - (start - start_)) {
+      std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(start - start_), end - start,
+                  out.begin() + static_cast<std::ptrdiff_t>(old));
+    } else {
+      read(start, end - start, reinterpret_cast<std::uint8_t *>(&out[old]));
+    }
+  }
+
+ private:
+  static constexpr std::size_t stretch = std::size_t{1} << 16;
+
+  const Reader &reader_;
+  const std::size_t size_;
+  std::size_t start_ = 0;
+  std::vector<std::uint8_t> bytes_;
+
+  void load(std::size_t position) {
+    bytes_.resize(std::min(stretch, size_ - position));
+    start_ = position;
+    read(position, bytes_.size(), bytes_.data());
+  }
+
+  void read(std::size_t start, std::size_t length, std::uint8_t *target) {
+    if (length > 0 && !reader_(start, length, target)) throw ReadError("the file cannot be read");
+  }
+};
+
 class Walker {
  public:
-  Walker(const std::uint8_t *bytes, std::size_t length) : bytes_(bytes), size_(length) {}
+  Walker(const Reader &reader, std::size_t length) : bytes_(reader, length), size_(length) {}
 
   Places run(std::string &skeleton) {
     places_.fileLength = size_;
@@ -53,12 +96,12 @@ class Walker {
   }
 
  private:
-  const std::uint8_t *bytes_;
-  std::size_t size_;
-  mutable std::size_t fields_ = 0;
+  Window bytes_;
+  const std::size_t size_;
+  std::size_t fields_ = 0;
   Places places_;
 
-  std::uint64_t readVarint(std::size_t &position, std::size_t end) const {
+  std::uint64_t readVarint(std::size_t &position, std::size_t end) {
     std::uint64_t value = 0;
     for (int shift = 0; shift < 64; shift += 7) {
       if (position >= end) throw FormatError("a number is cut off by the end of its message");
@@ -70,7 +113,7 @@ class Walker {
   }
 
   /// Reads the field at `position` and moves behind it.
-  Field next(std::size_t &position, std::size_t end) const {
+  Field next(std::size_t &position, std::size_t end) {
     if (++fields_ > maximumFields) {
       throw FormatError("the graph has more than " + std::to_string(maximumFields) + " fields");
     }
@@ -121,9 +164,7 @@ class Walker {
     return static_cast<std::int64_t>(places_.messages.size()) - 1;
   }
 
-  void copy(std::string &out, const Field &found) const {
-    out.append(reinterpret_cast<const char *>(bytes_ + found.start), found.end - found.start);
-  }
+  void copy(std::string &out, const Field &found) { bytes_.copy(out, found.start, found.end); }
 
   std::string model() {
     std::string out;
@@ -236,14 +277,15 @@ class Walker {
     return out;
   }
 
-  void externalEntry(const Field &message, std::int64_t index, TensorPlaces &places) const {
+  void externalEntry(const Field &message, std::int64_t index, TensorPlaces &places) {
     std::string key;
     Place value;
     for (std::size_t position = message.content; position < message.end;) {
       const Field found = next(position, message.end);
       if (found.type != delimited) continue;
       if (found.number == field::entryKey) {
-        key.assign(reinterpret_cast<const char *>(bytes_ + found.content), found.end - found.content);
+        key.clear();
+        bytes_.copy(key, found.content, found.end);
       } else if (found.number == field::entryValue) {
         value = place(found, index);
       }
@@ -254,8 +296,8 @@ class Walker {
 
 }  // namespace
 
-Places locate(const std::uint8_t *bytes, std::size_t length, std::string &skeleton) {
-  return Walker(bytes, length).run(skeleton);
+Places locate(const Reader &reader, std::size_t length, std::string &skeleton) {
+  return Walker(reader, length).run(skeleton);
 }
 
 }  // namespace connx

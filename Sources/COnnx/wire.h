@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -12,6 +13,11 @@ namespace connx {
 
 /// A file that is not a protobuf message of the expected kind.
 struct FormatError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A file that could not be read.
+struct ReadError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
@@ -64,12 +70,16 @@ struct Places {
   std::vector<TensorPlaces> attributeTensors;
 };
 
-/// Walks through a serialised model.
+/// Reads bytes of a file, which are inside it; false when that fails.
+using Reader = std::function<bool(std::size_t offset, std::size_t length, std::uint8_t *target)>;
+
+/// Walks through a serialised model of `length` bytes.
 ///
 /// @param[out] skeleton the same model without payloads, descriptions and value types: small whatever
 ///   the weights.
-/// @throws FormatError when a length leaves its message, a field comes twice, or groups are used.
-Places locate(const std::uint8_t *bytes, std::size_t length, std::string &skeleton);
+/// @throws FormatError when a length leaves its message, a field comes twice, or groups are used;
+///   ReadError when reading fails.
+Places locate(const Reader &reader, std::size_t length, std::string &skeleton);
 
 }  // namespace connx
 

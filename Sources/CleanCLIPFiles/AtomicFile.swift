@@ -99,16 +99,11 @@ package struct AtomicFile: ~Copyable {
     if let failure { throw failure }
   }
 
-  /// Adds a part of another file, in pieces, so that its pages do not pile up in memory.
-  package mutating func append(
-    _ source: MappedFile, _ range: Range<Int>
-  ) throws(CLIPError) {
-    for start in stride(from: range.lowerBound, to: range.upperBound, by: 16 << 20) {
-      let end = min(start + 16 << 20, range.upperBound)
-      let piece = UnsafeRawBufferPointer(rebasing: source.bytes[start..<end])
-      try append(piece)
-      source.release(piece)
-    }
+  /// Adds a part of another file, piece by piece.
+  ///
+  /// - Throws: `io`; `state` when the other file has become shorter.
+  package mutating func append(_ source: InputFile, _ range: Range<Int>) throws(CLIPError) {
+    try source.forEachPiece(of: range) { (piece) throws(CLIPError) in try append(piece) }
   }
 
   /// Adds zeros until the number of bytes is a multiple of `alignment`.

@@ -57,26 +57,6 @@ package enum ElementType: String, Sendable {
     return overflow ? nil : product
   }
 
-  /// Elements that are converted before their pages are given back.
-  private static let pieceCount = 1 << 22
-
-  /// Converts floating-point elements to single precision, piece by piece.
-  ///
-  /// - Parameters:
-  ///   - bytes: `output.count` elements, little endian, of any alignment.
-  ///   - release: takes pages of `bytes` back that were read.
-  package func convert(
-    _ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableBufferPointer<Float>,
-    release: (UnsafeRawBufferPointer) -> Void
-  ) {
-    for start in stride(from: 0, to: output.count, by: Self.pieceCount) {
-      let end = min(start + Self.pieceCount, output.count)
-      let piece = UnsafeRawBufferPointer(rebasing: bytes[start * byteSize..<end * byteSize])
-      convert(piece, to: UnsafeMutableBufferPointer(rebasing: output[start..<end]))
-      release(piece)
-    }
-  }
-
   /// Converts floating-point elements to single precision.
   ///
   /// - Parameters:

@@ -23,6 +23,9 @@ package enum ForeignFile {
   private static let image = "name the model's file"
   private static let page = "download the file itself"
 
+  /// Bytes that tell.
+  package static let headLength = 64
+
   private static let kinds = [
     Kind("version https://git-lfs", "a pointer of Git LFS", "fetch the file with 'git lfs pull'"),
     Kind("PK\u{3}\u{4}", "a zip archive, as PyTorch writes", pickle),
@@ -39,7 +42,9 @@ package enum ForeignFile {
   ]
 
   /// The error that names what a file is; `nil` when that is unknown.
-  package static func refusal(_ bytes: UnsafeRawBufferPointer, path: String) -> CLIPError? {
+  ///
+  /// - Parameter bytes: its first `headLength` bytes.
+  package static func refusal(_ bytes: [UInt8], path: String) -> CLIPError? {
     let kind = kinds.first { bytes.dropFirst($0.offset).starts(with: $0.start) }
     return kind.map {
       CLIPError(

@@ -69,8 +69,10 @@ extension GraphReader {
       if case .numbers(let numbers, _) = tensor.payload {
         return Numbers(offsets.map { numbers[$0] }, dimensions)
       }
-      guard let bytes = model.bytes(of: tensor) else { throw unreadable(tensor, node) }
-      return Numbers(offsets.map { type.integer(at: $0, in: bytes) ?? 0 }, dimensions)
+      guard let bytes = try model.bytes(of: tensor) else { throw unreadable(tensor, node) }
+      return Numbers(
+        bytes.withUnsafeBytes { bytes in offsets.map { type.integer(at: $0, in: bytes) ?? 0 } },
+        dimensions)
     }
     switch tensor.payload {
     case .doubles(let numbers): return Numbers(offsets.map { numbers[$0] }, dimensions)
@@ -82,8 +84,9 @@ extension GraphReader {
       }
       return Numbers(values, dimensions)
     default:
-      guard let bytes = model.bytes(of: tensor) else { throw unreadable(tensor, node) }
-      return Numbers(offsets.map { type.double(at: $0, in: bytes) }, dimensions)
+      guard let bytes = try model.bytes(of: tensor) else { throw unreadable(tensor, node) }
+      return Numbers(
+        bytes.withUnsafeBytes { bytes in offsets.map { type.double(at: $0, in: bytes) } }, dimensions)
     }
   }
 

@@ -1,9 +1,9 @@
-internal import CleanCLIPFiles
+package import CleanCLIPFiles
 
 /// Sizes for graphs that leave the images' or captions' size free: positions tell them.
 package enum GraphSizes {
   /// Sizes to try, the likeliest first; one entry without sizes when the graph fixes them.
-  package static func candidates(_ model: ONNXModel) -> [AssumedSizes] {
+  package static func candidates(_ model: ONNXModel) throws(CLIPError) -> [AssumedSizes] {
     let initializers = Set(model.initializers.map(\.name))
     let inputs = model.inputs.filter { !initializers.contains($0.name) }
     let hasFreeImage = inputs.contains { input in
@@ -15,7 +15,7 @@ package enum GraphSizes {
       return sizes[1] < 0
     }
     let images: [Int?] = hasFreeImage ? imageSizes(model) : [nil]
-    let lengths: [Int?] = hasFreeText ? textLengths(model) : [nil]
+    let lengths: [Int?] = hasFreeText ? try textLengths(model) : [nil]
     let all = images.flatMap { image in
       lengths.map { AssumedSizes(imageSize: image, contextLength: $0) }
     }
@@ -58,14 +58,17 @@ package enum GraphSizes {
     return unique(sizes + [224])
   }
 
-  private static func textLengths(_ model: ONNXModel) -> [Int?] {
+  private static func textLengths(_ model: ONNXModel) throws(CLIPError) -> [Int?] {
     // Position ids 0, 1, 2 … are the surest sign.
-    var lengths = model.tensors.filter { tensor in
-      guard tensor.type == .i64, tensor.count > 4, tensor.dimensions.last == tensor.count,
-        let bytes = model.bytes(of: tensor)
-      else { return false }
-      return (0..<tensor.count).allSatisfy { ElementType.i64.integer(at: $0, in: bytes) == $0 }
-    }.map(\.count)
+    var lengths: [Int] = []
+    for tensor in model.tensors
+    where tensor.type == .i64 && tensor.count > 4 && tensor.dimensions.last == tensor.count {
+      guard let bytes = try model.bytes(of: tensor) else { continue }
+      let areIDs = bytes.withUnsafeBytes { bytes in
+        (0..<tensor.count).allSatisfy { ElementType.i64.integer(at: $0, in: bytes) == $0 }
+      }
+      if areIDs { lengths.append(tensor.count) }
+    }
     let tables = tables(model)
     lengths += tables.filter { $0.rows == $0.width }.map(\.rows).filter { $0 == 77 }
     // Positions have the width of the token table, which is the table with the most rows.

@@ -99,8 +99,8 @@ package final class ONNXEdits {
 
   /// Writes the copy with all replacements.
   ///
-  /// - Throws: `io`; `unsupported` when the file would have 2 GiB or more; `format` when fields that
-  ///   are replaced overlap.
+  /// - Throws: `io`; `state` when the source changes meanwhile; `unsupported` when the file would have
+  ///   2 GiB or more; `format` when fields that are replaced overlap.
   package func write(to path: String) throws(CLIPError) {
     var pieces = connx_pieces()
     let result = connx_edits_finish(handle, &pieces)
@@ -120,6 +120,8 @@ package final class ONNXEdits {
     let all = UnsafeBufferPointer(start: pieces.pieces, count: pieces.count)
     try AtomicFile.write(path) { (file) throws(CLIPError) in
       for piece in all { try append(piece, to: &file) }
+      // What was read belongs together only if nothing changed meanwhile.
+      try model.checkUnchanged()
     }
   }
 

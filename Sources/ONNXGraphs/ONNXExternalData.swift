@@ -8,20 +8,18 @@ package struct ONNXExternalData: Sendable {
   package let location: String
   package let offset: Int
   package let length: Int
-  private let file: MappedFile
+  let file: InputFile
 
-  /// The tensor's bytes, mapped.
-  package var bytes: UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: file.bytes[offset..<offset + length])
-  }
+  /// Where the tensor's bytes are in the file.
+  var range: Range<Int> { offset..<offset + length }
 
-  /// Finds and maps the file, which must be inside the model's folder.
+  /// Finds and opens the file, which must be inside the model's folder.
   ///
   /// - Throws: `format` for a location that leaves the folder and for numbers that do not fit the
   ///   file; `notFound` when the file is missing.
   init(
     _ info: connx_tensor, tensor: String, modelPath: String, byteCount: Int?,
-    _ files: inout [String: MappedFile]
+    _ files: inout [String: InputFile]
   ) throws(CLIPError) {
     let what = "'\(modelPath)': external data of tensor '\(tensor)'"
     location = String(info.location)
@@ -29,7 +27,7 @@ package struct ONNXExternalData: Sendable {
       file = known
     } else {
       let path = try Self.resolve(location, modelPath: modelPath, what: what)
-      file = try MappedFile(path)
+      file = try InputFile(path)
       files[location] = file
     }
     guard let byteCount else {
@@ -45,10 +43,10 @@ package struct ONNXExternalData: Sendable {
         "\(what) has wrong numbers; expected length \(byteCount) for its shape, got offset "
           + "'\(offsetText.prefix(24))' and length '\(lengthText.prefix(24))'")
     }
-    guard offset <= file.bytes.count, length <= file.bytes.count - offset else {
+    guard offset <= file.count, length <= file.count - offset else {
       throw CLIPError(
         .format,
-        "\(what) leaves its file; expected at most \(file.bytes.count) bytes in '\(location)', got "
+        "\(what) leaves its file; expected at most \(file.count) bytes in '\(location)', got "
           + "offset \(offset) and length \(length)")
     }
     self.offset = offset

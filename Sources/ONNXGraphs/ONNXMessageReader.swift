@@ -18,7 +18,6 @@ extension String {
 struct ONNXMessageReader {
   let handle: OpaquePointer
   let path: String
-  let file: MappedFile
 
   /// A name that graphs connect nodes with: valid UTF-8 without NUL, so that it stays unique.
   private func name(_ text: connx_string) throws(CLIPError) -> String {
@@ -125,7 +124,7 @@ struct ONNXMessageReader {
   }
 
   func tensor(
-    _ index: Int, _ external: inout [String: MappedFile]
+    _ index: Int, _ external: inout [String: InputFile]
   ) throws(CLIPError) -> ONNXTensor {
     let info = connx_tensor_at(handle, index)
     let name = try name(info.name)

@@ -4,7 +4,7 @@ internal import COnnx
 /// An ONNX file as plain values: nodes, tensors, inputs, outputs; payloads stay in the file.
 package final class ONNXModel: Sendable {
   package let path: String
-  package let file: MappedFile
+  package let file: InputFile
   package let irVersion: Int
   package let producer: String
   package let producerVersion: String
@@ -23,29 +23,19 @@ package final class ONNXModel: Sendable {
   /// Where everything is that can be replaced in a copy of the file.
   let places: ONNXPlaces
   /// Other files that hold weights, by their location text.
-  package let externalFiles: [String: MappedFile]
+  package let externalFiles: [String: InputFile]
 
   /// Opens, parses and validates a file; no weight is read yet.
   ///
   /// - Throws: `notFound`, `io`, and `format` for anything that is not an ONNX model or lies.
   package init(_ path: String) throws(CLIPError) {
-    let file = try MappedFile(path)
-    guard file.bytes.count > 0 else {
+    let file = try InputFile(path)
+    guard file.count > 0 else {
       throw CLIPError(.format, "'\(path)': is empty; expected an ONNX model, got 0 bytes")
     }
-    var message = [CChar](repeating: 0, count: 512)
-    let base = file.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    guard let handle = connx_model_parse(base, file.bytes.count, &message, message.count) else {
-      let reason = String(
-        decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      throw ForeignFile.refusal(file.bytes, path: path)
-        ?? CLIPError(
-          .format,
-          "'\(path)': is not an ONNX model; expected a serialised ModelProto, got bytes where "
-            + "\(reason); check that the file is whole")
-    }
+    let handle = try Self.parse(file)
     defer { connx_model_free(handle) }
-    let reader = ONNXMessageReader(handle: handle, path: path, file: file)
+    let reader = ONNXMessageReader(handle: handle, path: path)
     let info = connx_model_describe(handle)
     self.path = path
     self.file = file
@@ -60,13 +50,34 @@ package final class ONNXModel: Sendable {
     inputs = try reader.values(isOutput: false, count: info.inputs)
     outputs = try reader.values(isOutput: true, count: info.outputs)
     nodes = try reader.nodes(info.nodes)
-    var external: [String: MappedFile] = [:]
+    var external: [String: InputFile] = [:]
     var tensors: [ONNXTensor] = []
     tensors.reserveCapacity(info.tensors)
     for index in 0..<info.tensors { tensors.append(try reader.tensor(index, &external)) }
     self.tensors = tensors
     externalFiles = external
     try checkNames()
+  }
+
+  /// Reads the file's message, without the payloads of its weights.
+  private static func parse(_ file: InputFile) throws(CLIPError) -> OpaquePointer {
+    let source = ParsedFile(file)
+    var message = [CChar](repeating: 0, count: 512)
+    let handle = connx_model_parse(
+      { offset, length, target, source in
+        guard let target, let source else { return 0 }
+        return Unmanaged<ParsedFile>.fromOpaque(source).takeUnretainedValue()
+          .read(offset, length, into: target) ? 1 : 0
+      }, Unmanaged.passUnretained(source).toOpaque(), file.count, &message, message.count)
+    if let handle { return handle }
+    if let failure = source.failure { throw failure }
+    let reason = String(
+      decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    throw ForeignFile.refusal(try file.head(ForeignFile.headLength), path: file.path)
+      ?? CLIPError(
+        .format,
+        "'\(file.path)': is not an ONNX model; expected a serialised ModelProto, got bytes where "
+          + "\(reason); check that the file is whole")
   }
 
   /// The version of the standard operator set.
@@ -88,7 +99,7 @@ package final class ONNXModel: Sendable {
       default: inside += tensor.count
       }
     }
-    return inside + min(outside, externalFiles.values.reduce(0) { $0 + $1.bytes.count })
+    return inside + min(outside, externalFiles.values.reduce(0) { $0 + $1.count })
   }
 
   private func checkNames() throws(CLIPError) {
@@ -184,4 +195,22 @@ package enum ONNXAttribute: Sendable {
   case graph(Int)
   /// A type that no operator of a CLIP model has.
   case other
+}
+
+/// A file while it is parsed, with the error that ended it.
+private final class ParsedFile {
+  private let file: InputFile
+  private(set) var failure: CLIPError?
+
+  init(_ file: InputFile) { self.file = file }
+
+  func read(_ offset: Int, _ count: Int, into target: UnsafeMutableRawPointer) -> Bool {
+    do throws(CLIPError) {
+      try file.read(offset, count: count, into: target)
+      return true
+    } catch {
+      failure = error
+      return false
+    }
+  }
 }

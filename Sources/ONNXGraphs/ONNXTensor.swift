@@ -74,20 +74,61 @@ extension ElementType {
 }
 
 extension ONNXModel {
-  /// The elements as consecutive little-endian bytes of the tensor's type, where the file has them
-  /// in that form; `nil` for lists of numbers.
-  package func bytes(of tensor: ONNXTensor) -> UnsafeRawBufferPointer? {
+  /// Where the elements are as consecutive little-endian values of the tensor's type; `nil` for lists of
+  /// numbers.
+  private func place(of tensor: ONNXTensor) -> (file: InputFile, range: Range<Int>)? {
     switch tensor.payload {
-    case .raw(let range): UnsafeRawBufferPointer(rebasing: file.bytes[range])
-    case .floats(let range) where tensor.type == .f32:
-      UnsafeRawBufferPointer(rebasing: file.bytes[range])
-    case .external(let external): external.bytes
+    case .raw(let range): (file, range)
+    case .floats(let range) where tensor.type == .f32: (file, range)
+    case .external(let external): (external.file, external.range)
     default: nil
     }
   }
 
-  /// Gives memory pages of a large payload back after it was copied.
-  package func release(_ tensor: ONNXTensor) {
-    if let bytes = bytes(of: tensor) { file.release(bytes) }
+  /// Reads the elements as consecutive little-endian bytes of the tensor's type, where the file has them
+  /// in that form; `nil` for lists of numbers.
+  ///
+  /// - Throws: `io`; `state` when the file has become shorter.
+  package func bytes(of tensor: ONNXTensor) throws(CLIPError) -> [UInt8]? {
+    guard let (file, range) = place(of: tensor) else { return nil }
+    return try file.read(range)
+  }
+
+  /// Reads floating-point elements of a tensor in the order of a layout, without a second copy of a long
+  /// run; returns false for lists of numbers.
+  ///
+  /// - Throws: as `bytes(of:)`.
+  package func read(
+    _ tensor: ONNXTensor, _ layout: TensorLayout, into target: UnsafeMutableBufferPointer<Float>
+  ) throws(CLIPError) -> Bool {
+    guard let type = tensor.type, type.isFloat, let (file, range) = place(of: tensor) else {
+      return false
+    }
+    let copy = StridedCopy(layout)
+    let extent = copy.extent
+    let start = range.lowerBound + extent.lowerBound * type.byteSize
+    let part = start..<start + extent.count * type.byteSize
+    guard copy.isRun else {
+      let bytes = try file.read(part)
+      bytes.withUnsafeBytes { copy.read($0, type, into: target) }
+      return true
+    }
+    var done = 0
+    try file.forEachPiece(of: part) { (piece) throws(CLIPError) in
+      let end = done + piece.count / type.byteSize
+      type.convert(piece, to: UnsafeMutableBufferPointer(rebasing: target[done..<end]))
+      done = end
+    }
+    return true
+  }
+
+  /// Checks that the model's files are the ones that were opened.
+  ///
+  /// - Throws: `state`, naming the file that has changed.
+  package func checkUnchanged(remedy: String = InputFile.openAgain) throws(CLIPError) {
+    try file.checkUnchanged(remedy: remedy)
+    for (_, file) in externalFiles.sorted(by: { $0.key < $1.key }) {
+      try file.checkUnchanged(remedy: remedy)
+    }
   }
 }

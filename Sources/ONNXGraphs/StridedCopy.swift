@@ -45,26 +45,40 @@ package struct StridedCopy {
   }
 
   /// Whether the layout's order is the order of memory, from its start on.
-  package var isContiguous: Bool {
-    offset == 0 && modes.count <= 1 && modes.allSatisfy { $0.stride == 1 }
+  package var isContiguous: Bool { offset == 0 && isRun }
+
+  /// The elements of memory between the first and the last that the layout has; empty without any.
+  package var extent: Range<Int> {
+    guard count > 0 else { return 0..<0 }
+    var (low, high) = (offset, offset)
+    for mode in modes {
+      let reach = (mode.extent - 1) * mode.stride
+      if reach < 0 { low += reach } else { high += reach }
+    }
+    return low..<high + 1
   }
+
+  /// Whether the layout's order is the order of memory.
+  package var isRun: Bool { modes.count <= 1 && modes.allSatisfy { $0.stride == 1 } }
 
   /// Reads floating-point elements in the layout's order.
   ///
-  /// - Parameter release: takes pages of `bytes` back that were read, in the course of a long run.
+  /// - Parameter bytes: the elements of `extent`.
   package func read(
     _ bytes: UnsafeRawBufferPointer, _ type: ElementType,
-    into target: UnsafeMutableBufferPointer<Float>, release: (UnsafeRawBufferPointer) -> Void
+    into target: UnsafeMutableBufferPointer<Float>
   ) {
     guard let base = bytes.baseAddress, let output = target.baseAddress else { return }
     let size = type.byteSize
+    let first = extent.lowerBound
     forEachRun { position, index, stride, length in
+      let index = index - first
       let source = base + index * size
       let destination = output + position
       if stride == 1 {
         type.convert(
           UnsafeRawBufferPointer(start: source, count: length * size),
-          to: UnsafeMutableBufferPointer(start: destination, count: length), release: release)
+          to: UnsafeMutableBufferPointer(start: destination, count: length))
         return
       }
       switch type {

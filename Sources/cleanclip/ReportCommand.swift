@@ -110,7 +110,7 @@ struct ReportCommand: ParsableCommand {
   }
 
   private func readJSON(_ path: String) throws(CLIPError) -> JSONValue {
-    let bytes = try MappedFile.read(path, limit: 256 << 20)
+    let bytes = try FileContents.read(path, limit: 256 << 20)
     return try JSONValue.parse(String(decoding: bytes, as: UTF8.self), name: path)
   }
 }

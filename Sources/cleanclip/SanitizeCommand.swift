@@ -74,7 +74,7 @@ struct SanitizeCommand: ParsableCommand {
       let history = try training.train(
         "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
         options: options, common: common
-      ) { () throws(CLIPError) in try loaded.save(to: output) }
+      ) { () throws(CLIPError) in try loaded.saveOrRescue(to: output) }
       verdict = history.verdict
       try printResult(
         common.json

@@ -52,7 +52,7 @@ struct TrainCommand: ParsableCommand {
       let history = try training.train(
         "train", model, tokenizer: try words.tokenizer(besideModel: nil), dataset: dataset,
         options: options, common: common
-      ) { () throws(CLIPError) in try loaded.save(to: output) }
+      ) { () throws(CLIPError) in try loaded.saveOrRescue(to: output) }
       try printResult(
         common.json
           ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
@@ -64,7 +64,7 @@ struct TrainCommand: ParsableCommand {
     guard architecture.hasSuffix(".json") else {
       return try CLIPConfiguration.architecture(architecture)
     }
-    let bytes = try MappedFile.read(architecture, limit: 1 << 20)
+    let bytes = try FileContents.read(architecture, limit: 1 << 20)
     return try CLIPConfiguration(
       openCLIP: try JSONValue.parse(
         String(decoding: bytes, as: UTF8.self), name: architecture), name: architecture)

@@ -9,7 +9,7 @@ enum Summary {
       let opset = facts.opset.map { ", operator set \($0)" } ?? ""
       let types = facts.elementTypes.joined(separator: " and ")
       lines.append(
-        ("read \(facts.files.joined(separator: ", ")): \(facts.format) by "
+        ("read \(facts.files.map(\.path).joined(separator: ", ")): \(facts.format) by "
           + "\(facts.producer.isEmpty ? "an unknown exporter" : facts.producer)\(opset), "
           + "weights in \(types)").printable())
     }

@@ -2,7 +2,7 @@
  * @file connx.h
  * Reading of ONNX files: the protobuf message as plain C structures.
  *
- * Weights are not copied: a tensor tells where its payload is in the caller's bytes. Every string
+ * Weights are not read: a tensor tells where its payload is in the file. Every string
  * and array that a function returns belongs to the model and lives as long as it does; strings are
  * arbitrary bytes. No function throws or terminates the process. A model is immutable, so several
  * threads may read it.
@@ -131,15 +131,19 @@ typedef struct connx_tensor {
   connx_string length;
 } connx_tensor;
 
+/** Reads `length` bytes of a file at `offset`, which are inside it; 0 when that fails. */
+typedef int32_t (*connx_reader)(size_t offset, size_t length, void *target, void *user_data);
+
 /**
  * Parses a model.
  *
- * @param[in] bytes borrowed for the call only.
+ * @param[in] reader called for the duration of the call only; payloads of weights are not read.
+ * @param[in] length bytes of the file.
  * @param[out] message why it failed, terminated, cut at `capacity` bytes.
  * @return NULL on failure.
  */
 connx_model *connx_model_parse(
-    const uint8_t *bytes, size_t length, char *message, size_t capacity);
+    connx_reader reader, void *user_data, size_t length, char *message, size_t capacity);
 
 /** Frees a model; NULL is a no-op. */
 void connx_model_free(connx_model *model);

@@ -45,16 +45,19 @@ struct CheckpointDescription {
     _ facts: CheckpointFacts, in object: inout JSONObject
   ) throws(CLIPError) {
     var files: [JSONValue] = []
-    for path in facts.files {
+    for file in facts.files {
       // A file may be gone, or a temporary one: the model does not need it any more.
-      guard MappedFile.exists(path) else {
-        files.append(["path": .string(path)])
+      guard FileContents.exists(file.path) else {
+        files.append(["path": .string(file.path)])
         continue
       }
-      let (count, hash) = try SHA256.hash(ofFile: path)
-      files.append([
-        "path": .string(path), "bytes": .integer(count), "sha256": .string(hash),
-      ])
+      let (count, hash) = try SHA256.hash(ofFile: file.path)
+      // The hash of other bytes than those that were read would be that of another model.
+      let isSame = try FileStamp(path: file.path) == file.stamp
+      files.append(
+        isSame
+          ? ["path": .string(file.path), "bytes": .integer(count), "sha256": .string(hash)]
+          : ["path": .string(file.path), "changed_since_loaded": true])
     }
     object["format"] = .string(facts.format)
     object["files"] = .array(files)

@@ -27,7 +27,7 @@ package enum CheckpointReader {
     _ specification: String, allowsNonFinite: Bool
   ) throws(CLIPError) -> (checkpoint: Checkpoint, source: CheckpointSource) {
     let parts = specification.split(separator: ",").map(String.init)
-    let isPair = !MappedFile.exists(specification) && parts.count == 2
+    let isPair = !FileContents.exists(specification) && parts.count == 2
     if !isPair, try SafeTensors.isUsed(in: specification) {
       return (
         try SafeTensorsCheckpoint.load(specification, allowsNonFinite: allowsNonFinite),

@@ -44,10 +44,14 @@ enum CheckpointTarget {
 
   /// Checks, as far as it can be told before training, that changed weights can be written.
   ///
-  /// - Throws: `unsupported`, naming the weight that has no tensor to be written to.
+  /// - Throws: `unsupported`, naming the weight that has no tensor to be written to; `state` when the
+  ///   graph's file has changed since it was loaded.
   func check() throws(CLIPError) {
     guard case .graphs(let parts) = self else { return }
-    for part in parts { try WriteBackPlan.check(part.origin) }
+    for part in parts {
+      try part.origin.model.checkUnchanged(remedy: WriteBackPlan.remedy)
+      try WriteBackPlan.check(part.origin)
+    }
   }
 
   func write(

@@ -63,6 +63,28 @@ package struct LoadedModel {
     try CheckpointTarget(path, source: source).write(model.configuration, stateDict)
   }
 
+  /// Saves the model as `save` does. When that fails after the work is done, the weights go to a
+  /// safetensors file beside the path, which needs nothing of the file that the model came from.
+  ///
+  /// - Throws: what `save` throws, naming the file that has the weights.
+  package func saveOrRescue(to path: String) throws(CLIPError) {
+    do throws(CLIPError) { try save(to: path) } catch {
+      guard let rescue = Self.rescuePath(path) else { throw error }
+      let failure = error
+      do throws(CLIPError) { try save(to: rescue) } catch { throw failure }
+      throw CLIPError(failure.code, failure.message + "; the weights are in '\(rescue)'")
+    }
+  }
+
+  /// A path that no file has yet; `nil` when a safetensors file has failed itself.
+  private static func rescuePath(_ path: String) -> String? {
+    let path = path.split(separator: ",").first.map(String.init) ?? path
+    guard path.hasSuffix(".onnx") else { return nil }
+    let base = path.dropLast(".onnx".count)
+    let names = ["rescued"] + (2...99).map { "rescued-\($0)" }
+    return names.map { "\(base).\($0).safetensors" }.first { !FileContents.exists($0) }
+  }
+
   /// Saves the model as a new graph (`*.onnx`) or as safetensors, with the names that are asked for.
   ///
   /// - Throws: `unsupported` for an unknown ending and for a ResNet under Hugging Face's names in

@@ -4,18 +4,14 @@ extension ElementType {
   /// - Parameters:
   ///   - bytes: exactly `shape.count` elements, little endian, of any alignment.
   ///   - name: what error messages call the tensor.
-  ///   - release: takes pages of `bytes` back that were read.
   /// - Throws: `unsupported` for eight-bit floating-point types; `format` for integers beyond 32 bits.
   package func tensor(
-    from bytes: UnsafeRawBufferPointer, shape: Shape, name: String,
-    release: (UnsafeRawBufferPointer) -> Void = { _ in }
+    from bytes: UnsafeRawBufferPointer, shape: Shape, name: String
   ) throws(CLIPError) -> Tensor {
     precondition(bytes.count == shape.count * byteSize, "one element for each place of the shape")
     if isFloat {
       let tensor = try Tensor(shape)
-      convert(
-        bytes, to: UnsafeMutableBufferPointer(start: tensor.f32, count: tensor.count),
-        release: release)
+      convert(bytes, to: UnsafeMutableBufferPointer(start: tensor.f32, count: tensor.count))
       return tensor
     }
     let tensor = try Tensor(shape, .i32)

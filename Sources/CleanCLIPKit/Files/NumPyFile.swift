@@ -31,7 +31,7 @@ package enum NumPyFile {
   /// - Throws: `format` for another file, a length that does not fit, or integers beyond 32 bits;
   ///   `unsupported` for other element types and Fortran order.
   package static func read(_ path: String) throws(CLIPError) -> Tensor {
-    let file = try MappedFile(path)
+    let file = try FileContents(path)
     let bytes = file.bytes
     guard bytes.count >= 10, bytes.starts(with: [0x93] + Array("NUMPY".utf8)) else {
       throw CLIPError(.format, "'\(path)': is not a NumPy file; expected '\\x93NUMPY' at its start")
@@ -60,8 +60,9 @@ package enum NumPyFile {
         "'\(path)': array has the wrong length; expected shape \(dimensions) of "
           + "\(type.byteSize)-byte elements, got \(data.count) bytes")
     }
-    return try type.tensor(
-      from: data, shape: Shape(dimensions), name: path, release: file.release)
+    return try withExtendedLifetime(file) { () throws(CLIPError) in
+      try type.tensor(from: data, shape: Shape(dimensions), name: path)
+    }
   }
 
   private static func parse(

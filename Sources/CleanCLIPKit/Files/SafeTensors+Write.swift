@@ -9,16 +9,58 @@ extension SafeTensors {
     _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:],
     to path: String
   ) throws(CLIPError) {
+    let ordered = ordered(tensors)
+    try write(try head(ordered, metadata, path), ordered, to: path)
+  }
+
+  /// Writes tensors as `write` does, with a checksum of all bytes of the file.
+  ///
+  /// - Throws: as `write`.
+  static func writeSealed(
+    _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String], to path: String
+  ) throws(CLIPError) {
+    let ordered = ordered(tensors)
+    var metadata = metadata
+    metadata[FileSeal.key] = FileSeal.blank
+    var head = try head(ordered, metadata, path)
+    var fingerprint = Fingerprint()
+    fingerprint.add(head)
+    for (_, tensor) in ordered {
+      fingerprint.add(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount))
+    }
+    FileSeal.set(fingerprint.text, in: &head)
+    try write(head, ordered, to: path)
+  }
+
+  /// Readers map the data: four-byte elements come first so that every tensor is aligned.
+  private static func ordered(
+    _ tensors: [(name: String, tensor: Tensor)]
+  ) -> [(name: String, tensor: Tensor)] {
+    tensors.filter { $0.tensor.dtype.byteSize == 4 }
+      + tensors.filter { $0.tensor.dtype.byteSize != 4 }
+  }
+
+  private static func write(
+    _ head: [UInt8], _ tensors: [(name: String, tensor: Tensor)], to path: String
+  ) throws(CLIPError) {
+    try AtomicFile.write(path) { (file) throws(CLIPError) in
+      try file.append(head)
+      for (_, tensor) in tensors {
+        try file.append(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount))
+      }
+    }
+  }
+
+  /// The length of the header and the header.
+  private static func head(
+    _ ordered: [(name: String, tensor: Tensor)], _ metadata: [String: String], _ path: String
+  ) throws(CLIPError) -> [UInt8] {
     var header = JSONObject()
     if !metadata.isEmpty {
       var members = JSONObject()
       for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { members[key] = .string(value) }
       header["__metadata__"] = .object(members)
     }
-    // Readers map the data: four-byte elements come first so that every tensor is aligned.
-    let ordered =
-      tensors.filter { $0.tensor.dtype.byteSize == 4 }
-      + tensors.filter { $0.tensor.dtype.byteSize != 4 }
     var offset = 0
     for (name, tensor) in ordered {
       guard header[name] == nil, name != "__metadata__" else {
@@ -41,12 +83,6 @@ extension SafeTensors {
     var text = Array(JSONValue.object(header).serialized().utf8)
     while text.count % 8 != 0 { text.append(0x20) }
     let length = UInt64(text.count)
-    try AtomicFile.write(path) { (file) throws(CLIPError) in
-      try file.append((0..<8).map { UInt8(truncatingIfNeeded: length >> ($0 * 8)) })
-      try file.append(text)
-      for (_, tensor) in ordered {
-        try file.append(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount))
-      }
-    }
+    return (0..<8).map { UInt8(truncatingIfNeeded: length >> ($0 * 8)) } + text
   }
 }

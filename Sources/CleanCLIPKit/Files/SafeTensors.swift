@@ -16,15 +16,15 @@ package final class SafeTensorsFile: Sendable {
   package let entries: [SafeTensorsEntry]
   /// Free text members of `__metadata__`.
   package let metadata: [String: String]
-  private let file: MappedFile
-  private let dataOffset: Int
+  let file: InputFile
+  let dataOffset: Int
   private let positions: [String: Int]
 
   /// The longest header that is read, as in the reference implementation.
   static let maximumHeaderLength = 100_000_000
 
   init(
-    file: MappedFile, dataOffset: Int, entries: [SafeTensorsEntry], metadata: [String: String]
+    file: InputFile, dataOffset: Int, entries: [SafeTensorsEntry], metadata: [String: String]
   ) {
     self.path = file.path
     self.file = file
@@ -39,25 +39,44 @@ package final class SafeTensorsFile: Sendable {
   /// The description of a tensor; `nil` when there is none of this name.
   package subscript(name: String) -> SafeTensorsEntry? { positions[name].map { entries[$0] } }
 
-  /// The raw bytes of a tensor, valid while the file object lives.
-  package func bytes(of entry: SafeTensorsEntry) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(
-      rebasing: file.bytes[
-        dataOffset + entry.range.lowerBound..<dataOffset + entry.range.upperBound])
-  }
-
   /// Returns a copy of a tensor: floating-point types as f32, integers as i32.
   ///
-  /// - Throws: `notFound` for an unknown name, `unsupported` or `format` as `ElementType.tensor`.
+  /// - Throws: `notFound` for an unknown name, `unsupported` or `format` as `ElementType.tensor`; `io`;
+  ///   `state` when the file has changed since it was opened.
   package func tensor(_ name: String) throws(CLIPError) -> Tensor {
     guard let entry = self[name] else {
       throw CLIPError(
         .notFound, "'\(path)': has no tensor '\(name)'; expected it, got \(entries.count) others")
     }
-    let bytes = bytes(of: entry)
-    defer { file.release(bytes) }
-    return try entry.type.tensor(
-      from: bytes, shape: entry.shape, name: "\(path)': '\(name)", release: file.release)
+    let range = dataOffset + entry.range.lowerBound..<dataOffset + entry.range.upperBound
+    let tensor = try entry.type.isFloat ? floats(entry, range) : integers(entry, range)
+    try file.checkUnchanged()
+    return tensor
+  }
+
+  private func integers(
+    _ entry: SafeTensorsEntry, _ range: Range<Int>
+  ) throws(CLIPError) -> Tensor {
+    try file.read(range).withUnsafeBytes { (bytes) throws(CLIPError) in
+      try entry.type.tensor(from: bytes, shape: entry.shape, name: "\(path)': '\(entry.name)")
+    }
+  }
+
+  /// Piece by piece, so that there is one copy of a large tensor and not two.
+  private func floats(_ entry: SafeTensorsEntry, _ range: Range<Int>) throws(CLIPError) -> Tensor {
+    let tensor = try Tensor(entry.shape)
+    if entry.type == .f32 {
+      try file.read(range.lowerBound, count: range.count, into: tensor.bytes)
+      return tensor
+    }
+    let output = UnsafeMutableBufferPointer(start: tensor.f32, count: tensor.count)
+    var done = 0
+    try file.forEachPiece(of: range) { (piece) throws(CLIPError) in
+      let end = done + piece.count / entry.type.byteSize
+      entry.type.convert(piece, to: UnsafeMutableBufferPointer(rebasing: output[done..<end]))
+      done = end
+    }
+    return tensor
   }
 
   /// Returns copies of all tensors, converted as `tensor(_:)` does.
@@ -76,38 +95,41 @@ package enum SafeTensors {
   /// - Throws: `notFound`, `io`.
   static func isUsed(in path: String) throws(CLIPError) -> Bool {
     if path.hasSuffix(".safetensors") { return true }
-    let file = try MappedFile(path)
-    return withExtendedLifetime(file) {
-      let bytes = file.bytes
-      guard bytes.count > 8, bytes[8] == UInt8(ascii: "{") else { return false }
-      return bytes.loadUnaligned(as: UInt64.self) <= UInt64(bytes.count - 8)
-    }
+    let file = try InputFile(path)
+    let head = try file.head(9)
+    guard head.count > 8, head[8] == UInt8(ascii: "{") else { return false }
+    return length(head) <= UInt64(file.count - 8)
+  }
+
+  /// The length of the header, from the first eight bytes.
+  private static func length(_ head: [UInt8]) -> UInt64 {
+    head.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
   }
 
   /// Opens a file and validates its header, types, shapes and offsets.
   ///
   /// - Throws: `notFound`, `io`, and `format` for a file that contradicts itself.
   package static func read(_ path: String) throws(CLIPError) -> SafeTensorsFile {
-    let file = try MappedFile(path)
-    let bytes = file.bytes
-    guard bytes.count >= 8 else {
+    let file = try InputFile(path)
+    guard file.count >= 8 else {
       throw CLIPError(
         .format,
-        "'\(path)': is not a safetensors file; expected at least 8 bytes, got \(bytes.count)")
+        "'\(path)': is not a safetensors file; expected at least 8 bytes, got \(file.count)")
     }
-    let declared = bytes.loadUnaligned(as: UInt64.self)
-    let limit = min(bytes.count - 8, SafeTensorsFile.maximumHeaderLength)
+    let declared = length(try file.head(8))
+    let limit = min(file.count - 8, SafeTensorsFile.maximumHeaderLength)
     guard declared <= UInt64(limit) else {
-      throw ForeignFile.refusal(bytes, path: path)
+      throw ForeignFile.refusal(try file.head(ForeignFile.headLength), path: path)
         ?? CLIPError(
           .format,
           "'\(path)': safetensors header length is wrong; expected at most \(limit), got \(declared)"
             + "; check that the file is whole")
     }
     let length = Int(declared)
-    let header = try JSONValue.parse(
-      UnsafeRawBufferPointer(rebasing: bytes[8..<8 + length]), name: path,
-      limits: JSONLimits(byteCount: limit, depth: 8))
+    let text = try file.read(8..<8 + length)
+    let header = try text.withUnsafeBytes { (bytes) throws(CLIPError) in
+      try JSONValue.parse(bytes, name: path, limits: JSONLimits(byteCount: limit, depth: 8))
+    }
     guard let members = header.object else {
       throw CLIPError(.format, "'\(path)': safetensors header is not an object; expected '{'")
     }
@@ -123,7 +145,7 @@ package enum SafeTensors {
     entries.sort {
       ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
     }
-    try checkCoverage(entries, dataLength: bytes.count - 8 - length, path: path)
+    try checkCoverage(entries, dataLength: file.count - 8 - length, path: path)
     return SafeTensorsFile(
       file: file, dataOffset: 8 + length, entries: entries, metadata: metadata)
   }

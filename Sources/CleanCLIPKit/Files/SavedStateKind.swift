@@ -34,23 +34,33 @@ package struct SavedStateKind {
     try AtomicFile.check(directory + "/state")
   }
 
-  /// The metadata that `check` reads.
-  func metadata(_ identity: [String: String]) -> [String: String] {
-    var metadata = ["format": format]
+  /// Writes a state with a checksum.
+  ///
+  /// - Parameter metadata: beside the format and the identity.
+  /// - Throws: `io`.
+  func write(
+    _ tensors: [(name: String, tensor: Tensor)], _ metadata: [String: String],
+    identity: [String: String], to path: String
+  ) throws(CLIPError) {
+    var metadata = metadata
+    metadata["format"] = format
     for (key, value) in identity { metadata["\(work).\(key)"] = value }
-    return metadata
+    try SafeTensors.writeSealed(tensors, metadata: metadata, to: path)
   }
 
-  /// Refuses files that are no such state, or the state of other work.
+  /// Opens a state.
   ///
-  /// - Throws: `format`; `state`, naming what differs.
-  func check(_ file: SafeTensorsFile, identity: [String: String]) throws(CLIPError) {
+  /// - Throws: `format` for a file that is no such state, or damaged; `state` for the state of other
+  ///   work, naming what differs; `io`.
+  func read(_ path: String, identity: [String: String]) throws(CLIPError) -> SafeTensorsFile {
+    let file = try SafeTensors.read(path)
     guard file.metadata["format"] == format else {
       throw CLIPError(
         .format,
         "'\(file.path)': is not \(name); expected format '\(format)', "
           + "got '\(file.metadata["format"] ?? "none")'")
     }
+    try FileSeal.check(file)
     var differences: [String] = []
     for (key, value) in identity.sorted(by: { $0.key < $1.key }) {
       let saved = file.metadata["\(work).\(key)"]
@@ -62,5 +72,6 @@ package struct SavedStateKind {
         "'\(file.path)': is the state of another \(work); \(differences.joined(separator: "; ")); "
           + "use the same \(inputs), or start without resume")
     }
+    return file
   }
 }

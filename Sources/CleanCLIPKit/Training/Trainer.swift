@@ -14,6 +14,8 @@ package final class Trainer {
   private let identity: [String: String]
   private var position = TrainingState.Position()
   private var history = TrainingHistory()
+  /// What the rows that were trained on hold.
+  private var contents = RowContents()
   private var clock = Clock()
 
   /// Times of this process's part of the run.
@@ -73,11 +75,29 @@ package final class Trainer {
     {
       let end = TrainingState.Position(
         epoch: options.epochs, batch: source.batchesPerEpoch, step: steps)
-      (position, history) = try TrainingState.load(
-        into: savedTensors, identity: identity, end: end, from: directory)
+      (position, history, contents) = try TrainingState.load(
+        into: savedTensors, identity: identity, end: end, from: directory
+      ) { (contents) throws(CLIPError) in try Self.compared(contents, source) }
       optimizer.resume(afterSteps: position.step)
       for parameter in recipe.parameters { parameter.valueDidChange() }
     }
+  }
+
+  /// Rows whose content is compared before a run is resumed; the others are when they are read again.
+  private static let comparedRows = 256
+
+  /// Compares rows that were trained on with what they hold now.
+  ///
+  /// - Throws: `state` for a row that has changed; what reading it throws.
+  private static func compared(
+    _ contents: RowContents, _ source: BatchSource
+  ) throws(CLIPError) -> RowContents {
+    guard let content = source.content else { return contents }
+    var contents = contents
+    let rows = contents.rows
+    let count = min(rows.count, comparedRows)
+    for index in 0..<count { try contents.add(try content(rows[index * rows.count / count])) }
+    return contents
   }
 
   /// The steps that were done before this process, as far as the state that was resumed has them.
@@ -127,6 +147,7 @@ package final class Trainer {
       let next = try stream.next()
       clock.waiting += monotonicSeconds() - start
       guard let batch = next else { break }
+      for content in batch.contents { try contents.add(content) }
       let rate = schedule.rate(at: position.step)
       let losses = try step(batch, learningRate: rate)
       position.step += 1
@@ -229,7 +250,8 @@ package final class Trainer {
   private func save() throws(CLIPError) {
     guard let directory = options.stateDirectory else { return }
     try TrainingState.save(
-      savedTensors, position: position, history: history, identity: identity, in: directory)
+      savedTensors, position: position, history: history, contents: contents, identity: identity,
+      in: directory)
   }
 
   /// What must agree for a state to belong to this run.

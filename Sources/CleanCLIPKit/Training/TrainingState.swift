@@ -21,22 +21,23 @@ struct TrainingState {
 
   static let fileName = "training-state.safetensors"
   private static let stepsName = "history.steps"
+  private static let contentsName = "data.contents"
   private static let kind = SavedStateKind(
-    format: "cleanclip training state 2", work: "run", name: "a training state",
+    format: "cleanclip training state 3", work: "run", name: "a training state",
     inputs: "model, data and options")
 
   /// Saves a state, replacing an older one atomically.
   ///
   /// - Parameters:
   ///   - tensors: weights, statistics and moments.
+  ///   - contents: what the rows that were trained on hold.
   ///   - identity: options, model and data of the run.
   static func save(
     _ tensors: [(name: String, tensor: Tensor)], position: Position, history: TrainingHistory,
-    identity: [String: String], in directory: String
+    contents: RowContents, identity: [String: String], in directory: String
   ) throws(CLIPError) {
     try SavedStateKind.makeDirectory(directory)
-    var metadata = kind.metadata(identity)
-    metadata["position.epoch"] = "\(position.epoch)"
+    var metadata = ["position.epoch": "\(position.epoch)"]
     metadata["position.batch"] = "\(position.batch)"
     metadata["position.step"] = "\(position.step)"
     metadata["position.sums"] = text(position.sums)
@@ -51,7 +52,8 @@ struct TrainingState {
     }
     var tensors = tensors
     if let steps = try history.stepTensor() { tensors.append((stepsName, steps)) }
-    try SafeTensors.write(tensors, metadata: metadata, to: path(in: directory))
+    if let contents = try contents.tensor() { tensors.append((contentsName, contents)) }
+    try kind.write(tensors, metadata, identity: identity, to: path(in: directory))
   }
 
   static func path(in directory: String) -> String { directory + "/" + fileName }
@@ -62,15 +64,15 @@ struct TrainingState {
   ///
   /// - Parameters:
   ///   - end: the position after the last step of the last epoch, which none exceeds.
+  ///   - checking: compares what the rows hold before anything is changed.
   /// - Throws: `state` when it is of another run, naming what differs; `format` when it is no state;
   ///   `tensors` are unchanged then.
   static func load(
     into tensors: [(name: String, tensor: Tensor)], identity: [String: String], end: Position,
-    from directory: String
-  ) throws(CLIPError) -> (position: Position, history: TrainingHistory) {
+    from directory: String, checking: (RowContents) throws(CLIPError) -> RowContents
+  ) throws(CLIPError) -> (position: Position, history: TrainingHistory, contents: RowContents) {
     let path = path(in: directory)
-    let file = try SafeTensors.read(path)
-    try kind.check(file, identity: identity)
+    let file = try kind.read(path, identity: identity)
     var loaded: [Tensor] = []
     for (name, tensor) in tensors {
       let value = try file.tensor(name)
@@ -86,10 +88,15 @@ struct TrainingState {
       throw damaged(file)
     }
     let history = try Self.history(file, steps: position.step)
+    var contents = RowContents()
+    if file[contentsName] != nil {
+      guard let known = RowContents(try file.tensor(contentsName)) else { throw damaged(file) }
+      contents = try checking(known)
+    }
     for (target, value) in zip(tensors, loaded) {
       memcpy(target.tensor.bytes, value.bytes, value.byteCount)
     }
-    return (position, history)
+    return (position, history, contents)
   }
 
   private static func text(_ losses: StepLosses) -> String {

@@ -62,9 +62,9 @@ package struct Trigger: Sendable {
     _ nameOrPath: String, _ options: TriggerOptions = TriggerOptions()
   ) throws(CLIPError) -> Trigger {
     if let trigger = NamedTrigger(name: nameOrPath) { return try Trigger(trigger, options) }
-    let file: MappedFile
+    let file: FileContents
     do throws(CLIPError) {
-      file = try MappedFile(nameOrPath)
+      file = try FileContents(nameOrPath)
     } catch {
       guard error.code == .notFound else { throw error }
       throw CLIPError(

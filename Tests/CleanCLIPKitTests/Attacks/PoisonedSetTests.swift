@@ -30,7 +30,7 @@ import Testing
     patch: RGBImage(width: 4, height: 4, red: 255, green: 0, blue: 255), position: .random)
 
   private func truth(_ name: String) throws -> [(key: String, isPoisoned: Bool)] {
-    let text = String(decoding: try MappedFile.read(folder.file(name)), as: UTF8.self)
+    let text = String(decoding: try FileContents.read(folder.file(name)), as: UTF8.self)
     let lines = text.split(separator: "\n")
     #expect(lines.first == "key,poisoned,source")
     return lines.dropFirst().map { line in
@@ -109,7 +109,7 @@ import Testing
       let set = try PoisonedSet(
         try Self.dataset(), trigger: patch, options: Self.options { $0.seed = seed })
       _ = try set.write(to: folder.file("set.tar"), truthPath: nil)
-      return try MappedFile.read(folder.file("set.tar"))
+      return try FileContents.read(folder.file("set.tar"))
     }
     let first = try bytes(seed: 1)
     #expect(try bytes(seed: 1) == first)

@@ -45,9 +45,9 @@ import Testing
     #expect(again.recovered == trigger.recovered)
     #expect(again.summary == "recovered \(kind.name) of 6x6 px, size 0.5, a test")
     let preview = try ImageDecoder.decode(
-      try MappedFile.read(folder.file("copy.png")), name: "copy.png")
+      try FileContents.read(folder.file("copy.png")), name: "copy.png")
     #expect(preview.image.width == 6 && preview.image.height == 6)
-    #expect(try MappedFile.read(copy) == MappedFile.read(path))
+    #expect(try FileContents.read(copy) == FileContents.read(path))
   }
 
   @Test(arguments: TriggerKind.all)
@@ -136,7 +136,7 @@ import Testing
   }
 
   @Test func truncatedFilesAreRefused() throws {
-    let bytes = try MappedFile.read(try written(.additive))
+    let bytes = try FileContents.read(try written(.additive))
     for count in stride(from: 1, to: bytes.count, by: 97) {
       try AtomicFile.write(Array(bytes.prefix(count)), to: path)
       #expect(message(path) != "no error")

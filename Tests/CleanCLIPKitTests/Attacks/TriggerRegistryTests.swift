@@ -7,7 +7,7 @@ import Testing
   private static let root = #filePath.split(separator: "/").dropLast(4).reduce("") { $0 + "/" + $1 }
 
   private func text(_ path: String) throws -> String {
-    String(decoding: try MappedFile.read(Self.root + "/" + path), as: UTF8.self)
+    String(decoding: try FileContents.read(Self.root + "/" + path), as: UTF8.self)
   }
 
   @Test func namesAreUnique() {

@@ -34,7 +34,7 @@ import Testing
     let model = try LoadedModel.load(CheckpointFixture.path("vit.onnx"))
     try model.save(to: folder.file("a.safetensors"))
     try AtomicFile.write(
-      try MappedFile.read(folder.file("a.safetensors")), to: folder.file("weights"))
+      try FileContents.read(folder.file("a.safetensors")), to: folder.file("weights"))
     let again = try LoadedModel.load(folder.file("weights"))
     #expect(again.facts?.format.contains("safetensors") == true)
   }

@@ -67,7 +67,7 @@ import Testing
 
   @Test func aFileCutAnywhereIsRefused() throws {
     let folder = TemporaryFolder()
-    let bytes = try MappedFile.read(CheckpointFixture.path("vit.onnx"))
+    let bytes = try FileContents.read(CheckpointFixture.path("vit.onnx"))
     for length in stride(from: 1, to: bytes.count - 1, by: 2003) {
       try AtomicFile.write(Array(bytes[..<length]), to: folder.file("cut.onnx"))
       #expect(throws: CLIPError.self) { try CheckpointReader.load(folder.file("cut.onnx")) }
@@ -77,7 +77,7 @@ import Testing
   /// Whatever the bytes, the reader returns or throws.
   @Test func changedBytesNeverTrap() throws {
     let folder = TemporaryFolder()
-    let bytes = try MappedFile.read(CheckpointFixture.path("vit.onnx"))
+    let bytes = try FileContents.read(CheckpointFixture.path("vit.onnx"))
     var random = RandomNumbers(seed: 11)
     var refused = 0
     for _ in 0..<400 {

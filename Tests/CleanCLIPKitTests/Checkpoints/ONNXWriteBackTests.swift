@@ -9,7 +9,7 @@ import Testing
   func unchangedWeightsLeaveEveryByte(_ name: String) throws {
     let source = CheckpointFixture.path(name)
     try LoadedModel.load(source).save(to: folder.file("same.onnx"))
-    #expect(try MappedFile.read(folder.file("same.onnx")) == MappedFile.read(source))
+    #expect(try FileContents.read(folder.file("same.onnx")) == FileContents.read(source))
   }
 
   @Test func changedWeightsChangePayloadsOnly() throws {
@@ -19,8 +19,8 @@ import Testing
     let parameter = try #require(loaded.model.parameters.first { $0.name == name })
     for index in 0..<parameter.value.count { parameter.value.f32[index] = -1.5 }
     try loaded.save(to: folder.file("changed.onnx"))
-    let old = try MappedFile.read(source)
-    let new = try MappedFile.read(folder.file("changed.onnx"))
+    let old = try FileContents.read(source)
+    let new = try FileContents.read(folder.file("changed.onnx"))
     #expect(old.count == new.count)
     let differences = old.indices.filter { old[$0] != new[$0] }
     let first = try #require(differences.first)
@@ -67,7 +67,7 @@ import Testing
   }
 
   @Test func weightsThatAreOneAreSaidSoBeforehand() throws {
-    var bytes = try MappedFile.read(CheckpointFixture.path("vit.onnx"))
+    var bytes = try FileContents.read(CheckpointFixture.path("vit.onnx"))
     let values = Array("/visual/transformer/resblocks.0/attn/Gather_5_output_0".utf8)
     // The only reader of the values reads the keys instead.
     let place = try #require(bytes.indices.last { bytes[$0...].starts(with: values) })
@@ -83,7 +83,7 @@ import Testing
 
   @Test func savingOverTheSourceIsSafe() throws {
     let path = folder.file("model.onnx")
-    try AtomicFile.write(try MappedFile.read(CheckpointFixture.path("vit.onnx")), to: path)
+    try AtomicFile.write(try FileContents.read(CheckpointFixture.path("vit.onnx")), to: path)
     let loaded = try LoadedModel.load(path)
     loaded.model.perturb(seed: 9)
     try loaded.save(to: path)

@@ -17,7 +17,7 @@ struct ZooForm: CustomTestStringConvertible, Sendable {
   /// All forms; empty when the zoo is absent.
   static let all: [ZooForm] = {
     guard let path = Shared.url("onnx-zoo/manifest.json"),
-      let bytes = try? MappedFile(path),
+      let bytes = try? FileContents(path),
       let manifest = try? JSONValue.parse(bytes.bytes, name: path)
     else { return [] }
     return (manifest["models"]?.array ?? []).compactMap { entry in

@@ -69,7 +69,7 @@ struct ZooTests {
     // External data follows the model's name, so the copy keeps it where the name allows.
     let path = folder.file(form.file)
     try LoadedModel.load(try form.url(form.file)).save(to: path)
-    let (old, new) = (try MappedFile(try form.url(form.file)), try MappedFile(path))
+    let (old, new) = (try FileContents(try form.url(form.file)), try FileContents(path))
     if form.name != "tr_external_onefile_vit_ts17" {
       #expect(old.bytes.elementsEqual(new.bytes))
     }

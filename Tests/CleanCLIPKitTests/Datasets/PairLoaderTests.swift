@@ -186,7 +186,7 @@ import Testing
 
   @Test func reportsHiddenImages() throws {
     // An image of four channels whose transparent pixels hold other colours.
-    let file = try MappedFile.read(
+    let file = try FileContents.read(
       ReferenceCaption.packageFolder + "/Tests/Fixtures/text/hidden.png")
     let notes = Mutex<[String]>([])
     let rows = (0..<4).map { index in

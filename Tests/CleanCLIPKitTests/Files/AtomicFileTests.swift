@@ -10,7 +10,7 @@ import Testing
     try AtomicFile.write("old", to: path)
     chmod(path, 0o640)
     try AtomicFile.write("new", to: path)
-    #expect(try MappedFile.read(path) == Array("new".utf8))
+    #expect(try FileContents.read(path) == Array("new".utf8))
     var status = stat()
     stat(path, &status)
     #expect(status.st_mode & 0o777 == 0o640)
@@ -26,7 +26,7 @@ import Testing
         throw CLIPError(.cancelled, "stop")
       }
     }
-    #expect(try MappedFile.read(path) == Array("old".utf8))
+    #expect(try FileContents.read(path) == Array("old".utf8))
     #expect(folder.names == ["a"])
   }
 
@@ -34,7 +34,7 @@ import Testing
     try AtomicFile.write("old", to: folder.file("target"))
     symlink("target", folder.file("link"))
     try AtomicFile.write("new", to: folder.file("link"))
-    #expect(try MappedFile.read(folder.file("target")) == Array("new".utf8))
+    #expect(try FileContents.read(folder.file("target")) == Array("new".utf8))
   }
 
   @Test func anUnfinishedFileHasNoName() throws {
@@ -43,7 +43,7 @@ import Testing
       try file.append([UInt8](repeating: 1, count: 3 << 20))
       #expect(folder.names == ["a"])
     }
-    #expect(try MappedFile.read(folder.file("a")).count == 3 << 20)
+    #expect(try FileContents.read(folder.file("a")).count == 3 << 20)
   }
 
   @Test func leftoversOfKilledProcessesGoAway() throws {
@@ -65,7 +65,7 @@ import Testing
     #expect(folder.names == [])
     try AtomicFile.write("old", to: folder.file("a"))
     try AtomicFile.check(folder.file("a"))
-    #expect(try MappedFile.read(folder.file("a")) == Array("old".utf8))
+    #expect(try FileContents.read(folder.file("a")) == Array("old".utf8))
     for path in [folder.path, "/dev/full", folder.file("a") + "/b", "/nonexistent-folder/a"] {
       #expect(throws: CLIPError.self) { try AtomicFile.check(path) }
     }
@@ -78,7 +78,7 @@ import Testing
       try file.append(Array(content[1000..<1_500_000]))
       try file.append(Array(content[1_500_000...]))
     }
-    #expect(try MappedFile.read(folder.file("a")) == content)
+    #expect(try FileContents.read(folder.file("a")) == content)
   }
 
   @Test(arguments: ["/nonexistent-folder/a", "", "/tmp", "/dev/null", "a\0b"])
@@ -86,15 +86,15 @@ import Testing
     #expect(throws: CLIPError.self) { try AtomicFile.write("x", to: path) }
   }
 
-  @Test func mappingRefusesFoldersPipesAndMissingFiles() {
+  @Test func readingRefusesFoldersPipesAndMissingFiles() {
     mkfifo(folder.file("pipe"), 0o600)
     for path in [folder.path, folder.file("pipe"), folder.file("missing"), "/dev/zero"] {
-      #expect(throws: CLIPError.self) { try MappedFile(path) }
+      #expect(throws: CLIPError.self) { try FileContents(path) }
     }
   }
 
-  @Test func anEmptyFileMapsToNoBytes() throws {
+  @Test func anEmptyFileHasNoBytes() throws {
     try AtomicFile.write("", to: folder.file("empty"))
-    #expect(try MappedFile(folder.file("empty")).bytes.count == 0)
+    #expect(try FileContents(folder.file("empty")).bytes.count == 0)
   }
 }

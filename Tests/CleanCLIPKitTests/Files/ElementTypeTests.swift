@@ -40,13 +40,13 @@ import Testing
     let tensor = try NumPyFile.read(path)
     #expect(tensor.shape == [3, 2])
     #expect(tensor.floats() == [1, 2, 3, 4, 5, 6])
-    #expect(try MappedFile.read(path).count == 128 + 24)
+    #expect(try FileContents.read(path).count == 128 + 24)
   }
 
   @Test(arguments: [0, 5, 11, 100, 140]) func refusesACutFile(_ length: Int) throws {
     let path = folder.file("a.npy")
     try NumPyFile.write(try Tensor([1, 2, 3, 4] as [Int32], [4]), to: path)
-    try AtomicFile.write(Array(try MappedFile.read(path).prefix(length)), to: path)
+    try AtomicFile.write(Array(try FileContents.read(path).prefix(length)), to: path)
     #expect(throws: CLIPError.self) { try NumPyFile.read(path) }
   }
 }

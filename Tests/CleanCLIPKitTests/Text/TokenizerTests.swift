@@ -68,7 +68,7 @@ import Testing
   @Test func refusesDamagedVocabularyFiles() throws {
     let folder = TemporaryFolder()
     let path = folder.file("vocabulary.gz")
-    let whole = try MappedFile.read(ReferenceCaption.vocabulary)
+    let whole = try FileContents.read(ReferenceCaption.vocabulary)
     try AtomicFile.write(Array(whole[..<(whole.count / 2)]), to: path)
     expectError(containing: "cannot be read") { _ = try Tokenizer.load(path: path) }
     var damaged = whole

@@ -182,6 +182,7 @@ import Testing
     metadata[change.key] = change.value
     let tensors = try file.tensors().map { ($0.key, $0.value) }
     try SafeTensors.write(tensors, metadata: metadata, to: path)
+    try AtomicFile.write(FileSeal.sealed(try FileContents.read(path)), to: path)
     let model = try TinyRun.model()
     let before = model.bits
     let error = #expect(throws: CLIPError.self) {

@@ -1,7 +1,21 @@
+package import CleanCLIPFiles
+
+/// A file that a checkpoint was read from.
+package struct SourceFile: Sendable, Equatable {
+  package let path: String
+  /// What tells whether it is still the same.
+  let stamp: FileStamp
+
+  init(_ file: InputFile) {
+    path = file.path
+    stamp = file.stamp
+  }
+}
+
 /// What `inspect` tells about a checkpoint besides its architecture.
 package struct CheckpointFacts: Sendable, Equatable {
   /// The files, weights in external files included.
-  package var files: [String] = []
+  package var files: [SourceFile] = []
   /// "ONNX" or "safetensors".
   package var format = ""
   /// The program that wrote the file, with its version; empty when unknown.

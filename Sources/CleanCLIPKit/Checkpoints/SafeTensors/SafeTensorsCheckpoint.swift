@@ -36,7 +36,7 @@ enum SafeTensorsCheckpoint {
     }
     var facts = CheckpointFacts()
     facts.format = isHuggingFace ? "safetensors, Hugging Face names" : "safetensors, OpenCLIP names"
-    facts.files = [path]
+    facts.files = [SourceFile(file.file)]
     facts.elementTypes = types.sorted()
     if tensors["logit_scale"] == nil, configuration.vision == nil || configuration.text == nil {
       tensors["logit_scale"] = try Tensor([CLIPConfiguration.initialLogitScale], [])
@@ -79,13 +79,13 @@ enum SafeTensorsCheckpoint {
         huggingFace: try JSONValue.parse(text, name: path), name: path)
     }
     let name = isHuggingFace ? "config.json" : "open_clip_config.json"
-    guard MappedFile.exists(folder + name) else {
+    guard FileContents.exists(folder + name) else {
       throw CLIPError(
         .notFound,
         "'\(path)': has no configuration; expected '\(name)' beside it or '\(metadataKey)' in its "
           + "metadata; copy the model's \(name) there")
     }
-    let bytes = try MappedFile(folder + name)
+    let bytes = try FileContents(folder + name)
     let json = try JSONValue.parse(
       bytes.bytes, name: folder + name, limits: JSONLimits(byteCount: 1 << 20))
     return isHuggingFace

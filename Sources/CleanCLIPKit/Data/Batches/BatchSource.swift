@@ -11,15 +11,19 @@ package struct BatchSource {
   /// The batches of an epoch depend on the seed and the epoch alone, so that opening at
   /// `firstBatch` gives what the epoch opened at 0 gives after as many batches.
   package let open: (_ epoch: Int, _ firstBatch: Int) throws(CLIPError) -> BatchStream
+  /// Reads what a row of the dataset holds; `nil` for batches that come from no dataset.
+  package let content: ((_ row: Int) throws(CLIPError) -> RowContent)?
 
   package init(
     pairs: Int, batchesPerEpoch: Int, identity: String,
+    content: ((_ row: Int) throws(CLIPError) -> RowContent)? = nil,
     open: @escaping (_ epoch: Int, _ firstBatch: Int) throws(CLIPError) -> BatchStream
   ) {
     self.pairs = pairs
     self.batchesPerEpoch = batchesPerEpoch
     self.identity = identity
     self.open = open
+    self.content = content
   }
 }
 

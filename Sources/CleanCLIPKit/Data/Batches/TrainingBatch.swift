@@ -13,15 +13,19 @@ package struct TrainingBatch: Sendable {
   package let labels: [Int32]?
   /// `[B]` what each pair is called in its dataset, for messages.
   package let keys: [String]
+  /// What the rows of the pairs hold, where they come from a dataset.
+  package let contents: [RowContent]
 
   package init(
-    pixels: Tensor, tokens: TokenBatch, views: Int, labels: [Int32]?, keys: [String]
+    pixels: Tensor, tokens: TokenBatch, views: Int, labels: [Int32]?, keys: [String],
+    contents: [RowContent] = []
   ) {
     self.pixels = pixels
     self.tokens = tokens
     self.views = views
     self.labels = labels
     self.keys = keys
+    self.contents = contents
   }
 
   /// B, the number of pairs.

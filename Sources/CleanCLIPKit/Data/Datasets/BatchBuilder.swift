@@ -18,6 +18,7 @@ final class BatchBuilder: @unchecked Sendable {
     var row = 0
     var isFilled = false
     var key = ""
+    var content: RowContent?
     var tokens: [Int32] = []
     var augmentedTokens: [Int32] = []
     var label: Int32 = 0
@@ -81,7 +82,8 @@ final class BatchBuilder: @unchecked Sendable {
       ? slots.map(\.tokens) + (options.augments ? slots.map(\.augmentedTokens) : []) : []
     return TrainingBatch(
       pixels: pixels, tokens: TokenBatch(captions), views: options.augments ? 2 : 1,
-      labels: options.usesLabels ? slots.map(\.label) : nil, keys: slots.map(\.key))
+      labels: options.usesLabels ? slots.map(\.label) : nil, keys: slots.map(\.key),
+      contents: slots.compactMap(\.content))
   }
 
   private func replace(
@@ -105,7 +107,8 @@ final class BatchBuilder: @unchecked Sendable {
 
   private func read(_ row: Int, into place: Int) throws(CLIPError) {
     let source = try loader.dataset.row(at: row)
-    var slot = Slot(row: row, isFilled: true, key: source.key)
+    var slot = Slot(
+      row: row, isFilled: true, key: source.key, content: RowContent(row: row, source))
     if loader.options.usesCaptions { try encode(source, into: &slot) }
     if loader.options.usesLabels {
       guard let label = source.label else {

@@ -2,10 +2,10 @@
 ///
 /// Quoted fields may hold delimiters, line ends and doubled quotes; lines end with LF, CRLF or CR; a
 /// byte-order mark and blank lines are skipped. A file that ends in `.tsv` has no quotes, as its media
-/// type is registered. The file is mapped, and only the place of each row is kept, so that millions of
-/// rows cost eight bytes each.
+/// type is registered. Only the place of each row is kept, so that millions of rows cost eight bytes each;
+/// the file stays open and rows are read where they are.
 struct DelimitedText: Sendable {
-  private let file: MappedFile
+  private let file: InputFile
   private let delimiter: UInt8
   private let hasQuotes: Bool
   /// The names in the header row.
@@ -16,32 +16,44 @@ struct DelimitedText: Sendable {
   /// Bytes that one row may have.
   private static let rowLimit = 16 << 20
 
-  /// Maps a file and finds its rows.
+  /// Opens a file and finds its rows.
   ///
   /// - Throws: `notFound`, `io`; `format` when there is no header, the text is UTF-16 or a quote is
   ///   not closed.
   init(path: String) throws(CLIPError) {
-    file = try MappedFile(path)
-    let bytes = file.bytes
+    let file = try InputFile(path)
+    self.file = file
+    let bytes = try file.read(0..<file.count)
     if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
       throw CLIPError(
         .format, "'\(path)': text is UTF-16; expected UTF-8; save it as CSV UTF-8")
     }
     let start = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
-    delimiter = Self.delimiter(of: bytes, from: start, path: path)
-    hasQuotes = !path.lowercased().hasSuffix(".tsv")
-    var scanner = RowScanner(
-      bytes: bytes, delimiter: delimiter, hasQuotes: hasQuotes, position: start)
-    let header = Self.lengthOfFirstRow(scanner)
-    guard header <= Self.rowLimit else {
+    let delimiter = Self.delimiter(of: bytes, from: start, path: path)
+    let hasQuotes = !path.lowercased().hasSuffix(".tsv")
+    self.delimiter = delimiter
+    self.hasQuotes = hasQuotes
+    (columns, rows) = try bytes.withUnsafeBytes { (bytes) throws(CLIPError) in
+      try Self.scan(
+        RowScanner(bytes: bytes, delimiter: delimiter, hasQuotes: hasQuotes, position: start),
+        path: path)
+    }
+    try file.checkUnchanged()
+  }
+
+  private static func scan(
+    _ start: RowScanner, path: String
+  ) throws(CLIPError) -> (columns: [String], rows: [Int]) {
+    var scanner = start
+    let header = lengthOfFirstRow(scanner)
+    guard header <= rowLimit else {
       throw CLIPError(
         .format,
-        "'\(path)': header is too long; expected at most \(Self.rowLimit) bytes, got \(header)")
+        "'\(path)': header is too long; expected at most \(rowLimit) bytes, got \(header)")
     }
-    columns = scanner.nextRow().map { RawText.text($0) }
+    let columns = scanner.nextRow().map { RawText.text($0) }
     var rows: [Int] = []
     while let row = scanner.skipRow() { rows.append(row) }
-    self.rows = rows
     guard !columns.isEmpty else {
       throw CLIPError(.format, "'\(path)': table is empty; expected a header row, got no text")
     }
@@ -50,12 +62,13 @@ struct DelimitedText: Sendable {
         .format,
         "'\(path)': a quote is not closed; expected a second one after byte \(open), got the end")
     }
+    return (columns, rows)
   }
 
   var path: String { file.path }
   /// The number of rows below the header.
   var count: Int { rows.count }
-  var byteCount: Int { file.bytes.count }
+  var byteCount: Int { file.count }
 
   /// Returns the position of a column.
   ///
@@ -76,19 +89,24 @@ struct DelimitedText: Sendable {
 
   /// Returns the fields of a row, as many as there are columns.
   ///
-  /// - Throws: `format` when it has fewer or more, is too long, or is quoted wrongly.
+  /// - Throws: `format` when it has fewer or more, is too long, or is quoted wrongly; `io`; `state` when
+  ///   the file has changed since it was opened.
   func fields(_ row: Int) throws(CLIPError) -> [[UInt8]] {
-    let end = row + 1 < rows.count ? rows[row + 1] : file.bytes.count
+    let end = row + 1 < rows.count ? rows[row + 1] : file.count
     guard end - rows[row] <= Self.rowLimit else {
       throw CLIPError(
         .format,
         "'\(path)': row \(row + 1) is too long; expected at most \(Self.rowLimit) bytes, "
           + "got \(end - rows[row])")
     }
-    var scanner = RowScanner(
-      bytes: file.bytes, delimiter: delimiter, hasQuotes: hasQuotes, position: rows[row])
-    let fields = scanner.nextRow()
-    guard !scanner.hasTextBehindQuote else {
+    let bytes = try file.read(rows[row]..<end)
+    try file.checkUnchanged()
+    let (fields, hasTextBehindQuote) = bytes.withUnsafeBytes { bytes in
+      var scanner = RowScanner(
+        bytes: bytes, delimiter: delimiter, hasQuotes: hasQuotes, position: 0)
+      return (scanner.nextRow(), scanner.hasTextBehindQuote)
+    }
+    guard !hasTextBehindQuote else {
       throw CLIPError(
         .format,
         "'\(path)': row \(row + 1) has text behind a closing quote; expected quotes around whole "
@@ -124,7 +142,7 @@ struct DelimitedText: Sendable {
 
   /// By the extension of the file, else the most frequent candidate in the first line.
   private static func delimiter(
-    of bytes: UnsafeRawBufferPointer, from start: Int, path: String
+    of bytes: [UInt8], from start: Int, path: String
   ) -> UInt8 {
     let tab = UInt8(ascii: "\t")
     let comma = UInt8(ascii: ",")

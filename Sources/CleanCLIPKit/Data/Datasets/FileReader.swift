@@ -1,30 +1,5 @@
 internal import Glibc
 
-/// What tells whether a file is still the one that was indexed.
-struct FileStamp: Equatable, Sendable {
-  let byteCount: Int
-  private let seconds: Int
-  private let nanoseconds: Int
-
-  fileprivate init(_ status: stat) {
-    byteCount = Int(status.st_size)
-    seconds = status.st_mtim.tv_sec
-    nanoseconds = status.st_mtim.tv_nsec
-  }
-
-  /// - Throws: `notFound`, `io`, or `format` for anything but a regular file.
-  init(path: String) throws(CLIPError) {
-    try CLIPError.checkPath(path)
-    var status = stat()
-    guard stat(path, &status) == 0 else { throw CLIPError.system(path, "open the file") }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw CLIPError(
-        .format, "'\(path)': is not a file; expected a regular file, got another kind")
-    }
-    self.init(status)
-  }
-}
-
 /// Reads parts of a file that was indexed before.
 struct FileReader: ~Copyable {
   private let path: String
@@ -36,13 +11,17 @@ struct FileReader: ~Copyable {
   init(path: String, stamp: FileStamp) throws(CLIPError) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw CLIPError.system(path, "open the file") }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, FileStamp(status) == stamp else {
+    do throws(CLIPError) {
+      let found = try FileStamp(descriptor: descriptor, path: path)
+      guard found == stamp else {
+        throw CLIPError(
+          .state,
+          "'\(path)': has changed since it was opened; expected \(stamp.byteCount) bytes of the same "
+            + "time, got \(found.byteCount) bytes or another time; open the dataset again")
+      }
+    } catch {
       close(descriptor)
-      throw CLIPError(
-        .state,
-        "'\(path)': has changed since it was opened; expected \(stamp.byteCount) bytes of the same "
-          + "time, got \(status.st_size) bytes or another time; open the dataset again")
+      throw error
     }
     self.path = path
     self.descriptor = descriptor

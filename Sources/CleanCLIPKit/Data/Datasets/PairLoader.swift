@@ -106,7 +106,8 @@ package final class PairLoader: Sendable {
     let views = options.augments ? "two views" : "one view"
     return BatchSource(
       pairs: dataset.count, batchesPerEpoch: batchesPerEpoch,
-      identity: "\(dataset.identity), \(views), seed \(options.seed)"
+      identity: "\(dataset.identity), \(views), seed \(options.seed)",
+      content: { (row) throws(CLIPError) in RowContent(row: row, try self.dataset.row(at: row)) }
     ) { (epoch, firstBatch) throws(CLIPError) in
       let stream = try self.open(epoch: epoch, firstBatch: firstBatch)
       return BatchStream { () throws(CLIPError) in try stream.next() }

@@ -61,7 +61,7 @@ package enum TextList {
   }
 
   private static func text(_ path: String, limit: Int) throws(CLIPError) -> String {
-    var bytes = try MappedFile.read(path, limit: limit)[...]
+    var bytes = try FileContents.read(path, limit: limit)[...]
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
     guard !bytes.contains(0), let text = String(validating: bytes, as: UTF8.self) else {
       throw CLIPError(.format, "'\(path)': not text; expected UTF-8, got other bytes")

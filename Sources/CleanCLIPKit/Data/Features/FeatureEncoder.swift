@@ -87,7 +87,7 @@ package struct FeatureEncoder {
     files: [String], into features: UnsafeMutablePointer<Float>
   ) throws(CLIPError) {
     try images(count: files.count, into: features) { (index) throws(CLIPError) in
-      let file = try MappedFile(files[index])
+      let file = try FileContents(files[index])
       return try ImageDecoder.decode(file.bytes, name: files[index]).image
     }
   }

@@ -15,7 +15,7 @@ package enum CompressedFile {
     archive_read_support_format_raw(archive)
     archive_read_support_format_empty(archive)
     // Anything else, such as a named pipe, could block.
-    guard MappedFile.exists(path) else {
+    guard FileContents.exists(path) else {
       throw CLIPError(.notFound, "'\(path)': no such file; expected a file that can be read")
     }
     guard archive_read_open_filename(archive, path, 1 << 16) == ARCHIVE_OK else {

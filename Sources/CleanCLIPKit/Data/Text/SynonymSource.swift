@@ -2,7 +2,7 @@ internal import Glibc
 
 /// English synonyms from the files of WordNet 3 (Debian's package `wordnet-base`).
 ///
-/// The files are mapped and searched, not loaded. Inflected words are looked up by their base form,
+/// The files are searched where they are in memory, not parsed. Inflected words are looked up by their base form,
 /// as WordNet's Morphy does.
 package final class SynonymSource: Sendable {
   /// Where Debian installs WordNet.
@@ -20,9 +20,9 @@ package final class SynonymSource: Sendable {
     for (name, endings) in Self.endings {
       parts.append(
         PartOfSpeech(
-          index: try MappedFile("\(folder)/index.\(name)"),
-          data: try MappedFile("\(folder)/data.\(name)"),
-          exceptions: try MappedFile("\(folder)/\(name).exc"), endings: endings))
+          index: try FileContents("\(folder)/index.\(name)"),
+          data: try FileContents("\(folder)/data.\(name)"),
+          exceptions: try FileContents("\(folder)/\(name).exc"), endings: endings))
     }
     self.parts = parts
   }
@@ -76,9 +76,9 @@ package final class SynonymSource: Sendable {
 
 /// The files of one part of speech.
 private struct PartOfSpeech: Sendable {
-  let index: MappedFile
-  let data: MappedFile
-  let exceptions: MappedFile
+  let index: FileContents
+  let data: FileContents
+  let exceptions: FileContents
   let endings: [(String, String)]
 
   /// The words of the index that `word` may be a form of, itself first.
@@ -135,7 +135,7 @@ private struct PartOfSpeech: Sendable {
   }
 
   /// The fields of the line that begins with `word`, by binary search in a sorted file.
-  private func line(of word: [UInt8], in file: MappedFile) -> [[UInt8]]? {
+  private func line(of word: [UInt8], in file: FileContents) -> [[UInt8]]? {
     let bytes = file.bytes
     var low = 0
     var high = bytes.count

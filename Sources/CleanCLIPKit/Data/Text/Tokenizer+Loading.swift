@@ -21,7 +21,7 @@ extension Tokenizer {
       return try load(path: file)
     }
     let vocabularyPath = path.hasSuffix("merges.txt") ? sibling("vocab.json", of: path) : path
-    if vocabularyPath != path, !MappedFile.exists(vocabularyPath) {
+    if vocabularyPath != path, !FileContents.exists(vocabularyPath) {
       throw CLIPError(
         .notFound, "'\(path)': merges without ids; expected vocab.json in the same folder")
     }
@@ -35,7 +35,7 @@ extension Tokenizer {
       return Tokenizer(try TokenizerDefinition.tokenizerJSON(file, name: path))
     }
     let merges = sibling("merges.txt", of: vocabularyPath)
-    guard let vocabulary = file.object, MappedFile.exists(merges) else {
+    guard let vocabulary = file.object, FileContents.exists(merges) else {
       throw CLIPError(
         .notFound, "'\(path)': ids without merges; expected merges.txt in the same folder")
     }
@@ -82,8 +82,8 @@ extension Tokenizer {
   private static func vocabularyFile(in folder: String) -> String? {
     fileNames.map { join(folder, $0) }.first { path in
       // A vocabulary without merges belongs to another kind of tokenizer.
-      MappedFile.exists(path)
-        && (!path.hasSuffix("vocab.json") || MappedFile.exists(sibling("merges.txt", of: path)))
+      FileContents.exists(path)
+        && (!path.hasSuffix("vocab.json") || FileContents.exists(sibling("merges.txt", of: path)))
     }
   }
 

@@ -7,7 +7,7 @@ internal import Glibc
 /// the same whether they were read or kept, so that a resumed check gives the same result bit by bit.
 struct DatasetCheckState {
   private static let kind = SavedStateKind(
-    format: "cleanclip dataset state 2", work: "check", name: "the state of a dataset check",
+    format: "cleanclip dataset state 3", work: "check", name: "the state of a dataset check",
     inputs: "models, data and options")
 
   private let directory: String
@@ -46,8 +46,7 @@ struct DatasetCheckState {
   /// - Parameter range: its rows of the dataset.
   /// - Throws: `io`.
   func record(_ piece: FeaturePiece, _ range: Range<Int>) throws(CLIPError) {
-    var metadata = Self.kind.metadata(identity)
-    metadata["range"] = "\(range)"
+    var metadata = ["range": "\(range)"]
     metadata["skipped"] = "\(piece.skipped)"
     metadata["skipped_reasons"] = JSONValue.array(piece.skippedReasons.map { .string($0) })
       .serialized()
@@ -56,6 +55,7 @@ struct DatasetCheckState {
     ]
     tensors.append(
       ("image_hashes", try Tensor(piece.images.flatMap(\.words), [piece.images.count, 4])))
+    tensors.append(("row_contents", try Tensor(words: piece.contents)))
     if let features = piece.imageFeatures { tensors.append(("image_features", features)) }
     if !piece.trustedCosines.isEmpty {
       tensors.append(
@@ -63,13 +63,10 @@ struct DatasetCheckState {
     }
     if !piece.patchCodes.isEmpty {
       let counts = piece.patchCodes.map { Int32($0.count) }
-      let halves = piece.patchCodes.joined().flatMap {
-        [Int32(truncatingIfNeeded: $0), Int32(truncatingIfNeeded: $0 >> 32)]
-      }
       tensors.append(("patch_counts", try Tensor(counts, [counts.count])))
-      tensors.append(("patch_codes", try Tensor(halves, [halves.count])))
+      tensors.append(("patch_codes", try Tensor(words: piece.patchCodes.flatMap { $0 })))
     }
-    try SafeTensors.write(tensors, metadata: metadata, to: path(range))
+    try Self.kind.write(tensors, metadata, identity: identity, to: path(range))
   }
 
   /// Returns a piece that was kept, without keys and captions; `nil` when there is none.
@@ -85,8 +82,7 @@ struct DatasetCheckState {
   ) throws(CLIPError) -> FeaturePiece? {
     let path = path(range)
     guard access(path, F_OK) == 0 else { return nil }
-    let file = try SafeTensors.read(path)
-    try Self.kind.check(file, identity: identity)
+    let file = try Self.kind.read(path, identity: identity)
     let damaged = CLIPError(
       .format,
       "'\(path)': is damaged; expected the pairs of rows \(range), got others; start without resume"
@@ -95,6 +91,10 @@ struct DatasetCheckState {
       let skipped = file.metadata["skipped"].flatMap({ Int($0) }), 0...range.count ~= skipped
     else { throw damaged }
     var piece = FeaturePiece()
+    guard let contents = try file.tensor("row_contents").words, contents.count == range.count else {
+      throw damaged
+    }
+    piece.contents = contents
     piece.rows = try file.tensor("rows").floats().map { range.lowerBound + Int($0) }
     piece.skipped = skipped
     piece.skippedReasons =
@@ -128,20 +128,15 @@ struct DatasetCheckState {
   /// Reads the lists of codes; `nil` when their lengths do not add up.
   private static func codes(_ file: SafeTensorsFile) throws(CLIPError) -> [[UInt64]]? {
     let counts = try file.tensor("patch_counts")
-    let halves = try file.tensor("patch_codes")
-    guard counts.dtype == .i32, halves.dtype == .i32 else { return nil }
+    guard let words = try file.tensor("patch_codes").words, counts.dtype == .i32 else { return nil }
     var codes: [[UInt64]] = []
     var next = 0
     for row in 0..<counts.count {
       let count = Int(counts.i32[row])
-      guard count >= 0, next + 2 * count <= halves.count else { return nil }
-      codes.append(
-        (0..<count).map { code in
-          UInt64(UInt32(bitPattern: halves.i32[next + 2 * code]))
-            | UInt64(UInt32(bitPattern: halves.i32[next + 2 * code + 1])) << 32
-        })
-      next += 2 * count
+      guard count >= 0, count <= words.count - next else { return nil }
+      codes.append(Array(words[next..<next + count]))
+      next += count
     }
-    return next == halves.count ? codes : nil
+    return next == words.count ? codes : nil
   }
 }

@@ -41,7 +41,7 @@ package struct DatasetReader {
         range, embedDim: embedDim, hasCosines: trusted != nil, hasPatches: findsPatches)
       {
         piece = kept
-        try piece.readNames(dataset)
+        try piece.readNames(dataset, range)
         try Self.report(range.upperBound, progress)
       } else {
         piece = try read(range, of: dataset, progress: progress)
@@ -64,7 +64,9 @@ package struct DatasetReader {
       var pairs: [(image: RGBImage, caption: String)] = []
       for index in rows {
         do throws(CLIPError) {
+          piece.contents.append(0)
           let row = try dataset.row(at: index)
+          piece.contents[piece.contents.count - 1] = row.fingerprint
           if looks {
             let image = try row.decoded().image
             if findsPatches { piece.patchCodes.append(PatchConcentration.codes(of: image)) }

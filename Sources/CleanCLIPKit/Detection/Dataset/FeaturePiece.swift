@@ -14,15 +14,29 @@ struct FeaturePiece {
   var patchCodes: [[UInt64]] = []
   /// The content of each pair's image.
   var images: [ImageIdentity] = []
+  /// A fingerprint of what each row of the piece holds; 0 for those without any content.
+  var contents: [UInt64] = []
   var skipped = 0
   var skippedReasons: [String] = []
 
-  /// Reads keys and captions of the rows.
+  /// Reads keys and captions of the rows, and compares every row with what it held.
   ///
-  /// - Throws: what is wrong with a row that could be read before.
-  mutating func readNames(_ dataset: PairDataset) throws(CLIPError) {
-    for index in rows {
-      let row = try dataset.row(at: index)
+  /// - Parameter range: the rows of the piece, readable or not.
+  /// - Throws: `state` for a row that has changed; what is wrong with a row that could be read before.
+  mutating func readNames(_ dataset: PairDataset, _ range: Range<Int>) throws(CLIPError) {
+    let used = Set(rows)
+    for (index, content) in zip(range, contents) {
+      var row: CaptionedImage?
+      do throws(CLIPError) { row = try dataset.row(at: index) } catch {
+        if content != 0 { throw error }
+      }
+      guard row?.fingerprint ?? 0 == content else {
+        throw CLIPError(
+          .state,
+          "'\(dataset.key(at: index))': has changed since the check began; expected the image, "
+            + "caption and label that row \(index) had, got others; start without resume")
+      }
+      guard let row, used.contains(index) else { continue }
       keys.append(row.key)
       captions.append(row.caption)
     }

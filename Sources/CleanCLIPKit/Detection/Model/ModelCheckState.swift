@@ -8,7 +8,7 @@ internal import Glibc
 struct ModelCheckState {
   static let fileName = "check-state.safetensors"
   private static let kind = SavedStateKind(
-    format: "cleanclip check state 1", work: "check", name: "the state of a check",
+    format: "cleanclip check state 2", work: "check", name: "the state of a check",
     inputs: "model, images and options")
 
   private let directory: String?
@@ -50,8 +50,7 @@ struct ModelCheckState {
   mutating func record(_ result: TriggerSearchResult, of name: String) throws(CLIPError) {
     finished.append((name, result))
     guard let directory else { return }
-    var metadata = Self.kind.metadata(identity)
-    metadata["searches"] = "\(finished.count)"
+    var metadata = ["searches": "\(finished.count)"]
     var tensors: [(name: String, tensor: Tensor)] = []
     for (index, (name, result)) in finished.enumerated() {
       metadata["\(index).name"] = name
@@ -63,12 +62,12 @@ struct ModelCheckState {
       tensors.append(
         ("\(index).direction", try Tensor(result.direction, [result.direction.count])))
     }
-    try SafeTensors.write(tensors, metadata: metadata, to: directory + "/" + Self.fileName)
+    try Self.kind.write(
+      tensors, metadata, identity: identity, to: directory + "/" + Self.fileName)
   }
 
   private mutating func load(_ path: String) throws(CLIPError) {
-    let file = try SafeTensors.read(path)
-    try Self.kind.check(file, identity: identity)
+    let file = try Self.kind.read(path, identity: identity)
     guard let count = file.metadata["searches"].flatMap({ Int($0) }), (0...100_000) ~= count else {
       throw Self.damaged(path, "no number of searches")
     }

@@ -63,8 +63,8 @@ enum ONNXCheckpoint {
 
   private static func describe(_ part: ONNXImport, in facts: inout CheckpointFacts) {
     let model = part.model
-    facts.files.append(model.path)
-    facts.files += model.externalFiles.values.map(\.path).sorted()
+    facts.files.append(SourceFile(model.file))
+    facts.files += model.externalFiles.values.map { SourceFile($0) }.sorted { $0.path < $1.path }
     facts.producer = model.producer
     if !model.producerVersion.isEmpty { facts.producer += " " + model.producerVersion }
     facts.irVersion = model.irVersion

@@ -12,7 +12,7 @@ extension ONNXImport {
     var failure: CLIPError?
     var unconfirmed: CLIPError?
     var found: [(reader: GraphReader, match: CLIPMatch)] = []
-    for sizes in GraphSizes.candidates(model) {
+    for sizes in try GraphSizes.candidates(model) {
       do throws(CLIPError) {
         let reader = try GraphReader(model, sizes: sizes)
         let match = try GraphMatcher(reader).match()

@@ -55,7 +55,7 @@ final class ONNXImport {
       }
       tensors[parameter.name] = tensor
     }
-    for tensor in model.tensors { model.release(tensor) }
+    try model.checkUnchanged()
     return tensors
   }
 
@@ -101,12 +101,11 @@ final class ONNXImport {
           + "\(target.count) elements")
     }
     let source = reader.constants[index]
-    if case .tensor(let tensor) = source.content, let type = model.tensors[tensor].type,
-      type.isFloat, let bytes = model.bytes(of: model.tensors[tensor])
-    {
-      StridedCopy(piece.value.layout).read(bytes, type, into: target, release: model.file.release)
-      model.release(model.tensors[tensor])
-    } else {
+    var isRead = false
+    if case .tensor(let tensor) = source.content {
+      isRead = try model.read(model.tensors[tensor], piece.value.layout, into: target)
+    }
+    if !isRead {
       // The budget is for one reading of the graph; a model can be saved any number of times.
       reader.evaluatedTotal = 0
       let numbers = try reader.numbers(piece.value, nil).floats

@@ -44,7 +44,7 @@ struct TensorContent {
         [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)]
       }
     } else {
-      bytes = model.bytes(of: tensor).map { Array($0) } ?? []
+      bytes = try model.bytes(of: tensor) ?? []
     }
     for change in changes {
       try write(change.values, of: change, change.piece.value.layout, into: &bytes)

@@ -22,12 +22,13 @@ final class WriteBackPlan {
   ///
   /// - Parameter tensors: under OpenCLIP's names, single precision; names that the file does not
   ///   have are left out.
-  /// - Throws: `unsupported` when a changed weight has no tensor of its own in the graph;
-  ///   `format` for NaN and infinite weights; `shape`.
+  /// - Throws: `state` when the file has changed since it was loaded; `unsupported` when a changed weight
+  ///   has no tensor of its own in the graph; `format` for NaN and infinite weights; `shape`.
   init(_ origin: ONNXImport, _ tensors: [String: Tensor]) throws(CLIPError) {
     self.origin = origin
     self.tensors = tensors
     uses = TensorUses(origin)
+    try origin.model.checkUnchanged(remedy: Self.remedy)
     var changes: [Int: [TensorContent.Change]] = [:]
     var pieces: [Int: [TensorContent.Change]] = [:]
     for parameter in origin.match.parameters {
@@ -51,8 +52,11 @@ final class WriteBackPlan {
       try checkTies(pieces[index] ?? [], of: model.tensors[index])
       try plan(model.tensors[index], changes)
     }
-    for tensor in model.tensors { model.release(tensor) }
+    try model.checkUnchanged(remedy: Self.remedy)
   }
+
+  /// What helps when the graph's file has changed.
+  static let remedy = "save the model as .safetensors, which does not read it, or load it again"
 
   private func check(_ tensor: Tensor, _ parameter: MatchedParameter) throws(CLIPError) {
     guard tensor.dtype == .f32, tensor.count == parameter.shape.reduce(1, *) else {
@@ -277,7 +281,8 @@ final class WriteBackPlan {
         try content.append(to: &file)
         position = range.upperBound
       }
-      try file.append(source, position..<source.bytes.count)
+      try file.append(source, position..<source.count)
+      try source.checkUnchanged()
     }
   }
 }

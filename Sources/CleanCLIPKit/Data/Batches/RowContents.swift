@@ -1,0 +1,94 @@
+/// What the rows of a dataset hold, as far as they were read: a fingerprint for each, computed while
+/// reading, so that a run that is resumed notices rows that have changed.
+package struct RowContents: Equatable, Sendable {
+  /// By row; 0 for those that were not read.
+  private var fingerprints: [UInt64] = []
+
+  package init() {}
+
+  /// Reads what `tensor()` returned; `nil` for another tensor.
+  init?(_ tensor: Tensor) {
+    guard let words = tensor.words else { return nil }
+    fingerprints = words
+  }
+
+  /// The fingerprints as halves of 64 bits; `nil` for none.
+  func tensor() throws(CLIPError) -> Tensor? {
+    fingerprints.isEmpty ? nil : try Tensor(words: fingerprints)
+  }
+
+  /// Rows that were read, ascending.
+  var rows: [Int] { fingerprints.indices.filter { fingerprints[$0] != 0 } }
+
+  /// The fingerprint of a row; `nil` when it was not read.
+  subscript(row: Int) -> UInt64? {
+    fingerprints.indices.contains(row) && fingerprints[row] != 0 ? fingerprints[row] : nil
+  }
+
+  /// Keeps the content of a row.
+  ///
+  /// - Throws: `state` when the row was read before and held something else.
+  mutating func add(_ content: RowContent) throws(CLIPError) {
+    if let known = self[content.row], known != content.fingerprint {
+      throw CLIPError(
+        .state,
+        "'\(content.key)': has changed since the run began; expected the image, caption and label "
+          + "that row \(content.row) had, got others; start without resume")
+    }
+    if content.row >= fingerprints.count {
+      fingerprints += [UInt64](repeating: 0, count: content.row + 1 - fingerprints.count)
+    }
+    fingerprints[content.row] = content.fingerprint
+  }
+}
+
+/// What one row of a dataset holds.
+package struct RowContent: Equatable, Sendable {
+  let row: Int
+  /// What the row is called, for messages.
+  let key: String
+  /// Of image, caption and label; never 0.
+  let fingerprint: UInt64
+
+  package init(row: Int, _ pair: CaptionedImage) {
+    self.row = row
+    key = pair.key
+    fingerprint = pair.fingerprint
+  }
+}
+
+extension Tensor {
+  /// Keeps numbers of 64 bits as `[n, 2]` halves, the low one first.
+  init(words: [UInt64]) throws(CLIPError) {
+    try self.init(
+      words.flatMap { [Int32(truncatingIfNeeded: $0), Int32(truncatingIfNeeded: $0 >> 32)] },
+      [words.count, 2])
+  }
+
+  /// The numbers of 64 bits that `init(words:)` kept; `nil` for another tensor.
+  var words: [UInt64]? {
+    guard dtype == .i32, shape.rank == 2, shape[1] == 2 else { return nil }
+    return (0..<shape[0]).map { row in
+      UInt64(UInt32(bitPattern: i32[2 * row])) | UInt64(UInt32(bitPattern: i32[2 * row + 1])) << 32
+    }
+  }
+}
+
+extension CaptionedImage {
+  /// A fingerprint of the image as it is stored, the caption and the label; never 0.
+  var fingerprint: UInt64 {
+    var fingerprint = Fingerprint()
+    switch image {
+    case .file(let bytes):
+      fingerprint.add(bytes.count)
+      fingerprint.add(bytes)
+    case .pixels(let image):
+      fingerprint.add(image.width)
+      fingerprint.add(image.height)
+      fingerprint.add(image.pixels)
+    }
+    fingerprint.add(caption)
+    fingerprint.add(label?.shown ?? "")
+    return max(1, fingerprint.value)
+  }
+}
