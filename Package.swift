@@ -39,8 +39,7 @@ let package = Package(
       ]),
     .target(
       name: "COnnx",
-      cxxSettings: [.define("ONNX_ML"), .define("ONNX_NAMESPACE", to: "onnx")],
-      linkerSettings: [.linkedLibrary("onnx_proto"), .linkedLibrary("protobuf")]),
+      linkerSettings: [.linkedLibrary("protobuf-lite")]),
 
     // Errors and files; ONNX graphs read by what their operators mean, whatever model they hold.
     .target(name: "CleanCLIPFiles", swiftSettings: swiftSettings),

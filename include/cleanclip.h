@@ -57,8 +57,11 @@
  * **Callbacks** run on the calling thread unless their type says otherwise, and must not unwind
  * (no C++ exception, no longjmp) through the library.
  *
- * **Loading.** The library stays mapped after dlclose(), so that it may be opened again: the
- * protobuf registry inside it cannot be registered twice.
+ * **Loading.** The library stays mapped after dlclose(), so that it may be opened again. Its classes of
+ * ONNX messages have names of their own, and may meet a host's `onnx::ModelProto` of any version. It uses
+ * the system's libprotobuf-lite: a host that exports the symbols of another version of protobuf to
+ * everybody (linked with -rdynamic, or opened with RTLD_GLOBAL before) must open this library with
+ * RTLD_DEEPBIND.
  */
 #ifndef CLEANCLIP_H
 #define CLEANCLIP_H

@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.."
 
 packages=(
   build-essential pkg-config python3
-  libopenblas-dev libdnnl-dev libonnx-dev libprotobuf-dev  # arithmetic; ONNX files
+  libopenblas-dev libdnnl-dev                              # arithmetic
+  libonnx-dev libprotobuf-dev protobuf-compiler            # ONNX files
   libjpeg62-turbo-dev libpng-dev libwebp-dev libarchive-dev  # images; tar shards
   libcjson-dev                                             # JSON
   wordnet-base                                             # synonyms of the text augmentation
@@ -103,6 +104,7 @@ install_bench_environment() {
 
 check_swift
 install_packages "${packages[@]}"
+scripts/onnx-classes.sh
 check_python
 install_vocabulary
 case ${1:-} in

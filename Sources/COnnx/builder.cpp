@@ -1,6 +1,6 @@
 #include "connx_builder.h"
 
-#include <onnx/onnx_pb.h>
+#include "classes.h"
 
 #include <charconv>
 #include <cstring>
@@ -161,6 +161,14 @@ int32_t connx_builder_initializer(
       }
     }
     builder->initializers.push_back(std::move(initializer));
+  });
+}
+
+int32_t connx_builder_metadata(connx_builder *builder, const char *key, const char *value) {
+  return guarded([&] {
+    auto *entry = builder->model.add_metadata_props();
+    entry->set_key(key);
+    entry->set_value(value);
   });
 }
 

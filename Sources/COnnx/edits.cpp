@@ -1,6 +1,6 @@
 #include "connx_edits.h"
 
-#include <onnx/onnx_pb.h>
+#include "classes.h"
 
 #include <algorithm>
 #include <cstring>
@@ -17,7 +17,8 @@ using connx::Place;
 
 namespace {
 
-constexpr std::uint32_t graphInput = 11;  // GraphProto.input
+constexpr std::uint32_t graphInput = 11;     // GraphProto.input
+constexpr std::uint32_t modelMetadata = 14;  // ModelProto.metadata_props
 
 /// Bytes that the caller writes.
 struct Content {
@@ -234,6 +235,19 @@ int32_t connx_edits_initializer(
     std::string input;
     connx::appendField(input, graphInput, description(tensor).SerializeAsString());
     edits->append(input);
+    return true;
+  });
+}
+
+int32_t connx_edits_metadata(connx_edits *edits, const char *key, const char *value) {
+  return guarded([&] {
+    onnx::StringStringEntryProto entry;
+    entry.set_key(key);
+    entry.set_value(value);
+    std::string field;
+    connx::appendField(field, modelMetadata, entry.SerializeAsString());
+    const std::size_t end = edits->places->fileLength;
+    edits->edits.push_back({end, end, -1, field, {}});
     return true;
   });
 }

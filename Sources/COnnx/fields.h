@@ -2,7 +2,7 @@
 #ifndef CONNX_FIELDS_H
 #define CONNX_FIELDS_H
 
-#include <onnx/onnx_pb.h>
+#include "classes.h"
 
 #include <cstdint>
 #include <optional>

@@ -147,6 +147,7 @@ connx_model_info connx_model_describe(const connx_model *model) {
   info.outputs = graph.output_size();
   info.tensors = model->tensors.size();
   info.sparse_initializers = graph.sparse_initializer_size();
+  info.metadata = proto.metadata_props_size();
   return info;
 }
 
@@ -154,6 +155,12 @@ connx_string connx_opset(const connx_model *model, size_t index, int64_t *out_ve
   const auto &opset = model->proto.opset_import(static_cast<int>(index));
   *out_version = opset.version();
   return view(opset.domain());
+}
+
+connx_string connx_metadata(const connx_model *model, size_t index, connx_string *out_value) {
+  const auto &entry = model->proto.metadata_props(static_cast<int>(index));
+  *out_value = view(entry.value());
+  return view(entry.key());
 }
 
 connx_graph connx_graph_at(const connx_model *model, size_t index) {

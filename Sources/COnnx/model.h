@@ -2,7 +2,7 @@
 #ifndef CONNX_MODEL_H
 #define CONNX_MODEL_H
 
-#include <onnx/onnx_pb.h>
+#include "classes.h"
 
 #include <memory>
 #include <vector>

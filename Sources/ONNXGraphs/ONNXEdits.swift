@@ -97,6 +97,11 @@ package final class ONNXEdits {
     contents.append(content)
   }
 
+  /// Adds free text to the model, which replaces an entry with the same key.
+  package func setMetadata(_ key: String, _ value: String) throws(CLIPError) {
+    try check(connx_edits_metadata(handle, key, value), "metadata '\(key)'")
+  }
+
   /// Writes the copy with all replacements.
   ///
   /// - Throws: `io`; `state` when the source changes meanwhile; `unsupported` when the file would have

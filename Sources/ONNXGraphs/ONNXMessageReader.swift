@@ -40,6 +40,16 @@ struct ONNXMessageReader {
     return opsets
   }
 
+  func metadata(_ count: Int) -> [String: String] {
+    var metadata: [String: String] = [:]
+    for index in 0..<count {
+      var value = connx_string()
+      let key = String(connx_metadata(handle, index, &value))
+      metadata[key] = String(value)
+    }
+    return metadata
+  }
+
   private static func normalized(_ domain: String) -> String { domain == "ai.onnx" ? "" : domain }
 
   func values(isOutput: Bool, count: Int) throws(CLIPError) -> [ONNXValueInfo] {

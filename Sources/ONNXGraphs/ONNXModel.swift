@@ -19,6 +19,8 @@ package final class ONNXModel: Sendable {
   /// Initializers of all graphs first, then tensors of node attributes.
   package let tensors: [ONNXTensor]
   package let functionCount: Int
+  /// Free text by key; of two entries with one key, the last.
+  package let metadata: [String: String]
   package let sparseInitializerCount: Int
   /// Where everything is that can be replaced in a copy of the file.
   let places: ONNXPlaces
@@ -45,6 +47,7 @@ package final class ONNXModel: Sendable {
     opsets = try reader.opsets(info.opsets)
     places = try ONNXPlaces(handle)
     functionCount = info.functions
+    metadata = reader.metadata(info.metadata)
     sparseInitializerCount = info.sparse_initializers
     graphs = try reader.graphs(info.graphs)
     inputs = try reader.values(isOutput: false, count: info.inputs)

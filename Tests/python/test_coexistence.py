@@ -16,6 +16,10 @@ pixels = np.random.default_rng(0).random((4, 3, 32, 32), dtype=np.float32)
 ours = model.encode_image(pixels)
 ids = np.array([[516, 5, 517], [516, 9, 517]])
 words = model.encode_text(ids)
+import os, tempfile
+path = os.path.join(tempfile.mkdtemp(), "a.onnx")
+model.save(path)
+cleanclip.load(path).save(path)
 """
 
 OTHERS = {
@@ -24,6 +28,17 @@ import torch
 a = torch.randn(256, 256)
 assert torch.isfinite(a @ a).all()
 torch.nn.functional.conv2d(torch.randn(2, 3, 32, 32), torch.randn(8, 3, 3, 3))
+""",
+    "onnx": """
+import os, sys
+sys.setdlopenflags(os.RTLD_NOW | os.RTLD_GLOBAL)
+import onnx
+from onnx import TensorProto, helper
+sys.setdlopenflags(os.RTLD_NOW)
+value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "g", [value], [
+    helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])])
+onnx.checker.check_model(helper.make_model(graph))
 """,
     "onnxruntime": """
 import onnxruntime

@@ -42,6 +42,8 @@ typedef struct connx_model_info {
   /** Initializers of all graphs, which come first, and tensors of node attributes. */
   size_t tensors;
   size_t sparse_initializers;
+  /** Entries of free text, by key and value. */
+  size_t metadata;
 } connx_model_info;
 
 /** A graph: ranges of the model's nodes and tensors. */
@@ -153,6 +155,9 @@ connx_model_info connx_model_describe(const connx_model *model);
 
 /** The domain and version of operator set `index`. */
 connx_string connx_opset(const connx_model *model, size_t index, int64_t *out_version);
+
+/** The key and the value of entry `index` of free text. */
+connx_string connx_metadata(const connx_model *model, size_t index, connx_string *out_value);
 
 /** Describes graph `index`. */
 connx_graph connx_graph_at(const connx_model *model, size_t index);

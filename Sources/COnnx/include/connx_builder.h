@@ -58,6 +58,9 @@ int32_t connx_builder_initializer(
     connx_builder *builder, const char *name, int32_t element_type, const int64_t *dimensions,
     size_t rank, const void *payload, size_t length, const char *location, uint64_t offset);
 
+/** Adds an entry of free text to the model. */
+int32_t connx_builder_metadata(connx_builder *builder, const char *key, const char *value);
+
 /** Takes bytes of the file, in order; 0 stops the writing. */
 typedef int32_t (*connx_sink)(const void *bytes, size_t length, void *user_data);
 

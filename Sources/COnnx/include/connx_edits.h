@@ -68,6 +68,10 @@ int32_t connx_edits_initializer(
     connx_edits *edits, const char *name, size_t name_length, int32_t data_type,
     const int64_t *dimensions, size_t rank, size_t length, size_t content, int32_t is_input);
 
+/** Adds an entry of free text to the model, in place of one with the same key for those who read the
+    last. */
+int32_t connx_edits_metadata(connx_edits *edits, const char *key, const char *value);
+
 /** What a piece of the copy is. */
 typedef enum connx_piece_kind {
   /** `length` bytes of the file from `offset` on. */

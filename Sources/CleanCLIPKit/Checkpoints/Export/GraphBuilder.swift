@@ -66,6 +66,9 @@ final class GraphBuilder {
     }
   }
 
+  /// Adds free text to the model.
+  func metadata(_ key: String, _ value: String) { note(connx_builder_metadata(handle, key, value)) }
+
   // MARK: Nodes
 
   /// Adds a node and returns the name of its result.
