@@ -84,18 +84,11 @@ struct EmbedCommand: ParsableCommand {
     _ encoder: FeatureEncoder
   ) throws(CLIPError) -> ([String], Tensor) {
     var line = ProgressLine("embed", isQuiet: common.quiet)
-    let suffixes = [".jpg", ".jpeg", ".png", ".webp"]
-    if images.allSatisfy({ path in suffixes.contains { path.lowercased().hasSuffix($0) } }) {
-      let features = try Tensor([images.count, encoder.embedDim])
-      try encoder.images(files: images, into: features.f32)
-      return (images, features)
-    }
     let dataset = try PairDataset.reporting(images, columns: DatasetColumns(image: imageColumn))
     let features = try Tensor([dataset.count, encoder.embedDim])
-    try encoder.images(count: dataset.count, into: features.f32) { (index) throws(CLIPError) in
-      try Interruption.check("embed", index, of: dataset.count)
-      line.update(index + 1, of: dataset.count, "images")
-      return try dataset.row(at: index).decoded().image
+    try encoder.images(of: dataset, into: features.f32) { done in
+      line.update(done, of: dataset.count, "images")
+      return !Interruption.wasRequested
     }
     return ((0..<dataset.count).map { dataset.key(at: $0) }, features)
   }

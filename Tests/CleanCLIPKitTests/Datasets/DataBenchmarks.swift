@@ -70,8 +70,7 @@ struct DataBenchmarks {
       options.workers = workers
       let loader = try PairLoader(
         try #require(dataset), tokenizer: tokenizer,
-        preprocessor: ImagePreprocessor(
-          imageSize: 224, mean: [0.48, 0.46, 0.41], standardDeviation: [0.27, 0.26, 0.28]),
+        preprocessor: ImagePreprocessor(imageSize: 224, ImagePreprocessing()),
         augmenter: TextAugmenter(synonyms: SynonymSource.installed()), contextLength: 77,
         options: options)
       let loading = try seconds {

@@ -29,8 +29,7 @@ import Testing
   ) throws -> PairLoader {
     try PairLoader(
       dataset, tokenizer: tokenizer,
-      preprocessor: ImagePreprocessor(
-        imageSize: side, mean: [0.48, 0.46, 0.41], standardDeviation: [0.27, 0.26, 0.28]),
+      preprocessor: ImagePreprocessor(imageSize: side, ImagePreprocessing()),
       augmenter: TextAugmenter(synonyms: nil), contextLength: 77, options: options, report: report)
   }
 
@@ -70,7 +69,7 @@ import Testing
         let index = Int(key.dropFirst()) ?? -1
         #expect(batch.labels?[place] == Int32(index % 5))
         // The first pixel's red channel of the original view.
-        let red = (batch.pixels.floats()[place * 192] * 0.27 + 0.48) * 255
+        let red = (batch.pixels.floats()[place * 192] * 0.268_629_54 + 0.481_454_66) * 255
         #expect(abs(red - Float(index)) < 0.6)
         let ids = batch.tokens.ids[
           Int(

@@ -24,8 +24,7 @@ struct SharedDatasetTests {
     let dataset = try PairDataset.open([try path("finetune-00000.tar")])
     let loader = try PairLoader(
       dataset, tokenizer: try Tokenizer.load(path: ReferenceCaption.vocabulary),
-      preprocessor: ImagePreprocessor(
-        imageSize: 64, mean: [0.48, 0.46, 0.41], standardDeviation: [0.27, 0.26, 0.28]),
+      preprocessor: ImagePreprocessor(imageSize: 64, ImagePreprocessing()),
       augmenter: TextAugmenter(synonyms: nil), contextLength: 77,
       options: PairLoaderOptions(batchSize: 128))
     let stream = try loader.open(epoch: 0)

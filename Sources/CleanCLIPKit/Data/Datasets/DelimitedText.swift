@@ -33,10 +33,11 @@ struct DelimitedText: Sendable {
     let hasQuotes = !path.lowercased().hasSuffix(".tsv")
     self.delimiter = delimiter
     self.hasQuotes = hasQuotes
-    (columns, rows) = try bytes.withUnsafeBytes { (bytes) throws(CLIPError) in
+    (columns, rows) = try bytes.withUnsafeBufferPointer { (bytes) throws(CLIPError) in
       try Self.scan(
-        RowScanner(bytes: bytes, delimiter: delimiter, hasQuotes: hasQuotes, position: start),
-        path: path)
+        RowScanner(
+          bytes: UnsafeRawBufferPointer(bytes), delimiter: delimiter, hasQuotes: hasQuotes,
+          position: start), path: path)
     }
     try file.checkUnchanged()
   }

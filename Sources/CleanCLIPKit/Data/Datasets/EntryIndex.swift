@@ -140,6 +140,9 @@ struct EntryIndex {
     }
   }
 
+  /// Whether the first bytes of a file are those of an image that can be read.
+  static func isImage(_ head: [UInt8]) -> Bool { content(head) == .image }
+
   private enum Content { case image, otherImage, unknown }
 
   /// What the first bytes of a file say.

@@ -4,8 +4,8 @@ extension PairDataset {
   /// Opens files.
   ///
   /// - Parameters:
-  ///   - specification: csv and tsv tables, tar shards, folders of these or of images; patterns as
-  ///     the shell's.
+  ///   - specification: csv and tsv tables, `.jsonl` files, tar shards, folders of these or of images,
+  ///     image files; patterns as the shell's.
   ///   - columns: names in tables.
   ///   - keep: the path of a list of rows, see `RowList`; `nil` for all rows.
   /// - Throws: `notFound` for a missing file or column; `format` for a broken file; `unsupported` for
@@ -21,6 +21,7 @@ extension PairDataset {
     for pattern in specification {
       for path in try SourcePattern.expand(pattern) { try opener.open(path) }
     }
+    opener.finish()
     let dataset = PairDataset(opener.sources, omissions: opener.omissions)
     guard dataset.count > 0 else {
       throw CLIPError(
@@ -38,6 +39,8 @@ extension PairDataset {
 private struct SourceOpener {
   let columns: DatasetColumns
   private(set) var sources: [any PairSource] = []
+  /// Image files that were named one after another.
+  private var images: [String] = []
   /// What folders hold that is no source.
   private(set) var omissions = Omissions()
 
@@ -48,21 +51,44 @@ private struct SourceOpener {
     guard stat(path, &status) == 0 else { throw CLIPError.system(path, "open the file") }
     guard status.st_mode & S_IFMT != S_IFDIR else { return try openFolder(path) }
     switch Self.ending(FilePath(path)) {
-    case "csv", "tsv": sources.append(try CaptionTable(path: path, columns: columns))
-    case "tar": sources.append(try TarShard(path: path, columns: columns))
+    case "csv", "tsv": add(try CaptionTable(path: path, columns: columns))
+    case "jsonl": add(try JSONLines(path: path, columns: columns))
+    case "tar": add(try TarShard(path: path, columns: columns))
     case "tgz", "gz", "zst", "xz":
       throw CLIPError(
         .unsupported, "'\(path)': file is compressed; expected a plain tar; decompress it first")
     case let kind:
-      throw CLIPError(
-        .unsupported,
-        "'\(path)': not a kind of dataset; expected .csv, .tsv, .tar or a folder, got "
-          + (kind.isEmpty ? "no extension" : ".\(kind)"))
+      guard try Self.isImage(path, kind) else {
+        throw CLIPError(
+          .unsupported,
+          "'\(path)': not a kind of dataset; expected .csv, .tsv, .jsonl, .tar, a folder or a JPEG, "
+            + "PNG or WebP image, got " + (kind.isEmpty ? "no extension" : ".\(kind)"))
+      }
+      images.append(path)
     }
+  }
+
+  /// By its name or, where that says nothing, by its first bytes.
+  private static func isImage(_ path: String, _ ending: String) throws(CLIPError) -> Bool {
+    if ["jpg", "jpeg", "png", "webp"].contains(ending) { return true }
+    return EntryIndex.isImage(try FilePath(path).read(limit: .max, prefix: 12))
+  }
+
+  private mutating func add(_ source: any PairSource) {
+    finish()
+    sources.append(source)
+  }
+
+  /// Makes a source of the image files that were named since the last one of another kind.
+  mutating func finish() {
+    guard !images.isEmpty else { return }
+    sources.append(ImageFiles(images))
+    images = []
   }
 
   /// The tables and shards in a folder and its subfolders, and those images that no table names.
   private mutating func openFolder(_ path: String) throws(CLIPError) {
+    finish()
     let folder = FilePath(path)
     let walk = try FolderWalk(folder)
     omissions.add(walk.omissions)
@@ -74,7 +100,8 @@ private struct SourceOpener {
       let whole = folder.appending(file.bytes)
       let ending = Self.ending(file)
       let isHidden = EntryIndex.isHidden(file)
-      guard ["csv", "tsv", "tar"].contains(ending) || Self.otherData.contains(ending) else {
+      guard ["csv", "tsv", "jsonl", "tar"].contains(ending) || Self.otherData.contains(ending)
+      else {
         rest.append(file)
         continue
       }
@@ -89,10 +116,18 @@ private struct SourceOpener {
         continue
       }
       do throws(CLIPError) {
-        let table = try CaptionTable(path: text, columns: columns)
-        sources.append(table)
+        let paths: [FilePath]
+        if ending == "jsonl" {
+          let lines = try JSONLines(path: text, columns: columns)
+          sources.append(lines)
+          paths = lines.imagePaths()
+        } else {
+          let table = try CaptionTable(path: text, columns: columns)
+          sources.append(table)
+          paths = table.imagePaths()
+        }
         let parent = FilePath(Array(file.bytes.dropLast(file.name.count)))
-        for image in table.imagePaths() { named.insert(Self.joined(parent, image)) }
+        for image in paths { named.insert(Self.joined(parent, image)) }
       } catch {
         guard error.code == .notFound else { throw error }
         problem = problem ?? error
