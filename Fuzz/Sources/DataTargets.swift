@@ -59,8 +59,7 @@ extension FuzzTarget {
     }
   }
 
-  private static let preprocessor = ImagePreprocessor(
-    imageSize: 8, mean: [0.5, 0.5, 0.5], standardDeviation: [0.25, 0.25, 0.25])
+  private static let preprocessor = ImagePreprocessor(imageSize: 8, ImagePreprocessing())
 }
 
 /// Opens a dataset and reads its first rows.

@@ -21,6 +21,11 @@ typedef struct side {
   size_t stride;
 } side;
 
+static double bilinear(double x) {
+  if (x < 0) x = -x;
+  return x < 1 ? 1 - x : 0;
+}
+
 static double bicubic(double x) {
   const double a = -0.5;
   if (x < 0) x = -x;
@@ -29,22 +34,32 @@ static double bicubic(double x) {
   return 0;
 }
 
+/* Half the filter's width at scale 1. */
+static double filter_support(cimages_filter filter) {
+  return filter == CIMAGES_BILINEAR ? 1.0 : 2.0;
+}
+
+static double filter_value(cimages_filter filter, double x) {
+  return filter == CIMAGES_BILINEAR ? bilinear(x) : bicubic(x);
+}
+
 static double filter_scale(int32_t length, int64_t resized) {
   double scale = (double)length / (double)resized;
   return scale < 1 ? 1 : scale;
 }
 
+/* Room for the taps of the wider filter. */
 static size_t tap_stride(int32_t length, int64_t resized) {
   return (size_t)ceil(2.0 * filter_scale(length, resized)) * 2 + 1;
 }
 
 /* Pillow's precompute_coeffs and normalize_coeffs_8bpc, for `count` positions from `start` on;
    `exact` has room for one position's weights. */
-static void compute_taps(side *side, int32_t length, int64_t resized, int64_t start, int32_t count,
-                         double *exact) {
+static void compute_taps(side *side, cimages_filter filter, int32_t length, int64_t resized,
+                         int64_t start, int32_t count, double *exact) {
   double scale = (double)length / (double)resized;
   double stretch = filter_scale(length, resized);
-  double support = 2.0 * stretch;
+  double support = filter_support(filter) * stretch;
   double shrink = 1.0 / stretch;
   for (int32_t i = 0; i < count; ++i) {
     double center = ((double)(start + i) + 0.5) * scale;
@@ -56,7 +71,7 @@ static void compute_taps(side *side, int32_t length, int64_t resized, int64_t st
     int32_t *weights = side->weights + (size_t)i * side->stride;
     int32_t taken = high - low;
     for (int32_t t = 0; t < taken; ++t) {
-      exact[t] = bicubic((t + low - center + 0.5) * shrink);
+      exact[t] = filter_value(filter, (t + low - center + 0.5) * shrink);
       sum += exact[t];
     }
     for (int32_t t = 0; t < taken; ++t) {
@@ -183,9 +198,9 @@ static void resize_down_across(const uint8_t *pixels, int32_t width, cimages_win
   }
 }
 
-void cimages_resize_bicubic(const uint8_t *pixels, int32_t width, int32_t height,
-                            int64_t resized_width, int64_t resized_height, cimages_window window,
-                            uint8_t *output, void *scratch) {
+void cimages_resize(const uint8_t *pixels, int32_t width, int32_t height, int64_t resized_width,
+                    int64_t resized_height, cimages_filter filter, cimages_window window,
+                    uint8_t *output, void *scratch) {
   uint8_t *memory = scratch;
   size_t columns = (size_t)window.width, lines = (size_t)window.height;
   int vertical_first = is_vertical_first(width, height, resized_width, resized_height);
@@ -203,10 +218,10 @@ void cimages_resize_bicubic(const uint8_t *pixels, int32_t width, int32_t height
 
   taps rows = {(int32_t)window.y, window.height};
   if (resized_width != width) {
-    compute_taps(&across, width, resized_width, window.x, window.width, exact);
+    compute_taps(&across, filter, width, resized_width, window.x, window.width, exact);
   }
   if (resized_height != height) {
-    compute_taps(&down, height, resized_height, window.y, window.height, exact);
+    compute_taps(&down, filter, height, resized_height, window.y, window.height, exact);
     rows = read_range(&down, window.height);
   }
   if (vertical_first) {

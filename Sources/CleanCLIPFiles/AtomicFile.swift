@@ -128,7 +128,8 @@ package struct AtomicFile: ~Copyable {
   ) throws(CLIPError) {
     var rest = bytes
     while let base = rest.baseAddress, rest.count > 0 {
-      let written = Glibc.write(descriptor, base, rest.count)
+      try Polling.check()
+      let written = Glibc.write(descriptor, base, min(rest.count, InputFile.pieceLength))
       if written < 0 {
         if errno == EINTR { continue }
         throw CLIPError.system(path, "write the file")

@@ -62,8 +62,9 @@ package final class InputFile: Sendable {
     precondition(offset >= 0 && count >= 0 && count <= self.count - offset, "inside the file")
     var filled = 0
     while filled < count {
-      // The system reads 2 GiB at most at once.
-      let got = pread(descriptor, target + filled, min(count - filled, 1 << 30), offset + filled)
+      if filled > 0 { try Polling.check() }
+      let wanted = min(count - filled, Self.pieceLength)
+      let got = pread(descriptor, target + filled, wanted, offset + filled)
       if got < 0, errno == EINTR { continue }
       guard got >= 0 else { throw CLIPError.system(path, "read the file") }
       guard got > 0 else { throw changed(Self.openAgain) }
@@ -101,6 +102,7 @@ package final class InputFile: Sendable {
     guard let base = buffer.baseAddress else { return }
     for start in stride(from: range.lowerBound, to: range.upperBound, by: length) {
       let count = min(length, range.upperBound - start)
+      try Polling.check()
       try read(start, count: count, into: base)
       try body(UnsafeRawBufferPointer(start: base, count: count))
     }

@@ -86,7 +86,8 @@ extension GraphReader {
     default:
       guard let bytes = try model.bytes(of: tensor) else { throw unreadable(tensor, node) }
       return Numbers(
-        bytes.withUnsafeBytes { bytes in offsets.map { type.double(at: $0, in: bytes) } }, dimensions)
+        bytes.withUnsafeBytes { bytes in offsets.map { type.double(at: $0, in: bytes) } },
+        dimensions)
     }
   }
 

@@ -18,6 +18,7 @@ struct CheckDataCommand: ParsableCommand {
   var model: String?
 
   @OptionGroup var words: TokenizerOptions
+  @OptionGroup var images: PreprocessingOptions
 
   @OptionGroup var pairs: CheckedPairs
 
@@ -82,7 +83,9 @@ struct CheckDataCommand: ParsableCommand {
 
   private func read(_ dataset: PairDataset) throws(CLIPError) -> DatasetFeatures {
     var reader = DatasetReader()
-    if let model, pairs.imageFeatures == nil { reader.model = try LoadedModel.load(model).model }
+    if let model, pairs.imageFeatures == nil {
+      reader.model = try LoadedModel.load(model, preprocessing: images.preprocessing).model
+    }
     if let trusted {
       reader.trusted = (
         try LoadedModel.load(trusted).model, try words.tokenizer(besideModel: trusted)

@@ -129,12 +129,14 @@ struct CheckModelCommand: ParsableCommand {
 
   private func run(_ checker: CheckpointCheck) throws(CLIPError) -> ModelCheckResult {
     var nouns = ProgressLine("embed nouns", isQuiet: common.quiet)
+    var reading = ProgressLine("read images", isQuiet: common.quiet)
     var images = ProgressLine("check model", isQuiet: common.quiet)
     var words = ProgressLine("check text", isQuiet: common.quiet)
     return try kept.hinting { () throws(CLIPError) in
       try checker.run { state in
         switch state {
         case .nouns(let done, let total): nouns.update(done, of: total)
+        case .reading(let done, let total): reading.update(done, of: total)
         case .images(let state):
           images.update(
             state.search * state.steps + state.step, of: state.searches * state.steps, state.phase)

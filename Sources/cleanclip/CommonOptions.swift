@@ -40,14 +40,29 @@ enum PrecisionArgument: String, ExpressibleByArgument, CaseIterable {
 
 /// A model and its tokenizer.
 struct ModelArguments: ParsableArguments {
-  @Argument(help: "An ONNX or safetensors file, or VISUAL.onnx,TEXTUAL.onnx.")
+  @Argument(
+    help: "An ONNX or safetensors file, a folder with one, or VISUAL.onnx,TEXTUAL.onnx.")
   var model: String
 
   @OptionGroup var words: TokenizerOptions
+  @OptionGroup var images: PreprocessingOptions
 
-  func load() throws(CLIPError) -> LoadedModel { try LoadedModel.load(model) }
+  func load() throws(CLIPError) -> LoadedModel {
+    try LoadedModel.load(model, preprocessing: images.preprocessing)
+  }
 
   func tokenizer() throws(CLIPError) -> Tokenizer { try words.tokenizer(besideModel: model) }
+}
+
+/// How images are prepared.
+struct PreprocessingOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: """
+      How images are prepared, as JSON or a file: OpenCLIP's preprocess_cfg or Hugging Face's \
+      preprocessor_config.json; by default what is in the model or beside it.
+      """)
+  var preprocessing: String?
 }
 
 /// Which vocabulary.

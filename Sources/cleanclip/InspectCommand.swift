@@ -14,7 +14,7 @@ struct InspectCommand: ParsableCommand {
     common.apply()
     try cleanclip_tool.run { () throws(CLIPError) in
       let description = try LoadedModel.load(
-        model.path, allowsNonFinite: true
+        model.path, preprocessing: model.images.preprocessing, allowsNonFinite: true
       ).description()
       try printResult(
         common.json
@@ -57,6 +57,9 @@ struct InspectCommand: ParsableCommand {
 struct ModelFile: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
-      "An ONNX or safetensors file, or VISUAL.onnx,TEXTUAL.onnx.", valueName: "model"))
+      "An ONNX or safetensors file, a folder with one, or VISUAL.onnx,TEXTUAL.onnx.",
+      valueName: "model"))
   var path: String
+
+  @OptionGroup var images: PreprocessingOptions
 }

@@ -103,16 +103,20 @@ typedef struct cimages_window {
   int32_t height;
 } cimages_window;
 
+/** @brief Pillow's filters, stretched by the scale when the image shrinks. */
+typedef enum cimages_filter { CIMAGES_BICUBIC = 0, CIMAGES_BILINEAR = 1 } cimages_filter;
+
 /**
- * @brief Returns the scratch bytes that cimages_resize_bicubic needs.
+ * @brief Returns the scratch bytes that cimages_resize needs.
  */
 size_t cimages_resize_scratch(int32_t width, int32_t height, int64_t resized_width,
                               int64_t resized_height, cimages_window window);
 
 /**
- * @brief Resizes by Pillow's antialiased bicubic filter (a = -0.5), keeping a window of the result.
+ * @brief Resizes by one of Pillow's antialiased filters (bicubic: a = -0.5), keeping a window of the
+ * result.
  *
- * Two passes with 22 fractional bits and 8 bits in between, as Pillow's Image.resize(BICUBIC); a
+ * Two passes with 22 fractional bits and 8 bits in between, as Pillow's Image.resize; a
  * side that keeps its length is not filtered. The horizontal pass comes first, but the vertical
  * one when the height loses more than twice as many pixels as the width: Pillow 13's order.
  * Earlier releases always start horizontally, and differ there by rounding.
@@ -124,9 +128,9 @@ size_t cimages_resize_scratch(int32_t width, int32_t height, int64_t resized_wid
  * @param[out] output `[window.height, window.width, 3]`
  * @param[in] scratch 16-byte-aligned memory of cimages_resize_scratch bytes
  */
-void cimages_resize_bicubic(const uint8_t *pixels, int32_t width, int32_t height,
-                            int64_t resized_width, int64_t resized_height, cimages_window window,
-                            uint8_t *output, void *scratch);
+void cimages_resize(const uint8_t *pixels, int32_t width, int32_t height, int64_t resized_width,
+                    int64_t resized_height, cimages_filter filter, cimages_window window,
+                    uint8_t *output, void *scratch);
 
 /**
  * @brief Writes `table[c][value]` for each channel, channels first.

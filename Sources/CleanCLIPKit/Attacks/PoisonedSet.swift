@@ -32,7 +32,7 @@ package struct PoisonedSet {
     self.trigger = trigger
     self.options = options
     preprocessor = ImagePreprocessor(
-      imageSize: options.imageSize, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
+      imageSize: options.imageSize, ImagePreprocessing().withoutNormalization)
   }
 
   /// Writes the poisoned set.

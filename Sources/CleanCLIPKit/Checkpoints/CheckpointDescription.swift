@@ -26,6 +26,15 @@ struct CheckpointDescription {
     object["normalization"] = normalization
     object["image_mean"] = .array(configuration.imageMean.map(decimal))
     object["image_std"] = .array(configuration.imageStandardDeviation.map(decimal))
+    let preprocessing = configuration.preprocessing
+    object["resize_mode"] = .string(preprocessing.resizeMode.rawValue)
+    object["interpolation"] = .string(preprocessing.interpolation.rawValue)
+    if preprocessing.resizeMode == .longest {
+      object["fill_color"] = .integer(Int(preprocessing.fillColor))
+    }
+    if let source = facts?.preprocessingSource, !source.isEmpty {
+      object["preprocessing_source"] = .string(source)
+    }
     if let facts {
       let fixed = facts.fixedParameters.keys.sorted()
       object["trainable"] = .string(

@@ -9,33 +9,35 @@ enum CheckpointSource {
 package enum CheckpointReader {
   /// Loads a checkpoint.
   ///
-  /// - Parameters:
-  ///   - specification: an ONNX or safetensors file, or `VISUAL.onnx,TEXTUAL.onnx`.
-  ///   - allowsNonFinite: whether NaN and infinite weights are read instead of refused.
-  /// - Throws: `notFound`, `io`; `format` for files that contradict themselves; `unsupported` for models that the
-  ///   library does not know, naming the place.
-  package static func load(
-    _ specification: String, allowsNonFinite: Bool = false
-  ) throws(CLIPError) -> Checkpoint {
-    try open(specification, allowsNonFinite: allowsNonFinite).checkpoint
+  /// - Throws: as `open`.
+  package static func load(_ specification: String) throws(CLIPError) -> Checkpoint {
+    try open(specification, preprocessing: nil, allowsNonFinite: false).checkpoint
   }
 
   /// Loads a checkpoint, and keeps what it takes to write into copies of its files.
   ///
-  /// - Throws: as `load`.
+  /// - Parameters:
+  ///   - specification: an ONNX or safetensors file, the index of several, a folder as libraries save
+  ///     one, or `VISUAL.onnx,TEXTUAL.onnx`.
+  ///   - preprocessing: JSON or the path of a file, in place of what lies beside the checkpoint.
+  ///   - allowsNonFinite: whether NaN and infinite weights are read instead of refused.
+  /// - Throws: `notFound`, `io`; `format` for files that contradict themselves; `unsupported` for models
+  ///   that the library does not know, naming the place.
   static func open(
-    _ specification: String, allowsNonFinite: Bool
+    _ specification: String, preprocessing: String?, allowsNonFinite: Bool
   ) throws(CLIPError) -> (checkpoint: Checkpoint, source: CheckpointSource) {
-    let parts = specification.split(separator: ",").map(String.init)
-    let isPair = !FileContents.exists(specification) && parts.count == 2
-    if !isPair, try SafeTensors.isUsed(in: specification) {
-      return (
-        try SafeTensorsCheckpoint.load(specification, allowsNonFinite: allowsNonFinite),
-        .safetensors
-      )
+    let set: SafeTensorsSet
+    switch try CheckpointLocation(specification) {
+    case .onnx(let paths):
+      let (checkpoint, imports) = try ONNXCheckpoint.load(
+        paths, preprocessing: preprocessing, allowsNonFinite: allowsNonFinite)
+      return (checkpoint, .onnx(imports))
+    case .safetensors(let path): set = try SafeTensorsSet(path)
+    case .shards(let index): set = try SafeTensorsSet(index: index)
     }
-    let (checkpoint, imports) = try ONNXCheckpoint.load(
-      isPair ? parts : [specification], allowsNonFinite: allowsNonFinite)
-    return (checkpoint, .onnx(imports))
+    return (
+      try SafeTensorsCheckpoint.load(
+        set, preprocessing: preprocessing, allowsNonFinite: allowsNonFinite), .safetensors
+    )
   }
 }

@@ -1,3 +1,5 @@
+internal import ONNXGraphs
+
 /// How a model is written, by the path's ending and where the model came from.
 enum CheckpointTarget {
   /// New weights in copies of the graphs that the model came from.
@@ -24,7 +26,7 @@ enum CheckpointTarget {
       self = .freshGraph(path, .openCLIP)
       return
     }
-    let paths = origins.count == 1 ? [path] : path.split(separator: ",").map(String.init)
+    let paths = origins.count == 1 ? [path] : try ModelPaths.split(path)
     guard paths.count == origins.count, Set(paths).count == paths.count else {
       throw CLIPError(
         .invalidArgument,
@@ -62,7 +64,7 @@ enum CheckpointTarget {
       // Everything is checked before the first file is written.
       var plans: [(plan: WriteBackPlan, path: String)] = []
       for part in parts { plans.append((try WriteBackPlan(part.origin, tensors), part.path)) }
-      for (plan, path) in plans { try plan.write(to: path) }
+      for (plan, path) in plans { try plan.write(to: path, configuration.preprocessing) }
     case .freshGraph(let path, let convention):
       try FreshGraph.write(configuration, tensors: tensors, to: path, convention: convention)
     case .safetensors(let path, let names):

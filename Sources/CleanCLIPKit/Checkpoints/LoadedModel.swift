@@ -18,15 +18,17 @@ package struct LoadedModel {
     self.source = source
   }
 
-  /// Loads a checkpoint: ONNX, safetensors, or "VISUAL.onnx,TEXTUAL.onnx".
+  /// Loads a checkpoint: ONNX, safetensors, a folder, or "VISUAL.onnx,TEXTUAL.onnx".
   ///
-  /// - Parameter allowsNonFinite: whether NaN and infinite weights are read instead of refused.
-  /// - Throws: as `CheckpointReader.load`.
+  /// - Parameters:
+  ///   - preprocessing: JSON or the path of a file, in place of what lies beside the checkpoint.
+  ///   - allowsNonFinite: whether NaN and infinite weights are read instead of refused.
+  /// - Throws: as `CheckpointReader.open`.
   package static func load(
-    _ path: String, allowsNonFinite: Bool = false
+    _ path: String, preprocessing: String? = nil, allowsNonFinite: Bool = false
   ) throws(CLIPError) -> LoadedModel {
     let (checkpoint, source) = try CheckpointReader.open(
-      path, allowsNonFinite: allowsNonFinite)
+      path, preprocessing: preprocessing, allowsNonFinite: allowsNonFinite)
     let model = try CLIPModel(
       checkpoint.configuration, adopting: checkpoint.tensors, allowsNonFinite: allowsNonFinite)
     return LoadedModel(model, facts: checkpoint.facts, source: source)
@@ -78,7 +80,7 @@ package struct LoadedModel {
 
   /// A path that no file has yet; `nil` when a safetensors file has failed itself.
   private static func rescuePath(_ path: String) -> String? {
-    let path = path.split(separator: ",").first.map(String.init) ?? path
+    let path = (try? ModelPaths.split(path).first) ?? path
     guard path.hasSuffix(".onnx") else { return nil }
     let base = path.dropLast(".onnx".count)
     let names = ["rescued"] + (2...99).map { "rescued-\($0)" }

@@ -71,8 +71,7 @@ package struct Evaluator {
       precision: options.precision)
     templateCount = templates.count
     preprocessor = ImagePreprocessor(
-      imageSize: vision.imageSize, mean: model.configuration.imageMean,
-      standardDeviation: model.configuration.imageStandardDeviation)
+      imageSize: vision.imageSize, model.configuration.preprocessing)
     self.model = model
     self.options = options
   }

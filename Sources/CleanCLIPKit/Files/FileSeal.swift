@@ -9,7 +9,11 @@ package enum FileSeal {
   /// value looks like the member.
   private static func place(in head: [UInt8]) -> Range<Int>? {
     let member = Array("\"\(key)\":\"".utf8)
-    guard let start = head.firstRange(of: member)?.upperBound, start + blank.utf8.count < head.count,
+    guard let found = head.indices.first(where: { head[$0...].starts(with: member) }) else {
+      return nil
+    }
+    let start = found + member.count
+    guard start + blank.utf8.count < head.count,
       head[start + blank.utf8.count] == UInt8(ascii: "\"")
     else { return nil }
     return start..<start + blank.utf8.count

@@ -57,8 +57,9 @@ package final class SafeTensorsFile: Sendable {
   private func integers(
     _ entry: SafeTensorsEntry, _ range: Range<Int>
   ) throws(CLIPError) -> Tensor {
-    try file.read(range).withUnsafeBytes { (bytes) throws(CLIPError) in
-      try entry.type.tensor(from: bytes, shape: entry.shape, name: "\(path)': '\(entry.name)")
+    try file.read(range).withUnsafeBufferPointer { (bytes) throws(CLIPError) in
+      try entry.type.tensor(
+        from: UnsafeRawBufferPointer(bytes), shape: entry.shape, name: "\(path)': '\(entry.name)")
     }
   }
 
@@ -127,8 +128,9 @@ package enum SafeTensors {
     }
     let length = Int(declared)
     let text = try file.read(8..<8 + length)
-    let header = try text.withUnsafeBytes { (bytes) throws(CLIPError) in
-      try JSONValue.parse(bytes, name: path, limits: JSONLimits(byteCount: limit, depth: 8))
+    let header = try text.withUnsafeBufferPointer { (bytes) throws(CLIPError) in
+      try JSONValue.parse(
+        UnsafeRawBufferPointer(bytes), name: path, limits: JSONLimits(byteCount: limit, depth: 8))
     }
     guard let members = header.object else {
       throw CLIPError(.format, "'\(path)': safetensors header is not an object; expected '{'")

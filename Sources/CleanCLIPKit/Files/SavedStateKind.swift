@@ -53,7 +53,15 @@ package struct SavedStateKind {
   /// - Throws: `format` for a file that is no such state, or damaged; `state` for the state of other
   ///   work, naming what differs; `io`.
   func read(_ path: String, identity: [String: String]) throws(CLIPError) -> SafeTensorsFile {
-    let file = try SafeTensors.read(path)
+    let file: SafeTensorsFile
+    do throws(CLIPError) { file = try SafeTensors.read(path) } catch {
+      // What else the file may be is of no use here.
+      guard error.code == .unsupported else { throw error }
+      throw CLIPError(
+        .format,
+        "'\(path)': is not \(name); expected format '\(format)', got another kind of file; start "
+          + "without resume")
+    }
     guard file.metadata["format"] == format else {
       throw CLIPError(
         .format,

@@ -26,16 +26,11 @@ extension CLIPConfiguration {
         try Self.vision(reader, activation)
       },
       text: try textReader.map { (reader) throws(CLIPError) in try Self.text(reader, activation) })
-    if let preprocessing = json["preprocess_cfg"] {
-      if let mean = Self.channels(preprocessing["mean"]) { imageMean = mean }
-      if let deviation = Self.channels(preprocessing["std"]) { imageStandardDeviation = deviation }
+    if json["preprocess_cfg"] != nil {
+      preprocessing = try ImagePreprocessing.reading(
+        json, imageSize: vision?.imageSize, name: name)
     }
     try validate()
-  }
-
-  private static func channels(_ json: JSONValue?) -> [Float]? {
-    guard let values = json?.array?.compactMap(\.double), values.count == 3 else { return nil }
-    return values.map { Float($0) }
   }
 
   private static func vision(

@@ -6,16 +6,19 @@ package struct CLIPConfiguration: Equatable, Sendable {
   package var vision: VisionConfiguration?
   /// The text tower; `nil` when the checkpoint holds images only.
   package var text: TextConfiguration?
-  /// Per-channel mean of pixels in 0…1, red, green, blue.
-  package var imageMean: [Float] = [0.48145466, 0.4578275, 0.40821073]
-  /// Per-channel standard deviation of pixels in 0…1.
-  package var imageStandardDeviation: [Float] = [0.26862954, 0.26130258, 0.27577711]
+  /// How images are prepared.
+  package var preprocessing = ImagePreprocessing()
 
   package init(embedDim: Int, vision: VisionConfiguration?, text: TextConfiguration?) {
     self.embedDim = embedDim
     self.vision = vision
     self.text = text
   }
+
+  /// Per-channel mean of pixels in 0…1, red, green, blue.
+  package var imageMean: [Float] { preprocessing.mean }
+  /// Per-channel standard deviation of pixels in 0…1.
+  package var imageStandardDeviation: [Float] { preprocessing.standardDeviation }
 }
 
 /// The image tower.

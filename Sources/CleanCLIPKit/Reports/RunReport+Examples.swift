@@ -13,7 +13,7 @@ extension RunReport {
     imageSize: Int, count: Int = 6, seed: UInt64 = 0
   ) throws(CLIPError) -> [Example] {
     let preprocessor = ImagePreprocessor(
-      imageSize: imageSize, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
+      imageSize: imageSize, ImagePreprocessing().withoutNormalization)
     let names = try ClassNames(classes, of: dataset)
     var shown: Set<Int> = []
     var examples: [Example] = []

@@ -42,8 +42,8 @@ final class UnlearnRun: SanitizeRun {
     var reporter = UnlearnProgress(options, batchSize: training.batchSize, start: start)
     defer { history.steps = reporter.steps }
     let images = try UnlearnImages.read(
-      input.dataset, imageSize: side, limit: options.imageLimit, seed: training.seed,
-      log: input.log
+      input.dataset, imageSize: side, preprocessing: model.configuration.preprocessing,
+      limit: options.imageLimit, seed: training.seed, log: input.log
     ) { _ in progress(reporter.position) }
     let teacher = try model.imageTowerCopy()
     let searched = try images.searched(Self.searchedImages)

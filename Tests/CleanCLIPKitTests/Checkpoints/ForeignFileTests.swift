@@ -9,6 +9,10 @@ import Testing
     ("PK\u{3}\u{4}\u{14}\u{0}archive/data.pkl", "torch.onnx.export"),
     ("<!DOCTYPE html><html><body>Not found</body></html>", "web page"),
     ("\u{1C}\u{0}\u{0}\u{0}TFL3 and more", "TensorFlow Lite"),
+    ("GGUF\u{3}\u{0}\u{0}\u{0}and more", "a GGUF model"),
+    ("{\"architectures\": [\"CLIPModel\"], \"hidden_size\": 512}", "is JSON"),
+    ("image,caption\na.png,a red box\n", "data goes to --data or --images"),
+    ("RIFF\u{10}\u{0}\u{0}\u{0}WEBPVP8 ", "a WebP image"),
   ])
   func whatAFileIsIsNamed(_ file: (text: String, word: String)) throws {
     for name in ["model.onnx", "model.safetensors"] {
@@ -23,11 +27,6 @@ import Testing
     try AtomicFile.write([0x89] + Array("PNG\r\n\u{1A}\n".utf8), to: folder.file("model.onnx"))
     let error = #expect(throws: CLIPError.self) { try LoadedModel.load(folder.file("model.onnx")) }
     #expect(error?.message.contains("is a PNG image") == true)
-  }
-
-  @Test func aFolderIsNamed() throws {
-    let error = #expect(throws: CLIPError.self) { try LoadedModel.load(folder.path) }
-    #expect(error?.message.contains("a folder; name the file in it") == true)
   }
 
   @Test func safetensorsAreReadUnderAnyName() throws {

@@ -137,6 +137,10 @@ import Testing
     #expect(five.verdict == one.verdict, "\(five.explanation)")
     #expect(five.concentration.words.map(\.pairs) == one.concentration.words.map(\.pairs))
     #expect(five.pairs.count == 1000)
-    #expect((0..<200).allSatisfy { five.pairs[5 * $0].score == one.pairs[$0].score })
+    // Sums of a batch may be rounded otherwise at another place in it.
+    #expect(
+      (0..<200).allSatisfy { row in
+        abs(five.pairs[5 * row].score - one.pairs[row].score) < 1e-4 * abs(one.pairs[row].score)
+      })
   }
 }

@@ -2,9 +2,6 @@ import CleanCLIPKit
 import Testing
 
 @Suite struct ImagePreprocessorTests {
-  private static let mean: [Float] = [0.48145466, 0.4578275, 0.40821073]
-  private static let standardDeviation: [Float] = [0.26862954, 0.26130258, 0.27577711]
-
   @Test func resizeEqualsPillowsBicubic() throws {
     let expected = try ImageFixtures.expected("resized")
     let source = try expected.image("source")
@@ -16,8 +13,7 @@ import Testing
 
   @Test func preprocessingEqualsTorchvisionsTransform() throws {
     let expected = try ImageFixtures.expected("preprocessed")
-    let preprocessor = ImagePreprocessor(
-      imageSize: 24, mean: Self.mean, standardDeviation: Self.standardDeviation)
+    let preprocessor = ImagePreprocessor(imageSize: 24, ImagePreprocessing())
     #expect(expected.planes.count == 5)
     for (name, source) in expected.images {
       let square = preprocessor.resizedAndCropped(source)
@@ -30,14 +26,14 @@ import Testing
 
   @Test func onePixelImagesFillTheSquare() {
     let preprocessor = ImagePreprocessor(
-      imageSize: 8, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
+      imageSize: 8, ImagePreprocessing().withoutNormalization)
     let square = preprocessor.resizedAndCropped(RGBImage(width: 1, height: 1, red: 7, green: 8))
     #expect(square == RGBImage(width: 8, height: 8, red: 7, green: 8))
   }
 
   @Test func extremeStripsAreCroppedWithoutBeingEnlargedWhole() {
     let preprocessor = ImagePreprocessor(
-      imageSize: 224, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
+      imageSize: 224, ImagePreprocessing().withoutNormalization)
     let strip = RGBImage(width: 65_535, height: 1, red: 50, green: 60, blue: 70)
     let square = preprocessor.resizedAndCropped(strip)
     #expect(square == RGBImage(width: 224, height: 224, red: 50, green: 60, blue: 70))

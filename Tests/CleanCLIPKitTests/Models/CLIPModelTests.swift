@@ -193,8 +193,8 @@ import Testing
     change { $0.text?.transformer.heads = 0 }
     change { $0.text?.transformer.layers = Int.max }
     change { $0.text?.transformer.layerNormEpsilon = .nan }
-    change { $0.imageStandardDeviation = [1, 0, 1] }
-    change { $0.imageMean = [] }
+    change { $0.preprocessing.standardDeviation = [1, 0, 1] }
+    change { $0.preprocessing.mean = [] }
     let transformer = TransformerConfiguration(
       width: 12, layers: 1, heads: 3, mlpWidth: 12, activation: .gelu)
     for (image, patch) in [(9, 4), (8, 0), (8, 16), (Int.max, 1)] {

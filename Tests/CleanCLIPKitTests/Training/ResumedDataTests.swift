@@ -107,7 +107,8 @@ import Testing
       let before = model.bits
       let error = #expect(throws: CLIPError.self, "byte \(place)") {
         try Trainer(
-          try CleanCLIPRecipe(model, loss: TinyRun.loss), source: TinyRun.source(), options: options)
+          try CleanCLIPRecipe(model, loss: TinyRun.loss), source: TinyRun.source(), options: options
+        )
       }
       #expect(error?.code == .format, "byte \(place): \(error?.message ?? "")")
       #expect(model.bits == before)

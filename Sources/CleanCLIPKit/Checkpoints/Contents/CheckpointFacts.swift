@@ -1,5 +1,3 @@
-package import CleanCLIPFiles
-
 /// A file that a checkpoint was read from.
 package struct SourceFile: Sendable, Equatable {
   package let path: String
@@ -33,6 +31,8 @@ package struct CheckpointFacts: Sendable, Equatable {
   package var sharedTensors = 0
   /// Weights that cannot be written back when they change, with the reason.
   package var fixedParameters: [String: String] = [:]
+  /// Who says how images are prepared; empty without an image tower.
+  package var preprocessingSource = ""
   /// Whether the file has a temperature; else the model has CLIP's initial one.
   package var hasTemperature = true
   /// Remarks: what is missing, assumed or folded.

@@ -32,6 +32,10 @@ package enum FreshGraph {
     let builder = try GraphBuilder(externalLocation: location)
     let weights = Weights(builder, tensors)
     try describe(configuration, builder, weights, convention)
+    if configuration.vision != nil {
+      builder.metadata(
+        CheckpointPreprocessing.metadataKey, configuration.preprocessing.json.serialized())
+    }
     if let dataPath {
       try AtomicFile.write(dataPath) { (file) throws(CLIPError) in
         for tensor in builder.externalPayloads {

@@ -31,10 +31,7 @@ extension CLIPConfiguration {
     }
     return [
       "model_cfg": .object(model),
-      "preprocess_cfg": [
-        "mean": .array(imageMean.map { .number(Double("\($0)") ?? Double($0)) }),
-        "std": .array(imageStandardDeviation.map { .number(Double("\($0)") ?? Double($0)) }),
-      ],
+      "preprocess_cfg": preprocessing.json,
       "cleanclip": .object(particulars),
     ]
   }

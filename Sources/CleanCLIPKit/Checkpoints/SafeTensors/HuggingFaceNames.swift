@@ -7,6 +7,53 @@ package enum HuggingFaceNames {
     names.contains { $0.hasPrefix("vision_model.") || $0.hasPrefix("text_model.") }
   }
 
+  /// Names of one tower saved by itself get the prefix that they have in the whole model.
+  static func prefixed(_ names: [String]) -> [String] {
+    let prefixes = [
+      "embeddings.token_embedding.weight": "text_model.",
+      "embeddings.patch_embedding.weight": "vision_model.",
+    ]
+    guard let prefix = prefixes.first(where: { names.contains($0.key) })?.value else {
+      return names
+    }
+    return names.map { $0.hasSuffix("_projection.weight") ? $0 : prefix + $0 }
+  }
+
+  /// Refuses the weights of adapters, which are no model.
+  ///
+  /// - Throws: `unsupported`.
+  static func refuseAdapters(_ names: [String], path: String) throws(CLIPError) {
+    let marks = [".lora_A.", ".lora_B.", ".lora_up.", ".lora_down.", "lora_magnitude_vector"]
+    guard let name = names.first(where: { name in marks.contains { name.contains($0) } }) else {
+      return
+    }
+    throw CLIPError(
+      .unsupported,
+      "'\(path)': is a LoRA adapter; expected a whole model, got tensor '\(name)'; merge it with "
+        + "merge_and_unload() and save the result")
+  }
+
+  /// Leaves out the towers that a file does not have, whatever its configuration says.
+  ///
+  /// - Throws: `unsupported` for a tower without its projection, as `CLIPTextModel` and
+  ///   `CLIPVisionModel` save it.
+  static func leaveOutTowers(
+    without names: [String], of configuration: inout CLIPConfiguration, path: String
+  ) throws(CLIPError) {
+    if !names.contains(where: { $0.hasPrefix("vision_model.") }) { configuration.vision = nil }
+    if !names.contains(where: { $0.hasPrefix("text_model.") }) { configuration.text = nil }
+    for (isThere, kind, projection) in [
+      (configuration.text != nil, "Text", "text_projection.weight"),
+      (configuration.vision != nil, "Vision", "visual_projection.weight"),
+    ] where isThere && !names.contains(projection) {
+      throw CLIPError(
+        .unsupported,
+        "'\(path)': is a CLIP\(kind)Model, which has no projection into the joint space; expected "
+          + "'\(projection)', got none; save a CLIP\(kind)ModelWithProjection or the whole CLIPModel"
+      )
+    }
+  }
+
   /// Names that differ and nothing else: Hugging Face's and OpenCLIP's.
   private static func renamed(_ configuration: CLIPConfiguration) -> [(String, String)] {
     var names: [(String, String)] = [("logit_scale", "logit_scale")]

@@ -8,42 +8,50 @@ package enum TensorNames: String, Sendable {
 
 /// Checkpoints in safetensors files.
 enum SafeTensorsCheckpoint {
-  private static let metadataKey = "open_clip_config"
-  private static let huggingFaceKey = "config"
-
-  /// Loads a file with OpenCLIP's or Hugging Face's names; its configuration comes from its
-  /// metadata, or from `open_clip_config.json` or `config.json` beside it.
-  static func load(_ path: String, allowsNonFinite: Bool) throws(CLIPError) -> Checkpoint {
-    let file = try SafeTensors.read(path)
-    let names = plainNames(file.entries.map(\.name))
+  /// Loads files with OpenCLIP's or Hugging Face's names; the configuration comes from their metadata, or
+  /// from `open_clip_config.json` or `config.json` beside them.
+  ///
+  /// - Parameters: as `CheckpointReader.open`.
+  static func load(
+    _ set: SafeTensorsSet, preprocessing: String?, allowsNonFinite: Bool
+  ) throws(CLIPError) -> Checkpoint {
+    let path = set.path
+    let names = HuggingFaceNames.prefixed(plainNames(set.entries.map(\.entry.name)))
+    try HuggingFaceNames.refuseAdapters(names, path: path)
     let isHuggingFace = HuggingFaceNames.areUsed(in: names)
-    let configuration = try configuration(of: file, isHuggingFace: isHuggingFace)
+    var facts = CheckpointFacts()
+    var configuration = try SafeTensorsConfiguration(
+      set, isHuggingFace: isHuggingFace, preprocessing: preprocessing
+    ).read(&facts)
+    if isHuggingFace {
+      try HuggingFaceNames.leaveOutTowers(without: names, of: &configuration, path: path)
+    }
     var tensors: [String: Tensor] = [:]
     var types: Set<String> = []
-    for (entry, name) in zip(file.entries, names) where !isIgnored(name, entry) {
+    for (index, name) in names.enumerated() where !isIgnored(name) {
+      let entry = set.entries[index].entry
       guard entry.type.isFloat else {
         throw CLIPError(
           .unsupported,
           "'\(path)': tensor '\(entry.name)' is not a weight; expected f32, f16, bf16 or f64, got "
             + entry.type.rawValue)
       }
-      tensors[name] = try file.tensor(entry.name)
+      tensors[name] = try set.tensor(index)
       types.insert(entry.type.rawValue.lowercased())
     }
     if isHuggingFace { tensors = try HuggingFaceNames.translated(tensors, configuration) }
     if let scale = tensors["logit_scale"], scale.count == 1 {
       tensors["logit_scale"] = scale.reshaped([])
     }
-    var facts = CheckpointFacts()
     facts.format = isHuggingFace ? "safetensors, Hugging Face names" : "safetensors, OpenCLIP names"
-    facts.files = [SourceFile(file.file)]
+    facts.files = set.files.map { SourceFile($0.file) }
     facts.elementTypes = types.sorted()
     if tensors["logit_scale"] == nil, configuration.vision == nil || configuration.text == nil {
       tensors["logit_scale"] = try Tensor([CLIPConfiguration.initialLogitScale], [])
       facts.hasTemperature = false
       facts.notes.append("no temperature in the file: assuming CLIP's initial value, 1/0.07")
     }
-    facts.producer = file.metadata["producer"] ?? ""
+    facts.producer = set.metadata["producer"] ?? ""
     return Checkpoint(configuration: configuration, tensors: tensors, facts: facts)
   }
 
@@ -59,38 +67,10 @@ enum SafeTensorsCheckpoint {
   }
 
   /// Entries of state dictionaries that are no weights.
-  private static func isIgnored(_ name: String, _ entry: SafeTensorsEntry) -> Bool {
+  private static func isIgnored(_ name: String) -> Bool {
     name.hasSuffix("num_batches_tracked") || name.hasSuffix("position_ids")
       || name.hasSuffix("attn_mask")
       || ["input_resolution", "context_length", "vocab_size"].contains(name)
-  }
-
-  private static func configuration(
-    of file: SafeTensorsFile, isHuggingFace: Bool
-  ) throws(CLIPError) -> CLIPConfiguration {
-    let path = file.path
-    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-    if let text = file.metadata[metadataKey] {
-      return try CLIPConfiguration.reading(
-        openCLIP: try JSONValue.parse(text, name: path), name: path)
-    }
-    if isHuggingFace, let text = file.metadata[huggingFaceKey] {
-      return try CLIPConfiguration.reading(
-        huggingFace: try JSONValue.parse(text, name: path), name: path)
-    }
-    let name = isHuggingFace ? "config.json" : "open_clip_config.json"
-    guard FileContents.exists(folder + name) else {
-      throw CLIPError(
-        .notFound,
-        "'\(path)': has no configuration; expected '\(name)' beside it or '\(metadataKey)' in its "
-          + "metadata; copy the model's \(name) there")
-    }
-    let bytes = try FileContents(folder + name)
-    let json = try JSONValue.parse(
-      bytes.bytes, name: folder + name, limits: JSONLimits(byteCount: 1 << 20))
-    return isHuggingFace
-      ? try CLIPConfiguration.reading(huggingFace: json, name: folder + name)
-      : try CLIPConfiguration.reading(openCLIP: json, name: folder + name)
   }
 
   /// Writes a checkpoint. A file called `open_clip_model.safetensors` or `model.safetensors` gets
@@ -107,7 +87,7 @@ enum SafeTensorsCheckpoint {
     var metadata = ["format": "pt", "producer": "cleanclip"]
     switch names {
     case .openCLIP:
-      metadata[metadataKey] = configuration.openCLIPJSON.serialized()
+      metadata[SafeTensorsConfiguration.metadataKey] = configuration.openCLIPJSON.serialized()
       let ordered = configuration.tensorSpecifications.compactMap { specification in
         tensors[specification.name].map { (name: specification.name, tensor: $0) }
       }
@@ -125,10 +105,14 @@ enum SafeTensorsCheckpoint {
             + "it with OpenCLIP's names")
       }
       // Hugging Face's file has no words for some models: its reader must find the same model.
-      metadata[metadataKey] = configuration.openCLIPJSON.serialized()
+      metadata[SafeTensorsConfiguration.metadataKey] = configuration.openCLIPJSON.serialized()
       let ordered = try HuggingFaceNames.exported(tensors, configuration)
       if base == "model.safetensors" {
         try AtomicFile.write(json.serialized(pretty: true) + "\n", to: folder + "config.json")
+        if let imageSize = configuration.vision?.imageSize {
+          try CheckpointPreprocessing.write(
+            configuration.preprocessing, imageSize: imageSize, to: folder)
+        }
       }
       try SafeTensors.write(ordered, metadata: metadata, to: path)
     }

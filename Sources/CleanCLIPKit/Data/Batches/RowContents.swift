@@ -50,45 +50,9 @@ package struct RowContent: Equatable, Sendable {
   /// Of image, caption and label; never 0.
   let fingerprint: UInt64
 
-  package init(row: Int, _ pair: CaptionedImage) {
+  package init(row: Int, key: String, fingerprint: UInt64) {
     self.row = row
-    key = pair.key
-    fingerprint = pair.fingerprint
-  }
-}
-
-extension Tensor {
-  /// Keeps numbers of 64 bits as `[n, 2]` halves, the low one first.
-  init(words: [UInt64]) throws(CLIPError) {
-    try self.init(
-      words.flatMap { [Int32(truncatingIfNeeded: $0), Int32(truncatingIfNeeded: $0 >> 32)] },
-      [words.count, 2])
-  }
-
-  /// The numbers of 64 bits that `init(words:)` kept; `nil` for another tensor.
-  var words: [UInt64]? {
-    guard dtype == .i32, shape.rank == 2, shape[1] == 2 else { return nil }
-    return (0..<shape[0]).map { row in
-      UInt64(UInt32(bitPattern: i32[2 * row])) | UInt64(UInt32(bitPattern: i32[2 * row + 1])) << 32
-    }
-  }
-}
-
-extension CaptionedImage {
-  /// A fingerprint of the image as it is stored, the caption and the label; never 0.
-  var fingerprint: UInt64 {
-    var fingerprint = Fingerprint()
-    switch image {
-    case .file(let bytes):
-      fingerprint.add(bytes.count)
-      fingerprint.add(bytes)
-    case .pixels(let image):
-      fingerprint.add(image.width)
-      fingerprint.add(image.height)
-      fingerprint.add(image.pixels)
-    }
-    fingerprint.add(caption)
-    fingerprint.add(label?.shown ?? "")
-    return max(1, fingerprint.value)
+    self.key = key
+    self.fingerprint = fingerprint
   }
 }

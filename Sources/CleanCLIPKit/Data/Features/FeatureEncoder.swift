@@ -31,9 +31,7 @@ package struct FeatureEncoder {
   ///
   /// - Throws: `state` without an image tower.
   package func preprocessor() throws(CLIPError) -> ImagePreprocessor {
-    ImagePreprocessor(
-      imageSize: try imageSize(), mean: model.configuration.imageMean,
-      standardDeviation: model.configuration.imageStandardDeviation)
+    ImagePreprocessor(imageSize: try imageSize(), model.configuration.preprocessing)
   }
 
   /// S.
@@ -90,6 +88,26 @@ package struct FeatureEncoder {
       let file = try FileContents(files[index])
       return try ImageDecoder.decode(file.bytes, name: files[index]).image
     }
+  }
+
+  /// Computes features of the images of a dataset, in its order.
+  ///
+  /// - Parameters:
+  ///   - features: `[n, E]`, written.
+  ///   - progress: called with the number of images read; `false` cancels.
+  /// - Throws: what is wrong with the first image that cannot be read; `cancelled`.
+  package func images(
+    of dataset: PairDataset, into features: UnsafeMutablePointer<Float>,
+    progress: (Int) -> Bool
+  ) throws(CLIPError) {
+    try images(count: dataset.count, into: features) { (index) throws(CLIPError) in
+      guard progress(index) else {
+        throw CLIPError(
+          .cancelled, "encode image: cancelled after \(index) of \(dataset.count) images")
+      }
+      return try dataset.row(at: index).decoded().image
+    }
+    _ = progress(dataset.count)
   }
 
   /// Computes features of images whose pixels are bytes.
@@ -254,6 +272,7 @@ package struct FeatureEncoder {
   ) throws(CLIPError) {
     try validate()
     for start in stride(from: 0, to: count, by: batchSize) {
+      try Polling.check()
       let range = start..<min(count, start + batchSize)
       let batch = try encode(range)
       memcpy(features + start * embedDim, batch.f32, batch.byteCount)

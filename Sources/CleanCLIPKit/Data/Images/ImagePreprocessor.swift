@@ -1,38 +1,78 @@
 internal import CImages
 
-/// Turns an image into what the image tower reads: CLIP's resize, centre crop and normalisation.
+/// Turns an image into what the image tower reads: resize, crop and normalisation as the model has them.
 ///
-/// Equal to OpenCLIP's and OpenAI's evaluation transform on RGB images: torchvision's
-/// `Resize(imageSize, BICUBIC)` and `CenterCrop(imageSize)` on PIL images, `ToTensor`, `Normalize`.
+/// Equal to OpenCLIP's evaluation transform on RGB images: torchvision's `Resize(imageSize)` and
+/// `CenterCrop(imageSize)` on PIL images, or OpenCLIP's own for the other modes, then `ToTensor` and
+/// `Normalize`.
 package struct ImagePreprocessor: Sendable {
   package let imageSize: Int
+  private let preprocessing: ImagePreprocessing
   /// The normalised value of each byte, `[3, 256]`.
   private let table: [Float]
 
   /// - Parameters:
   ///   - imageSize: the side of the square that the tower reads, 1 ... 65,535.
-  ///   - mean: three channel means of values in 0 ... 1.
-  ///   - standardDeviation: three channel deviations, not zero.
-  package init(imageSize: Int, mean: [Float], standardDeviation: [Float]) {
+  ///   - preprocessing: with three channels each, and deviations that are not zero.
+  package init(imageSize: Int, _ preprocessing: ImagePreprocessing) {
+    let (mean, deviation) = (preprocessing.mean, preprocessing.standardDeviation)
     precondition((1...RGBImage.maximumSide).contains(imageSize))
-    precondition(mean.count == 3 && standardDeviation.count == 3)
+    precondition(mean.count == 3 && deviation.count == 3)
     self.imageSize = imageSize
+    self.preprocessing = preprocessing
     table = (0..<3).flatMap { c in
       // The order of ToTensor and Normalize, in float32: the same bits.
-      (0..<256).map { (Float($0) / 255 - mean[c]) / standardDeviation[c] }
+      (0..<256).map { (Float($0) / 255 - mean[c]) / deviation[c] }
     }
   }
 
-  /// Resizes so that the shorter side is `imageSize` and crops the centre.
+  /// Makes a square of `imageSize` pixels.
   package func resizedAndCropped(_ image: RGBImage) -> RGBImage {
+    if image.width == imageSize && image.height == imageSize { return image }
+    switch preprocessing.resizeMode {
+    case .shortest: return shortest(image)
+    case .longest: return longest(image)
+    case .squash:
+      return resized(image, width: imageSize, height: imageSize, cropped: imageSize, imageSize)
+    }
+  }
+
+  /// The shorter side fills the square, and the middle is cut out.
+  private func shortest(_ image: RGBImage) -> RGBImage {
     let shorter = min(image.width, image.height)
     // torchvision: int(size * long / short), cut off, not rounded.
-    let width = imageSize * image.width / shorter
-    let height = imageSize * image.height / shorter
-    if width == image.width && height == image.height && width == height { return image }
-    return image.resized(
-      width: width, height: height, left: Self.margin(width - imageSize),
-      top: Self.margin(height - imageSize), croppedWidth: imageSize, croppedHeight: imageSize)
+    return resized(
+      image, width: imageSize * image.width / shorter, height: imageSize * image.height / shorter,
+      cropped: imageSize, imageSize)
+  }
+
+  /// The longer side fills the square, and the fill colour the rest.
+  private func longest(_ image: RGBImage) -> RGBImage {
+    let ratio = Double(max(image.width, image.height)) / Double(imageSize)
+    // OpenCLIP: round(side / ratio), to even at one half.
+    func side(_ length: Int) -> Int {
+      min(imageSize, max(1, Int((Double(length) / ratio).rounded(.toNearestOrEven))))
+    }
+    let (width, height) = (side(image.width), side(image.height))
+    let inner = resized(image, width: width, height: height, cropped: width, height)
+    let fill = preprocessing.fillColor
+    var square = RGBImage(width: imageSize, height: imageSize, red: fill, green: fill, blue: fill)
+    let (left, top) = ((imageSize - width) / 2, (imageSize - height) / 2)
+    for row in 0..<height {
+      let target = ((top + row) * imageSize + left) * 3
+      square.pixels.replaceSubrange(
+        target..<target + width * 3, with: inner.pixels[row * width * 3..<(row + 1) * width * 3])
+    }
+    return square
+  }
+
+  private func resized(
+    _ image: RGBImage, width: Int, height: Int, cropped croppedWidth: Int, _ croppedHeight: Int
+  ) -> RGBImage {
+    image.resized(
+      width: width, height: height, left: Self.margin(width - croppedWidth),
+      top: Self.margin(height - croppedHeight), croppedWidth: croppedWidth,
+      croppedHeight: croppedHeight, by: preprocessing.interpolation)
   }
 
   /// Half of `excess`, rounded to even at one half, as Python's `int(round(excess / 2.0))`.

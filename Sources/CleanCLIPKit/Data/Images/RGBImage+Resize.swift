@@ -1,13 +1,16 @@
 internal import CImages
 
 extension RGBImage {
-  /// Resizes by Pillow's bicubic filter, to the bytes of Pillow 13's `Image.resize(size, BICUBIC)`.
+  /// Resizes by a filter of Pillow's, to the bytes of Pillow 13's `Image.resize(size, BICUBIC)` or
+  /// `BILINEAR`.
   ///
-  /// The filter is Keys' cubic convolution with a = -0.5, stretched by the scale when the image
-  /// shrinks (antialiasing). Earlier Pillows round differently where the height loses more than twice as
+  /// The bicubic filter is Keys' cubic convolution with a = -0.5; both are stretched by the scale when the
+  /// image shrinks (antialiasing). Earlier Pillows round differently where the height loses more than twice as
   /// many pixels as the width.
   /// - Throws: `.invalidArgument` when a side is not in 1 ... `maximumSide`.
-  package func resized(width newWidth: Int, height newHeight: Int) throws(CLIPError) -> RGBImage {
+  package func resized(
+    width newWidth: Int, height newHeight: Int, by filter: Interpolation = .bicubic
+  ) throws(CLIPError) -> RGBImage {
     let sides = 1...Self.maximumSide
     guard sides.contains(newWidth), sides.contains(newHeight) else {
       throw CLIPError(
@@ -17,7 +20,7 @@ extension RGBImage {
     }
     return resized(
       width: newWidth, height: newHeight, left: 0, top: 0, croppedWidth: newWidth,
-      croppedHeight: newHeight)
+      croppedHeight: newHeight, by: filter)
   }
 
   /// Resizes and crops in one go: only the filtered pixels that stay are computed.
@@ -25,7 +28,7 @@ extension RGBImage {
   /// The crop is inside the resized image, whose own sides may be longer than `maximumSide`.
   func resized(
     width newWidth: Int, height newHeight: Int, left: Int, top: Int, croppedWidth: Int,
-    croppedHeight: Int
+    croppedHeight: Int, by filter: Interpolation
   ) -> RGBImage {
     precondition(left >= 0 && top >= 0)
     precondition(left + croppedWidth <= newWidth && top + croppedHeight <= newHeight)
@@ -37,9 +40,9 @@ extension RGBImage {
       alignment: 16)
     defer { scratch.deallocate() }
     return Self.make(width: croppedWidth, height: croppedHeight, from: self) { input, output in
-      cimages_resize_bicubic(
-        input, Int32(width), Int32(height), Int64(newWidth), Int64(newHeight), window, output,
-        scratch)
+      cimages_resize(
+        input, Int32(width), Int32(height), Int64(newWidth), Int64(newHeight),
+        filter == .bilinear ? CIMAGES_BILINEAR : CIMAGES_BICUBIC, window, output, scratch)
     }
   }
 }

@@ -11,7 +11,7 @@ extension Tokenizer {
   /// - Throws: `notFound`, `io`, `format`, or `unsupported` for a tokenizer of another kind.
   package static func load(path: String) throws(CLIPError) -> Tokenizer {
     try CLIPError.checkPath(path)
-    if isFolder(path) {
+    if ModelPaths.isFolder(path) {
       guard let file = vocabularyFile(in: path) else {
         throw CLIPError(
           .notFound,
@@ -53,8 +53,10 @@ extension Tokenizer {
   /// - Throws: `notFound`, saying where it was looked for; as `load` for the file that was found.
   package static func find(besideModel model: String?) throws(CLIPError) -> Tokenizer {
     var folders: [String] = []
-    for path in model.map({ $0.split(separator: ",").map(String.init) }) ?? [] {
-      folders.append(isFolder(path) ? path : sibling("", of: path))
+    if let model {
+      for path in try ModelPaths.split(model) {
+        folders.append(ModelPaths.isFolder(path) ? path : sibling("", of: path))
+      }
     }
     for folder in folders {
       if let file = vocabularyFile(in: folder) { return try load(path: file) }
@@ -126,10 +128,5 @@ extension Tokenizer {
 
   private static func join(_ folder: String, _ name: String) -> String {
     folder.hasSuffix("/") ? folder + name : folder + "/" + name
-  }
-
-  private static func isFolder(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 }

@@ -19,6 +19,8 @@ package struct CheckpointCheck {
   package enum Progress: Equatable, Sendable {
     /// Common nouns are embedded.
     case nouns(done: Int, total: Int)
+    /// Images are read.
+    case reading(done: Int, total: Int)
     /// The image tower is searched.
     case images(ModelCheckProgress)
     /// Words are tried in the text tower.
@@ -43,7 +45,8 @@ package struct CheckpointCheck {
     if let images {
       pixels = try ImageSample.read(
         images, count: options.imageLimit, imageSize: try FeatureEncoder(model).imageSize(),
-        seed: options.search.seed)
+        preprocessing: model.configuration.preprocessing, seed: options.search.seed
+      ) { progress(.reading(done: $0, total: min(images.count, options.imageLimit))) }
     }
     var result = try check.run(images: pixels) { progress(.images($0)) }
     if checksText, let tokenizer {

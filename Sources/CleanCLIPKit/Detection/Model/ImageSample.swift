@@ -7,17 +7,18 @@ package enum ImageSample {
   /// - Parameters:
   ///   - count: images at most; those that cannot be read are passed over.
   ///   - imageSize: S.
+  ///   - preprocessing: of the model.
   ///   - progress: called with the number read; `false` cancels.
   /// - Returns: `[n, 3, S, S]` in 0…1.
   /// - Throws: `invalidArgument` when none can be read; `cancelled`.
   package static func read(
-    _ dataset: PairDataset, count: Int, imageSize: Int, seed: UInt64,
+    _ dataset: PairDataset, count: Int, imageSize: Int, preprocessing: ImagePreprocessing,
+    seed: UInt64,
     progress: (Int) -> Bool = { _ in true }
   ) throws(CLIPError) -> Tensor {
     var random = RandomNumbers(seed: seed, DetectionStream.sample)
-    // Without a mean and with a deviation of one, what is written is the pixel in 0…1.
     let preprocessor = ImagePreprocessor(
-      imageSize: imageSize, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
+      imageSize: imageSize, preprocessing.withoutNormalization)
     let inner = 3 * imageSize * imageSize
     let wanted = min(count, dataset.count)
     let pixels = try Tensor([max(1, wanted), 3, imageSize, imageSize])

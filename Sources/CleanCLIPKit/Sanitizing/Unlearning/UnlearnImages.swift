@@ -22,12 +22,13 @@ struct UnlearnImages {
   ///   - progress: called with the number read; `false` cancels.
   /// - Throws: `invalidArgument` for fewer than 32 valid images; `cancelled`.
   static func read(
-    _ dataset: PairDataset, imageSize: Int, limit: Int, seed: UInt64,
+    _ dataset: PairDataset, imageSize: Int, preprocessing: ImagePreprocessing, limit: Int,
+    seed: UInt64,
     log: (String) -> Void, progress: (Int) -> Bool
   ) throws(CLIPError) -> UnlearnImages {
     var random = RandomNumbers(seed: seed, 0x756E_6C69)
     let preprocessor = ImagePreprocessor(
-      imageSize: imageSize, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
+      imageSize: imageSize, preprocessing.withoutNormalization)
     let area = imageSize * imageSize
     let wanted = min(dataset.count, limit, max(fewest, byteLimit / (3 * area)))
     if wanted < min(dataset.count, limit) {

@@ -4,8 +4,10 @@ internal import ONNXGraphs
 /// Checkpoints in one or two ONNX files.
 enum ONNXCheckpoint {
   /// Loads one file, or the files of the two towers in either order.
+  ///
+  /// - Parameters: as `CheckpointReader.open`.
   static func load(
-    _ paths: [String], allowsNonFinite: Bool
+    _ paths: [String], preprocessing: String?, allowsNonFinite: Bool
   ) throws(CLIPError) -> (Checkpoint, [ONNXImport]) {
     var imports: [ONNXImport] = []
     for path in paths { imports.append(try ONNXImport(path)) }
@@ -18,6 +20,19 @@ enum ONNXCheckpoint {
     var tensors: [String: Tensor] = [:]
     var facts = CheckpointFacts()
     facts.format = "ONNX"
+    if let imageSize = configuration.vision?.imageSize {
+      let model = imports[0].model
+      let found =
+        if let preprocessing {
+          try CheckpointPreprocessing.given(preprocessing, imageSize: imageSize)
+        } else {
+          try CheckpointPreprocessing.ofGraph(
+            model.path, metadata: model.metadata, imageSize: imageSize)
+        }
+      configuration.preprocessing = found.value
+      facts.preprocessingSource = found.source
+      imports[0].assumesPreprocessing = found.isAssumed
+    }
     for part in imports {
       tensors.merge(try part.tensors(allowsNonFinite: allowsNonFinite)) { first, _ in first }
       describe(part, in: &facts)

@@ -6,6 +6,8 @@ final class ONNXImport {
   let model: ONNXModel
   let reader: GraphReader
   let match: CLIPMatch
+  /// Whether the preprocessing was assumed when the file was loaded.
+  var assumesPreprocessing = true
 
   /// Reads and recognises a file; weights stay in it.
   ///
@@ -34,6 +36,16 @@ final class ONNXImport {
     }
     self.model = model
     (reader, match) = try Self.recognise(model)
+  }
+
+  /// Whether the file's metadata, or the lack of them, lead to this preprocessing.
+  func hasInMetadata(_ preprocessing: ImagePreprocessing) -> Bool {
+    guard let text = model.metadata[CheckpointPreprocessing.metadataKey] else {
+      return assumesPreprocessing && preprocessing == ImagePreprocessing()
+    }
+    let known = try? ImagePreprocessing.reading(
+      try JSONValue.parse(text, name: model.path), imageSize: nil, name: model.path)
+    return known == preprocessing
   }
 
   /// Copies all parameters as single precision.

@@ -202,10 +202,11 @@ final class WriteBackPlan {
 
   // MARK: - Writing
 
-  /// Writes the graph with the new weights; external data goes to `path` + `.data`.
+  /// Writes the graph with the new weights; external data goes to `path` + `.data`. Preprocessing that is
+  /// not assumed becomes a part of the graph's metadata.
   ///
   /// - Throws: `io`; `unsupported` for values that the element type cannot hold.
-  func write(to path: String) throws(CLIPError) {
+  func write(to path: String, _ preprocessing: ImagePreprocessing) throws(CLIPError) {
     let edits = try ONNXEdits(model)
     let locations = try writeExternalFiles(beside: path)
     for tensor in model.tensors {
@@ -227,6 +228,10 @@ final class WriteBackPlan {
         (file) throws(CLIPError) in try file.append(bytes)
       }
       for site in sites { try edits.replaceInput(at: site, name) }
+    }
+    if origin.match.configuration.vision != nil, !origin.hasInMetadata(preprocessing) {
+      try edits.setMetadata(
+        CheckpointPreprocessing.metadataKey, preprocessing.json.serialized())
     }
     try edits.write(to: path)
   }
