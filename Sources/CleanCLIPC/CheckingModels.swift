@@ -38,7 +38,8 @@ public func cleanclip_check_model(
     }
     let result = try check.run { state in
       switch state {
-      case .nouns: true
+      case .nouns(let done, let total): report(done, total)
+      case .reading(let done, let total): report(done, total)
       case .images(let state):
         report(state.search * state.steps + state.step, state.searches * state.steps)
       case .words(let done, let total): report(done, total)

@@ -91,8 +91,8 @@ private struct HostPairs: @unchecked Sendable {
       let reason = pair.problem.map { RawText.text(cString: $0) }
       throw CLIPError(
         .notFound,
-        "'\(name)': the callback has none; expected 0, got "
-          + (reason.map { "another result: \($0)" } ?? "another result"))
+        "'\(name)': cannot be handed over; expected a pair from the callback, got "
+          + (reason ?? "another result than 0, and no problem that says why"))
     }
     guard let image = pair.image, pair.image_byte_count > 0 else {
       throw CLIPError(

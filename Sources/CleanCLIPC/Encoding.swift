@@ -72,6 +72,23 @@ public func cleanclip_model_encode_image_inputs(
 }
 
 @c @implementation
+public func cleanclip_model_encode_dataset(
+  _ model: OpaquePointer?, _ dataset: OpaquePointer?,
+  _ options: UnsafePointer<cleanclip_encode_options>?, _ callback: cleanclip_count_callback?,
+  _ user_data: UnsafeMutableRawPointer?, _ out_features: UnsafeMutablePointer<Float>?,
+  _ out_capacity: Int
+) -> cleanclip_status {
+  guarded("cleanclip_model_encode_dataset") { (arguments) throws(CLIPError) in
+    let dataset = try arguments.handle(dataset, "dataset", as: PairDataset.self)
+    let call = try EncodeCall(
+      arguments, model, Int64(dataset.count), options, out_features, out_capacity)
+    try call.encoder.images(of: dataset, into: call.features) { done in
+      callback.map { $0(Int64(done), Int64(dataset.count), user_data) == 0 } ?? true
+    }
+  }
+}
+
+@c @implementation
 public func cleanclip_model_encode_texts(
   _ model: OpaquePointer?, _ tokenizer: OpaquePointer?,
   _ texts: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int64,

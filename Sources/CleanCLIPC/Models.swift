@@ -15,6 +15,30 @@ public func cleanclip_model_load(
 }
 
 @c @implementation
+public func cleanclip_model_options_init(
+  _ options: UnsafeMutablePointer<cleanclip_model_options>?, _ struct_size: Int
+) {
+  initialize(options, size: struct_size, with: cleanclip_model_options())
+}
+
+@c @implementation
+public func cleanclip_model_load_with(
+  _ path: UnsafePointer<CChar>?, _ options: UnsafePointer<cleanclip_model_options>?,
+  _ out_model: UnsafeMutablePointer<OpaquePointer?>?
+) -> cleanclip_status {
+  out_model?.pointee = nil
+  return guarded("cleanclip_model_load_with") { (arguments) throws(CLIPError) in
+    let path = try arguments.path(path, "path")
+    let options = try arguments.options(
+      options, defaults: cleanclip_model_options(), "options")
+    let out = try arguments.required(out_model, "out_model")
+    let preprocessing = try arguments.optionalString(
+      options.preprocessing, "options->preprocessing")
+    out.pointee = retained(ModelHandle(try LoadedModel.load(path, preprocessing: preprocessing)))
+  }
+}
+
+@c @implementation
 public func cleanclip_model_create(
   _ architecture: UnsafePointer<CChar>?, _ seed: UInt64,
   _ out_model: UnsafeMutablePointer<OpaquePointer?>?

@@ -47,9 +47,14 @@ for source in test_*.c; do
 done
 for source in test_*.cpp; do
   program=$output/${source%.cpp}-cpp
-  "${compile_cpp[@]}" "$source" -o "$program" "${link[@]}"
+  # A program's own classes are everybody's (-rdynamic), as those of a host may be.
+  "${compile_cpp[@]}" -rdynamic "$source" -o "$program" "${link[@]}"
   echo "--- ${source%.cpp}"
   "$program" "$library/libcleanclip.so" || status=1
+done
+for program in test_host test_threads; do
+  echo "--- $program, without any environment variable"
+  env -i PATH="$PATH" "$output/$program" "$library/libcleanclip.so" || status=1
 done
 for example in "$root"/examples/c/*.c; do
   "${compile_c[@]}" "$example" -o "$output/example" "${link[@]}"

@@ -37,7 +37,7 @@ static void test_texts_of_failures(void) {
   int32_t ids[8] = {0};
 
   EXPECT(CLEANCLIP_NOT_FOUND, "'no/such.onnx'", cleanclip_model_load("no/such.onnx", &out_model));
-  write_file(scratch("broken.onnx"), "this is no protobuf at all");
+  write_file(scratch("broken.onnx"), "\x01\x02 this is no protobuf at all");
   EXPECT(CLEANCLIP_FORMAT, "broken.onnx", cleanclip_model_load(scratch("broken.onnx"), &out_model));
   EXPECT(CLEANCLIP_INVALID_ARGUMENT, "path is empty", cleanclip_model_load("", &out_model));
   EXPECT(CLEANCLIP_NOT_FOUND, "expected one of RN50",

@@ -16,6 +16,7 @@ HEADER = "".join((ROOT / f"include/cleanclip/{topic}.h").read_text() for topic i
 FOLDER = ROOT / "bindings/python/cleanclip/_capi"
 SOURCE = "".join((FOLDER / f"{topic}.py").read_text() for topic in TOPICS)
 STRUCTS = {
+    "cleanclip_model_options": _capi.ModelOptions,
     "cleanclip_parameter_info": _capi.ParameterInfo,
     "cleanclip_encode_options": _capi.EncodeOptions,
     "cleanclip_dataset_options": _capi.DatasetOptions,

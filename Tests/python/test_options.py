@@ -25,6 +25,7 @@ UNLISTED = {
 }
 STRUCTS = {
     "sanitize": (_capi.SanitizeOptions, _capi.sanitize_options_init),
+    "model": (_capi.ModelOptions, _capi.model_options_init),
     "dataset": (_capi.DatasetOptions, _capi.dataset_options_init),
     "encode": (_capi.EncodeOptions, _capi.encode_options_init),
     "trigger": (_capi.TriggerOptions, _capi.trigger_options_init),
@@ -34,13 +35,13 @@ STRUCTS = {
     "check_data": (_capi.CheckDataOptions, _capi.check_data_options_init),
 }
 FUNCTIONS = {
-    "sanitize", "Dataset", "Model.encode_image", "Model.encode_text", "Trigger", "poison",
+    "sanitize", "load", "Dataset", "Model.encode_image", "Model.encode_text", "Trigger", "poison",
     "evaluate", "check_model", "check_data", "check_inputs",
 }
 # Parameters that say on what a function works, not how.
 SUBJECTS = {
     "self", "model", "data", "images", "x", "texts", "text", "bank", "name", "sources", "output",
-    "tokenizer", "progress", "trigger", "classes",
+    "tokenizer", "progress", "trigger", "classes", "source", "architecture",
 }
 COMMANDS = {
     "sanitize", "train", "embed", "evaluate", "poison", "check.model", "check.data", "check.input",

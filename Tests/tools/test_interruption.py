@@ -95,7 +95,7 @@ def test_kills_leave_nothing_after_the_next_run(name, folder):
     drawn = random.Random(name)
     command = KILLED[name]
     before = {path.name for path in folder.iterdir()}
-    for _ in range(10):
+    for _ in range(int(os.environ.get("CLEANCLIP_KILLS", 10))):
         process = start(command, folder)
         time.sleep(drawn.uniform(0.01, 0.35))
         os.killpg(process.pid, signal.SIGKILL)

@@ -75,6 +75,26 @@ typedef void (*cleanclip_log_callback)(const char *message, void *user_data);
 CLEANCLIP_API void cleanclip_set_log_callback(cleanclip_log_callback callback, void *user_data);
 
 /**
+ * Is asked now and then, by functions without a progress callback that load, save and encode.
+ *
+ * @param[in] user_data As it was given to cleanclip_set_poll_callback().
+ * @return 0 to continue; anything else ends the call with CLEANCLIP_CANCELLED: nothing was loaded, and
+ *   no file has changed.
+ */
+typedef int32_t (*cleanclip_poll_callback)(void *user_data);
+
+/**
+ * Sets who is asked whether to continue, for calls of this thread; at first, none is.
+ *
+ * Saved states of training and checks are written in calls with a progress callback and ask as well:
+ * set it for the calls that it is meant for, and none behind them.
+ *
+ * @param[in] callback NULL: none.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ */
+CLEANCLIP_API void cleanclip_set_poll_callback(cleanclip_poll_callback callback, void *user_data);
+
+/**
  * Is called with how many images of how many are done, on the thread that called the function.
  *
  * @param[in] done Images, pairs or steps that are done.

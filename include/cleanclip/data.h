@@ -52,8 +52,8 @@ CLEANCLIP_API void cleanclip_dataset_options_init(cleanclip_dataset_options *opt
  * callback is called with a line for each reason. Names need not be UTF-8: bytes that are not stand as
  * `\\xNN` in keys. Links to folders are followed, each folder once.
  *
- * @param[in] sources Paths or patterns with `*` and `?`: csv or tsv files with a header line,
- *   WebDataset tar shards (KEY.jpg|png|webp with KEY.txt, KEY.cls for a label), folders of these, or
+ * @param[in] sources Paths or patterns with `*` and `?`: csv or tsv files with a header line, `.jsonl` files
+ *   with an object on each line, image files, WebDataset tar shards (KEY.jpg|png|webp with KEY.txt, KEY.cls for a label), folders of these, or
  *   folders of images, in which KEY.txt is the caption of KEY.jpg and the folder that an image is in,
  *   of those directly below, is its class. Class folders count in the order of their names. None NULL.
  * @param[in] count 1 … 65536 sources.
@@ -77,7 +77,7 @@ typedef struct cleanclip_pair {
   int32_t label;            /**< Class index; used where `has_label` is 1. */
   int32_t has_label;        /**< 0: no label. */
   const char *problem;      /**< Why there is no such pair, where the callback returns another number
-                                 than 0; NULL: unknown. */
+                                 than 0: becomes a part of the error's text; NULL: unknown. */
 } cleanclip_pair;
 
 /**

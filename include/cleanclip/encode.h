@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "computing.h"
+#include "data.h"
 #include "model.h"
 #include "tokenizer.h"
 
@@ -61,8 +63,8 @@ CLEANCLIP_API cleanclip_status cleanclip_model_encode_images_f32(
 /**
  * Computes features of images whose pixels are bytes.
  *
- * Images are prepared as CLIP's are: bicubic resize of the shorter side to S as Pillow does it,
- * center crop, normalisation.
+ * Images are prepared as the model's are (see cleanclip_model_options): CLIP's own have the shorter side
+ * resized to S as Pillow's bicubic filter does it, a center crop, and are normalised.
  *
  * @param[in] model The model to compute with.
  * @param[in] pixels [n, height, width, 3], red, green, blue.
@@ -111,6 +113,24 @@ CLEANCLIP_API cleanclip_status cleanclip_model_encode_image_files(
 CLEANCLIP_API cleanclip_status cleanclip_model_encode_image_inputs(
     const cleanclip_model *model, const float *inputs, int64_t count,
     const cleanclip_encode_options *options, float *out_features, size_t out_capacity);
+
+/**
+ * Computes features of the images of a dataset, in its order: files, or what the host hands over.
+ *
+ * @param[in] model The model to compute with.
+ * @param[in] dataset n images.
+ * @param[in] options NULL for the defaults.
+ * @param[in] callback Called with images done and all; non-zero cancels; may be NULL.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ * @param[out] out_features [n, E].
+ * @param[in] out_capacity Elements that `out_features` has room for; at least n * E.
+ * @return CLEANCLIP_NOT_FOUND, CLEANCLIP_IO or CLEANCLIP_FORMAT: the first image that cannot be read;
+ *   CLEANCLIP_CANCELLED; CLEANCLIP_STATE: no image tower; CLEANCLIP_INVALID_ARGUMENT.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_model_encode_dataset(
+    const cleanclip_model *model, const cleanclip_dataset *dataset,
+    const cleanclip_encode_options *options, cleanclip_count_callback callback, void *user_data,
+    float *out_features, size_t out_capacity);
 
 /**
  * Computes features of texts.

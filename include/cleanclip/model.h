@@ -33,14 +33,48 @@ typedef struct cleanclip_model cleanclip_model;
 /**
  * Loads a checkpoint.
  *
+ * A graph's files stay open as long as the model: it is saved into a copy of them. What lies beside the
+ * checkpoint belongs to it: `config.json` or `open_clip_config.json`, and the preprocessing of images in
+ * `preprocessor_config.json` or `open_clip_config.json`, which cleanclip_model_describe() tells and
+ * every form that is saved keeps.
+ *
  * @param[in] path An ONNX file (recognised by its structure, names do not matter), a safetensors
- *   file with OpenCLIP or Hugging Face names, or "VISUAL.onnx,TEXTUAL.onnx": the two towers in two
- *   files, separated by a comma. Weights may be in files beside the ONNX file.
+ *   file with OpenCLIP or Hugging Face names, the index of several (`*.safetensors.index.json`), a folder
+ *   with one of these under the name that its library gives, or "VISUAL.onnx,TEXTUAL.onnx": the two towers
+ *   in two files, separated by a comma. Weights may be in files beside the ONNX file.
  * @param[out] out_model The model, to be freed with cleanclip_model_free().
  * @return CLEANCLIP_NOT_FOUND or CLEANCLIP_IO: no readable file; CLEANCLIP_FORMAT: a broken file;
  *   CLEANCLIP_UNSUPPORTED: not a CLIP of a known form, the text names the node.
  */
 CLEANCLIP_API cleanclip_status cleanclip_model_load(const char *path, cleanclip_model **out_model);
+
+/** How a checkpoint is read. */
+typedef struct cleanclip_model_options {
+  size_t struct_size;         /**< Set by cleanclip_model_options_init(). */
+  const char *preprocessing;  /**< How images are prepared, in place of what lies beside the checkpoint:
+                                   JSON, or the path of a file with it, as OpenCLIP's `preprocess_cfg`
+                                   (`mean`, `std`, `resize_mode`: shortest, longest or squash,
+                                   `interpolation`: bicubic or bilinear, `fill_color`) or Hugging Face's
+                                   `preprocessor_config.json`; none by default (NULL): what lies beside
+                                   the checkpoint, else CLIP's own. */
+} cleanclip_model_options;
+
+/** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
+CLEANCLIP_API void cleanclip_model_options_init(cleanclip_model_options *options,
+                                                size_t struct_size);
+
+/**
+ * Loads a checkpoint as cleanclip_model_load() does, with options.
+ *
+ * @param[in] path See cleanclip_model_load().
+ * @param[in] options NULL for the defaults.
+ * @param[out] out_model The model, to be freed with cleanclip_model_free().
+ * @return As cleanclip_model_load(); CLEANCLIP_FORMAT or CLEANCLIP_UNSUPPORTED also for preprocessing
+ *   that is not known, the text names the member.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_model_load_with(const char *path,
+                                                         const cleanclip_model_options *options,
+                                                         cleanclip_model **out_model);
 
 /**
  * Makes a model with random weights.
@@ -77,9 +111,10 @@ CLEANCLIP_API cleanclip_status cleanclip_model_copy(const cleanclip_model *model
  * @param[in] path The form follows the name: `.safetensors` holds OpenCLIP's names; `.onnx` is the
  *   very graph that the model was loaded from with new weights, or a fresh graph when the model
  *   did not come from ONNX. A model of two files is saved to "VISUAL.onnx,TEXTUAL.onnx".
- * @return CLEANCLIP_IO: cannot write, disk full; CLEANCLIP_UNSUPPORTED: another ending, or weights
- *   that the graph cannot hold, the text says which; CLEANCLIP_INVALID_ARGUMENT: one path for a
- *   model of two files, a NULL.
+ * @return CLEANCLIP_IO: cannot write, disk full; CLEANCLIP_STATE: the graph that the model was loaded
+ *   from was changed in place since, and nothing is written: `.safetensors` needs nothing of it;
+ *   CLEANCLIP_UNSUPPORTED: another ending, or weights that the graph cannot hold, the text says which;
+ *   CLEANCLIP_INVALID_ARGUMENT: one path for a model of two files, a NULL.
  */
 CLEANCLIP_API cleanclip_status cleanclip_model_save(const cleanclip_model *model,
                                                     const char *path);

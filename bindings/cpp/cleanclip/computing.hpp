@@ -84,6 +84,34 @@ class Log {
 
 }  // namespace detail
 
+/**
+ * Asks a function whether to continue, now and then, in calls of this thread without a progress
+ * function: loading, saving, encoding. When it returns false, or throws, the call ends with
+ * CLEANCLIP_CANCELLED. Lives on the stack, around the calls that it is meant for.
+ */
+class Poll {
+ public:
+  explicit Poll(std::function<bool()> function) : function_(std::move(function)) {
+    cleanclip_set_poll_callback(&Poll::call, this);
+  }
+
+  ~Poll() { cleanclip_set_poll_callback(nullptr, nullptr); }
+
+  Poll(const Poll &) = delete;
+  Poll &operator=(const Poll &) = delete;
+
+ private:
+  static std::int32_t call(void *poll) noexcept {
+    try {
+      return static_cast<Poll *>(poll)->function_() ? 0 : 1;
+    } catch (...) {
+      return 1;
+    }
+  }
+
+  std::function<bool()> function_;
+};
+
 /** Sends the warnings of the library to a function; nullptr ends that. */
 inline void setLog(LogFunction function) { detail::Log::shared().set(std::move(function)); }
 

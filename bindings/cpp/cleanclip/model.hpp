@@ -16,6 +16,7 @@
 
 #include "encode.hpp"
 #include "handle.hpp"
+#include "progress.hpp"
 #include "span.hpp"
 #include "tokenizer.hpp"
 
@@ -30,6 +31,11 @@ struct ParameterInfo {
   bool isTrainable = false;
 };
 
+/** How a checkpoint is read; set its members as in cleanclip_model_options. */
+struct ModelOptions : cleanclip_model_options {
+  ModelOptions() { cleanclip_model_options_init(this, sizeof(cleanclip_model_options)); }
+};
+
 /** A CLIP model. */
 class Model {
  public:
@@ -37,6 +43,13 @@ class Model {
   explicit Model(const std::string &path) {
     cleanclip_model *handle = nullptr;
     check(cleanclip_model_load(path.c_str(), &handle));
+    handle_.reset(handle);
+  }
+
+  /** Loads a checkpoint with options. */
+  Model(const std::string &path, const ModelOptions &options) {
+    cleanclip_model *handle = nullptr;
+    check(cleanclip_model_load_with(path.c_str(), &options, &handle));
     handle_.reset(handle);
   }
 
@@ -138,6 +151,18 @@ class Model {
     const float *data = detail::elements(inputs, {count, 3, imageSize(), imageSize()}, "inputs");
     return encode(count, [&](float *out, std::size_t capacity) {
       return cleanclip_model_encode_image_inputs(get(), data, count, &options, out, capacity);
+    });
+  }
+
+  /** Computes features of the images of a dataset, in its order; the function may cancel. */
+  Features encodeImages(const Dataset &dataset, const EncodeOptions &options = {},
+                        const CountFunction &progress = nullptr) const {
+    detail::CountListener listener(progress, &dataset);
+    return encode(dataset.size(), [&](float *out, std::size_t capacity) {
+      const cleanclip_status status = cleanclip_model_encode_dataset(
+          get(), dataset.get(), &options, detail::countCallback, &listener, out, capacity);
+      listener.check(status);
+      return status;
     });
   }
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _capi
+from ._listener import PollListener
 from .errors import check
 
 Path = Union[str, "os.PathLike[str]"]
@@ -85,10 +86,18 @@ class Handle:
 def created(function: Callable[..., Any], *arguments: Any) -> int:
     """Call a function whose last parameter is ``out_handle`` and return the handle."""
     handle = ctypes.c_void_p()
-    check(function(*arguments, ctypes.byref(handle)))
+    interruptible(function, *arguments, ctypes.byref(handle))
     if handle.value is None:
         raise RuntimeError("cleanclip: a function succeeded without a handle")
     return handle.value
+
+
+def interruptible(function: Callable[..., Any], *arguments: Any) -> None:
+    """Call a function that Ctrl-C may end and raise what it reports."""
+    listener = PollListener()
+    with listener.listening():
+        status = function(*arguments)
+    listener.check(status)
 
 
 def path_bytes(path: Path, name: str) -> bytes:

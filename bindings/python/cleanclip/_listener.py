@@ -61,6 +61,27 @@ class Listener:
         check(status)
 
 
+class PollListener(Listener):
+    """Is asked whether to continue by functions without progress: loading, saving, encoding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._callback = _capi.PollCallback(lambda user_data: self._call(None))
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Let Ctrl-C end the call inside; ``check`` raises ``KeyboardInterrupt`` after it."""
+        with super().listening():
+            _capi.set_poll_callback(self._callback, None)
+            try:
+                yield
+            finally:
+                _capi.set_poll_callback(_no_poll, None)
+
+
+_no_poll = _capi.PollCallback()
+
+
 class CountListener(Listener):
     """Hears counts."""
 

@@ -96,8 +96,11 @@ def _open_clip_config(module: Any) -> Dict[str, Any]:
         "model_cfg": {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": words},
         "cleanclip": particulars,
     }
+    known = getattr(visual, "preprocess_cfg", None)
     mean, std = getattr(visual, "image_mean", None), getattr(visual, "image_std", None)
-    if mean is not None and std is not None:
+    if isinstance(known, Mapping):
+        config["preprocess_cfg"] = dict(known)
+    elif mean is not None and std is not None:
         config["preprocess_cfg"] = {"mean": list(mean), "std": list(std)}
     return config
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _capi
+from . import _capi, inputs
 from ._handle import (
     Floats,
     Handle,
@@ -155,8 +154,8 @@ def check_model(
     model: Model,
     images: Optional[DatasetSource] = None,
     *,
-    classes: Optional[Sequence[str]] = None,
-    templates: Optional[Sequence[str]] = None,
+    classes: Union[Path, Iterable[str], None] = None,
+    templates: Union[Path, Iterable[str], None] = None,
     references: Sequence[Model] = (),
     tokenizer: Optional[Tokenizer] = None,
     nouns: bool = True,
@@ -179,7 +178,7 @@ def check_model(
     images
         A few hundred unlabelled images; without any, synthetic ones are used.
     classes, templates
-        Class names and prompts to read the target out of.
+        Class names and prompts to read the target out of, or text files with one on each line.
     references
         Clean checkpoints of the same architecture.
     nouns
@@ -204,13 +203,15 @@ def check_model(
     if classes is not None or nouns or text:
         options.tokenizer = (tokenizer or model.tokenizer)._pointer()
     if classes is not None:
-        class_array = text_array(list(classes), "classes")
+        names = inputs.lines(classes, "classes")
+        class_array = text_array(names, "classes")
         options.classes = ctypes.cast(class_array, _capi.c_char_p_p)
-        options.class_count = len(classes)
+        options.class_count = len(names)
     if templates is not None:
-        template_array = text_array(list(templates), "templates")
+        prompts = inputs.lines(templates, "templates")
+        template_array = text_array(prompts, "templates")
         options.templates = ctypes.cast(template_array, _capi.c_char_p_p)
-        options.template_count = len(templates)
+        options.template_count = len(prompts)
     handles = (ctypes.c_void_p * len(references))(*(other._pointer() for other in references))
     options.references = ctypes.cast(handles, _capi.c_void_p_p)
     options.reference_count = len(references)
@@ -227,13 +228,14 @@ def check_model(
     options.precision = precision_value(precision)
     listener = CountListener(progress)
     handle = ctypes.c_void_p()
-    status = _capi.check_model(
-        model._pointer(),
-        ctypes.byref(options),
-        listener.callback,
-        None,
-        ctypes.byref(handle),
-    )
+    with listener.listening():
+        status = _capi.check_model(
+            model._pointer(),
+            ctypes.byref(options),
+            listener.callback,
+            None,
+            ctypes.byref(handle),
+        )
     listener.check(status)
     return _made(handle)
 
@@ -312,14 +314,15 @@ def check_data(
     options.precision = precision_value(precision)
     listener = CountListener(progress)
     handle = ctypes.c_void_p()
-    status = _capi.check_data(
-        None if model is None else model._pointer(),
-        None if dataset is None else dataset._pointer(),
-        ctypes.byref(options),
-        listener.callback,
-        None,
-        ctypes.byref(handle),
-    )
+    with listener.listening():
+        status = _capi.check_data(
+            None if model is None else model._pointer(),
+            None if dataset is None else dataset._pointer(),
+            ctypes.byref(options),
+            listener.callback,
+            None,
+            ctypes.byref(handle),
+        )
     listener.check(status)
     return _made(handle)
 
@@ -389,22 +392,24 @@ class Bank(Handle):
     def add_classes(
         self,
         model: Model,
-        classes: Sequence[str],
-        templates: Sequence[str] = (),
+        classes: Union[Path, Iterable[str]],
+        templates: Union[Path, Iterable[str]] = (),
         tokenizer: Optional[Tokenizer] = None,
     ) -> None:
         """Add class texts by the bank's model, which give images two more signals."""
-        class_array = text_array(list(classes), "classes")
-        template_array = text_array(list(templates), "templates")
+        names = inputs.lines(classes, "classes")
+        prompts = inputs.lines(templates, "templates")
+        class_array = text_array(names, "classes")
+        template_array = text_array(prompts, "templates")
         check(
             _capi.bank_add_classes(
                 self._pointer(),
                 model._pointer(),
                 (tokenizer or model.tokenizer)._pointer(),
                 ctypes.cast(class_array, _capi.c_char_p_p),
-                len(classes),
+                len(names),
                 ctypes.cast(template_array, _capi.c_char_p_p),
-                len(templates),
+                len(prompts),
             )
         )
 
@@ -426,8 +431,7 @@ def _encoded(
     model: Model, images: Any, precision: str, progress: Optional[CountFunction]
 ) -> Floats:
     """Encode images a part at a time, between which Ctrl-C and ``progress`` cancel."""
-    if isinstance(images, (str, os.PathLike)):
-        images = [images]
+    images = inputs.images(images)
     count = len(images)
     parts = []
     for start in range(0, max(1, count), _IMAGES_AT_A_TIME):

@@ -5,18 +5,22 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
-import numpy as np
-from numpy.typing import NDArray
-
-from . import _capi
+from . import _capi, inputs
 from ._handle import Handle, Path, created, path_array, path_bytes, read_text, text_bytes
+from .errors import remember
+from .inputs import Image
 
-Image = Union[Path, bytes, "NDArray[np.uint8]"]
-#: (image, caption) or (image, caption, label); caption or label may be ``None``.
-Pair = Union[Tuple[Image, Optional[str]], Tuple[Image, Optional[str], Optional[int]]]
-DatasetSource = Union["Dataset", Path, Sequence[Path], Sequence[Pair]]
+#: (image, caption), (image, caption, label), (image, label), a mapping, or an image alone.
+Pair = Union[
+    Tuple[Image, Optional[str]],
+    Tuple[Image, Optional[str], Optional[int]],
+    Mapping[str, Any],
+    Image,
+]
+#: A ``Dataset``, files, rows in memory, a DataFrame, a PyTorch dataset or ``DataLoader``, a generator.
+DatasetSource = Union["Dataset", Path, Sequence[Path], Sequence[Pair], Iterable[Pair]]
 
 
 class Dataset(Handle):
@@ -25,7 +29,8 @@ class Dataset(Handle):
     Parameters
     ----------
     sources
-        A path or several: csv or tsv files, WebDataset tar shards, folders; patterns with ``*``.
+        A path or several: csv, tsv or jsonl files, WebDataset tar shards, folders, image files;
+        patterns with ``*``.
     image_column, caption_column, label_column
         Columns of csv and tsv files; where they have their defaults, also the names
         that Hugging Face and OpenCLIP use: ``file_name``, ``filepath``; ``text``, ``title``.
@@ -68,9 +73,12 @@ class Dataset(Handle):
         Parameters
         ----------
         pairs
-            Anything with a length whose items are (image, caption) or (image, caption, label).
-            An image is uint8 [H, W, 3], the bytes of a JPEG, PNG or WebP file, or its path.
-            Items are asked for when they are needed, on threads of the library.
+            Anything with a length whose items are (image, caption), (image, caption, label),
+            (image, label), a mapping with such members (``image``, ``caption`` or ``text``,
+            ``label``), or an image alone. An image is an array or a tensor [H, W, 3], uint8 or in
+            0 … 1, a PIL image, the bytes of a JPEG, PNG or WebP file, or its path.
+            Items are asked for when they are needed, on threads of the library. What the first one
+            that fails raises is the cause of the error that a call ends with.
         """
         dataset = cls.__new__(cls)
         source = _PairSource(pairs)
@@ -99,46 +107,30 @@ class _PairSource:
         self._pairs = pairs
         #: What the last answer points to: alive until the next one.
         self._current: Any = None
-        #: What the first failed request raised, for a closer look.
-        self.error: Optional[BaseException] = None
         self.callback = _capi.PairCallback(self._answer)
 
     def _answer(self, index: int, out_pair: Any, user_data: Any) -> int:
         try:
-            self._fill(self._pairs[index], out_pair.contents)
+            self._fill(inputs.row(self._pairs[index]), out_pair.contents)
         except BaseException as error:  # must not unwind through the library
-            if self.error is None:
-                self.error = error
-            pair = out_pair.contents
             text = f"{type(error).__name__}: {error}".replace("\0", "\\0")
+            remember(error, text)
             self._current = text.encode("utf-8", "replace")
-            pair.problem = self._current
+            out_pair.contents.problem = self._current
             return 1
         return 0
 
-    def _fill(self, item: Pair, pair: Any) -> None:
-        image, caption = item[0], item[1]
-        label = item[2] if len(item) > 2 else None
-        if isinstance(image, (str, os.PathLike)):
-            with open(path_bytes(image, "image"), "rb") as file:
-                image = file.read()
-        if isinstance(image, bytes):
-            data: Any = np.frombuffer(image, dtype=np.uint8)
-        else:
-            data = np.ascontiguousarray(image)
-            if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] != 3:
-                raise ValueError(
-                    f"image: expected uint8 [height, width, 3], got {data.dtype} "
-                    f"{list(data.shape)}"
-                )
+    def _fill(self, row: inputs.Row, pair: Any) -> None:
+        data = inputs.image_data(row.image)
+        if data.ndim == 3:
             pair.height, pair.width = data.shape[:2]
-        text = None if caption is None else text_bytes(caption, "caption")
+        text = None if row.caption is None else text_bytes(row.caption, "caption")
         self._current = (data, text)
         pair.image = data.ctypes.data
         pair.image_byte_count = data.nbytes
         pair.caption = text
-        if label is not None:
-            pair.label, pair.has_label = int(label), 1
+        if row.label is not None:
+            pair.label, pair.has_label = row.label, 1
 
 
 def open_dataset(data: DatasetSource) -> Dataset:
@@ -147,7 +139,7 @@ def open_dataset(data: DatasetSource) -> Dataset:
         return data
     if isinstance(data, (str, os.PathLike)):
         return Dataset(data)
-    items: Any = data
+    items = inputs.rows(data)
     if len(items) > 0 and not isinstance(items[0], (str, os.PathLike)):
         return Dataset.from_pairs(items)
     return Dataset(items)

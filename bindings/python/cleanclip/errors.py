@@ -79,9 +79,30 @@ _CLASSES: dict[int, type[CleanCLIPError]] = {
 }
 
 
+# What callbacks raised, by the text that the library was given of it, the oldest first.
+_raised: dict[str, BaseException] = {}
+_RAISED_LIMIT = 64
+
+
+def remember(error: BaseException, text: str) -> None:
+    """Keep what a callback raised, so that the error that comes of it can name it as its cause."""
+    if text not in _raised and len(_raised) < _RAISED_LIMIT:
+        _raised[text] = error
+
+
 def check(status: int) -> None:
-    """Raise what the last failure on this thread was, unless ``status`` is OK."""
+    """Raise what the last failure on this thread was, unless ``status`` is OK.
+
+    Its cause is the first exception of a callback that the failure tells of.
+    """
     if status == _capi.OK:
         return
     text = _capi.last_error().decode("utf-8", "replace")
-    raise _CLASSES.get(status, InternalError)(status, text)
+    # The library escapes control characters.
+    cause = next((error for known, error in _raised.items() if _shown(known) in text), None)
+    _raised.clear()
+    raise _CLASSES.get(status, InternalError)(status, text) from cause
+
+
+def _shown(text: str) -> str:
+    return text.splitlines()[0][:200] if text else text

@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any, Dict, Optional, Sequence, Union
 
-from . import _capi
+from . import _capi, inputs
 from ._handle import Handle, Path, path_bytes, precision_value, read_text, text_array, text_bytes
 from ._listener import CountFunction, CountListener
 from .attack import Trigger
@@ -90,15 +90,17 @@ def evaluate(
     if isinstance(classes, (str, os.PathLike)):
         options.classes_path = path_bytes(classes, "classes")
     else:
-        class_array = text_array(list(classes), "classes")
+        names = inputs.texts(classes, "classes")
+        class_array = text_array(names, "classes")
         options.classes = ctypes.cast(class_array, _capi.c_char_p_p)
-        options.class_count = len(classes)
+        options.class_count = len(names)
     if isinstance(templates, (str, os.PathLike)):
         options.templates_path = path_bytes(templates, "templates")
     elif templates is not None:
-        template_array = text_array(list(templates), "templates")
+        prompts = inputs.texts(templates, "templates")
+        template_array = text_array(prompts, "templates")
         options.templates = ctypes.cast(template_array, _capi.c_char_p_p)
-        options.template_count = len(templates)
+        options.template_count = len(prompts)
     pattern: Optional[Trigger] = None
     if trigger is not None:
         pattern = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import tempfile
 from typing import Any, Mapping, Optional, Tuple, Union
 
 from . import _capi
-from ._handle import Path, created, specification, text_bytes
+from ._handle import Path, created, path_bytes, specification, text_bytes
 from ._torch import architecture_metadata, write_safetensors
 from .model import Model
 from .tokenizer import Tokenizer
@@ -21,20 +22,27 @@ def load(
     source: ModelSource,
     tokenizer: Union[Tokenizer, Path, None] = None,
     architecture: Optional[Architecture] = None,
+    *,
+    preprocessing: Union[Mapping[str, Any], Path, None] = None,
 ) -> Model:
     """Load a CLIP model.
 
     Parameters
     ----------
     source
-        An ONNX or safetensors file; ("visual.onnx", "textual.onnx"); a PyTorch module of OpenCLIP
-        or transformers; or a state dictionary with OpenCLIP's names (tensors or arrays).
+        An ONNX or safetensors file, the index of several, a folder with one as its library saves
+        it; ("visual.onnx", "textual.onnx"); a PyTorch module of OpenCLIP or transformers; or a
+        state dictionary with OpenCLIP's names (tensors or arrays).
     tokenizer
         A tokenizer or a vocabulary file; by default the one beside the model, then the installed
         one, looked for when it is needed.
     architecture
         For a state dictionary, what the weights do not tell (heads, activation): a name or an
         OpenCLIP model configuration, such as ``open_clip.get_model_config("RN50")``.
+    preprocessing
+        How images are prepared, in place of what lies beside the model: a mapping, JSON or the path
+        of a file, with the members of OpenCLIP's ``preprocess_cfg`` (``mean``, ``std``,
+        ``resize_mode``, ``interpolation``) or Hugging Face's ``preprocessor_config.json``.
     """
     if not isinstance(source, (str, os.PathLike, tuple, list)):
         if architecture is None:
@@ -47,7 +55,12 @@ def load(
             with tempfile.TemporaryDirectory(prefix="cleanclip-") as folder:
                 path = os.path.join(folder, "weights.safetensors")
                 write_safetensors(path, source, metadata)
-                return load(path, tokenizer)
+                return load(path, tokenizer, preprocessing=preprocessing)
+        if preprocessing is not None:
+            raise ValueError(
+                "load: preprocessing stands beside an architecture; expected it in architecture=, "
+                "as {'model_cfg': …, 'preprocess_cfg': …}"
+            )
         model = create(architecture, tokenizer=tokenizer)
         model.load_state_dict(source)
         return model
@@ -57,7 +70,12 @@ def load(
     if given is not None and not isinstance(given, Tokenizer):
         given = Tokenizer(given)
     files = specification(source)
-    model = Model(created(_capi.model_load, files), given)
+    options = _capi.initialised(_capi.ModelOptions, _capi.model_options_init)
+    if isinstance(preprocessing, Mapping):
+        options.preprocessing = json.dumps(dict(preprocessing)).encode("utf-8")
+    elif preprocessing is not None:
+        options.preprocessing = path_bytes(preprocessing, "preprocessing")
+    model = Model(created(_capi.model_load_with, files, ctypes.byref(options)), given)
     model._path = os.fsdecode(files)
     return model
 

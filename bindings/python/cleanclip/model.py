@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _capi
+from . import _capi, inputs
 from ._handle import (
     Floats,
     Handle,
     Path,
     created,
-    path_array,
+    interruptible,
     precision_value,
     read_text,
     specification,
     text_array,
 )
+from ._listener import CountListener
 from ._torch import numpy_state_dict
+from .dataset import Dataset
 from .errors import check
 from .tokenizer import Tokenizer
 
@@ -86,7 +87,7 @@ class Model(Handle):
 
     def encode_image(
         self,
-        x: Union[NDArray[Any], Path, Sequence[Path]],
+        x: Any,
         *,
         normalize: bool = True,
         preprocess: bool = True,
@@ -98,12 +99,14 @@ class Model(Handle):
         Parameters
         ----------
         x
-            float32 [n, 3, S, S] in 0 … 1, normalised inside; uint8 [n, H, W, 3], resized and
-            cropped as CLIP does; or paths of JPEG, PNG or WebP files.
+            An array or a tensor of images: float [n, 3, S, S] in 0 … 1, normalised inside, or uint8
+            [n, H, W, 3], resized and cropped as the model's images are; or single images, in a
+            list, a generator or alone: paths, bytes of JPEG, PNG or WebP files, PIL images, arrays of
+            any size.
         normalize
             L2-normalize the features.
         preprocess
-            ``False``: ``x`` is the graph's own input, float32 [n, 3, S, S].
+            ``False``: ``x`` is the graph's own input, float [n, 3, S, S].
         precision
             "f32", "bf16", or "auto": bf16 where the processor has it.
         batch_size
@@ -114,96 +117,82 @@ class Model(Handle):
         float32 [n, E]
         """
         options = self._encode_options(normalize, precision, batch_size)
-        if not isinstance(x, np.ndarray):
-            if hasattr(x, "__array__") and not isinstance(x, (str, os.PathLike)):
-                x = np.asarray(x)
-            else:
-                return self._encode_files(x, preprocess, options)
-        if x.dtype == np.uint8 and preprocess:
-            return self._encode_bytes(x, options)
-        if x.dtype != np.float32:
-            expected = "float32 or uint8" if preprocess else "float32"
-            raise TypeError(f"encode_image: x has dtype {x.dtype}; expected {expected}")
-        if x.ndim != 4 or x.shape[1] != 3:
-            raise ValueError(
-                f"encode_image: x has shape {list(x.shape)}; expected [n, 3, height, width]"
-            )
-        pixels = np.ascontiguousarray(x)
-        count, _, height, width = pixels.shape
-        features = np.empty((count, self.embed_dim), dtype=np.float32)
-        source = pixels.ctypes.data_as(_capi.c_float_p)
-        target = features.ctypes.data_as(_capi.c_float_p)
-        if preprocess:
-            check(
-                _capi.model_encode_images_f32(
-                    self._pointer(),
-                    source,
-                    count,
-                    height,
-                    width,
-                    ctypes.byref(options),
-                    target,
-                    features.size,
-                )
-            )
-        else:
-            size = self.image_size
-            if size and (height, width) != (size, size):
-                raise ValueError(
-                    f"encode_image: x has shape {list(x.shape)}; expected [n, 3, {size}, {size}]"
-                )
-            check(
-                _capi.model_encode_image_inputs(
-                    self._pointer(), source, count, ctypes.byref(options), target, features.size
-                )
-            )
-        return features
+        if hasattr(x, "__array__") and not hasattr(x, "getbands"):
+            values = inputs.numbers(inputs.array(x), preprocess)
+            if values is not None:
+                return self._encode_numbers(values, preprocess, options)
+            x = np.asarray(x).ravel().tolist()
+        if not preprocess:
+            raise ValueError("encode_image: files are always preprocessed; pass an array")
+        return self._encode_items(inputs.images(x), options)
 
-    def _encode_bytes(self, x: NDArray[np.uint8], options: Any) -> Floats:
-        if x.ndim != 4 or x.shape[3] != 3:
-            raise ValueError(
-                f"encode_image: x has shape {list(x.shape)}; expected [n, height, width, 3]"
-            )
-        pixels = np.ascontiguousarray(x)
-        count, height, width, _ = pixels.shape
-        features = np.empty((count, self.embed_dim), dtype=np.float32)
-        check(
-            _capi.model_encode_images_u8(
+    def _encode_numbers(self, x: NDArray[Any], preprocess: bool, options: Any) -> Floats:
+        features = np.empty((len(x), self.embed_dim), dtype=np.float32)
+        target = features.ctypes.data_as(_capi.c_float_p)
+        if x.dtype == np.uint8:
+            interruptible(
+                _capi.model_encode_images_u8,
                 self._pointer(),
-                pixels.ctypes.data_as(_capi.c_uint8_p),
+                x.ctypes.data_as(_capi.c_uint8_p),
+                *x.shape[:3],
+                ctypes.byref(options),
+                target,
+                features.size,
+            )
+            return features
+        source = x.ctypes.data_as(_capi.c_float_p)
+        count, _, height, width = x.shape
+        if preprocess:
+            interruptible(
+                _capi.model_encode_images_f32,
+                self._pointer(),
+                source,
                 count,
                 height,
                 width,
                 ctypes.byref(options),
-                features.ctypes.data_as(_capi.c_float_p),
+                target,
                 features.size,
             )
+            return features
+        size = self.image_size
+        if size and (height, width) != (size, size):
+            raise ValueError(
+                f"encode_image: x has shape {list(x.shape)}; expected [n, 3, {size}, {size}]"
+            )
+        interruptible(
+            _capi.model_encode_image_inputs,
+            self._pointer(),
+            source,
+            count,
+            ctypes.byref(options),
+            target,
+            features.size,
         )
         return features
 
-    def _encode_files(
-        self, paths: Union[Path, Sequence[Path]], preprocess: bool, options: Any
-    ) -> Floats:
-        if not preprocess:
-            raise ValueError("encode_image: files are always preprocessed; pass an array")
-        files = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-        array = path_array(files, "x")
-        features = np.empty((len(files), self.embed_dim), dtype=np.float32)
-        check(
-            _capi.model_encode_image_files(
-                self._pointer(),
-                ctypes.cast(array, _capi.c_char_p_p),
-                len(files),
-                ctypes.byref(options),
-                features.ctypes.data_as(_capi.c_float_p),
-                features.size,
-            )
-        )
+    def _encode_items(self, items: Sequence[Any], options: Any) -> Floats:
+        if len(items) == 0:
+            return np.empty((0, self.embed_dim), dtype=np.float32)
+        with Dataset.from_pairs(_Images(items)) as dataset:
+            features = np.empty((len(items), self.embed_dim), dtype=np.float32)
+            listener = CountListener(None)
+            with listener.listening():
+                status = _capi.model_encode_dataset(
+                    self._pointer(),
+                    dataset._pointer(),
+                    ctypes.byref(options),
+                    listener.callback,
+                    None,
+                    features.ctypes.data_as(_capi.c_float_p),
+                    features.size,
+                )
+            listener.check(status)
         return features
 
     def encode_text(
         self,
-        texts: Union[str, Sequence[str], NDArray[Any]],
+        texts: Union[str, Iterable[str], NDArray[Any]],
         *,
         normalize: bool = True,
         precision: str = "f32",
@@ -214,7 +203,8 @@ class Model(Handle):
         Parameters
         ----------
         texts
-            A text, n texts, or integer token ids [n, length] with length ≤ L.
+            A text; n texts in a list, an array, a series or a generator; or integer token ids
+            [n, length] with length ≤ L.
         normalize, precision, batch_size
             As in :meth:`encode_image`.
 
@@ -224,22 +214,25 @@ class Model(Handle):
         """
         options = self._encode_options(normalize, precision, batch_size)
         if hasattr(texts, "__array__"):
-            return self._encode_tokens(np.asarray(texts), options)
-        rows = [texts] if isinstance(texts, str) else list(texts)
-        if rows and not isinstance(rows[0], str):
+            values = inputs.array(texts)
+            if values.dtype.kind not in "OUS":
+                return self._encode_tokens(values, options)
+            texts = values.ravel().tolist()
+        rows: Any = texts if isinstance(texts, str) else inputs.rows(texts)
+        if not isinstance(rows, str) and len(rows) > 0 and isinstance(rows[0], (list, tuple)):
             return self._encode_tokens(np.asarray(rows), options)
+        rows = inputs.texts(rows, "texts")
         array = text_array(rows, "texts")
         features = np.empty((len(rows), self.embed_dim), dtype=np.float32)
-        check(
-            _capi.model_encode_texts(
-                self._pointer(),
-                self.tokenizer._pointer(),
-                ctypes.cast(array, _capi.c_char_p_p),
-                len(rows),
-                ctypes.byref(options),
-                features.ctypes.data_as(_capi.c_float_p),
-                features.size,
-            )
+        interruptible(
+            _capi.model_encode_texts,
+            self._pointer(),
+            self.tokenizer._pointer(),
+            ctypes.cast(array, _capi.c_char_p_p),
+            len(rows),
+            ctypes.byref(options),
+            features.ctypes.data_as(_capi.c_float_p),
+            features.size,
         )
         return features
 
@@ -253,16 +246,15 @@ class Model(Handle):
         if not np.array_equal(narrow, ids):
             raise ValueError("encode_text: a token id does not fit into 32 bits")
         features = np.empty((len(narrow), self.embed_dim), dtype=np.float32)
-        check(
-            _capi.model_encode_tokens(
-                self._pointer(),
-                narrow.ctypes.data_as(_capi.c_int32_p),
-                narrow.shape[0],
-                narrow.shape[1],
-                ctypes.byref(options),
-                features.ctypes.data_as(_capi.c_float_p),
-                features.size,
-            )
+        interruptible(
+            _capi.model_encode_tokens,
+            self._pointer(),
+            narrow.ctypes.data_as(_capi.c_int32_p),
+            narrow.shape[0],
+            narrow.shape[1],
+            ctypes.byref(options),
+            features.ctypes.data_as(_capi.c_float_p),
+            features.size,
         )
         return features
 
@@ -355,4 +347,17 @@ class Model(Handle):
         An ``.onnx`` file is the very graph that the model was loaded from with new weights, or a
         fresh graph; ``.safetensors`` holds OpenCLIP's names. The file appears only when complete.
         """
-        check(_capi.model_save(self._pointer(), specification(path)))
+        interruptible(_capi.model_save, self._pointer(), specification(path))
+
+
+class _Images:
+    """Images as rows without captions, whatever they are."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> Tuple[Any, None, None]:
+        return self._items[index], None, None

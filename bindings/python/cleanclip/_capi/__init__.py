@@ -41,10 +41,15 @@ from .computing import (
     memory_trim as memory_trim,
     LogCallback as LogCallback,
     set_log_callback as set_log_callback,
+    PollCallback as PollCallback,
+    set_poll_callback as set_poll_callback,
     CountCallback as CountCallback,
 )
 from .model import (
     model_load as model_load,
+    ModelOptions as ModelOptions,
+    model_options_init as model_options_init,
+    model_load_with as model_load_with,
     model_create as model_create,
     model_copy as model_copy,
     model_save as model_save,
@@ -88,6 +93,7 @@ from .encode import (
     model_encode_images_u8 as model_encode_images_u8,
     model_encode_image_files as model_encode_image_files,
     model_encode_image_inputs as model_encode_image_inputs,
+    model_encode_dataset as model_encode_dataset,
     model_encode_texts as model_encode_texts,
     model_encode_tokens as model_encode_tokens,
 )

@@ -32,5 +32,11 @@ LogCallback = CFUNCTYPE(None, c_char_p, c_void_p)
 # void cleanclip_set_log_callback(cleanclip_log_callback callback, void *user_data);
 set_log_callback = bind("cleanclip_set_log_callback", None, LogCallback, c_void_p)
 
+# typedef int32_t (*cleanclip_poll_callback)(void *user_data);
+PollCallback = CFUNCTYPE(c_int32, c_void_p)
+
+# void cleanclip_set_poll_callback(cleanclip_poll_callback callback, void *user_data);
+set_poll_callback = bind("cleanclip_set_poll_callback", None, PollCallback, c_void_p)
+
 # typedef int32_t (*cleanclip_count_callback)(int64_t done, int64_t total, void *user_data);
 CountCallback = CFUNCTYPE(c_int32, c_int64, c_int64, c_void_p)

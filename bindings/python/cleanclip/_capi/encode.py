@@ -5,6 +5,7 @@ from __future__ import annotations
 from ctypes import POINTER, Structure, c_int32, c_int64, c_size_t, c_void_p
 
 from .binding import bind, c_float_p, c_int32_p, c_uint8_p, c_char_p_p
+from .computing import CountCallback
 from .status import c_status
 
 
@@ -82,6 +83,22 @@ model_encode_image_inputs = bind(
     c_float_p,
     c_int64,
     POINTER(EncodeOptions),
+    c_float_p,
+    c_size_t,
+)
+
+# cleanclip_status cleanclip_model_encode_dataset(
+#     const cleanclip_model *model, const cleanclip_dataset *dataset,
+#     const cleanclip_encode_options *options, cleanclip_count_callback callback, void *user_data,
+#     float *out_features, size_t out_capacity);
+model_encode_dataset = bind(
+    "cleanclip_model_encode_dataset",
+    c_status,
+    c_void_p,
+    c_void_p,
+    POINTER(EncodeOptions),
+    CountCallback,
+    c_void_p,
     c_float_p,
     c_size_t,
 )

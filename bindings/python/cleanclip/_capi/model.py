@@ -20,6 +20,24 @@ from .status import c_status
 # cleanclip_status cleanclip_model_load(const char *path, cleanclip_model **out_model);
 model_load = bind("cleanclip_model_load", c_status, c_char_p, c_void_p_p)
 
+
+
+class ModelOptions(Structure):
+    """``cleanclip_model_options``"""
+
+    _fields_ = [("struct_size", c_size_t), ("preprocessing", c_char_p)]
+
+
+# void cleanclip_model_options_init(cleanclip_model_options *options, size_t struct_size);
+model_options_init = bind("cleanclip_model_options_init", None, POINTER(ModelOptions), c_size_t)
+
+# cleanclip_status cleanclip_model_load_with(const char *path,
+#                                            const cleanclip_model_options *options,
+#                                            cleanclip_model **out_model);
+model_load_with = bind(
+    "cleanclip_model_load_with", c_status, c_char_p, POINTER(ModelOptions), c_void_p_p
+)
+
 # cleanclip_status cleanclip_model_create(const char *architecture, uint64_t seed,
 #                                         cleanclip_model **out_model);
 model_create = bind("cleanclip_model_create", c_status, c_char_p, c_uint64, c_void_p_p)
