@@ -19,7 +19,7 @@ struct CheckModelCommand: ParsableCommand {
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "Folders, csv files or tar shards of unlabelled images.")
+    help: "Unlabelled images: folders, tables, tar shards or image files.")
   var images: [String] = []
 
   @Option(name: .long, help: "The column of csv files with the path of the image.")

@@ -13,7 +13,7 @@ struct EmbedCommand: ParsableCommand {
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "Folders, csv files or tar shards of images, or image files.")
+    help: "Images: folders, tables, tar shards or image files.")
   var images: [String] = []
 
   @Option(name: .long, help: "A file with a text on each line.")
