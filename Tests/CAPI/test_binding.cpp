@@ -5,6 +5,8 @@
 
 #include "support.h"
 
+#include <cmath>
+
 static_assert(!std::is_copy_constructible<cleanclip::Model>::value, "copies are explicit");
 static_assert(std::is_nothrow_move_constructible<cleanclip::Model>::value, "models move");
 
@@ -52,7 +54,8 @@ static void test_features() {
   CHECK(model.encodeTexts(tokenizer, {}).values.empty());
   const std::vector<std::int32_t> ids = tokenizer.encode({"red"}, TINY_CONTEXT);
   const cleanclip::Features tokens = model.encodeTokens(ids, 1, TINY_CONTEXT);
-  for (int i = 0; i < TINY_EMBED_DIM; ++i) CHECK(tokens[0][i] == texts[0][i]);
+  // One text and two may be rounded differently.
+  for (int i = 0; i < TINY_EMBED_DIM; ++i) CHECK(std::fabs(tokens[0][i] - texts[0][i]) < 1e-6f);
 }
 
 static void test_views_have_a_size() {

@@ -324,3 +324,26 @@ def test_ctrl_c_ends_every_long_call(prepare, work):
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
     assert result.stdout.split() == ["interrupted", "True"], result.stdout + result.stderr
+
+
+def test_a_check_takes_the_path_of_class_names(model, pairs, tmp_path, monkeypatch):
+    """A text file is read, not taken apart into letters."""
+    from cleanclip import _capi
+
+    seen = []
+    real = _capi.check_model
+
+    def spy(handle, options, *rest):
+        given = options._obj
+        seen.append([given.classes[i].decode() for i in range(given.class_count)])
+        seen.append([given.templates[i].decode() for i in range(given.template_count)])
+        return real(handle, options, *rest)
+
+    monkeypatch.setattr(_capi, "check_model", spy)
+    (tmp_path / "classes.txt").write_text("red\ngreen\nblue\ngrey\n")
+    (tmp_path / "templates.txt").write_text("a photo of a {}\n")
+    cleanclip.check_model(
+        model, [image for image, _, _ in pairs], classes=tmp_path / "classes.txt",
+        templates=str(tmp_path / "templates.txt"), image_limit=16, steps=2, batch_size=4,
+        nouns=False, class_searches=0)
+    assert seen == [["red", "green", "blue", "grey"], ["a photo of a {}"]]

@@ -174,7 +174,8 @@ class Model(Handle):
     def _encode_items(self, items: Sequence[Any], options: Any) -> Floats:
         if len(items) == 0:
             return np.empty((0, self.embed_dim), dtype=np.float32)
-        with Dataset.from_pairs(_Images(items)) as dataset:
+        rows: Any = _Images(items)
+        with Dataset.from_pairs(rows) as dataset:
             features = np.empty((len(items), self.embed_dim), dtype=np.float32)
             listener = CountListener(None)
             with listener.listening():
