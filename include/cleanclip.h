@@ -45,6 +45,11 @@
  * caller as well: pass `out_text` NULL with `out_capacity` 0 to ask for the length. The caller
  * frees handles, in any order, and nothing else.
  *
+ * Tensors, images and files for which there is no memory are CLEANCLIP_OUT_OF_MEMORY. Small allocations
+ * of the Swift run time, of OpenMP and of oneDNN cannot be refused: they end the process. A host that limits
+ * the address space (RLIMIT_AS, `ulimit -v`) must leave the libraries themselves about 512 MB beside its
+ * tensors; a control group, or the memory budget of training, bounds memory without that danger.
+ *
  * **Arrays** are contiguous and row-major, numbers native-endian. Letters of shapes: n images or
  * texts, S cleanclip_model_image_size(), L cleanclip_model_context_length(), E
  * cleanclip_model_embed_dim().
