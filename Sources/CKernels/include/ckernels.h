@@ -275,11 +275,10 @@ void ck_measure_nearest(
 
 /// One step of AdamW (Loshchilov and Hutter 2019), decoupled weight decay, PyTorch's bias correction.
 ///
-/// Step counts from 1. gradient_scale multiplies the gradient first.
+/// Step counts from 1.
 void ck_adamw(
     float *value, const float *gradient, float *first_moment, float *second_moment, int64_t count,
-    float learning_rate, float beta1, float beta2, float epsilon, float weight_decay, int64_t step,
-    float gradient_scale);
+    float learning_rate, float beta1, float beta2, float epsilon, float weight_decay, int64_t step);
 
 #ifdef __cplusplus
 }

@@ -50,7 +50,7 @@ package final class AdamW {
       ck_adamw(
         entry.parameter.value.f32, gradient.f32, entry.mean.f32, entry.variance.f32,
         Int64(gradient.count), learningRate, options.beta1, options.beta2, options.epsilon,
-        entry.weightDecay, Int64(steps), 1)
+        entry.weightDecay, Int64(steps))
       // Nothing rather than zeros: the next step writes where it would have added.
       entry.parameter.gradient = nil
       entry.parameter.valueDidChange()

@@ -150,6 +150,6 @@ final class SearchOptimizer {
     steps += 1
     ck_adamw(
       values.f32, gradient.f32, first.f32, second.f32, Int64(values.count), learningRate, 0.5, 0.9,
-      1e-8, 0, steps, 1)
+      1e-8, 0, steps)
   }
 }
