@@ -60,25 +60,21 @@ struct CheckDataCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    var verdict = Verdict.clean
-    try cleanclip_tool.run { () throws(CLIPError) in
-      try checkOptions.validate()
-      Interruption.listen()
-      try Outputs.check(scores, cleaned, check.report, folder: kept.stateDirectory)
-      let dataset = try pairs.open()
-      let (given, result) = try kept.hinting { () throws(CLIPError) in
-        let read = try dataset.map { (dataset) throws(CLIPError) in try self.read(dataset) }
-        let given = try pairs.adding(to: read)
-        return (given, try score(given))
-      }
-      verdict = result.verdict
-      PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
-      var outputs = Outputs()
-      outputs.write { () throws(CLIPError) in try print(result) }
-      write(result, dataset, rows: given.rows, to: &outputs)
-      try outputs.finish()
+    try checkOptions.validate()
+    Interruption.listen()
+    try Outputs.check(scores, cleaned, check.report, folder: kept.stateDirectory)
+    let dataset = try pairs.open()
+    let (given, result) = try kept.hinting { () throws(CLIPError) in
+      let read = try dataset.map { (dataset) throws(CLIPError) in try self.read(dataset) }
+      let given = try pairs.adding(to: read)
+      return (given, try score(given))
     }
-    try check.exit(verdict)
+    PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
+    var outputs = Outputs()
+    outputs.write { () throws(CLIPError) in try print(result) }
+    write(result, dataset, rows: given.rows, to: &outputs)
+    try outputs.finish()
+    try check.exit(result.verdict)
   }
 
   private func read(_ dataset: PairDataset) throws(CLIPError) -> DatasetFeatures {

@@ -50,28 +50,29 @@ struct CheckInputCommand: ParsableCommand {
   func run() throws {
     common.apply()
     var verdict = Verdict.clean
-    try cleanclip_tool.run { () throws(CLIPError) in
-      Interruption.listen()
-      try Outputs.check(makeBank ? bank : nil, check.report)
-      let loaded = try model.load().model
-      let dataset = try PairDataset.reporting(
-        images, columns: DatasetColumns(image: imageColumn))
-      var reader = DatasetReader(model: loaded)
-      reader.precision = check.precision.dtype
-      var line = ProgressLine("read images", isQuiet: common.quiet)
-      let given = try reader.read(dataset) { done in
-        line.update(done, of: dataset.count)
-        return !Interruption.wasRequested
-      }
-      PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
-      guard let features = given.imageFeatures else { return }
-      if makeBank {
-        try make(features, loaded)
-      } else {
-        verdict = try judge(given, features, dataset)
-      }
+    Interruption.listen()
+    try Outputs.check(makeBank ? bank : nil, check.report)
+    let loaded = try model.load().model
+    let dataset = try PairDataset.reporting(
+      images, columns: DatasetColumns(image: imageColumn))
+    var reader = DatasetReader(model: loaded)
+    reader.precision = check.precision.dtype
+    var line = ProgressLine("read images", isQuiet: common.quiet)
+    let given = try reader.read(dataset) { done in
+      line.update(done, of: dataset.count)
+      return !Interruption.wasRequested
     }
-    try check.exit(verdict)
+    PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
+    guard let features = given.imageFeatures else { return }
+    if makeBank {
+      try make(features, loaded)
+    } else {
+      verdict = try judge(given, features, dataset)
+    }
+    PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
+    guard let features = given.imageFeatures else { return }
+    if makeBank { return try make(features, loaded) }
+    try check.exit(try judge(given, features, dataset))
   }
 
   private func make(_ features: Tensor, _ loaded: CLIPModel) throws(CLIPError) {

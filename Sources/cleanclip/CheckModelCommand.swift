@@ -11,8 +11,8 @@ struct CheckModelCommand: ParsableCommand {
       Searches for the smallest triggers that make images of anything look alike to the image \
       tower (\(TriggerKind.all.map(\.plural).joined(separator: ", "))), and compares their sizes with those that clean checkpoints, or \
       other targets in the same checkpoint, need. With --classes, also for the smallest that make \
-      images of anything read as one class, for each of them. A few hundred unlabelled images \
-      are enough; without any, images are drawn. --precision auto is faster on large towers.
+      images of anything be classified as one class, for each of them. A few hundred unlabelled images \
+      are enough; without any, synthetic ones are used. --precision auto is faster on large towers.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -81,25 +81,21 @@ struct CheckModelCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    var verdict = Verdict.clean
-    try cleanclip_tool.run { () throws(CLIPError) in
-      Interruption.listen()
-      try Outputs.check(check.report, folder: kept.stateDirectory)
-      try Outputs.check(folder: triggers)
-      let loaded = try model.load().model
-      let result = try run(try checkpointCheck(loaded))
-      verdict = result.verdict
-      var outputs = Outputs()
-      outputs.write { () throws(CLIPError) in try print(result) }
-      outputs.write(check.report) { (path) throws(CLIPError) in
-        try result.write(to: path, subject: model.model, version: libraryVersion)
-      }
-      outputs.write(triggers) { (folder) throws(CLIPError) in
-        _ = try result.saveTriggers(to: folder)
-      }
-      try outputs.finish()
+    Interruption.listen()
+    try Outputs.check(check.report, folder: kept.stateDirectory)
+    try Outputs.check(folder: triggers)
+    let loaded = try model.load().model
+    let result = try run(try checkpointCheck(loaded))
+    var outputs = Outputs()
+    outputs.write { () throws(CLIPError) in try print(result) }
+    outputs.write(check.report) { (path) throws(CLIPError) in
+      try result.write(to: path, subject: model.model, version: libraryVersion)
     }
-    try check.exit(verdict)
+    outputs.write(triggers) { (folder) throws(CLIPError) in
+      _ = try result.saveTriggers(to: folder)
+    }
+    try outputs.finish()
+    try check.exit(result.verdict)
   }
 
   private func checkpointCheck(_ loaded: CLIPModel) throws(CLIPError) -> CheckpointCheck {
@@ -119,7 +115,8 @@ struct CheckModelCommand: ParsableCommand {
         images, columns: DatasetColumns(image: imageColumn))
     }
     for path in references { check.cleanReferences.append(try LoadedModel.load(path).model) }
-    check.classes = try texts.load().map { (names: $0.classes, templates: $0.templates) }
+    if let path = texts.classes { check.classes = try TextList.classes(path: path) }
+    if let path = texts.templates { check.templates = try TextList.templates(path: path) }
     check.usesNouns = nouns
     check.checksText = text
     let readsTexts = check.classes != nil || text || nouns

@@ -44,25 +44,21 @@ struct EmbedCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    try cleanclip_tool.run { () throws(CLIPError) in
-      Interruption.listen()
-      try Outputs.check(output)
-      var encoder = FeatureEncoder(try model.load().model)
-      encoder.normalize = normalize
-      encoder.precision = precision.dtype
-      encoder.batchSize = batchSize
-      try encoder.validate()
-      let keys: [String]
-      let features: Tensor
-      if let texts {
-        keys = try TextList.lines(path: texts)
-        features = try Tensor([keys.count, encoder.embedDim])
-        try encode(keys, encoder, into: features.f32)
-      } else {
-        (keys, features) = try encodeImages(encoder)
-      }
-      try NumPyFile.write(features, to: output)
-      try report(keys, encoder.embedDim)
+    Interruption.listen()
+    try Outputs.check(output)
+    var encoder = FeatureEncoder(try model.load().model)
+    encoder.normalize = normalize
+    encoder.precision = precision.dtype
+    encoder.batchSize = batchSize
+    try encoder.validate()
+    let keys: [String]
+    let features: Tensor
+    if let texts {
+      keys = try TextList.lines(path: texts)
+      features = try Tensor([keys.count, encoder.embedDim])
+      try encode(keys, encoder, into: features.f32)
+    } else {
+      (keys, features) = try encodeImages(encoder)
     }
   }
 

@@ -53,34 +53,32 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    try cleanclip_tool.run { () throws(CLIPError) in
-      Interruption.listen()
-      let loaded = try model.load()
-      let classes = try TextList.classes(path: classes)
-      var options = EvaluationOptions()
-      options.trigger = try attack.load(seed: seed)
-      options.target = target
-      options.batchSize = batchSize
-      options.precision = precision.dtype
-      options.seed = seed
-      let evaluator = try Evaluator(
-        model: loaded.model, tokenizer: try model.tokenizer(), classes: classes,
-        templates: try templates.map { (path) throws(CLIPError) in
-          try TextList.templates(path: path)
-        } ?? PromptTemplate.standard, options: options)
-      let images = try PairDataset.reporting(
-        data, columns: DatasetColumns(image: imageColumn, label: labelColumn))
-      var line = ProgressLine("evaluate", isQuiet: common.quiet)
-      let result = try evaluator.evaluate(images) { done in
-        line.update(done, of: images.count, "images")
-        return !Interruption.wasRequested
-      }
-      PairDataset.report(
-        Omissions(unreadable: result.skipped, examples: result.skippedReasons))
-      try printResult(
-        common.json
-          ? result.json.serialized(pretty: true) : result.lines.joined(separator: "\n"))
+    Interruption.listen()
+    let loaded = try model.load()
+    let classes = try TextList.classes(path: classes)
+    var options = EvaluationOptions()
+    options.trigger = try attack.load(seed: seed)
+    options.target = target
+    options.batchSize = batchSize
+    options.precision = precision.dtype
+    options.seed = seed
+    let evaluator = try Evaluator(
+      model: loaded.model, tokenizer: try model.tokenizer(), classes: classes,
+      templates: try templates.map { (path) throws(CLIPError) in
+        try TextList.templates(path: path)
+      } ?? PromptTemplate.standard, options: options)
+    let images = try PairDataset.reporting(
+      data, columns: DatasetColumns(image: imageColumn, label: labelColumn))
+    var line = ProgressLine("evaluate", isQuiet: common.quiet)
+    let result = try evaluator.evaluate(images) { done in
+      line.update(done, of: images.count, "images")
+      return !Interruption.wasRequested
     }
+    PairDataset.report(
+      Omissions(unreadable: result.skipped, examples: result.skippedReasons))
+    try printResult(
+      common.json
+        ? result.json.serialized(pretty: true) : result.lines.joined(separator: "\n"))
   }
 }
 

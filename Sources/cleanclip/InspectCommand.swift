@@ -12,15 +12,13 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    try cleanclip_tool.run { () throws(CLIPError) in
-      let description = try LoadedModel.load(
-        model.path, preprocessing: model.images.preprocessing, allowsNonFinite: true
-      ).description()
-      try printResult(
-        common.json
-          ? description.serialized(pretty: true)
-          : outline(description, indent: 0).joined(separator: "\n"))
-    }
+    let description = try LoadedModel.load(
+      model.path, preprocessing: model.images.preprocessing, allowsNonFinite: true
+    ).description()
+    try printResult(
+      common.json
+        ? description.serialized(pretty: true)
+        : outline(description, indent: 0).joined(separator: "\n"))
   }
 
   /// The members of a JSON object, one a line, inner objects indented.

@@ -56,37 +56,45 @@ struct PoisonCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    try cleanclip_tool.run { () throws(CLIPError) in
-      Interruption.listen()
-      try Outputs.check(output, truthPath)
-      let dataset = try pairs.open()
-      guard let trigger = try attack.load(seed: seed) else { return }
-      var options = PoisonOptions(target: target)
-      if let templates { options.templates = try TextList.templates(path: templates) }
-      options.rate = rate
-      options.count = count
-      options.pairs = pairCount
-      options.imageSize = imageSize
-      options.isUniform = uniform
-      options.seed = seed
-      let set = try PoisonedSet(dataset, trigger: trigger, options: options)
-      var line = ProgressLine("poison", isQuiet: common.quiet)
-      let total = pairCount ?? dataset.count
-      let summary = try set.write(to: output, truthPath: truthPath) { done in
-        line.update(done, of: total, "pairs")
-        return !Interruption.wasRequested
-      }
-      let result: JSONValue = [
-        "pairs": .integer(summary.pairs), "poisoned": .integer(summary.poisoned),
-        "trigger": .string(trigger.summary), "target": .string(target),
-        "output": .string(output), "truth": truthPath.map { .string($0) } ?? .null,
-      ]
-      try printResult(
-        common.json
-          ? result.serialized(pretty: true)
-          : "\(output): \(summary.pairs) pairs, \(summary.poisoned) of them poisoned "
-            + "(\(trigger.summary)) for '\(target)'")
+    Interruption.listen()
+    try Outputs.check(output, truthPath)
+    let dataset = try pairs.open()
+    guard let trigger = try attack.load(seed: seed) else { return }
+    var options = PoisonOptions(target: target)
+    if let templates { options.templates = try TextList.templates(path: templates) }
+    options.rate = rate
+    options.count = count
+    options.pairs = pairCount
+    options.imageSize = imageSize
+    options.isUniform = uniform
+    options.seed = seed
+    let set = try PoisonedSet(dataset, trigger: trigger, options: options)
+    var line = ProgressLine("poison", isQuiet: common.quiet)
+    let total = pairCount ?? dataset.count
+    let summary = try set.write(to: output, truthPath: truthPath) { done in
+      line.update(done, of: total, "pairs")
+      return !Interruption.wasRequested
     }
+    let result: JSONValue = [
+      "pairs": .integer(summary.pairs), "poisoned": .integer(summary.poisoned),
+      "trigger": .string(trigger.summary), "target": .string(target),
+      "output": .string(output), "truth": truthPath.map { .string($0) } ?? .null,
+    ]
+    try printResult(
+      common.json
+        ? result.serialized(pretty: true)
+        : "\(output): \(summary.pairs) pairs, \(summary.poisoned) of them poisoned "
+          + "(\(trigger.summary)) for '\(target)'")
+    let result: JSONValue = [
+      "pairs": .integer(summary.pairs), "poisoned": .integer(summary.poisoned),
+      "trigger": .string(trigger.summary), "target": .string(target),
+      "output": .string(output), "truth": truthPath.map { .string($0) } ?? .null,
+    ]
+    try printResult(
+      common.json
+        ? result.serialized(pretty: true)
+        : "\(output): \(summary.pairs) pairs, \(summary.poisoned) of them poisoned "
+          + "(\(trigger.summary)) for '\(target)'")
   }
 }
 

@@ -69,24 +69,22 @@ struct ReportCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    try cleanclip_tool.run { () throws(CLIPError) in
-      try Outputs.check(output)
-      var contents = ReportContents()
-      if let title { contents.title = title }
-      contents.subtitle = subtitle
-      contents.before = try evaluation(before)
-      contents.after = try evaluation(after)
-      contents.control = try evaluation(control)
-      contents.history = try trainingHistory(history)
-      contents.controlHistory = try trainingHistory(controlHistory)
-      contents.model = try model.map { (path) throws(CLIPError) in
-        try LoadedModel.load(path).description()
-      }
-      contents.examples = try examples()
-      let report = contents.report
-      try report.write(to: output)
-      try printResult(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")
+    try Outputs.check(output)
+    var contents = ReportContents()
+    if let title { contents.title = title }
+    contents.subtitle = subtitle
+    contents.before = try evaluation(before)
+    contents.after = try evaluation(after)
+    contents.control = try evaluation(control)
+    contents.history = try trainingHistory(history)
+    contents.controlHistory = try trainingHistory(controlHistory)
+    contents.model = try model.map { (path) throws(CLIPError) in
+      try LoadedModel.load(path).description()
     }
+    contents.examples = try examples()
+    let report = contents.report
+    try report.write(to: output)
+    try printResult(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")
   }
 
   private func evaluation(_ path: String?) throws(CLIPError) -> EvaluationResult? {

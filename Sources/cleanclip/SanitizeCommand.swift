@@ -58,30 +58,33 @@ struct SanitizeCommand: ParsableCommand {
   func run() throws {
     common.apply()
     var verdict: SanitizeVerdict?
-    try cleanclip_tool.run { () throws(CLIPError) in
-      try Outputs.check(training.history, headPath, folder: training.stateDirectory)
-      let loaded = try model.load()
-      try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
-      var options = training.options(
-        SanitizeOptions(method), learningRate: learningRate, warmupSteps: warmupSteps,
-        inmodalWeight: inmodalWeight)
-      options.headPath = headPath
-      options.classCount = classCount
-      options.unlearn.maxAccuracyLoss = maxAccuracyLoss
-      let tokenizer = try method.needs.tokenizer { () throws(CLIPError) in
-        try model.tokenizer()
-      }
-      let history = try training.train(
-        "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
-        options: options, common: common
-      ) { () throws(CLIPError) in try loaded.saveOrRescue(to: output) }
-      verdict = history.verdict
-      try printResult(
-        common.json
-          ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
-          : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))
+    try Outputs.check(training.history, headPath, folder: training.stateDirectory)
+    let loaded = try model.load()
+    try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
+    var options = training.options(
+      SanitizeOptions(method), learningRate: learningRate, warmupSteps: warmupSteps,
+      inmodalWeight: inmodalWeight)
+    options.headPath = headPath
+    options.classCount = classCount
+    options.unlearn.maxAccuracyLoss = maxAccuracyLoss
+    let tokenizer = try method.needs.tokenizer { () throws(CLIPError) in
+      try model.tokenizer()
     }
-    if let verdict, verdict.exitCode != 0 { throw ExitCode(verdict.exitCode) }
+    let history = try training.train(
+      "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
+      options: options, common: common
+    ) { () throws(CLIPError) in try loaded.saveOrRescue(to: output) }
+    verdict = history.verdict
+    try printResult(
+      common.json
+        ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
+        : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))
+    let history = try training.train(
+      "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
+      options: options, common: common
+    ) { () throws(CLIPError) in try loaded.save(to: output) }
+    try history.printSummary(output: output, asJSON: common.json)
+    if let verdict = history.verdict, verdict.exitCode != 0 { throw ExitCode(verdict.exitCode) }
   }
 }
 

@@ -36,28 +36,26 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    try cleanclip_tool.run { () throws(CLIPError) in
-      try Outputs.check(training.history, folder: training.stateDirectory)
-      let configuration = try readArchitecture()
-      let model = try CLIPModel(configuration, randomSeed: training.seed)
-      let loaded = LoadedModel(model)
-      try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
-      let dataset = try pairs.open()
-      let steps = dataset.count / max(1, training.batchSize)
-      let options = training.options(
-        SanitizeOptions(), learningRate: learningRate,
-        warmupSteps: warmupSteps ?? steps.multipliedReportingOverflow(by: training.epochs)
-          .partialValue / 10,
-        inmodalWeight: inmodalWeight)
-      let history = try training.train(
-        "train", model, tokenizer: try words.tokenizer(besideModel: nil), dataset: dataset,
-        options: options, common: common
-      ) { () throws(CLIPError) in try loaded.saveOrRescue(to: output) }
-      try printResult(
-        common.json
-          ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
-          : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))
-    }
+    try Outputs.check(training.history, folder: training.stateDirectory)
+    let configuration = try readArchitecture()
+    let model = try CLIPModel(configuration, randomSeed: training.seed)
+    let loaded = LoadedModel(model)
+    try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
+    let dataset = try pairs.open()
+    let steps = dataset.count / max(1, training.batchSize)
+    let options = training.options(
+      SanitizeOptions(), learningRate: learningRate,
+      warmupSteps: warmupSteps ?? steps.multipliedReportingOverflow(by: training.epochs)
+        .partialValue / 10,
+      inmodalWeight: inmodalWeight)
+    let history = try training.train(
+      "train", model, tokenizer: try words.tokenizer(besideModel: nil), dataset: dataset,
+      options: options, common: common
+    ) { () throws(CLIPError) in try loaded.saveOrRescue(to: output) }
+    try printResult(
+      common.json
+        ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
+        : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))
   }
 
   private func readArchitecture() throws(CLIPError) -> CLIPConfiguration {

@@ -109,8 +109,15 @@ struct TrainingArguments: ParsableArguments {
 }
 
 extension SanitizeHistory {
-  /// A run in short: what a command prints at its end.
-  func summary(output: String) -> JSONObject {
+  /// Prints a run in short.
+  func printSummary(output: String, asJSON: Bool) throws(CLIPError) {
+    try printResult(
+      asJSON
+        ? JSONValue.object(summary(output: output)).serialized(pretty: true)
+        : (lines + ["wrote \(output)"]).joined(separator: "\n"))
+  }
+
+  private func summary(output: String) -> JSONObject {
     var object = JSONObject()
     object["output"] = .string(output)
     object["settings"] = .object(settings)

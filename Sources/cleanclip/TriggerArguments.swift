@@ -29,8 +29,10 @@ struct TriggerArguments: ParsableArguments {
   var strength: Float?
 
   func validate() throws {
-    guard trigger == nil, position != nil || patchSize != nil || strength != nil else { return }
-    throw ValidationError("--position, --patch-size and --strength need --trigger")
+    guard trigger == nil, position != nil || fixed || patchSize != nil || strength != nil else {
+      return
+    }
+    throw ValidationError("--position, --fixed, --patch-size and --strength need --trigger")
   }
 
   /// Makes the trigger; `nil` when none is asked for.

@@ -56,16 +56,11 @@ struct BenchCheckCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    try cleanclip_tool.run { () throws(CLIPError) in
-      var result: JSONObject
-      switch work {
-      case .neighbours: result = try timeNeighbours()
-      case .model: result = try timeModel()
-      case .input: result = try timeInput()
-      }
-      result["threads"] = .integer(Threads.count)
-      result["peak_gb"] = .number(BenchOutput.peakGigabytes)
-      try BenchOutput.print(result, asJSON: common.json)
+    var result: JSONObject
+    switch work {
+    case .neighbours: result = try timeNeighbours()
+    case .model: result = try timeModel()
+    case .input: result = try timeInput()
     }
   }
 

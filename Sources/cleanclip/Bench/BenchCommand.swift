@@ -48,11 +48,9 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    try cleanclip_tool.run { () throws(CLIPError) in
-      switch work {
-      case .operations: try printOperations()
-      case .step, .image, .text: try printModel()
-      }
+    switch work {
+    case .operations: try printOperations()
+    case .step, .image, .text: try printModel()
     }
   }
 
