@@ -60,8 +60,8 @@ private var sanitizeDefaults: cleanclip_sanitize_options {
   options.seed = defaults.training.seed
   options.learning_rate = defaults.training.learningRate
   options.weight_decay = defaults.training.adam.weightDecay
-  options.clip_weight = defaults.clipWeight
-  options.inmodal_weight = defaults.inmodalWeight
+  options.clip_weight = defaults.cleanclip.clipWeight
+  options.inmodal_weight = defaults.cleanclip.inmodalWeight
   options.precision = Int32(CLEANCLIP_PRECISION_AUTO.rawValue)
   return options
 }
@@ -78,19 +78,20 @@ private func sanitizeOptions(
   options.training.warmupSteps = Int(given.warmup_steps)
   options.training.saveEvery = Int(given.save_every)
   options.training.memoryBudget = arguments.optional(given.memory_budget)
-  options.classCount = arguments.optional(given.class_count)
+  options.supervised.classCount = arguments.optional(given.class_count)
   options.training.seed = given.seed
   options.training.learningRate = given.learning_rate
   options.training.adam.weightDecay = given.weight_decay
-  options.clipWeight = given.clip_weight
-  options.inmodalWeight = given.inmodal_weight
+  options.cleanclip.clipWeight = given.clip_weight
+  options.cleanclip.inmodalWeight = given.inmodal_weight
   options.training.precision = try arguments.precision(given.precision, "options->precision")
   options.training.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")
   options.training.resume = given.resume != 0
   options.unlearn.maxAccuracyLoss =
     given.max_accuracy_loss == 0 ? nil : given.max_accuracy_loss
-  options.headPath = try arguments.optionalString(given.head_path, "options->head_path")
+  options.supervised.headPath = try arguments.optionalString(
+    given.head_path, "options->head_path")
   return options
 }
 

@@ -33,7 +33,7 @@ struct SanitizeCommand: ParsableCommand {
   var warmupSteps = SanitizeOptions().training.warmupSteps
 
   @Option(name: .long, help: "Weight of the self-supervised loss (lambda 2).")
-  var inmodalWeight = SanitizeOptions().inmodalWeight
+  var inmodalWeight = SanitizeOptions().cleanclip.inmodalWeight
 
   @OptionGroup var training: TrainingArguments
 

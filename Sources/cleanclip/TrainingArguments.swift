@@ -14,7 +14,7 @@ struct TrainingArguments: ParsableArguments {
   var weightDecay = SanitizeOptions().training.adam.weightDecay
 
   @Option(name: .long, help: "Weight of the loss between images and captions (lambda 1).")
-  var clipWeight = SanitizeOptions().clipWeight
+  var clipWeight = SanitizeOptions().cleanclip.clipWeight
 
   @Option(name: .long, help: "Seed of order, augmentation and what is initialised at random.")
   var seed = SanitizeOptions().training.seed
@@ -55,8 +55,8 @@ struct TrainingArguments: ParsableArguments {
     options.training.stateDirectory = stateDirectory
     options.training.saveEvery = saveEvery
     options.training.resume = resume
-    options.clipWeight = clipWeight
-    options.inmodalWeight = inmodalWeight
+    options.cleanclip.clipWeight = clipWeight
+    options.cleanclip.inmodalWeight = inmodalWeight
     return options
   }
 

@@ -12,14 +12,22 @@ extension SanitizeMethod {
     options: SanitizeOptions.trainingRules + [.clipWeight, .inmodalWeight]
   ) { (input, options) throws(CLIPError) in
     let loss = CleanCLIPLoss(
-      clipWeight: options.clipWeight, inmodalWeight: options.inmodalWeight)
+      clipWeight: options.cleanclip.clipWeight, inmodalWeight: options.cleanclip.inmodalWeight)
     return try RecipeRun(try CleanCLIPRecipe(input.model, loss: loss), input, options)
   }
 }
 
+/// Options of `CleanCLIPRecipe`.
+package struct CleanCLIPOptions: Equatable, Sendable {
+  /// λ1, of the contrastive loss between images and captions.
+  package var clipWeight: Float = 1
+  /// λ2, of the self-supervised loss inside each modality.
+  package var inmodalWeight: Float = 1
+}
+
 extension OptionRule<SanitizeOptions> {
-  static let clipWeight = OptionRule("clip_weight", \.clipWeight, .from(0))
-  static let inmodalWeight = OptionRule("inmodal_weight", \.inmodalWeight, .from(0))
+  static let clipWeight = OptionRule("clip_weight", \.cleanclip.clipWeight, .from(0))
+  static let inmodalWeight = OptionRule("inmodal_weight", \.cleanclip.inmodalWeight, .from(0))
 }
 
 /// CleanCLIP: both towers on the contrastive and the self-supervised loss, all parameters trained.

@@ -1,9 +1,9 @@
 /// A method of sanitizing as users name it: what it needs, which options it takes, how it runs.
 ///
-/// A new method is one file, with an extension that makes its `SanitizeMethod` beside its code and
-/// the rules of options that are its own, and its name in `all`. Nothing else knows methods: names,
-/// needs, help, validation, histories and reports come from here. Options that no method had are
-/// members of `SanitizeOptions`.
+/// A new method is one file, with an extension that makes its `SanitizeMethod` beside its code, its
+/// options and their rules, and its name in `all`; options of its own are a member of
+/// `SanitizeOptions`. Nothing else knows methods: names, needs, help, validation, histories and
+/// reports come from here.
 package struct SanitizeMethod: Sendable {
   /// Every method, in the order of help and messages.
   package static let all: [SanitizeMethod] = [.cleanclip, .supervised, .unlearn]

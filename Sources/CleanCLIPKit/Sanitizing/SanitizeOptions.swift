@@ -1,16 +1,10 @@
-/// How a model is sanitized: the options of all methods, of which each takes some.
+/// How a model is sanitized: the options of training, and of each method, which are a struct beside
+/// its code. A method takes some of the former and its own.
 package struct SanitizeOptions: Sendable {
   package var method: SanitizeMethod
   package var training: TrainingOptions
-  /// λ1, of the contrastive loss between images and captions.
-  package var clipWeight: Float = 1
-  /// λ2, of the self-supervised loss inside each modality.
-  package var inmodalWeight: Float = 1
-  /// Classes of the supervised head; `nil` reads all labels for the highest.
-  package var classCount: Int?
-  /// Where the supervised head is saved; `nil` for nowhere.
-  package var headPath: String?
-  /// Of `UnlearnRun`.
+  package var cleanclip = CleanCLIPOptions()
+  package var supervised = SupervisedOptions()
   package var unlearn = UnlearnOptions()
 
   /// Makes the defaults of a method.

@@ -7,22 +7,31 @@ extension SanitizeMethod {
     options: SanitizeOptions.trainingRules + [.classCount, .headPath]
   ) { (input, options) throws(CLIPError) in
     let classes: Int
-    if let count = options.classCount {
+    if let count = options.supervised.classCount {
       classes = count
     } else {
       classes = try SupervisedRecipe.countClasses(input.dataset)
     }
     return try RecipeRun(
       try SupervisedRecipe(
-        input.model, classes: classes, seed: options.training.seed, headPath: options.headPath),
+        input.model, classes: classes, seed: options.training.seed,
+        headPath: options.supervised.headPath),
       input, options)
   }
 }
 
+/// Options of `SupervisedRecipe`.
+package struct SupervisedOptions: Equatable, Sendable {
+  /// Classes of the head; `nil` reads all labels for the highest.
+  package var classCount: Int?
+  /// Where the head is saved; `nil` for nowhere.
+  package var headPath: String?
+}
+
 extension OptionRule<SanitizeOptions> {
   static let classCount = OptionRule(
-    "class_count", \.classCount, .range(2...SupervisedRecipe.classLimit))
-  static let headPath = OptionRule("head_path", \.headPath, isSetting: false)
+    "class_count", \.supervised.classCount, .range(2...SupervisedRecipe.classLimit))
+  static let headPath = OptionRule("head_path", \.supervised.headPath, isSetting: false)
 }
 
 /// Supervised fine-tuning, the paper's second defence: a linear head on raw image features and

@@ -39,14 +39,14 @@ import Testing
 
   @Test func optionsWithoutEffectAreRefused() throws {
     var options = try Self.supervised()
-    options.inmodalWeight = 0.5
+    options.cleanclip.inmodalWeight = 0.5
     let error = #expect(throws: CLIPError.self) { try options.validate() }
     #expect(
       error?.message
         == "options: inmodal_weight has no effect with method supervised; expected 1, its "
         + "default, or method cleanclip, got 0.5")
     var other = SanitizeOptions()
-    other.headPath = "head.safetensors"
+    other.supervised.headPath = "head.safetensors"
     expectError(containing: "head_path has no effect with method cleanclip") {
       try other.validate()
     }
@@ -63,7 +63,7 @@ import Testing
   @Test func aRunSavesItsHeadAndKeepsItsSettings() throws {
     let folder = TemporaryFolder()
     var options = try Self.supervised()
-    options.headPath = folder.path + "/head.safetensors"
+    options.supervised.headPath = folder.path + "/head.safetensors"
     let sanitizer = try Sanitizer(
       try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(), options: options)
     try sanitizer.run()
@@ -94,7 +94,7 @@ import Testing
       try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(), options: options
     ).run()
     options.training.resume = true
-    options.classCount = 2
+    options.supervised.classCount = 2
     expectError(containing: "class_count: expected 2, got none") {
       _ = try Sanitizer(
         try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(), options: options)
