@@ -12,7 +12,7 @@ private var checkDataDefaults: cleanclip_check_data_options {
   var options = cleanclip_check_data_options()
   options.assumed_poison_rate = DatasetCheckOptions().assumedPoisonRate
   options.precision = Int32(CLEANCLIP_PRECISION_F32.rawValue)
-  options.allow_unread = DatasetCheckOptions().allowUnread
+  options.allow_unread = DatasetCheckOptions().unread.allowed
   return options
 }
 
@@ -34,7 +34,7 @@ public func cleanclip_check_data(
     var check = DatasetCheck()
     check.options.seed = given.seed
     check.options.assumedPoisonRate = given.assumed_poison_rate
-    check.options.allowUnread = given.allow_unread
+    check.options.unread.allowed = given.allow_unread
     try check.options.validate()
     var features: DatasetFeatures
     if let dataset {

@@ -29,14 +29,6 @@ struct CheckOptions: ParsableArguments {
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.f32
 
-  /// Reads a number that `--allow-unread` may have.
-  static func checkUnread(_ value: Double?) throws {
-    if let value, !(value >= 0 && value.isFinite) {
-      throw ValidationError(
-        "--allow-unread is out of range; expected a number from 0, got \(value)")
-    }
-  }
-
   /// The exit code of a verdict.
   func exit(_ verdict: Verdict) throws {
     if gate && verdict != .clean { throw ExitCode(3) }

@@ -42,9 +42,10 @@ struct CheckDataCommand: ParsableCommand {
   @Option(
     name: .long,
     help: """
-      What may be left out unread under a clean verdict: a number from 1, below 1 a share of all rows.
+      What may be left out unread under a clean verdict: a number from 1, below 1 a fraction of all \
+      rows.
       """)
-  var allowUnread = DatasetCheckOptions().allowUnread
+  var allowUnread = DatasetCheckOptions().unread.allowed
 
   @OptionGroup var kept: StateOptions
 
@@ -101,8 +102,8 @@ struct CheckDataCommand: ParsableCommand {
   private var checkOptions: DatasetCheckOptions {
     var options = DatasetCheckOptions()
     options.assumedPoisonRate = assumedPoisonRate
-    options.seed = check.seed
-    options.allowUnread = allowUnread
+    options.seed = seed
+    options.unread.allowed = allowUnread
     return options
   }
 

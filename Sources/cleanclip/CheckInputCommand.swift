@@ -36,20 +36,32 @@ struct CheckInputCommand: ParsableCommand {
   @Option(
     name: .long,
     help: """
-      Images that may be left out unread under a clean verdict: a number from 1, below 1 a share of \
-      all; by default none.
+      Images that may be left out unread under a clean verdict: a number from 1, below 1 a fraction \
+      of all; by default none.
       """)
-  var allowUnread = 0.0
+  var allowUnread = InputReport.noneUnread.allowed
 
   @OptionGroup var check: CheckOptions
 
   @OptionGroup var common: CommonOptions
 
-  func validate() throws { try CheckOptions.checkUnread(allowUnread) }
+  func validate() throws {
+    if !makeBank, texts.classes != nil {
+      throw ValidationError("--classes are kept in the bank; give them with --make-bank")
+    }
+    let judges =
+      check.report != nil || check.gate || falseAlarmRate != InputCheck.defaultFalseAlarmRate
+      || allowUnread != InputReport.noneUnread.allowed
+    if makeBank, judges {
+      throw ValidationError(
+        "--report, --gate, --false-alarm-rate and --allow-unread have no effect with --make-bank, "
+          + "which judges nothing; give them with the images to judge")
+    }
+  }
 
   func run() throws {
     common.apply()
-    var verdict = Verdict.clean
+    try UnreadLimit(allowUnread).validate()
     Interruption.listen()
     try Outputs.check(makeBank ? bank : nil, check.report)
     let loaded = try model.load().model
@@ -61,13 +73,6 @@ struct CheckInputCommand: ParsableCommand {
     let given = try reader.read(dataset) { done in
       line.update(done, of: dataset.count)
       return !Interruption.wasRequested
-    }
-    PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
-    guard let features = given.imageFeatures else { return }
-    if makeBank {
-      try make(features, loaded)
-    } else {
-      verdict = try judge(given, features, dataset)
     }
     PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
     guard let features = given.imageFeatures else { return }
@@ -93,7 +98,7 @@ struct CheckInputCommand: ParsableCommand {
       bank: try CleanBank.load(bank), falseAlarmRate: falseAlarmRate)
     let result = InputReport(
       keys: given.keys, findings: try checker.findings(features), threshold: checker.threshold,
-      omissions: given.omissions, allowUnread: allowUnread)
+      omissions: given.omissions, unreadLimit: UnreadLimit(allowUnread))
     var outputs = Outputs()
     outputs.write { () throws(CLIPError) in try print(result) }
     outputs.write(check.report) { (path) throws(CLIPError) in

@@ -71,7 +71,7 @@ import Testing
     let model = try tinyModel(imageSize: 16, embedDim: 16, vocabularySize: nil, seed: 1)
     let dataset = try PairDataset.open([try shard(form)])
     var check = DatasetCheck()
-    check.options.allowUnread = allowUnread
+    check.options.unread.allowed = allowUnread
     return try check.run(try DatasetReader(model: model).read(dataset))
   }
 

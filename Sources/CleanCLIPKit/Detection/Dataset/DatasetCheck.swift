@@ -188,7 +188,7 @@ package struct DatasetCheck {
     }
     let isTooMuchUnread =
       verdict == .clean
-      && options.isTooMuch(unread: scored.omissions.unread, of: scored.rowCount)
+      && options.unread.isExceeded(by: scored.omissions.unread, of: scored.rowCount)
     if isTooMuchUnread { verdict = .cannotTell }
     // Twice the estimate: the ranking has clean pairs between the poisoned ones.
     let head = scored.order.prefix(2 * estimate)

@@ -10,9 +10,8 @@ package struct DatasetCheckOptions: Equatable, Sendable {
   /// References at most.
   package var largestReference = 8192
   package var seed: UInt64 = 0
-  /// What may be left out unread under a clean verdict: a number from 1, below 1 a share of all rows. Three
-  /// poisoned pairs are the fewest that can make a verdict, so that two change none.
-  package var allowUnread = 2.0
+  /// Of all rows. Three poisoned pairs are the fewest that can make a verdict, so that two change none.
+  package var unread = UnreadLimit(2)
 
   package init() {}
 
@@ -22,17 +21,12 @@ package struct DatasetCheckOptions: Equatable, Sendable {
     return min(count, largestReference, max(k + 1, Int(min(bound, 1e9))))
   }
 
-  static let rules: [OptionRule<DatasetCheckOptions>] = [
-    OptionRule(
-      "assumed_poison_rate", \.assumedPoisonRate,
-      OptionValues("more than 0, less than 0.5") { $0 > 0 && $0 < 0.5 }),
-    OptionRule("allow_unread", \.allowUnread, .from(0)),
-  ]
-
-  /// Whether more of `count` rows were left out than a clean verdict bears.
-  func isTooMuch(unread: Int, of count: Int) -> Bool {
-    Double(unread) > (allowUnread < 1 ? allowUnread * Double(count) : allowUnread)
-  }
+  static let rules: [OptionRule<DatasetCheckOptions>] =
+    [
+      OptionRule(
+        "assumed_poison_rate", \.assumedPoisonRate,
+        OptionValues("more than 0, less than 0.5") { $0 > 0 && $0 < 0.5 })
+    ] + UnreadLimit.rules.map { OptionRule($0, of: \.unread) }
 
   /// - Throws: `invalidArgument` for settings out of range.
   package func validate() throws(CLIPError) {

@@ -7,25 +7,28 @@ package struct InputReport {
   package let threshold: ConformalThreshold
   /// What was not judged, by reason.
   package let omissions: Omissions
-  /// What may be left out under a clean verdict: a number from 1, below 1 a share of all images.
-  package let allowUnread: Double
+  /// What may be left out under a clean verdict, of all images.
+  package let unreadLimit: UnreadLimit
 
   /// - Parameters:
   ///   - keys: names of the images.
   ///   - findings: of the same images.
   ///   - omissions: what was not judged.
-  ///   - allowUnread: see the property; by default nothing, because each image counts.
+  ///   - unreadLimit: see the property.
   package init(
     keys: [String], findings: [InputFinding], threshold: ConformalThreshold,
-    omissions: Omissions = Omissions(), allowUnread: Double = 0
+    omissions: Omissions = Omissions(), unreadLimit: UnreadLimit = Self.noneUnread
   ) {
     self.omissions = omissions
-    self.allowUnread = allowUnread
+    self.unreadLimit = unreadLimit
     precondition(keys.count == findings.count, "one finding for each image")
     self.keys = keys
     self.findings = findings
     self.threshold = threshold
   }
+
+  /// The limit that is meant when none is given: nothing, because each image counts.
+  package static let noneUnread = UnreadLimit(0)
 
   /// The number of images above the threshold.
   package var flagged: Int { findings.count(where: \.isFlagged) }
@@ -38,14 +41,9 @@ package struct InputReport {
   package var verdict: Verdict {
     guard !findings.isEmpty else { return .cannotTell }
     let verdict = Verdict(pValue: pValue)
-    return verdict == .clean && isTooMuchUnread ? .cannotTell : verdict
-  }
-
-  /// Whether more was left out than a clean verdict bears.
-  private var isTooMuchUnread: Bool {
     let unread = omissions.unread
-    let share = allowUnread * Double(findings.count + unread)
-    return Double(unread) > (allowUnread < 1 ? share : allowUnread)
+    let isTooMuch = unreadLimit.isExceeded(by: unread, of: findings.count + unread)
+    return verdict == .clean && isTooMuch ? .cannotTell : verdict
   }
 
   /// Why, in a paragraph for people who do not know the method.
