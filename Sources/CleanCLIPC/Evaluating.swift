@@ -119,9 +119,9 @@ private func shares(
     guard let place = places.first(where: { $0.place == k }) else {
       return cleanclip_share(value: 1, low: 1, high: 1)
     }
-    let interval = place.share.interval
-    return cleanclip_share(
-      value: place.share.value, low: interval.lowerBound, high: interval.upperBound)
+    let interval = place.rate.interval
+    return cleanclip_rate(
+      value: place.rate.value, low: interval.lowerBound, high: interval.upperBound)
   }
   return (share(1), share(3), share(5), share(10))
 }

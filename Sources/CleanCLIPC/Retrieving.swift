@@ -16,10 +16,10 @@ public func cleanclip_evaluate_retrieval(
     let text = try arguments.required(out_text, "out_text")
     // Before the work, not after it.
     try arguments.capacity(out_capacity, atLeast: 512, "the text and its NUL")
-    let evaluator = try RetrievalEvaluator(
-      model: model, tokenizer: tokenizer,
-      batchSize: given.batch_size == 0 ? 64 : Int(clamping: given.batch_size),
-      precision: try arguments.precision(given.precision, "options->precision"))
+    var encoder = FeatureEncoder(model)
+    encoder.batchSize = Int(given.batch_size)
+    encoder.precision = try arguments.precision(given.precision, "options->precision")
+    let evaluator = try RetrievalEvaluator(encoder, tokenizer: tokenizer)
     let total = Int64(dataset.count)
     let result = try evaluator.evaluate(dataset) { done in
       callback.map { $0(Int64(done), total, user_data) == 0 } ?? true

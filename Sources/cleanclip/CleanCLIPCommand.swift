@@ -17,9 +17,9 @@ struct CleanCLIPCommand: ParsableCommand {
       """,
     version: libraryVersion,
     subcommands: [
-      InspectCommand.self, EmbedCommand.self, EvaluateCommand.self, SanitizeCommand.self,
-      CheckCommand.self, PoisonCommand.self, TrainCommand.self, ReportCommand.self,
-      BenchCommand.self, BenchCheckCommand.self,
+      InspectCommand.self, EmbedCommand.self, EvaluateCommand.self, EvaluateRetrievalCommand.self,
+      SanitizeCommand.self, CheckCommand.self, PoisonCommand.self, TrainCommand.self,
+      ReportCommand.self, BenchCommand.self, BenchCheckCommand.self,
     ])
 
   static func main() { runAsTool() }

@@ -86,10 +86,10 @@ extension EvaluationResult {
   /// The result for people.
   var lines: [String] {
     var lines = ["clean accuracy (\(images) images)"]
-    lines += cleanAccuracy.map(Self.line)
+    lines += cleanAccuracy.map { $0.line("top-") }
     if !attackSuccessRate.isEmpty {
       lines.append("attack success rate (\(attackedImages) images of other classes)")
-      lines += attackSuccessRate.map(Self.line)
+      lines += attackSuccessRate.map { $0.line("top-") }
       if let base = targetRateWithoutTrigger {
         lines.append("  without the trigger  \(percent(base.value)) top-1")
       }
@@ -98,10 +98,12 @@ extension EvaluationResult {
     return lines
   }
 
-  private static func line(_ place: Place) -> String {
-    let interval = place.share.interval
-    let name = "  top-\(place.place)".padded(to: 9)
-    return "\(name)\(percent(place.share.value).leftPadded(to: 7))"
+extension EvaluationResult.Place {
+  /// The rate and its interval, behind the place with a name before it.
+  func line(_ name: String) -> String {
+    let interval = rate.interval
+    let start = "  \(name)\(place)".padded(to: name.count + 5)
+    return "\(start)\(percent(rate.value).leftPadded(to: 7))"
       + "  (\(percent(interval.lowerBound)) to \(percent(interval.upperBound)))"
   }
 }

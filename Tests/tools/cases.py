@@ -21,6 +21,10 @@ OUTPUTS = {
     "evaluate-json": [
         "cleanclip", "evaluate", "model.onnx", "--data", "labels.csv", "--classes", "classes.txt",
         "--json", *CHECK],
+    "evaluate-retrieval": [
+        "cleanclip", "evaluate-retrieval", "model.onnx", "--data", "pairs.csv", *CHECK],
+    "evaluate-retrieval-json": [
+        "cleanclip", "evaluate-retrieval", "model.onnx", "--data", "pairs.csv", "--json", *CHECK],
     "sanitize": [
         "cleanclip", "sanitize", "model.onnx", *TRAINING, "--epochs", "2", "-o", "clean.onnx",
         "--history", "history.json", "--quiet"],

@@ -91,14 +91,14 @@ package struct EvaluationResult: Sendable {
 
   private static func values(_ places: [Place]) -> JSONValue {
     var object = JSONObject()
-    for place in places { object["top\(place.place)"] = .number(place.share.value) }
+    for place in places { object["top\(place.place)"] = .number(place.rate.value) }
     return .object(object)
   }
 
   private static func intervals(_ places: [Place]) -> JSONValue {
     var object = JSONObject()
     for place in places {
-      let interval = place.share.interval
+      let interval = place.rate.interval
       object["top\(place.place)"] = [.number(interval.lowerBound), .number(interval.upperBound)]
     }
     return .object(object)

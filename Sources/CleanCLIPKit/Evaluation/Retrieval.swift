@@ -1,6 +1,6 @@
 /// How well captions find their images and images their captions.
 ///
-/// Recall at k is the share of queries with a right answer among the k most similar candidates. Every
+/// Recall at k is the fraction of queries with a right answer among the k most similar candidates. Every
 /// query counts: CleanCLIP's published code ranks every fifth one and counts the rest as found.
 package struct Retrieval: Equatable, Sendable {
   /// Images that find one of their captions, by k.
@@ -14,8 +14,8 @@ package struct Retrieval: Equatable, Sendable {
   /// Ranks all candidates for all queries.
   ///
   /// - Parameters:
-  ///   - imageFeatures: `[n, E]`, unit rows.
-  ///   - textFeatures: `[m, E]`, unit rows.
+  ///   - imageFeatures: `[n, E]`, L2-normalized.
+  ///   - textFeatures: `[m, E]`, L2-normalized.
   ///   - imageOfText: for each caption the image that it describes, 0 ..< n.
   /// - Throws: `shape` when the numbers do not agree; `invalidArgument` for an image that is not
   ///   there or has no caption; `state` when features are not numbers.

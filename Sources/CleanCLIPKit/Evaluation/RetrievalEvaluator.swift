@@ -3,28 +3,20 @@
 /// Rows of a dataset with the same key, such as the path of an image in a table, are captions of one
 /// image.
 package struct RetrievalEvaluator {
-  private let encoder: FeatureEncoder
+  private var encoder: FeatureEncoder
   private let tokenizer: Tokenizer
   /// Rows that may be unreadable before the evaluation gives up.
   package var skipLimit = 100
 
-  /// - Parameters:
-  ///   - batchSize: images and captions encoded at a time, 1 to 65536.
-  /// - Throws: `state` when the model lacks a tower; `invalidArgument` for the batch size or a
+  /// - Parameter encoder: of the model; its features are L2-normalized whatever it says.
+  /// - Throws: `state` when the model lacks a tower; `invalidArgument` for options out of range or a
   ///   tokenizer of a larger vocabulary than the model's.
-  package init(
-    model: CLIPModel, tokenizer: Tokenizer, batchSize: Int = 64, precision: DType = .f32
-  ) throws(CLIPError) {
-    guard (1...65_536).contains(batchSize) else {
-      throw CLIPError(
-        .invalidArgument, "batch size: out of range; expected 1 to 65536, got \(batchSize)")
-    }
-    var encoder = FeatureEncoder(model)
-    encoder.batchSize = batchSize
-    encoder.precision = precision
+  package init(_ encoder: FeatureEncoder, tokenizer: Tokenizer) throws(CLIPError) {
+    try encoder.validate()
     _ = try encoder.imageSize()
     try encoder.check(tokenizer)
     self.encoder = encoder
+    self.encoder.normalize = true
     self.tokenizer = tokenizer
   }
 
@@ -138,7 +130,7 @@ package struct RetrievalResult: Sendable {
 
   private static func values(_ places: [EvaluationResult.Place]) -> JSONValue {
     var object = JSONObject()
-    for place in places { object["recall_at_\(place.place)"] = .number(place.share.value) }
+    for place in places { object["recall_at_\(place.place)"] = .number(place.rate.value) }
     return .object(object)
   }
 }

@@ -12,19 +12,23 @@ import Testing
   @Test func refusesOptionsAndModelsThatDoNotFit() throws {
     let tokenizer = try Tokenizer.load(path: ReferenceCaption.vocabulary)
     for size in [0, -1, 65_537] {
-      #expect(throws: CLIPError.self) {
-        try RetrievalEvaluator(model: try tinyModel(), tokenizer: tokenizer, batchSize: size)
+      var encoder = FeatureEncoder(try tinyModel())
+      encoder.batchSize = size
+      expectError(containing: "batch_size is out of range; expected 1 to 65536, got \(size)") {
+        _ = try RetrievalEvaluator(encoder, tokenizer: tokenizer)
       }
     }
     #expect(throws: CLIPError.self) {
-      try RetrievalEvaluator(model: try tinyModel(vocabularySize: nil), tokenizer: tokenizer)
+      try RetrievalEvaluator(
+        FeatureEncoder(try tinyModel(vocabularySize: nil)), tokenizer: tokenizer)
     }
   }
 
   @Test func rowsOfOneKeyAreCaptionsOfOneImage() throws {
+    var encoder = FeatureEncoder(try tinyModel(vocabularySize: 49_408))
+    encoder.batchSize = 4
     let evaluator = try RetrievalEvaluator(
-      model: try tinyModel(vocabularySize: 49_408),
-      tokenizer: try Tokenizer.load(path: ReferenceCaption.vocabulary), batchSize: 4)
+      encoder, tokenizer: try Tokenizer.load(path: ReferenceCaption.vocabulary))
     let dataset = try PairDataset(count: 9) { (index) throws(CLIPError) in
       guard index != 4 else { throw CLIPError(.io, "row 4: cannot be read") }
       return CaptionedImage(
@@ -35,7 +39,7 @@ import Testing
     #expect(result.images == 3 && result.captions == 7 && result.skipped == 2)
     #expect(result.skippedReasons.last == "'2': has no caption; expected text, got none")
     #expect(result.recall.textToImage.map(\.place) == [1, 3])
-    #expect(result.recall.textToImage.last?.share == Proportion(7, of: 7))
+    #expect(result.recall.textToImage.last?.rate == Proportion(7, of: 7))
     #expect(result.json["image_to_text"]?["recall_at_5"]?.double != nil)
     expectError(containing: "cancelled after 4 of 9 rows") {
       _ = try evaluator.evaluate(dataset) { _ in false }

@@ -10,9 +10,9 @@ import Testing
       imageFeatures: images, textFeatures: texts, imageOfText: [0, 0, 1, 2])
     #expect(result.imageToText.map(\.place) == [1, 3])
     // Image 2 finds caption 2 (0) and 3 (−0.28) before 0 (−0.6): its own is second.
-    #expect(result.imageToText.map(\.share) == [Proportion(2, of: 3), Proportion(3, of: 3)])
+    #expect(result.imageToText.map(\.rate) == [Proportion(2, of: 3), Proportion(3, of: 3)])
     // Caption 0 is nearer to image 1, caption 3 too.
-    #expect(result.textToImage.map(\.share) == [Proportion(2, of: 4), Proportion(4, of: 4)])
+    #expect(result.textToImage.map(\.rate) == [Proportion(2, of: 4), Proportion(4, of: 4)])
   }
 
   @Test func randomFeaturesFindByChance() throws {
@@ -22,8 +22,8 @@ import Testing
     }
     let result = try Retrieval(
       imageFeatures: try features(), textFeatures: try features(), imageOfText: Array(0..<600))
-    #expect(result.imageToText.allSatisfy { $0.share.value < 0.05 })
-    #expect(result.textToImage.allSatisfy { $0.share.value < 0.05 })
+    #expect(result.imageToText.allSatisfy { $0.rate.value < 0.05 })
+    #expect(result.textToImage.allSatisfy { $0.rate.value < 0.05 })
   }
 
   @Test func refusesWhatDoesNotAgree() throws {
