@@ -49,30 +49,14 @@ package struct DatasetCheck {
         ("patch counts", patchPairs?.count), ("images", images?.count),
       ])
     let groups = ImageGroups(images)
-    var imageDensity: DensityScores?
-    if var imageFeatures {
-      if let groups {
-        imageFeatures = try FeatureMatrix.gather(imageFeatures, groups.pairs.map { $0[0] })
-      }
-      // Few images of many captions have no neighbourhoods; the cosines are left.
-      let isEnough = imageFeatures.shape[0] > options.neighbours.min() ?? 0
-      if isEnough || groups == nil || trustedCosines == nil {
-        imageDensity = try DensityScores(imageFeatures, options: options, progress: progress)
-      }
-    }
+    let imageDensity = try density(
+      of: imageFeatures, groups, isAlone: trustedCosines == nil, progress: progress)
     let density = groups.flatMap { imageDensity?.expanded($0) } ?? imageDensity
     var mixture: GaussianMixture?
     if let trustedCosines { mixture = try GaussianMixture(trustedCosines) }
-
-    var scores = [Float](repeating: 0, count: keys.count)
-    if let imageDensity {
-      let standardized = Ranking.standardized(imageDensity.combined)
-      Self.add(groups?.expanded(standardized) ?? standardized, to: &scores)
-    }
-    if let trustedCosines {
-      Self.add(Ranking.standardized(trustedCosines.map { -$0 }), to: &scores)
-    }
-    if let patchPairs { Self.add(PatchConcentration.scores(patchPairs), to: &scores) }
+    let scores = Self.scores(
+      count: keys.count, imageDensity, groups, trustedCosines: trustedCosines,
+      patchPairs: patchPairs)
     let order = groups?.ranking(scores) ?? Ranking.descending(scores)
     let ranking =
       groups.map { groups in
@@ -130,8 +114,35 @@ package struct DatasetCheck {
     }
   }
 
-  private static func add(_ part: [Float], to scores: inout [Float]) {
-    for i in scores.indices { scores[i] += part[i] }
+  /// The density of images; `nil` without features, and where few images of many captions have no
+  /// neighbourhoods and cosines are left to judge by.
+  private func density(
+    of imageFeatures: Tensor?, _ groups: ImageGroups?, isAlone: Bool,
+    progress: (Double) -> Bool
+  ) throws(CLIPError) -> DensityScores? {
+    guard var imageFeatures else { return nil }
+    if let groups {
+      imageFeatures = try FeatureMatrix.gather(imageFeatures, groups.pairs.map { $0[0] })
+    }
+    let isEnough = imageFeatures.shape[0] > options.neighbours.min() ?? 0
+    guard isEnough || groups == nil || isAlone else { return nil }
+    return try DensityScores(imageFeatures, options: options, progress: progress)
+  }
+
+  /// The score of each pair: the sum of what speaks against it.
+  private static func scores(
+    count: Int, _ imageDensity: DensityScores?, _ groups: ImageGroups?, trustedCosines: [Float]?,
+    patchPairs: [Int]?
+  ) -> [Float] {
+    var scores = [Float](repeating: 0, count: count)
+    func add(_ part: [Float]) { for i in scores.indices { scores[i] += part[i] } }
+    if let imageDensity {
+      let standardized = Ranking.standardized(imageDensity.combined)
+      add(groups?.expanded(standardized) ?? standardized)
+    }
+    if let trustedCosines { add(Ranking.standardized(trustedCosines.map { -$0 })) }
+    if let patchPairs { add(PatchConcentration.scores(patchPairs)) }
+    return scores
   }
 
   private static func counts(_ captions: [String]) -> [String: Int] {

@@ -37,68 +37,79 @@ enum OutputKind: Equatable, Sendable {
 }
 
 extension GraphMatcher {
-  /// Recognises the model behind the graph's outputs.
-  func match() throws(CLIPError) -> CLIPMatch {
-    var outputs: [String: OutputKind] = [:]
+  /// What the outputs of a graph are, before their towers are recognised.
+  private struct Outputs {
+    var kinds: [String: OutputKind] = [:]
     var imageFeatures: [(output: String, value: GraphValue)] = []
     var textFeatures: [(output: String, value: GraphValue)] = []
     var scales: [ParameterPiece] = []
     var products: [(output: String, match: LogitsMatch)] = []
-    for output in model.outputs {
-      guard let value = reader.values[output.name] else { continue }
-      guard let expression = expression(value) else {
-        scales.append(try matchConstantOutput(value, output.name))
-        outputs[output.name] = .logitScale
-        continue
-      }
-      switch (expression.dependsOnImage, expression.dependsOnText) {
-      case (true, true):
-        let match = try matchLogits(value)
-        imageFeatures.append((output.name, match.image))
-        textFeatures.append((output.name, match.text))
-        outputs[output.name] = match.kind
-        products.append((output.name, match))
-      case (let isImage, _):
-        if value.rank != 2 || value.layout.axes[0].contains(where: { $0.label != .batch })
-          || !coversBatch(value)
-        {
-          outputs[output.name] = .hidden
-          continue
-        }
-        let inner = matchNormalized(value)
-        outputs[output.name] =
-          isImage
-          ? .imageFeatures(normalized: inner != nil) : .textFeatures(normalized: inner != nil)
-        if isImage {
-          imageFeatures.append((output.name, inner ?? value))
-        } else {
-          textFeatures.append((output.name, inner ?? value))
-        }
-      }
-    }
-    let image = try first(of: imageFeatures, &outputs) { (value) throws(CLIPError) in
+  }
+
+  /// Recognises the model behind the graph's outputs.
+  func match() throws(CLIPError) -> CLIPMatch {
+    var found = try matchOutputs()
+    let image = try first(of: found.imageFeatures, &found.kinds) { (value) throws(CLIPError) in
       try matchVision(value)
     }
-    let text = try first(of: textFeatures, &outputs) { (value) throws(CLIPError) in
+    let text = try first(of: found.textFeatures, &found.kinds) { (value) throws(CLIPError) in
       try matchText(value)
     }
-    for (output, match) in products {
+    for (output, match) in found.products {
       if let image, let text, isSame(match.image, image.features), isSame(match.text, text.features)
       {
-        scales += match.scale
+        found.scales += match.scale
       } else {
-        outputs[output] = .hidden
+        found.kinds[output] = .hidden
       }
     }
     let embedDim = try commonWidth(image?.match.tower, text?.match.tower)
     var parameters = (text?.match.tower.parameters ?? []) + (image?.match.tower.parameters ?? [])
-    if let temperature = try matchTemperature(scales) { parameters.append(temperature) }
+    if let temperature = try matchTemperature(found.scales) { parameters.append(temperature) }
     parameters = parameters.map(resolvingConcatenations)
     return CLIPMatch(
       configuration: CLIPConfiguration(
         embedDim: embedDim, vision: image?.match.configuration,
         text: text?.match.configuration),
-      parameters: parameters, outputs: outputs)
+      parameters: parameters, outputs: found.kinds)
+  }
+
+  /// Tells features, products of features and constants among the graph's outputs.
+  private func matchOutputs() throws(CLIPError) -> Outputs {
+    var found = Outputs()
+    for output in model.outputs {
+      guard let value = reader.values[output.name] else { continue }
+      guard let expression = expression(value) else {
+        found.scales.append(try matchConstantOutput(value, output.name))
+        found.kinds[output.name] = .logitScale
+        continue
+      }
+      switch (expression.dependsOnImage, expression.dependsOnText) {
+      case (true, true):
+        let match = try matchLogits(value)
+        found.imageFeatures.append((output.name, match.image))
+        found.textFeatures.append((output.name, match.text))
+        found.kinds[output.name] = match.kind
+        found.products.append((output.name, match))
+      case (let isImage, _):
+        if value.rank != 2 || value.layout.axes[0].contains(where: { $0.label != .batch })
+          || !coversBatch(value)
+        {
+          found.kinds[output.name] = .hidden
+          continue
+        }
+        let inner = matchNormalized(value)
+        found.kinds[output.name] =
+          isImage
+          ? .imageFeatures(normalized: inner != nil) : .textFeatures(normalized: inner != nil)
+        if isImage {
+          found.imageFeatures.append((output.name, inner ?? value))
+        } else {
+          found.textFeatures.append((output.name, inner ?? value))
+        }
+      }
+    }
+    return found
   }
 
   /// Whether a value has something of every image or caption.

@@ -36,6 +36,27 @@ extension GraphMatcher {
     let (blocks, input) = try matchBlocks(stream, "the text tower")
     let transformer = try configuration(
       blocks, norms: [last], mask: .causal, at: input, "the text tower")
+    let (positions, table) = try matchEmbeddings(input, width: transformer.width)
+    try requireUnscaled([projection], at: projection.input)
+    var tower = TowerMatch()
+    tower.embedDim = projection.weight.dimensions[1]
+    tower.add("positional_embedding", positions)
+    tower.add("text_projection", projection.weight)
+    try tower.add(blocks, prefix: "", at: self)
+    tower.add("token_embedding.weight", table)
+    tower.add("ln_final", last)
+    return TextMatch(
+      tower: tower,
+      configuration: TextConfiguration(
+        contextLength: positions.dimensions[0], vocabularySize: table.dimensions[0],
+        transformer: transformer,
+        endOfText: endOfText))
+  }
+
+  /// Recognises the sum of token embeddings and their positions, which the first block reads.
+  private func matchEmbeddings(
+    _ input: GraphValue, width: Int
+  ) throws(CLIPError) -> (positions: GraphValue, table: GraphValue) {
     guard case .binary(.add, let a, let b)? = computation(input),
       (a.constant == nil) != (b.constant == nil),
       let positions = aligned(a.constant != nil ? a : b, to: input, [.token, .feature])
@@ -48,26 +69,11 @@ extension GraphMatcher {
     else {
       throw mismatch(embedded, expected: "embeddings of the token ids")
     }
-    guard positions.dimensions == [length, transformer.width],
-      table.dimensions[1] == transformer.width
-    else {
+    guard positions.dimensions == [length, width], table.dimensions[1] == width else {
       throw mismatch(
-        input, expected: "positions [\(length), \(transformer.width)]",
-        got: "\(positions.dimensions)")
+        input, expected: "positions [\(length), \(width)]", got: "\(positions.dimensions)")
     }
-    try requireUnscaled([projection], at: projection.input)
-    var tower = TowerMatch()
-    tower.embedDim = projection.weight.dimensions[1]
-    tower.add("positional_embedding", positions)
-    tower.add("text_projection", projection.weight)
-    try tower.add(blocks, prefix: "", at: self)
-    tower.add("token_embedding.weight", table)
-    tower.add("ln_final", last)
-    return TextMatch(
-      tower: tower,
-      configuration: TextConfiguration(
-        contextLength: length, vocabularySize: table.dimensions[0], transformer: transformer,
-        endOfText: endOfText))
+    return (positions, table)
   }
 
   /// Recognises the choice of each caption's end-of-text token; returns all tokens and the rule.
