@@ -12,8 +12,13 @@ package func decimal(_ value: Double, _ digits: Int) -> String {
     + String(repeating: "0", count: digits - fraction.count) + fraction
 }
 
-/// Returns a share as a percentage with one decimal.
-package func percent(_ share: Double) -> String { decimal(100 * share, 1) + " %" }
+/// Returns a fraction as a percentage, with one decimal unless another count is given.
+package func percent(_ fraction: Double, _ digits: Int = 1) -> String {
+  decimal(100 * fraction, digits) + " %"
+}
+
+/// Returns a size, which is 0 or more, with one decimal below 10 and none above.
+func roundedSize(_ value: Float) -> String { decimal(Double(value), value < 10 ? 1 : 0) }
 
 /// Returns a number with three significant digits, at most six of them behind the point.
 package func significant(_ value: Double) -> String {

@@ -57,7 +57,7 @@ enum ModelCheckExplanation {
       case .otherClasses: "The other classes need"
       }
     return
-      "\(source) a change \(SizeText.number(ratio)) times as large; the probability that a clean model shows "
+      "\(source) a change \(roundedSize(ratio)) times as large; the probability that a clean model shows "
       + "such a difference is \(probability(pValue))."
   }
 }

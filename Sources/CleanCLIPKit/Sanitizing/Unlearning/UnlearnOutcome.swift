@@ -52,7 +52,7 @@ struct UnlearnOutcome {
     lines += fresh.filter(\.isBackdoor).map { "found on the clean model: " + $0.line }
     var text = "held-out images: mean cosine with the model as it was \(agreement.cosine)"
     if let zeroShot = agreement.zeroShot {
-      text += ", \(SizeText.percent(Float(zeroShot.value))) classified as before"
+      text += ", \(percent(zeroShot.value)) classified as before"
     }
     lines.append(text)
     if isLimited { lines.append("ended by max_accuracy_loss") }
@@ -104,11 +104,11 @@ extension TriggerEvidence {
   var line: String {
     var text = trigger.family.rawValue
     if let target { text += " towards '\(target)'" }
-    text += ": success rate \(SizeText.percent(Float(before.value))) before"
+    text += ": success rate \(percent(before.value)) before"
     if let after, let base {
       text +=
-        ", \(SizeText.percent(Float(after.value))) after, "
-        + "\(SizeText.percent(Float(base.value))) without the trigger"
+        ", \(percent(after.value)) after, "
+        + "\(percent(base.value)) without the trigger"
     }
     return text
   }

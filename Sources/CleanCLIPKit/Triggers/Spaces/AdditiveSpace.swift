@@ -20,7 +20,7 @@ final class AdditiveSpace: TriggerSpace {
   static let streamKey: UInt64 = 1
 
   static func phrase(size: Float) -> String {
-    "A faint pattern, at most \(SizeText.number(size * 255)) of 255 brightness levels,"
+    "A faint pattern, at most \(roundedSize(size * 255)) of 255 brightness levels,"
   }
 
   static func range(side: Int) -> ClosedRange<Float> { -1...1 }

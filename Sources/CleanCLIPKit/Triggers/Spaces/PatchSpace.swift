@@ -21,7 +21,7 @@ final class PatchSpace: TriggerSpace {
   static let streamKey: UInt64 = 0
 
   static func phrase(size: Float) -> String {
-    "A patch that covers \(SizeText.percent(size)) of an image"
+    "A patch that covers \(percent(Double(size), 2)) of an image"
   }
 
   static func range(side: Int) -> ClosedRange<Float> { 0...1 }

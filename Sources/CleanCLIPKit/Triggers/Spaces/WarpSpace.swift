@@ -19,7 +19,7 @@ final class WarpSpace: TriggerSpace {
   static let streamKey: UInt64 = 2
 
   static func phrase(size: Float) -> String {
-    "A bend of at most \(SizeText.number(size)) pixels"
+    "A bend of at most \(roundedSize(size)) pixels"
   }
 
   static func range(side: Int) -> ClosedRange<Float> { -Float(side)...Float(side) }
