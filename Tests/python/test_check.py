@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import time
+import typing
 
 import numpy as np
 import pytest
@@ -25,19 +26,59 @@ def features_with_strangers(count=300, strangers=6, width=8, seed=1):
     return features, chosen
 
 
+def expect_fields(value, kind):
+    """Check that JSON has the keys and types of a TypedDict, and those inside it."""
+    if typing.get_origin(kind) is typing.Union:
+        kind = next(inner for inner in typing.get_args(kind) if inner is not type(None))
+        if value is None:
+            return
+    if typing.is_typeddict(kind):
+        hints = typing.get_type_hints(kind)
+        assert set(value) == set(hints), kind
+        for name, hint in hints.items():
+            expect_fields(value[name], hint)
+    elif typing.get_origin(kind) is list:
+        for element in value:
+            expect_fields(element, typing.get_args(kind)[0])
+    elif typing.get_origin(kind) is dict:
+        for element in value.values():
+            expect_fields(element, typing.get_args(kind)[1])
+    else:
+        assert isinstance(value, (int, float) if kind is float else kind), (value, kind)
+
+
+def test_results_have_the_types_that_are_declared(model, pairs):
+    from cleanclip.check import DatasetCheckFields, ModelCheckFields
+
+    images = [(image, caption) for image, caption, _ in pairs]
+    found = cleanclip.check_model(
+        model, images, classes=list(COLOURS), text=True, **{**SHORT, "steps": 12, "nouns": True})
+    expect_fields(found.as_dict(), ModelCheckFields)
+    assert found.p_value == found.as_dict()["p_value"]
+    assert found.as_dict()["text_tower"] is not None
+    features, strangers = features_with_strangers()
+    data = cleanclip.check_data(
+        None, None, image_features=features, trusted_features=(features, features[::-1]),
+        captions=[f"a {'truck' if i in strangers else 'box'} number {i}" for i in range(300)])
+    expect_fields(data.as_dict(), DatasetCheckFields)
+    assert data.as_dict()["words"] and data.as_dict()["mixture"] is not None
+    with pytest.raises(AssertionError):
+        expect_fields({**data.as_dict(), "rows": "300"}, DatasetCheckFields)
+
+
 def test_check_model_draws_images_without_any(model, tmp_path):
     heard = []
     result = cleanclip.check_model(model, **SHORT, progress=lambda done, of: heard.append((done, of)))
-    assert result["verdict"] in ("clean", "suspicious", "backdoored", "cannot_tell")
-    assert result["images"] == {"count": 24, "source": "drawn"}
-    assert [finding["kind"] for finding in result["findings"]] == ["patch", "additive", "warp"]
-    assert result["text_tower"] is None
+    assert result.as_dict()["verdict"] in ("clean", "suspicious", "backdoored", "cannot_tell")
+    assert result.as_dict()["images"] == {"count": 24, "source": "synthetic"}
+    assert [finding["kind"] for finding in result.as_dict()["findings"]] == ["patch", "additive", "warp"]
+    assert result.as_dict()["text_tower"] is None
     assert heard[-1][0] <= heard[-1][1] == 12 * 3
     result.write(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert "Poison check of a checkpoint" in page and "<script" not in page
     result.write(tmp_path / "check.json")
-    assert json.loads((tmp_path / "check.json").read_text()) == dict(result)
+    assert json.loads((tmp_path / "check.json").read_text()) == result.as_dict()
 
 
 def test_check_model_reads_targets_and_checks_the_text_tower(model, pairs):
@@ -45,25 +86,27 @@ def test_check_model_reads_targets_and_checks_the_text_tower(model, pairs):
         model, [(image, caption) for image, caption, _ in pairs], classes=list(COLOURS), text=True,
         **SHORT,
     )
-    assert result["images"]["source"] == "given"
-    for finding in result["findings"]:
+    assert result.as_dict()["images"]["source"] == "given"
+    for finding in result.as_dict()["findings"]:
         if finding["found"]:
             assert {entry["text"] for entry in finding["classes"]["targets"]} == set(COLOURS)
-    tower = result["text_tower"]
+    tower = result.as_dict()["text_tower"]
     assert tower["verdict"] in ("clean", "suspicious", "backdoored")
     assert tower["word"] and 0 <= tower["size"] <= min(tower["reference"]["sizes"])
     assert {entry["text"] for entry in tower["targets"]} == set(COLOURS)
 
 
-def test_check_model_searches_for_classes_one_by_one(model, pairs):
+def test_check_model_searches_for_each_class(model, pairs):
     images = [(image, caption) for image, caption, _ in pairs]
     without = cleanclip.check_model(
         model, images, classes=list(COLOURS), class_searches=0, **SHORT)
-    assert [finding["class"] for finding in without["findings"]] == [None] * 3
-    assert without["settings"]["class_searches"] == 0
+    assert [finding["class"] for finding in without.as_dict()["findings"]] == [None] * 3
+    assert without.as_dict()["settings"]["class_searches"] == 0
     result = cleanclip.check_model(model, images, classes=list(COLOURS), **SHORT)
-    assert result["settings"]["class_searches"] == 10
-    assert {finding["class"] for finding in result["findings"]} <= {None, *COLOURS}
+    assert result.as_dict()["settings"]["class_searches"] == 10
+    assert {finding["class"] for finding in result.as_dict()["findings"]} <= {None, *COLOURS}
+    with pytest.raises(cleanclip.InvalidArgumentError, match="templates have no effect without"):
+        cleanclip.check_model(model, images, templates=["a {}"], **SHORT)
     with pytest.raises(cleanclip.InvalidArgumentError, match="class_searches.*4 to 1000.*got 3"):
         cleanclip.check_model(model, classes=list(COLOURS), class_searches=3, **SHORT)
 
@@ -75,7 +118,7 @@ def test_a_cancelled_check_goes_on(model, tmp_path):
             model, **SHORT, state_directory=tmp_path, progress=lambda done, of: done < 14
         )
     resumed = cleanclip.check_model(model, **SHORT, state_directory=tmp_path, resume=True)
-    assert resumed["findings"] == whole["findings"]
+    assert resumed.as_dict()["findings"] == whole.as_dict()["findings"]
     with pytest.raises(cleanclip.StateError, match="state of another check"):
         cleanclip.check_model(model, **{**SHORT, "steps": 4}, state_directory=tmp_path, resume=True)
 
@@ -85,11 +128,11 @@ def test_findings_are_typed_and_their_triggers_are_triggers(model, pairs, tmp_pa
     result = cleanclip.check_model(
         model, images, classes=list(COLOURS), text=True, **{**SHORT, "steps": 12})
     findings = result.findings
-    assert findings[-1].kind == "word" and findings[-1].word == result["text_tower"]["word"]
+    assert findings[-1].kind == "word" and findings[-1].word == result.as_dict()["text_tower"]["word"]
     assert findings[-1].trigger is None
-    assert len(findings) == len(result["findings"]) + 1
+    assert len(findings) == len(result.as_dict()["findings"]) + 1
     recovered = 0
-    for typed, plain in zip(findings, result["findings"]):
+    for typed, plain in zip(findings, result.as_dict()["findings"]):
         assert (typed.kind, typed.target, typed.verdict) == (
             plain["kind"], plain["class"], plain["verdict"])
         assert typed.size == pytest.approx(plain["size"])
@@ -113,7 +156,7 @@ def test_findings_are_typed_and_their_triggers_are_triggers(model, pairs, tmp_pa
         assert (changed != squares).any() or typed.size < 0.01
         np.testing.assert_array_equal(cleanclip.Trigger.load(path).apply(squares), changed)
     assert recovered > 0
-    assert result.verdict == result["verdict"] and result.explanation == result["explanation"]
+    assert result.verdict == result.as_dict()["verdict"] and result.explanation == result.as_dict()["explanation"]
 
 
 def test_recovered_triggers_are_evaluated_and_poisoned_with(model, pairs, tmp_path):
@@ -134,7 +177,7 @@ def test_recovered_triggers_are_evaluated_and_poisoned_with(model, pairs, tmp_pa
 
 def test_a_check_of_data_has_no_findings():
     data = cleanclip.check_data(None, None, image_features=features_with_strangers()[0])
-    assert data.findings == [] and data.verdict == "cannot_tell"
+    assert not hasattr(data, "findings") and data.verdict == "cannot_tell"
 
 
 def test_triggers_have_names():
@@ -149,7 +192,7 @@ def test_triggers_have_names():
 def test_references_are_compared_with(model, vocabulary):
     other = model.copy()
     result = cleanclip.check_model(model, references=[other], **SHORT)
-    finding = result["findings"][0]
+    finding = result.as_dict()["findings"][0]
     assert finding["reference"] == {"source": "clean_checkpoints", "sizes": [finding["size"]]}
 
 
@@ -172,15 +215,15 @@ def test_check_data_needs_no_images(tmp_path):
     features, strangers = features_with_strangers()
     result = cleanclip.check_data(None, None, image_features=features)
     assert set(np.argsort(-result.scores)[:6]) == set(strangers)
-    assert result["verdict"] == "cannot_tell" and result["removed"] == 0
+    assert result.as_dict()["verdict"] == "cannot_tell" and result.as_dict()["removed"] == 0
     captions = [f"a {'truck' if i in strangers else 'box'} number {i}" for i in range(300)]
     keys = [f"pair/{i}" for i in range(300)]
     named = cleanclip.check_data(None, None, image_features=features, keys=keys, captions=captions)
     np.testing.assert_array_equal(named.scores, result.scores)
-    assert named["words"][0]["text"] == "truck" and named["verdict"] == "backdoored"
+    assert named.as_dict()["words"][0]["text"] == "truck" and named.as_dict()["verdict"] == "backdoored"
     named.write(tmp_path / "kept.txt")
     kept = [line.split("\t") for line in (tmp_path / "kept.txt").read_text().splitlines()]
-    assert len(kept) == 300 - named["removed"]
+    assert len(kept) == 300 - named.as_dict()["removed"]
     assert all(keys[int(row)] == key for row, key in kept)
     assert not set(strangers) & {int(row) for row, _ in kept}
     named.write(tmp_path / "page.html")
@@ -209,12 +252,12 @@ def test_scores_keep_the_order_of_rows_that_cannot_be_read(model, caplog):
     lost = [i for i in range(100) if i % 25 == 7]
     assert result.scores.shape == (100,)
     assert list(np.flatnonzero(np.isnan(result.scores))) == lost
-    assert result["verdict"] in ("cannot_tell", "suspicious", "backdoored")
-    left = result["left_out"]["unreadable_rows"]
-    assert left["count"] == result["unread"] == 4
+    assert result.as_dict()["verdict"] in ("cannot_tell", "suspicious", "backdoored")
+    left = result.as_dict()["left_out"]["unreadable_rows"]
+    assert left["count"] == result.as_dict()["unread"] == 4
     assert "RuntimeError: gone: 7" in left["examples"][0]
     assert any("unreadable rows (4)" in record.getMessage() for record in caplog.records)
-    assert "left out" in result["explanation"]
+    assert "left out" in result.as_dict()["explanation"]
     features = np.random.default_rng(5).normal(size=(100, 16)).astype(np.float32)
     given = cleanclip.check_data(None, pairs, image_features=features, allow_unread=4)
     assert list(np.flatnonzero(np.isnan(given.scores))) == lost
@@ -229,7 +272,7 @@ def test_captions_that_do_not_match_by_a_trusted_model_come_first():
     captions[:8] = random.normal(size=(8, 16))
     result = cleanclip.check_data(None, None, trusted_features=(images, captions))
     assert set(np.argsort(-result.scores)[:8]) == set(range(8))
-    assert result["mixture"]["low_weight"] < 0.1
+    assert result.as_dict()["mixture"]["low_weight"] < 0.1
     with pytest.raises(ValueError, match="arrays of one width, got 16 and 8"):
         cleanclip.check_data(None, None, trusted_features=(images, captions[:, :8]))
 

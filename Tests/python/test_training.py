@@ -158,7 +158,7 @@ def test_retrieval(model, pairs, folder):
     assert set(found["image_to_text"]) == set(found["text_to_image"]) | {"recall_at_10"}
     with pytest.raises(cleanclip.CancelledError):
         cleanclip.evaluate_retrieval(model, pairs, progress=lambda done, total: False)
-    with pytest.raises(cleanclip.InvalidArgumentError, match="batch size"):
+    with pytest.raises(cleanclip.InvalidArgumentError, match="batch_size is out of range"):
         cleanclip.evaluate_retrieval(model, pairs, batch_size=-1)
 
 

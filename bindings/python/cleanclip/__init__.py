@@ -14,7 +14,7 @@ from __future__ import annotations
 from . import _capi
 from ._library import library_path
 from ._listener import forward_log as _forward_log
-from .attack import Trigger, poison, trigger_names
+from .attack import PoisonOptions, Trigger, poison, trigger_names
 from .dataset import Dataset
 from .errors import (
     CancelledError,
@@ -30,12 +30,23 @@ from .errors import (
     UnsupportedError,
     check as _check,
 )
-from .check import Bank, Check, Finding, InputFindings, check_data, check_inputs, check_model
-from .evaluate import Evaluation, evaluate, evaluate_retrieval
+from .check import (
+    Bank,
+    CheckDataOptions,
+    CheckModelOptions,
+    DatasetCheck,
+    Finding,
+    InputFindings,
+    ModelCheck,
+    check_data,
+    check_inputs,
+    check_model,
+)
+from .evaluate import EvaluateOptions, Evaluation, evaluate, evaluate_retrieval
 from .loading import create, load
 from .model import Model
 from .report import write_report
-from .sanitize import History, Progress, sanitize
+from .sanitize import History, Progress, SanitizeOptions, sanitize
 from .tokenizer import Tokenizer
 
 #: The version of the loaded library.
@@ -58,9 +69,12 @@ def num_threads() -> int:
 __all__ = [
     "Bank",
     "CancelledError",
-    "Check",
+    "CheckDataOptions",
+    "CheckModelOptions",
     "CleanCLIPError",
     "Dataset",
+    "DatasetCheck",
+    "EvaluateOptions",
     "Evaluation",
     "FileError",
     "Finding",
@@ -71,8 +85,11 @@ __all__ = [
     "InvalidArgumentError",
     "MemoryExhaustedError",
     "Model",
+    "ModelCheck",
     "NotFoundError",
+    "PoisonOptions",
     "Progress",
+    "SanitizeOptions",
     "ShapeError",
     "StateError",
     "Tokenizer",

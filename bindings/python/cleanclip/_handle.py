@@ -37,6 +37,10 @@ PRECISIONS = {
 }
 
 
+# Members with the number of texts that others point to.
+_COUNTS = {"classes": "class_count", "templates": "template_count"}
+
+
 class Handle:
     """An object of the library; freed by ``close``, by ``with``, or with its last reference."""
 
@@ -113,10 +117,10 @@ def optional_path(path: Optional[Path], name: str) -> Optional[bytes]:
     return None if path is None else path_bytes(path, name)
 
 
-def count_or_none(value: Optional[int], name: str) -> int:
+def number_or_none(value: Optional[float], name: str) -> Any:
     """Return a number, or what stands for none in C: 0, which callers do not say none with."""
     if value == 0:
-        raise ValueError(f"{name}: expected a number from 1, or None for none, got 0")
+        raise ValueError(f"{name}: expected more than 0, or None for none, got 0")
     return value or 0
 
 
@@ -144,6 +148,13 @@ def text_array(texts: Sequence[str], name: str) -> Any:
     """Make a ``char **`` of texts; it keeps them alive."""
     encoded = [text_bytes(text, f"{name}[{i}]") for i, text in enumerate(texts)]
     return (ctypes.c_char_p * max(1, len(encoded)))(*encoded)
+
+
+def point_to_texts(options: Any, name: str, texts: Sequence[str]) -> None:
+    """Set a member that points to texts, and their count, such as ``classes``, ``class_count``."""
+    array = text_array(list(texts), name)
+    setattr(options, name, ctypes.cast(array, _capi.c_char_p_p))  # which keeps the array alive
+    setattr(options, _COUNTS[name], len(texts))
 
 
 def path_array(paths: Sequence[Path], name: str) -> Any:

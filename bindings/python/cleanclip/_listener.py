@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import signal
 import threading
@@ -11,7 +12,7 @@ from typing import Any, Callable, Iterator, Optional
 from . import _capi
 from .errors import check
 
-#: Hears how many of how many are done; ``False`` cancels.
+#: Called with how many of how many are done; ``False`` cancels.
 CountFunction = Callable[[int, int], Optional[bool]]
 
 
@@ -83,16 +84,26 @@ _no_poll = _capi.PollCallback()
 
 
 class CountListener(Listener):
-    """Hears counts."""
+    """Called with counts."""
 
     def __init__(self, function: Optional[CountFunction]) -> None:
         super().__init__()
         self._function = function
-        self.callback = _capi.CountCallback(self._hear)
+        self.callback = _capi.CountCallback(self._called)
 
-    def _hear(self, done: int, total: int, user_data: Any) -> int:
+    def _called(self, done: int, total: int, user_data: Any) -> int:
         function = self._function
         return self._call(None if function is None else lambda: function(done, total))
+
+    def made(self, function: Callable[..., int], *arguments: Any) -> int:
+        """Call a function that ends with a callback, its data and ``out_handle``; return that."""
+        handle = ctypes.c_void_p()
+        with self.listening():
+            status = function(*arguments, self.callback, None, ctypes.byref(handle))
+        self.check(status)
+        if handle.value is None:
+            raise RuntimeError("cleanclip: a function succeeded without a handle")
+        return handle.value
 
 
 def _log(message: bytes, user_data: Any) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from typing import List, Optional, Sequence, Union
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, List, Optional, Sequence, TypedDict, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +13,21 @@ from . import _capi
 from ._handle import (
     Handle,
     Path,
-    count_or_none,
     created,
+    number_or_none,
     optional_path,
     path_bytes,
+    point_to_texts,
     read_text,
-    text_array,
     text_bytes,
 )
 from ._listener import CountFunction, CountListener
+from ._options import chosen, native, takes
 from .dataset import DatasetSource, open_dataset
 from .errors import check
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 def trigger_names() -> List[str]:
@@ -70,8 +75,8 @@ class Trigger(Handle):
             options.position = text_bytes(position, "position")
         options.seed = seed & (2**64 - 1)
         options.fixed = 1 if fixed else 0
-        options.patch_size = count_or_none(patch_size, "patch_size")
-        options.strength = strength or 0
+        options.patch_size = number_or_none(patch_size, "patch_size")
+        options.strength = number_or_none(strength, "strength")
         self._handle = created(
             _capi.trigger_load, path_bytes(name, "name"), ctypes.byref(options)
         )
@@ -128,6 +133,36 @@ class Trigger(Handle):
         return result
 
 
+@dataclass(frozen=True)
+class PoisonOptions:
+    """How a dataset is poisoned."""
+
+    #: Fraction of the pairs that is poisoned.
+    rate: float = 0.01
+    #: Number of poisoned pairs, instead of the fraction; none by default.
+    count: Optional[int] = None
+    #: Output pairs, drawn by chance; none by default: all.
+    pair_count: Optional[int] = None
+    #: Side of the center crop in pixels.
+    image_size: int = 224
+    #: Whether clean images are cropped and encoded like poisoned ones, not copied.
+    uniform: bool = True
+    #: Of everything that is drawn.
+    seed: int = 0
+
+
+class PoisonKeywords(TypedDict, total=False):
+    """The fields of :class:`PoisonOptions` as keywords."""
+
+    rate: float
+    count: Optional[int]
+    pair_count: Optional[int]
+    image_size: int
+    uniform: bool
+    seed: int
+
+
+@takes(PoisonOptions)
 def poison(
     data: DatasetSource,
     trigger: Union[Trigger, Path],
@@ -135,14 +170,10 @@ def poison(
     *,
     target: str,
     templates: Optional[Sequence[str]] = None,
-    rate: float = 0.01,
-    count: Optional[int] = None,
-    pair_count: Optional[int] = None,
-    image_size: int = 224,
-    uniform: bool = True,
-    seed: int = 0,
     truth_path: Optional[Path] = None,
+    options: Optional[PoisonOptions] = None,
     progress: Optional[CountFunction] = None,
+    **keywords: Unpack[PoisonKeywords],
 ) -> int:
     """Write a copy of a set in which some images carry a trigger and a caption of the target.
 
@@ -158,16 +189,10 @@ def poison(
         Target concept of poisoned captions.
     templates
         Captions with "{}" for the target; none by default: "a photo of a {}" and others.
-    rate, count
-        Fraction of the pairs that is poisoned, or their number instead; none by default.
-    pair_count
-        Output pairs, drawn by chance; none by default: all.
-    image_size
-        Side of the center crop in pixels.
-    uniform
-        Clean images are cropped and encoded like poisoned ones, not copied.
     truth_path
         A csv file that tells by key which pairs are poisoned.
+    options, or each as a keyword
+        See :class:`PoisonOptions`; a keyword comes before the field of ``options``.
     progress
         Called with the number of pairs done and of all; cancels by returning ``False``.
 
@@ -176,18 +201,12 @@ def poison(
     int
         The number of poisoned pairs.
     """
-    options = _capi.initialised(_capi.PoisonOptions, _capi.poison_options_init)
-    options.target = text_bytes(target, "target")
+    how = chosen(PoisonOptions, options, keywords, "poison")
+    given = native(_capi.PoisonOptions, _capi.poison_options_init, how)
+    given.target = text_bytes(target, "target")
     if templates is not None:
-        array = text_array(list(templates), "templates")
-        options.templates = ctypes.cast(array, _capi.c_char_p_p)
-        options.template_count = len(templates)
-    options.rate, options.count = rate, count_or_none(count, "count")
-    options.pair_count = count_or_none(pair_count, "pair_count")
-    options.image_size = image_size
-    options.uniform = 1 if uniform else 0
-    options.seed = seed & (2**64 - 1)
-    pattern = trigger if isinstance(trigger, Trigger) else Trigger(trigger, seed=seed)
+        point_to_texts(given, "templates", templates)
+    pattern = trigger if isinstance(trigger, Trigger) else Trigger(trigger, seed=how.seed)
     dataset = open_dataset(data)  # kept, so that it lives through the call
     listener = CountListener(progress)
     poisoned = ctypes.c_int64()
@@ -195,7 +214,7 @@ def poison(
         status = _capi.dataset_poison(
             dataset._pointer(),
             pattern._pointer(),
-            ctypes.byref(options),
+            ctypes.byref(given),
             path_bytes(output, "output"),
             optional_path(truth_path, "truth_path"),
             listener.callback,

@@ -5,15 +5,20 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from typing import Any, Dict, Optional, Sequence, Union
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, TypedDict, Union
 
 from . import _capi, inputs
-from ._handle import Handle, Path, path_bytes, precision_value, read_text, text_array, text_bytes
+from ._handle import Handle, Path, path_bytes, point_to_texts, precision_value, read_text, text_bytes
 from ._listener import CountFunction, CountListener
+from ._options import chosen, native, takes
 from .attack import Trigger
 from .dataset import DatasetSource, open_dataset
 from .model import Model
 from .tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class _Result(Handle):
@@ -38,6 +43,27 @@ class Evaluation(Dict[str, Any]):
         super().__init__(json.loads(read_text(_capi.evaluation_json, handle)))
 
 
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """How a model is evaluated."""
+
+    #: Of the trigger's pattern, positions and noise.
+    seed: int = 0
+    #: "f32", "bf16", or "auto": bf16 where the processor has it.
+    precision: str = "f32"
+    #: Images computed at a time.
+    batch_size: int = 64
+
+
+class EvaluateKeywords(TypedDict, total=False):
+    """The fields of :class:`EvaluateOptions` as keywords."""
+
+    seed: int
+    precision: str
+    batch_size: int
+
+
+@takes(EvaluateOptions)
 def evaluate(
     model: Model,
     data: DatasetSource,
@@ -48,10 +74,9 @@ def evaluate(
     target: Union[str, int, None] = None,
     *,
     tokenizer: Optional[Tokenizer] = None,
-    seed: int = 0,
-    precision: str = "f32",
-    batch_size: int = 64,
+    options: Optional[EvaluateOptions] = None,
     progress: Optional[CountFunction] = None,
+    **keywords: Unpack[EvaluateKeywords],
 ) -> Evaluation:
     """Measure zero-shot clean accuracy and, with a trigger, the success of the attack.
 
@@ -69,76 +94,54 @@ def evaluate(
     templates
         A text file with a prompt with "{}" on each line, or the prompts; by default
         "a photo of a {}".
-    trigger
-        A trigger, its name, a saved one or a PNG file.
-    position
-        Of a patch: "random", the default, "corners" or "Y,X".
+    trigger, position
+        A trigger, its name, a saved one or a PNG file; where a patch goes ("random", "corners", "Y,X").
     target
         Class name or index that the trigger aims at.
-    seed
-        Of the trigger's positions and noise.
+    options, or each as a keyword
+        See :class:`EvaluateOptions`; a keyword comes before the field of ``options``.
     progress
         Called with the number of images done and of all; cancels by returning ``False``.
-
-    Returns
-    -------
-    Evaluation
-        A dictionary; see its keys there.
     """
-    options = _capi.initialised(_capi.EvaluateOptions, _capi.evaluate_options_init)
-    dataset = open_dataset(data)
-    if isinstance(classes, (str, os.PathLike)):
-        options.classes_path = path_bytes(classes, "classes")
-    else:
-        names = inputs.texts(classes, "classes")
-        class_array = text_array(names, "classes")
-        options.classes = ctypes.cast(class_array, _capi.c_char_p_p)
-        options.class_count = len(names)
-    if isinstance(templates, (str, os.PathLike)):
-        options.templates_path = path_bytes(templates, "templates")
-    elif templates is not None:
-        prompts = inputs.texts(templates, "templates")
-        template_array = text_array(prompts, "templates")
-        options.templates = ctypes.cast(template_array, _capi.c_char_p_p)
-        options.template_count = len(prompts)
-    pattern: Optional[Trigger] = None
+    how = chosen(EvaluateOptions, options, keywords, "evaluate")
+    given = native(_capi.EvaluateOptions, _capi.evaluate_options_init, how)
+    _point_to_file_or_texts(given, "classes", classes)
+    if templates is not None:
+        _point_to_file_or_texts(given, "templates", templates)
     if trigger is not None:
-        pattern = (
-            trigger
-            if isinstance(trigger, Trigger)
-            else Trigger(trigger, position=position, seed=seed)
-        )
-        options.trigger = pattern._pointer()
+        if not isinstance(trigger, Trigger):
+            trigger = Trigger(trigger, position=position, seed=how.seed)
+        given.trigger = trigger._pointer()
     if target is not None:
-        options.target = text_bytes(str(target), "target")
-    options.batch_size = batch_size
-    options.precision = precision_value(precision)
-    options.seed = seed & (2**64 - 1)
+        given.target = text_bytes(str(target), "target")
+    dataset = open_dataset(data)  # kept, so that it lives through the call
     listener = CountListener(progress)
-    handle = ctypes.c_void_p()
-    with listener.listening():
-        status = _capi.evaluate(
-            model._pointer(),
-            (tokenizer or model.tokenizer)._pointer(),
-            dataset._pointer(),
-            ctypes.byref(options),
-            listener.callback,
-            None,
-            ctypes.byref(handle),
-        )
-    listener.check(status)
-    if handle.value is None:
-        raise RuntimeError("cleanclip: evaluation succeeded without a result")
-    return Evaluation(handle.value)
+    handle = listener.made(
+        _capi.evaluate,
+        model._pointer(),
+        (tokenizer or model.tokenizer)._pointer(),
+        dataset._pointer(),
+        ctypes.byref(given),
+    )
+    return Evaluation(handle)
+
+
+def _point_to_file_or_texts(
+    options: _capi.EvaluateOptions, name: str, texts: Union[Path, Sequence[str]]
+) -> None:
+    if isinstance(texts, (str, os.PathLike)):
+        setattr(options, f"{name}_path", path_bytes(texts, name))
+    else:
+        point_to_texts(options, name, inputs.texts(texts, name))
 
 
 def evaluate_retrieval(
     model: Model,
-    dataset: DatasetSource,
+    data: DatasetSource,
     *,
     tokenizer: Optional[Tokenizer] = None,
     precision: str = "f32",
-    batch_size: int = 0,
+    batch_size: int = 64,
     progress: Optional[CountFunction] = None,
 ) -> Dict[str, Any]:
     """Measure how well captions find their images, and images their captions.
@@ -147,7 +150,7 @@ def evaluate_retrieval(
     ----------
     model
         A model with both towers.
-    dataset
+    data
         Pairs with captions; those with the same key are captions of one image.
     progress
         Called with the number of pairs done and of all; cancels by returning ``False``.
@@ -161,7 +164,7 @@ def evaluate_retrieval(
     options = _capi.initialised(_capi.EncodeOptions, _capi.encode_options_init)
     options.batch_size = batch_size
     options.precision = precision_value(precision)
-    pairs = open_dataset(dataset)
+    pairs = open_dataset(data)
     listener = CountListener(progress)
     text = ctypes.create_string_buffer(1024)
     with listener.listening():

@@ -6,23 +6,19 @@ import ctypes
 import json
 import sys
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, TypedDict, Union
 
 from . import _capi
-from ._handle import (
-    Handle,
-    Path,
-    count_or_none,
-    optional_path,
-    precision_value,
-    read_text,
-    text_bytes,
-)
+from ._handle import Handle, Path, read_text, text_bytes
 from ._listener import Listener
-from .dataset import DatasetSource, open_dataset
+from ._options import chosen, native, takes
+from .dataset import Dataset, DatasetSource, open_dataset
 from .errors import CleanCLIPError, NotFoundError, check
 from .model import Model
 from .tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -111,9 +107,9 @@ class _ProgressListener(Listener):
     def __init__(self, function: Optional[ProgressFunction]) -> None:
         super().__init__()
         self._function = function
-        self.callback = _capi.ProgressCallback(self._hear)
+        self.callback = _capi.ProgressCallback(self._called)
 
-    def _hear(self, progress: Any, user_data: Any) -> int:
+    def _called(self, progress: Any, user_data: Any) -> int:
         function = self._function
         if function is None:
             return self._call(None)
@@ -143,30 +139,77 @@ def _tokenizer_pointer(model: Model, tokenizer: Optional[Tokenizer]) -> Optional
         return None
 
 
+@dataclass(frozen=True)
+class SanitizeOptions:
+    """How a model is sanitized; methods refuse options that are not theirs."""
+
+    #: Of the whole run.
+    epochs: int = 10
+    #: Pairs per step.
+    batch_size: int = 64
+    #: Highest rate of AdamW, with linear warm-up and cosine decay.
+    learning_rate: float = 1e-5
+    #: Steps of linear warm-up.
+    warmup_steps: int = 50
+    #: Of AdamW.
+    weight_decay: float = 0.1
+    #: "cleanclip": the paper's lambda 1, of the contrastive loss between images and captions.
+    clip_weight: float = 1.0
+    #: "cleanclip": the paper's lambda 2, of the self-supervised loss; 0 is plain fine-tuning.
+    inmodal_weight: float = 1.0
+    #: Order, augmentation, head.
+    seed: int = 0
+    #: "auto", "f32" or "bf16".
+    precision: str = "auto"
+    #: Bytes that training may use; none by default: no limit.
+    memory_budget: Optional[int] = None
+    #: Folder for the resumable state.
+    state_directory: Optional[Path] = None
+    #: Steps between saved states; 0 saves at the end of epochs only.
+    save_every: int = 200
+    #: Whether to resume from the state.
+    resume: bool = False
+    #: "supervised": a safetensors file for the head.
+    head_path: Optional[Path] = None
+    #: "supervised": classes of the head; none by default: one more than the highest label.
+    class_count: Optional[int] = None
+    #: "unlearn": percentage points of held-out images that may be classified otherwise than before;
+    #: more ends the run. None by default: no limit.
+    max_accuracy_loss: Optional[float] = None
+
+
+class SanitizeKeywords(TypedDict, total=False):
+    """The fields of :class:`SanitizeOptions` as keywords."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    warmup_steps: int
+    weight_decay: float
+    clip_weight: float
+    inmodal_weight: float
+    seed: int
+    precision: str
+    memory_budget: Optional[int]
+    state_directory: Optional[Path]
+    save_every: int
+    resume: bool
+    head_path: Optional[Path]
+    class_count: Optional[int]
+    max_accuracy_loss: Optional[float]
+
+
+@takes(SanitizeOptions)
 def sanitize(
     model: Model,
     data: Optional[DatasetSource] = None,
     method: str = "cleanclip",
     *,
     images: Optional[DatasetSource] = None,
-    epochs: int = 10,
-    batch_size: int = 64,
-    learning_rate: float = 1e-5,
-    warmup_steps: int = 50,
-    weight_decay: float = 0.1,
-    clip_weight: float = 1.0,
-    inmodal_weight: float = 1.0,
-    seed: int = 0,
-    precision: str = "auto",
-    memory_budget: Optional[int] = None,
-    state_directory: Optional[Path] = None,
-    save_every: int = 200,
-    resume: bool = False,
-    head_path: Optional[Path] = None,
-    class_count: Optional[int] = None,
-    max_accuracy_loss: Optional[float] = None,
     tokenizer: Optional[Tokenizer] = None,
+    options: Optional[SanitizeOptions] = None,
     progress: Union[bool, ProgressFunction] = False,
+    **keywords: Unpack[SanitizeKeywords],
 ) -> History:
     """Remove a backdoor from a model, which is updated.
 
@@ -184,30 +227,10 @@ def sanitize(
         "unlearn": triggers are recovered and unlearned with unlabelled images, image tower only.
     images
         Unlabelled images, in the place of ``data``, for "unlearn".
-    epochs, batch_size, learning_rate, warmup_steps, weight_decay
-        Of AdamW with linear warm-up and cosine decay.
-    clip_weight, inmodal_weight
-        "cleanclip": the paper's lambda 1 and lambda 2; ``inmodal_weight=0`` is plain fine-tuning.
-    seed
-        Order, augmentation, head.
-    precision
-        "auto", "f32" or "bf16".
-    memory_budget
-        Bytes that training may use; none by default: no limit.
-    state_directory, save_every, resume
-        Folder for the resumable state, steps between saves, and whether to resume from it.
-    head_path, class_count
-        "supervised": a safetensors file for the head, and its number of classes; none by default:
-        one more than the highest label.
-    max_accuracy_loss
-        "unlearn": percentage points of held-out images that may be classified otherwise than
-        before; more ends the run. None by default: no limit.
+    options, or each as a keyword
+        See :class:`SanitizeOptions`; a keyword comes before the field of ``options``.
     progress
         ``True`` prints; a function is called after each step and cancels by returning ``False``.
-
-    Returns
-    -------
-    History
 
     Raises
     ------
@@ -216,27 +239,25 @@ def sanitize(
     """
     if (data is None) == (images is None):
         raise TypeError("sanitize() takes one of data and images")
-    options = _capi.initialised(_capi.SanitizeOptions, _capi.sanitize_options_init)
-    options.method = text_bytes(method, "method")
-    options.state_directory = optional_path(state_directory, "state_directory")
-    options.head_path = optional_path(head_path, "head_path")
-    options.epochs, options.batch_size = epochs, batch_size
-    options.warmup_steps, options.save_every = warmup_steps, save_every
-    options.memory_budget = count_or_none(memory_budget, "memory_budget")
-    options.class_count = count_or_none(class_count, "class_count")
-    if max_accuracy_loss is not None:
-        options.max_accuracy_loss = max_accuracy_loss
-    options.seed = seed & (2**64 - 1)
-    options.learning_rate, options.weight_decay = learning_rate, weight_decay
-    options.clip_weight, options.inmodal_weight = clip_weight, inmodal_weight
-    options.precision = precision_value(precision)
-    options.resume = 1 if resume else 0
-
-    function = _print_progress if progress is True else (progress or None)
-    listener = _ProgressListener(function)
+    given = native(
+        _capi.SanitizeOptions,
+        _capi.sanitize_options_init,
+        chosen(SanitizeOptions, options, keywords, "sanitize"),
+    )
+    given.method = text_bytes(method, "method")
     source = images if data is None else data
     assert source is not None
-    dataset = open_dataset(source)
+    function = _print_progress if progress is True else (progress or None)
+    return _run(model, tokenizer, open_dataset(source), given, _ProgressListener(function))
+
+
+def _run(
+    model: Model,
+    tokenizer: Optional[Tokenizer],
+    dataset: Dataset,
+    options: _capi.SanitizeOptions,
+    listener: _ProgressListener,
+) -> History:
     handle = ctypes.c_void_p()
     with listener.listening():
         status = _capi.sanitize(

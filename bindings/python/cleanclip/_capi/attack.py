@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from ctypes import (
-    POINTER,
-    Structure,
-    c_char_p,
-    c_double,
-    c_float,
-    c_int32,
-    c_int64,
-    c_size_t,
-    c_uint64,
-    c_void_p,
-)
+from ctypes import POINTER, Structure, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t
+from ctypes import c_uint64, c_void_p
 
-from .binding import bind, c_int64_p, c_uint8_p, c_size_t_p, c_char_p_p, c_void_p_p
+from .binding import bind, bind_init, c_int64_p, c_uint8_p, c_size_t_p, c_char_p_p, c_void_p_p
 from .computing import CountCallback
 from .status import c_status
 
@@ -35,9 +25,7 @@ class TriggerOptions(Structure):
 
 
 # void cleanclip_trigger_options_init(cleanclip_trigger_options *options, size_t struct_size);
-trigger_options_init = bind(
-    "cleanclip_trigger_options_init", None, POINTER(TriggerOptions), c_size_t
-)
+trigger_options_init = bind_init("cleanclip_trigger_options_init", TriggerOptions)
 
 # cleanclip_status cleanclip_trigger_load(const char *name,
 #                                         const cleanclip_trigger_options *options,
@@ -64,7 +52,6 @@ trigger_apply = bind(
 )
 
 
-
 class PoisonOptions(Structure):
     """``cleanclip_poison_options``"""
 
@@ -84,9 +71,7 @@ class PoisonOptions(Structure):
 
 
 # void cleanclip_poison_options_init(cleanclip_poison_options *options, size_t struct_size);
-poison_options_init = bind(
-    "cleanclip_poison_options_init", None, POINTER(PoisonOptions), c_size_t
-)
+poison_options_init = bind_init("cleanclip_poison_options_init", PoisonOptions)
 
 # cleanclip_status cleanclip_dataset_poison(const cleanclip_dataset *dataset,
 #                                           const cleanclip_trigger *trigger,

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import (
-    POINTER,
-    c_char_p,
-    c_float,
-    c_int32,
-    c_int64,
-    c_size_t,
-    c_uint8,
-    c_void_p,
-)
+from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_size_t, c_uint8, c_void_p
 from typing import Any, Callable
 
 from .._library import library
@@ -33,6 +24,11 @@ def bind(name: str, restype: Any, *argtypes: Any) -> Callable[..., Any]:
     function.argtypes = list(argtypes)
     bound: Callable[..., Any] = function
     return bound
+
+
+def bind_init(name: str, structure: Any) -> Callable[..., Any]:
+    """A function that writes the defaults of a struct."""
+    return bind(name, None, POINTER(structure), c_size_t)
 
 
 def initialised(structure: Any, init: Callable[..., Any]) -> Any:

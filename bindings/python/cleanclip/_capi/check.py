@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from ctypes import (
-    POINTER,
-    Structure,
-    c_char_p,
-    c_double,
-    c_float,
-    c_int32,
-    c_int64,
-    c_size_t,
-    c_uint64,
-    c_void_p,
-)
+from ctypes import POINTER, Structure, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t
+from ctypes import c_uint64, c_void_p
 
-from .binding import bind, c_float_p, c_int32_p, c_size_t_p, c_char_p_p, c_void_p_p
+from .binding import bind, bind_init, c_float_p, c_int32_p, c_size_t_p, c_char_p_p, c_void_p_p
 from .computing import CountCallback
 from .status import c_status
 
@@ -54,9 +44,7 @@ class CheckModelOptions(Structure):
 
 # void cleanclip_check_model_options_init(cleanclip_check_model_options *options,
 #                                         size_t struct_size);
-check_model_options_init = bind(
-    "cleanclip_check_model_options_init", None, POINTER(CheckModelOptions), c_size_t
-)
+check_model_options_init = bind_init("cleanclip_check_model_options_init", CheckModelOptions)
 
 # cleanclip_status cleanclip_check_model(cleanclip_model *model,
 #                                        const cleanclip_check_model_options *options,
@@ -100,9 +88,7 @@ class CheckDataOptions(Structure):
 
 # void cleanclip_check_data_options_init(cleanclip_check_data_options *options,
 #                                        size_t struct_size);
-check_data_options_init = bind(
-    "cleanclip_check_data_options_init", None, POINTER(CheckDataOptions), c_size_t
-)
+check_data_options_init = bind_init("cleanclip_check_data_options_init", CheckDataOptions)
 
 # cleanclip_status cleanclip_check_data(const cleanclip_model *model,
 #                                       const cleanclip_dataset *dataset,
@@ -154,7 +140,7 @@ class Finding(Structure):
 
 
 # void cleanclip_finding_init(cleanclip_finding *finding, size_t struct_size);
-finding_init = bind("cleanclip_finding_init", None, POINTER(Finding), c_size_t)
+finding_init = bind_init("cleanclip_finding_init", Finding)
 
 # int64_t cleanclip_check_finding_count(const cleanclip_check *check);
 check_finding_count = bind("cleanclip_check_finding_count", c_int64, c_void_p)

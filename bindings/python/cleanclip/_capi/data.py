@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int32, c_int64, c_size_t, c_void_p
 
-from .binding import bind, c_size_t_p, c_char_p_p, c_void_p_p
+from .binding import bind, bind_init, c_size_t_p, c_char_p_p, c_void_p_p
 from .status import c_status
 
 
@@ -21,9 +21,7 @@ class DatasetOptions(Structure):
 
 
 # void cleanclip_dataset_options_init(cleanclip_dataset_options *options, size_t struct_size);
-dataset_options_init = bind(
-    "cleanclip_dataset_options_init", None, POINTER(DatasetOptions), c_size_t
-)
+dataset_options_init = bind_init("cleanclip_dataset_options_init", DatasetOptions)
 
 # cleanclip_status cleanclip_dataset_open(const char *const *sources, int64_t count,
 #                                         const cleanclip_dataset_options *options,

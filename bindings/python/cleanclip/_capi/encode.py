@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctypes import POINTER, Structure, c_int32, c_int64, c_size_t, c_void_p
 
-from .binding import bind, c_float_p, c_int32_p, c_uint8_p, c_char_p_p
+from .binding import bind, bind_init, c_float_p, c_int32_p, c_uint8_p, c_char_p_p
 from .computing import CountCallback
 from .status import c_status
 
@@ -21,9 +21,7 @@ class EncodeOptions(Structure):
 
 
 # void cleanclip_encode_options_init(cleanclip_encode_options *options, size_t struct_size);
-encode_options_init = bind(
-    "cleanclip_encode_options_init", None, POINTER(EncodeOptions), c_size_t
-)
+encode_options_init = bind_init("cleanclip_encode_options_init", EncodeOptions)
 
 # cleanclip_status cleanclip_model_encode_images_f32(
 #     const cleanclip_model *model, const float *pixels, int64_t count, int64_t height,

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from ctypes import (
-    POINTER,
-    Structure,
-    c_char_p,
-    c_double,
-    c_int32,
-    c_int64,
-    c_size_t,
-    c_uint64,
-    c_void_p,
-)
+from ctypes import POINTER, Structure, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint64
+from ctypes import c_void_p
 
-from .binding import bind, c_size_t_p, c_char_p_p, c_void_p_p
+from .binding import bind, bind_init, c_size_t_p, c_char_p_p, c_void_p_p
 from .computing import CountCallback
 from .encode import EncodeOptions
 from .status import c_status
@@ -41,9 +32,7 @@ class EvaluateOptions(Structure):
 
 
 # void cleanclip_evaluate_options_init(cleanclip_evaluate_options *options, size_t struct_size);
-evaluate_options_init = bind(
-    "cleanclip_evaluate_options_init", None, POINTER(EvaluateOptions), c_size_t
-)
+evaluate_options_init = bind_init("cleanclip_evaluate_options_init", EvaluateOptions)
 
 # cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
 #                                     const cleanclip_tokenizer *tokenizer,
@@ -93,7 +82,7 @@ class Scores(Structure):
 
 
 # void cleanclip_scores_init(cleanclip_scores *scores, size_t struct_size);
-scores_init = bind("cleanclip_scores_init", None, POINTER(Scores), c_size_t)
+scores_init = bind_init("cleanclip_scores_init", Scores)
 
 # cleanclip_status cleanclip_evaluation_scores(const cleanclip_evaluation *evaluation,
 #                                              cleanclip_scores *out_scores);

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from ctypes import (
-    POINTER,
-    Structure,
-    c_char_p,
-    c_float,
-    c_int32,
-    c_int64,
-    c_size_t,
-    c_uint64,
-    c_void_p,
-)
+from ctypes import POINTER, Structure, c_char_p, c_float, c_int32, c_int64, c_size_t, c_uint64
+from ctypes import c_void_p
 
-from .binding import bind, c_float_p, c_int64_p, c_size_t_p, c_void_p_p
+from .binding import bind, bind_init, c_float_p, c_int64_p, c_size_t_p, c_void_p_p
 from .status import c_status
 
 # cleanclip_status cleanclip_model_load(const char *path, cleanclip_model **out_model);
@@ -88,9 +79,7 @@ class ParameterInfo(Structure):
 
 
 # void cleanclip_parameter_info_init(cleanclip_parameter_info *info, size_t struct_size);
-parameter_info_init = bind(
-    "cleanclip_parameter_info_init", None, POINTER(ParameterInfo), c_size_t
-)
+parameter_info_init = bind_init("cleanclip_parameter_info_init", ParameterInfo)
 
 # int64_t cleanclip_model_parameter_count(const cleanclip_model *model);
 model_parameter_count = bind("cleanclip_model_parameter_count", c_int64, c_void_p)

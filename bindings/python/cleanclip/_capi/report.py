@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctypes import POINTER, Structure, c_char_p, c_size_t, c_void_p
 
-from .binding import bind
+from .binding import bind, bind_init
 from .status import c_status
 
 
@@ -25,9 +25,7 @@ class ReportOptions(Structure):
 
 
 # void cleanclip_report_options_init(cleanclip_report_options *options, size_t struct_size);
-report_options_init = bind(
-    "cleanclip_report_options_init", None, POINTER(ReportOptions), c_size_t
-)
+report_options_init = bind_init("cleanclip_report_options_init", ReportOptions)
 
 # cleanclip_status cleanclip_report_write(const cleanclip_report_options *options,
 #                                         const char *path);

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from ctypes import (
-    CFUNCTYPE,
-    POINTER,
-    Structure,
-    c_char_p,
-    c_double,
-    c_float,
-    c_int32,
-    c_int64,
-    c_size_t,
-    c_uint64,
-    c_void_p,
-)
+from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_float, c_int32, c_int64
+from ctypes import c_size_t, c_uint64, c_void_p
 
-from .binding import bind, c_size_t_p, c_void_p_p
+from .binding import bind, bind_init, c_size_t_p, c_void_p_p
 from .status import c_status
 
 
@@ -46,9 +35,7 @@ class SanitizeOptions(Structure):
 
 
 # void cleanclip_sanitize_options_init(cleanclip_sanitize_options *options, size_t struct_size);
-sanitize_options_init = bind(
-    "cleanclip_sanitize_options_init", None, POINTER(SanitizeOptions), c_size_t
-)
+sanitize_options_init = bind_init("cleanclip_sanitize_options_init", SanitizeOptions)
 
 
 class Progress(Structure):
@@ -71,7 +58,7 @@ class Progress(Structure):
 
 
 # void cleanclip_progress_init(cleanclip_progress *progress, size_t struct_size);
-progress_init = bind("cleanclip_progress_init", None, POINTER(Progress), c_size_t)
+progress_init = bind_init("cleanclip_progress_init", Progress)
 
 # typedef int32_t (*cleanclip_progress_callback)(const cleanclip_progress *progress,
 #                                                void *user_data);

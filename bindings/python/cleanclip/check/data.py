@@ -1,0 +1,229 @@
+"""The check of a dataset."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _capi
+from .._handle import Floats, Path, text_array
+from .._listener import CountFunction, CountListener
+from .._options import chosen, native, takes
+from ..dataset import Dataset, DatasetSource, open_dataset
+from ..errors import check
+from ..model import Model
+from .result import Check, Omissions, matrix
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class WordFields(TypedDict):
+    """A word, or a whole caption, that is more frequent at the head of the ranking."""
+
+    text: str
+    pairs: int
+    head: int
+    pairs_in_head: int
+    excess: float
+    log10_chance: float
+
+
+class ClusterFields(TypedDict):
+    """Pairs that are denser than the rest, and the word that most of them have."""
+
+    pairs: int
+    relative_distance: float
+    word: str
+    word_fraction: float
+
+
+class MixtureFields(TypedDict):
+    """The components of the cosines of images and captions by a trusted checkpoint."""
+
+    low_weight: float
+    low_mean: float
+    high_mean: float
+
+
+class ScaleFields(TypedDict):
+    """Neighbours of a scale, and among how many references."""
+
+    k: int
+    references: int
+
+
+class DatasetCheckFields(TypedDict):
+    """All that a check of a dataset found, but the scores."""
+
+    check: str
+    verdict: str
+    explanation: str
+    pairs: int
+    estimated_poisoned: int
+    removed: int
+    words: List[WordFields]
+    captions: List[WordFields]
+    dense_clusters: List[ClusterFields]
+    mixture: Optional[MixtureFields]
+    scales: List[ScaleFields]
+    seed: str
+    rows: int
+    unread: int
+    left_out: Omissions
+
+
+class DatasetCheck(Check[DatasetCheckFields]):
+    """The result of a check of a dataset."""
+
+    @property
+    def scores(self) -> Floats:
+        """Scores of all rows in the order of the dataset, float32 [n]; higher is worse, NaN where a
+        row could not be read."""
+        handle = self._pointer()
+        scores = np.empty(_capi.check_score_count(handle), np.float32)
+        check(_capi.check_scores(handle, scores.ctypes.data_as(_capi.c_float_p), scores.size))
+        return scores
+
+
+@dataclass(frozen=True)
+class CheckDataOptions:
+    """How a dataset is checked."""
+
+    #: Whether patches that recur in many images count.
+    patches: bool = False
+    #: The fraction of poisoned pairs that reference sets are sized for.
+    assumed_poison_rate: float = 0.01
+    #: What may be left out of the data unread under a clean verdict, which is "cannot_tell"
+    #: otherwise: a number from 1, below 1 a fraction of all rows.
+    allow_unread: float = 2
+    #: Folder for the pairs that were read.
+    state_directory: Optional[Path] = None
+    #: Whether to resume from it.
+    resume: bool = False
+    #: Of everything that is drawn.
+    seed: int = 0
+    #: "f32", "bf16", or "auto": bf16 where the processor has it.
+    precision: str = "f32"
+
+
+class CheckDataKeywords(TypedDict, total=False):
+    """The fields of :class:`CheckDataOptions` as keywords."""
+
+    patches: bool
+    assumed_poison_rate: float
+    allow_unread: float
+    state_directory: Optional[Path]
+    resume: bool
+    seed: int
+    precision: str
+
+
+@takes(CheckDataOptions)
+def check_data(
+    model: Optional[Model],
+    data: Optional[DatasetSource],
+    *,
+    trusted: Optional[Model] = None,
+    image_features: Optional[NDArray[Any]] = None,
+    trusted_features: Optional[Tuple[NDArray[Any], NDArray[Any]]] = None,
+    keys: Optional[Sequence[str]] = None,
+    captions: Optional[Sequence[str]] = None,
+    options: Optional[CheckDataOptions] = None,
+    progress: Optional[CountFunction] = None,
+    **keywords: Unpack[CheckDataKeywords],
+) -> DatasetCheck:
+    """Look for poisoned pairs in the data that a model was trained on.
+
+    Parameters
+    ----------
+    model
+        The suspect; ``None`` with ``image_features``, or with a trusted checkpoint alone.
+    data
+        The pairs; ``None`` with features, whose report has no images then.
+    trusted
+        Another checkpoint, which was not trained on the data.
+    image_features
+        float32 [n, E] of the suspect, not normalised, in the order of the data.
+    trusted_features
+        float32 [n, E] of images and of captions by a trusted checkpoint.
+    keys, captions
+        Without ``data``: names and captions of the pairs. They are called by the numbers of their
+        rows, from 0, without names.
+    options, or each as a keyword
+        See :class:`CheckDataOptions`; a keyword comes before the field of ``options``.
+    progress
+        Called with pairs done and twice their number, because they are read first and compared
+        then; cancels by returning ``False``.
+    """
+    how = chosen(CheckDataOptions, options, keywords, "check_data")
+    given = native(_capi.CheckDataOptions, _capi.check_data_options_init, how)
+    dataset = None if data is None else open_dataset(data)
+    if trusted is not None:
+        given.trusted = trusted._pointer()
+        given.trusted_tokenizer = trusted.tokenizer._pointer()
+    # What the options point to must outlive the call.
+    kept = _point_to_rows(given, dataset, image_features, trusted_features, keys, captions)
+    listener = CountListener(progress)
+    handle = listener.made(
+        _capi.check_data,
+        None if model is None else model._pointer(),
+        None if dataset is None else dataset._pointer(),
+        ctypes.byref(given),
+    )
+    del kept
+    return DatasetCheck(handle)
+
+
+def _point_to_rows(
+    options: _capi.CheckDataOptions,
+    dataset: Optional[Dataset],
+    features: Optional[NDArray[Any]],
+    trusted: Optional[Tuple[NDArray[Any], NDArray[Any]]],
+    keys: Optional[Sequence[str]],
+    captions: Optional[Sequence[str]],
+) -> List[Any]:
+    """Return the arrays that the options point to: rows that all have one number."""
+    matrices = _point_to_features(options, features, trusted)
+    lengths = {name: len(values) for name, values in matrices.items()}
+    texts = {name: list(given) for name, given in (("keys", keys), ("captions", captions)) if given}
+    lengths.update((name, len(given)) for name, given in texts.items())
+    if dataset is not None and texts:
+        raise ValueError("keys and captions: expected with features alone, got data too")
+    pairs = len(dataset) if dataset is not None else next(iter(lengths.values()), 0)
+    for name, length in lengths.items():
+        if length != pairs:
+            raise ValueError(f"{name}: expected {pairs} rows, one for each pair, got {length}")
+    options.pair_count = pairs
+    arrays = {name: text_array(given, name) for name, given in texts.items()}
+    for name, array in arrays.items():
+        setattr(options, name, ctypes.cast(array, _capi.c_char_p_p))
+    return [*matrices.values(), *arrays.values()]
+
+
+def _point_to_features(
+    options: _capi.CheckDataOptions,
+    features: Optional[NDArray[Any]],
+    trusted: Optional[Tuple[NDArray[Any], NDArray[Any]]],
+) -> Dict[str, Floats]:
+    matrices = {}
+    if features is not None:
+        values = matrices["image_features"] = matrix(features, "image_features")
+        options.image_features = values.ctypes.data_as(_capi.c_float_p)
+        options.embed_dim = values.shape[1]
+    if trusted is not None:
+        images = matrices["trusted_features[0]"] = matrix(trusted[0], "trusted_features[0]")
+        captions = matrices["trusted_features[1]"] = matrix(trusted[1], "trusted_features[1]")
+        if images.shape[1] != captions.shape[1]:
+            raise ValueError(
+                f"trusted_features: expected arrays of one width, got {images.shape[1]} and "
+                f"{captions.shape[1]}"
+            )
+        options.trusted_image_features = images.ctypes.data_as(_capi.c_float_p)
+        options.trusted_text_features = captions.ctypes.data_as(_capi.c_float_p)
+        options.trusted_embed_dim = images.shape[1]
+    return matrices

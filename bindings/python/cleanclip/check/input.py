@@ -1,0 +1,136 @@
+"""The check of images, by a bank of clean ones."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Iterable, NamedTuple, Optional, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _capi, inputs
+from .._handle import Floats, Handle, Path, path_bytes, text_array
+from .._listener import CountFunction
+from ..errors import CancelledError, check
+from ..model import Model
+from ..tokenizer import Tokenizer
+from .result import matrix
+
+# A multiple of the images that the library encodes at a time.
+_IMAGES_AT_A_TIME = 64
+
+
+class Bank(Handle):
+    """Features of clean images, against which others are judged.
+
+    Parameters
+    ----------
+    features
+        float32 [n, E] of at least 50 clean images, from
+        ``model.encode_image(..., normalize=False)``, or the path of a saved bank.
+    """
+
+    _free = _capi.bank_free
+
+    def __init__(self, features: Union[NDArray[Any], Path]) -> None:
+        handle = ctypes.c_void_p()
+        if isinstance(features, np.ndarray):
+            values = matrix(features, "features")
+            status = _capi.bank_create(
+                values.ctypes.data_as(_capi.c_float_p), *values.shape, ctypes.byref(handle)
+            )
+        else:
+            status = _capi.bank_load(path_bytes(features, "features"), ctypes.byref(handle))
+        check(status)
+        self._handle = handle.value
+
+    def add_classes(
+        self,
+        model: Model,
+        classes: Union[Path, Iterable[str]],
+        templates: Union[Path, Iterable[str]] = (),
+        tokenizer: Optional[Tokenizer] = None,
+    ) -> None:
+        """Add class texts by the bank's model, which give images two more signals."""
+        names = inputs.lines(classes, "classes")
+        prompts = inputs.lines(templates, "templates")
+        class_array = text_array(names, "classes")
+        template_array = text_array(prompts, "templates")
+        check(
+            _capi.bank_add_classes(
+                self._pointer(),
+                model._pointer(),
+                (tokenizer or model.tokenizer)._pointer(),
+                ctypes.cast(class_array, _capi.c_char_p_p),
+                len(names),
+                ctypes.cast(template_array, _capi.c_char_p_p),
+                len(prompts),
+            )
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the bank as a safetensors file."""
+        check(_capi.bank_save(self._pointer(), path_bytes(path, "path")))
+
+
+class InputFindings(NamedTuple):
+    """What is concluded of images."""
+
+    #: float32 [n]; higher is more suspicious.
+    scores: Floats
+    #: bool [n]: whether an image is above the threshold.
+    flagged: NDArray[np.bool_]
+
+
+def _encoded(
+    model: Model, images: Any, precision: str, progress: Optional[CountFunction]
+) -> Floats:
+    """Encode images a part at a time, between which Ctrl-C and ``progress`` cancel."""
+    images = inputs.images(images)
+    count = len(images)
+    parts = []
+    for start in range(0, max(1, count), _IMAGES_AT_A_TIME):
+        part = images[start : start + _IMAGES_AT_A_TIME]
+        parts.append(model.encode_image(part, normalize=False, precision=precision))
+        done = min(count, start + _IMAGES_AT_A_TIME)
+        if progress is not None and progress(done, count) is False:
+            raise CancelledError(
+                _capi.CANCELLED, f"check_inputs: cancelled after {done} of {count} images"
+            )
+    return matrix(np.concatenate(parts), "images")
+
+
+def check_inputs(
+    model: Model,
+    images: Any,
+    bank: Bank,
+    *,
+    false_alarm_rate: float = 0.01,
+    precision: str = "f32",
+    progress: Optional[CountFunction] = None,
+) -> InputFindings:
+    """Judge whether images carry a trigger.
+
+    Parameters
+    ----------
+    images
+        What ``model.encode_image`` takes.
+    false_alarm_rate
+        Fraction of clean images that may be flagged; the bank needs 1 / rate - 1 images.
+    progress
+        Called with images done and all, every 64 images; cancels by returning ``False``.
+    """
+    features = _encoded(model, images, precision, progress)
+    scores = np.empty(features.shape[0], np.float32)
+    flags = np.empty(features.shape[0], np.int32)
+    check(
+        _capi.check_inputs(
+            bank._pointer(),
+            features.ctypes.data_as(_capi.c_float_p),
+            *features.shape,
+            false_alarm_rate,
+            scores.ctypes.data_as(_capi.c_float_p),
+            flags.ctypes.data_as(_capi.c_int32_p),
+        )
+    )
+    return InputFindings(scores, flags.astype(bool))
