@@ -5,7 +5,7 @@ internal import CleanCLIPKit
 public func cleanclip_set_num_threads(_ count: Int32) -> cleanclip_status {
   guarded("cleanclip_set_num_threads") { (arguments) throws(CLIPError) in
     let initial = initialThreads
-    let count = try arguments.number(Int64(count), in: 0...1024, "count")
+    let count = try arguments.number(Int64(count), in: 0...Int64(Threads.range.upperBound), "count")
     Threads.set(count == 0 ? initial : count)
   }
 }

@@ -13,9 +13,10 @@ struct CommonOptions: ParsableArguments {
   var threads: Int?
 
   mutating func validate() throws {
-    if let threads, !(1...1024).contains(threads) {
-      throw ValidationError("--threads is out of range; expected 1 to 1024, got \(threads)")
-    }
+    guard let threads, !Threads.range.contains(threads) else { return }
+    throw ValidationError(
+      "--threads is out of range; expected \(Threads.range.lowerBound) to "
+        + "\(Threads.range.upperBound), got \(threads)")
   }
 
   /// Applies what concerns the whole process.

@@ -62,9 +62,6 @@ struct ReportCommand: ParsableCommand {
     if images != nil && (classes == nil || attack.trigger == nil) {
       throw ValidationError("--images needs --classes and --trigger")
     }
-    guard (1...4096).contains(imageSize) else {
-      throw ValidationError("--image-size is out of range; expected 1 to 4096")
-    }
   }
 
   func run() throws {

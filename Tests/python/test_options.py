@@ -1,7 +1,7 @@
 """The table of options, against the header, the library, the binding and the tool."""
 
 import csv
-import ctypes
+import dataclasses
 import inspect
 import json
 import math
@@ -33,18 +33,20 @@ STRUCTS = {
     "evaluate": (_capi.EvaluateOptions, _capi.evaluate_options_init),
     "check_model": (_capi.CheckModelOptions, _capi.check_model_options_init),
     "check_data": (_capi.CheckDataOptions, _capi.check_data_options_init),
+    "report": (_capi.ReportOptions, _capi.report_options_init),
 }
 FUNCTIONS = {
     "sanitize", "load", "Dataset", "Model.encode_image", "Model.encode_text", "Trigger", "poison",
-    "evaluate", "check_model", "check_data", "check_inputs",
+    "evaluate", "evaluate_retrieval", "check_model", "check_data", "check_inputs", "write_report",
 }
 # Parameters that say on what a function works, not how.
 SUBJECTS = {
-    "self", "model", "data", "images", "x", "texts", "text", "bank", "name", "sources", "output",
-    "tokenizer", "progress", "trigger", "classes", "source", "architecture",
+    "self", "path", "model", "data", "images", "x", "texts", "text", "bank", "name", "sources",
+    "output", "tokenizer", "progress", "trigger", "classes", "source", "architecture", "options",
 }
 COMMANDS = {
-    "sanitize", "train", "embed", "evaluate", "poison", "check.model", "check.data", "check.input",
+    "sanitize", "train", "embed", "evaluate", "evaluate-retrieval", "poison", "check.model",
+    "check.data", "check.input", "report", "onnx-import",
 }
 # Methods that take an option which the default method refuses.
 METHODS = {"class_count": "supervised", "max_accuracy_loss": "unlearn"}
@@ -132,23 +134,73 @@ def test_keywords_of_python_are_those_of_the_table(function):
             assert same(row, default), (name, default)
 
 
-def tool():
-    """The tool that was built with the library; its tests are skipped without it."""
+OBJECTS = {
+    cleanclip.sanitize: cleanclip.SanitizeOptions,
+    cleanclip.evaluate: cleanclip.EvaluateOptions,
+    cleanclip.poison: cleanclip.PoisonOptions,
+    cleanclip.check_model: cleanclip.CheckModelOptions,
+    cleanclip.check_data: cleanclip.CheckDataOptions,
+}
+
+
+@pytest.mark.parametrize("function", OBJECTS, ids=lambda function: function.__name__)
+def test_options_are_keywords_and_objects(function):
+    kind = OBJECTS[function]
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    parameters = inspect.signature(function).parameters
+    assert not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name, field in fields.items():
+        assert parameters[name].default == field.default, name
+    # What type checkers see is declared a second time.
+    keywords = inspect.getmodule(kind).__dict__[kind.__name__.replace("Options", "Keywords")]
+    assert keywords.__total__ is False
+    declared = {name: hint.__forward_arg__ for name, hint in keywords.__annotations__.items()}
+    assert declared == {name: field.type for name, field in fields.items()}
+    # Every field is a member of the struct in C, which none forgets.
+    struct = STRUCTS[function.__name__][0]
+    assert set(fields) <= {name for name, _ in struct._fields_}
+
+
+def test_keywords_come_before_the_fields_of_options(model, pairs):
+    options = cleanclip.SanitizeOptions(epochs=3, batch_size=8, precision="f32", seed=4)
+    history = cleanclip.sanitize(model.copy(), pairs, options=options, epochs=1)
+    settings = history.as_dict()["settings"]
+    assert (settings["epochs"], settings["batch_size"], settings["seed"]) == (1, 8, "4")
+    assert options.epochs == 3
+
+
+def test_options_that_are_none_are_named(model, pairs):
+    with pytest.raises(TypeError, match="no option 'epoch'; expected one of epochs, batch_size"):
+        cleanclip.sanitize(model, pairs, epoch=1)
+    with pytest.raises(TypeError, match="expected SanitizeOptions, got CheckDataOptions"):
+        cleanclip.sanitize(model, pairs, options=cleanclip.CheckDataOptions())
+    with pytest.raises(TypeError, match="epochs: expected a whole number, got 1.5"):
+        cleanclip.sanitize(model, pairs, epochs=1.5)
+    with pytest.raises(ValueError, match="epochs: expected a number of 64 bits"):
+        cleanclip.sanitize(model, pairs, epochs=2**64 + 1)
+    with pytest.raises(ValueError, match="max_accuracy_loss: expected more than 0, or None"):
+        cleanclip.sanitize(model, pairs, method="unlearn", max_accuracy_loss=0)
+    with pytest.raises(ValueError, match="strength: expected more than 0, or None"):
+        cleanclip.Trigger("blended", strength=0)
+
+
+def tool(name="cleanclip"):
+    """A tool that was built with the library; its tests are skipped without it."""
     library = os.environ.get("CLEANCLIP_LIBRARY", str(ROOT / "build/lib/libcleanclip.so"))
-    path = pathlib.Path(library).parent.parent / "bin/cleanclip"
+    path = pathlib.Path(library).parent.parent / "bin" / name
     if not path.exists():
         pytest.skip(f"no tool in {path}")
     return path
 
 
-def run_tool(*arguments):
+def run_tool(*arguments, name="cleanclip"):
     return subprocess.run(
-        [str(tool()), *map(str, arguments)], capture_output=True, text=True, timeout=300)
+        [str(tool(name)), *map(str, arguments)], capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
 def commands():
-    """The options of each command, from the help that the tool writes for machines."""
+    """The options of each command, from the help that the tools write for machines."""
     result = {}
 
     def walk(command, path):
@@ -156,7 +208,9 @@ def commands():
         for inner in command.get("subcommands", []):
             walk(inner, [*path, inner["commandName"]])
 
-    walk(json.loads(run_tool("--experimental-dump-help").stdout)["command"], [])
+    dump = "--experimental-dump-help"
+    walk(json.loads(run_tool(dump).stdout)["command"], [])
+    walk(json.loads(run_tool(dump, name="onnx-import").stdout)["command"], ["onnx-import"])
     return result
 
 

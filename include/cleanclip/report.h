@@ -29,17 +29,21 @@
 extern "C" {
 #endif
 
-/** What a report tells. Every member but the size may be NULL. */
+/** What a report tells. */
 typedef struct cleanclip_report_options {
   size_t struct_size;                        /**< Set by cleanclip_report_options_init(). */
-  const char *title;                         /**< NULL: a title of the library's. */
-  const char *subtitle;                      /**< A line below it: which model, when. */
-  const cleanclip_model *model;              /**< Its architecture is described. */
-  const cleanclip_evaluation *before;        /**< Before sanitizing. */
-  const cleanclip_evaluation *after;         /**< After it. */
-  const cleanclip_evaluation *control;       /**< After plain fine-tuning, for comparison. */
-  const cleanclip_history *history;          /**< How the losses went. */
-  const cleanclip_history *control_history;  /**< And those of plain fine-tuning. */
+  const char *title;                         /**< None by default (NULL): the library's. */
+  const char *subtitle;                      /**< A line below it, such as which model and when; none
+                                                  by default (NULL). */
+  const cleanclip_model *model;              /**< Its architecture is described; none by default
+                                                  (NULL). */
+  const cleanclip_evaluation *before;        /**< Before sanitizing; none by default (NULL). */
+  const cleanclip_evaluation *after;         /**< After it; none by default (NULL). */
+  const cleanclip_evaluation *control;       /**< After plain fine-tuning, for comparison; none by
+                                                  default (NULL). */
+  const cleanclip_history *history;          /**< How the losses went; none by default (NULL). */
+  const cleanclip_history *control_history;  /**< And those of plain fine-tuning; none by default
+                                                  (NULL). */
 } cleanclip_report_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

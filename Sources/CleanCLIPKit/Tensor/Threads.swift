@@ -3,6 +3,9 @@ internal import CKernels
 /// The threads of the engine: one OpenMP pool that oneDNN and the engine's kernels share.
 /// OpenBLAS's threads follow it, see `LinearAlgebra`.
 package enum Threads {
+  /// The numbers of threads that a program or a user may ask for.
+  package static let range = 1...1024
+
   /// Sets the number of computing threads of the process; at least 1.
   package static func set(_ count: Int) {
     ck_set_threads(Int32(clamping: max(1, count)))
