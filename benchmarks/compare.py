@@ -95,7 +95,7 @@ def measure(row, arguments):
         "runs": {"cleanclip": ours, "pytorch": theirs},
     }
     if work == "step":
-        result["share_of_matmul_rate"] = middle(ours, "share_of_matmul_rate")
+        result["fraction_of_matmul_rate"] = middle(ours, "fraction_of_matmul_rate")
     return result
 
 
@@ -141,7 +141,7 @@ def markdown(results):
              "|---|---|---|---|---|---|---|---|"]
     for result in results:
         unit = result["figure"].replace("_per_s", "/s")
-        share = result.get("share_of_matmul_rate")
+        fraction = result.get("fraction_of_matmul_rate")
         only = ", AVX2 only" if result["settings"] else ""
         cells = [
             f"{result['work']}, {result['model']}, {result['pairs']} pairs, "
@@ -149,7 +149,7 @@ def markdown(results):
             f"{result['cleanclip']:.2f} {unit}", f"{result['pytorch']:.2f} {unit}",
             " ".join(result["pytorch_configuration"]).replace("--", ""),
             f"**{result['ratio']:.2f}×**", f"{result['target']}×",
-            "" if share is None else f"{100 * share:.0f} %",
+            "" if fraction is None else f"{100 * fraction:.0f} %",
             f"{result['cleanclip_peak_gb']:.2f} / {result['pytorch_peak_gb']:.2f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

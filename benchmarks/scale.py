@@ -72,7 +72,7 @@ def step(model, pairs, threads, budget=None):
     return {
         "model": model, "pairs": pairs, "threads": threads, "budget": budget or "",
         "seconds": round(result["step_s"], 2), "pairs each second": round(result["pairs_per_s"], 2),
-        "share of matmul rate": f"{100 * result['share_of_matmul_rate']:.0f} %",
+        "fraction of matmul rate": f"{100 * result['fraction_of_matmul_rate']:.0f} %",
         "peak GB": round(result["peak_gb"], 2),
     }
 

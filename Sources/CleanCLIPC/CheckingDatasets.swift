@@ -45,7 +45,8 @@ public func cleanclip_check_data(
     try take(given, count: total, into: &features, arguments)
     let unreadable = Omissions(unreadable: features.skipped, examples: features.skippedReasons)
     for line in unreadable.lines { HostLog.write(line) }
-    let result = try check.run(features) { share in told(total + Int64(share * Double(total))) }
+    let result = try check.run(features) { fraction in told(total + Int64(fraction * Double(total)))
+    }
     out.pointee = retained(
       CheckHandle(CheckedDataset(result, dataset: dataset, rows: features.rows)))
   }

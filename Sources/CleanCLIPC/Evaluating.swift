@@ -105,25 +105,25 @@ public func cleanclip_evaluation_scores(
     scores.images = Int64(result.images)
     scores.attacked_images = Int64(result.attackedImages)
     scores.skipped_images = Int64(result.skipped)
-    scores.clean_accuracy = shares(result.cleanAccuracy)
-    if result.target != nil { scores.attack_success_rate = shares(result.attackSuccessRate) }
+    scores.clean_accuracy = rates(result.cleanAccuracy)
+    if result.target != nil { scores.attack_success_rate = rates(result.attackSuccessRate) }
     try arguments.write(scores, to: out_scores, "out_scores")
   }
 }
 
-/// Shares at 1, 3, 5 and 10; places that need more classes than there are hold everything.
-private func shares(
+/// Rates at 1, 3, 5 and 10; places that need more classes than there are hold everything.
+private func rates(
   _ places: [EvaluationResult.Place]
-) -> (cleanclip_share, cleanclip_share, cleanclip_share, cleanclip_share) {
-  func share(_ k: Int) -> cleanclip_share {
+) -> (cleanclip_rate, cleanclip_rate, cleanclip_rate, cleanclip_rate) {
+  func rate(_ k: Int) -> cleanclip_rate {
     guard let place = places.first(where: { $0.place == k }) else {
-      return cleanclip_share(value: 1, low: 1, high: 1)
+      return cleanclip_rate(value: 1, low: 1, high: 1)
     }
     let interval = place.rate.interval
     return cleanclip_rate(
       value: place.rate.value, low: interval.lowerBound, high: interval.upperBound)
   }
-  return (share(1), share(3), share(5), share(10))
+  return (rate(1), rate(3), rate(5), rate(10))
 }
 
 @c @implementation

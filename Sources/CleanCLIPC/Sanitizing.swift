@@ -109,7 +109,7 @@ extension cleanclip_progress {
     learning_rate = Double(progress.learningRate)
     logit_scale = Double(progress.logitScale)
     samples_per_second = progress.samplesPerSecond
-    waiting_share = progress.waitingShare
+    waiting_fraction = progress.waitingFraction
   }
 }
 

@@ -111,8 +111,8 @@ struct CheckDataCommand: ParsableCommand {
     var checker = DatasetCheck()
     checker.options = checkOptions
     var line = ProgressLine("find neighbours", isQuiet: common.quiet)
-    return try checker.run(given) { share in
-      line.update(Int(share * 1000), of: 1000)
+    return try checker.run(given) { fraction in
+      line.update(Int(fraction * 1000), of: 1000)
       return !Interruption.wasRequested
     }
   }

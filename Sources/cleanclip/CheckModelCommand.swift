@@ -159,7 +159,7 @@ struct CheckModelCommand: ParsableCommand {
         lines.append(
           "            leads to "
             + target.entries.prefix(5).map { "'\($0.text)'" }.joined(separator: ", ")
-            + "; turns \(percent(Double(target.successRate))) of the images")
+            + "; attack success rate \(percent(Double(target.successRate)))")
       }
     }
     if let text = result.textTower {

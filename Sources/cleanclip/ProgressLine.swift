@@ -31,12 +31,12 @@ struct ProgressLine {
     }
     last = time
     let text = "\(done)/\(total)" + (details.isEmpty ? "" : "  \(details)")
-    let share = Double(done) / Double(max(1, total))
+    let fraction = Double(done) / Double(max(1, total))
     let elapsed = time - start
     let left = done > 0 && !isEnd ? elapsed / Double(done) * Double(total - done) : elapsed
     let clock = isEnd ? "in \(Self.duration(left))" : "\(Self.duration(left)) left"
     if isTerminal {
-      let filled = Int(share * Double(Self.barWidth))
+      let filled = Int(fraction * Double(Self.barWidth))
       let bar =
         String(repeating: "█", count: filled)
         + String(repeating: "·", count: Self.barWidth - filled)

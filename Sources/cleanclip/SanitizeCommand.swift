@@ -57,15 +57,14 @@ struct SanitizeCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
-    var verdict: SanitizeVerdict?
     try Outputs.check(training.history, headPath, folder: training.stateDirectory)
     let loaded = try model.load()
     try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
     var options = training.options(
       SanitizeOptions(method), learningRate: learningRate, warmupSteps: warmupSteps,
       inmodalWeight: inmodalWeight)
-    options.headPath = headPath
-    options.classCount = classCount
+    options.supervised.headPath = headPath
+    options.supervised.classCount = classCount
     options.unlearn.maxAccuracyLoss = maxAccuracyLoss
     let tokenizer = try method.needs.tokenizer { () throws(CLIPError) in
       try model.tokenizer()

@@ -52,10 +52,7 @@ struct TrainCommand: ParsableCommand {
       "train", model, tokenizer: try words.tokenizer(besideModel: nil), dataset: dataset,
       options: options, common: common
     ) { () throws(CLIPError) in try loaded.saveOrRescue(to: output) }
-    try printResult(
-      common.json
-        ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
-        : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))
+    try history.printSummary(output: output, asJSON: common.json)
   }
 
   private func readArchitecture() throws(CLIPError) -> CLIPConfiguration {

@@ -103,7 +103,7 @@ struct TrainingArguments: ParsableArguments {
     var text =
       "epoch \(step.epoch)/\(step.epochs)  loss \(decimal(step.losses.loss, 3))  "
       + "\(decimal(step.samplesPerSecond, 1)) pairs/s"
-    if step.waitingShare > 0.1 { text += "  waiting \(percent(step.waitingShare))" }
+    if step.waitingFraction > 0.1 { text += "  waiting \(percent(step.waitingFraction))" }
     return text
   }
 }
@@ -129,7 +129,7 @@ extension SanitizeHistory {
     }
     if let last = steps.last, last.samplesPerSecond > 0 {
       object["samples_per_second"] = .number(last.samplesPerSecond)
-      object["waiting_share"] = .number(last.waitingShare)
+      object["waiting_fraction"] = .number(last.waitingFraction)
     }
     return object
   }

@@ -10,7 +10,7 @@ enum Backdrop: CaseIterable {
   case plain, gradient, cloudy, striped
 }
 
-/// An object of a scene; lengths are shares of the image's side.
+/// An object of a scene; lengths are fractions of the image's side.
 struct SceneObject {
   var kind: ShapeKind
   var color: NamedColor

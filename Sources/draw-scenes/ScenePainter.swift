@@ -85,7 +85,7 @@ struct ScenePainter {
     }
   }
 
-  /// The share of the second colour at a point of an object's area, with soft edges.
+  /// The fraction of the second colour at a point of an object's area, with soft edges.
   private static func secondShare(
     _ texture: Texture, at p: SIMD2<Float>, radius: Float
   ) -> Float {

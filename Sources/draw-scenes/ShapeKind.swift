@@ -78,7 +78,7 @@ struct ShapeOutline {
     return isInside ? -nearest.squareRoot() : nearest.squareRoot()
   }
 
-  /// Corners of a regular polygon, the first one at the top, turned by a share of a full turn.
+  /// Corners of a regular polygon, the first one at the top, turned by a fraction of a full turn.
   private static func regular(_ count: Int, radius: Float, turn: Float) -> [SIMD2<Float>] {
     (0..<count).map { index in
       let angle = 2 * Float.pi * (Float(index) / Float(count) + turn)

@@ -26,7 +26,7 @@ STRUCTS = {
     "cleanclip_trigger_options": _capi.TriggerOptions,
     "cleanclip_poison_options": _capi.PoisonOptions,
     "cleanclip_evaluate_options": _capi.EvaluateOptions,
-    "cleanclip_share": _capi.Share,
+    "cleanclip_rate": _capi.Rate,
     "cleanclip_scores": _capi.Scores,
     "cleanclip_report_options": _capi.ReportOptions,
     "cleanclip_check_model_options": _capi.CheckModelOptions,

@@ -237,8 +237,8 @@ typedef struct cleanclip_finding {
                                       images. */
   float size;                    /**< Of the smallest trigger; of the largest that a search allows when
                                       there is none. */
-  float attack_success_rate;     /**< Share of held-out images that the trigger turns into
-                                      `predicted_target`, 0 … 1; -1: unknown. */
+  float attack_success_rate;     /**< Fraction of held-out images with the trigger that are
+                                      classified as `predicted_target`, 0 … 1; -1: unknown. */
   int32_t verdict;               /**< Of this search alone, a cleanclip_verdict. */
   int32_t has_trigger;           /**< Whether cleanclip_check_finding_trigger() has one. */
 } cleanclip_finding;

@@ -95,11 +95,11 @@ CLEANCLIP_API cleanclip_status cleanclip_evaluate(const cleanclip_model *model,
 CLEANCLIP_API void cleanclip_evaluation_free(cleanclip_evaluation *evaluation);
 
 /** A fraction of images with its 95 % Wilson interval, each in 0 … 1. */
-typedef struct cleanclip_share {
+typedef struct cleanclip_rate {
   double value; /**< Counted. */
   double low;   /**< Lower end of the interval. */
   double high;  /**< Upper end of the interval. */
-} cleanclip_share;
+} cleanclip_rate;
 
 /** The places in `clean_accuracy` and `attack_success_rate`. */
 enum {
@@ -116,9 +116,9 @@ typedef struct cleanclip_scores {
   int64_t attacked_images;                 /**< Those of other classes than the target; 0 without a
                                                 trigger. */
   int64_t skipped_images;                  /**< Rows that could not be read, or have no label. */
-  cleanclip_share clean_accuracy[4];       /**< CLEANCLIP_TOP1 …: the true class is among the first
+  cleanclip_rate clean_accuracy[4];       /**< CLEANCLIP_TOP1 …: the true class is among the first
                                                 k; 1 where there are fewer than k classes. */
-  cleanclip_share attack_success_rate[4];  /**< The target is among the first k, of
+  cleanclip_rate attack_success_rate[4];  /**< The target is among the first k, of
                                                 `attacked_images`; 0 without a trigger. */
 } cleanclip_scores;
 

@@ -84,7 +84,7 @@ typedef struct cleanclip_progress {
   double learning_rate;       /**< Of this step. */
   double logit_scale;         /**< After the step, exponentiated. */
   double samples_per_second;  /**< Pairs, over the last steps. */
-  double waiting_share;       /**< 0 … 1: the fraction of the time spent waiting for data. */
+  double waiting_fraction;       /**< 0 … 1: the fraction of the time spent waiting for data. */
 } cleanclip_progress;
 
 /** Sets `struct_size` and clears the rest; `struct_size` is `sizeof *progress`. */

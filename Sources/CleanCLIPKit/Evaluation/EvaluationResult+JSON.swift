@@ -17,8 +17,8 @@ extension EvaluationResult {
       throw wrong("clean_accuracy")
     }
     var success: [Place] = []
-    if let shares = json["attack_success_rate"] {
-      guard let places = Self.places(shares, of: attacked) else {
+    if let rates = json["attack_success_rate"] {
+      guard let places = Self.places(rates, of: attacked) else {
         throw wrong("attack_success_rate")
       }
       success = places
@@ -45,16 +45,16 @@ extension EvaluationResult {
     guard let object = json?.object, object.count > 0 else { return nil }
     var places: [Place] = []
     for (key, value) in object {
-      guard key.hasPrefix("top"), let place = Int(key.dropFirst(3)), let share = value.double,
-        let proportion = proportion(share, of: total)
+      guard key.hasPrefix("top"), let place = Int(key.dropFirst(3)), let rate = value.double,
+        let proportion = proportion(rate, of: total)
       else { return nil }
-      places.append(Place(place: place, share: proportion))
+      places.append(Place(place: place, rate: proportion))
     }
     return places
   }
 
-  private static func proportion(_ share: Double, of total: Int) -> Proportion? {
-    guard share >= 0, share <= 1 else { return nil }
-    return Proportion(Int((share * Double(total)).rounded()), of: total)
+  private static func proportion(_ rate: Double, of total: Int) -> Proportion? {
+    guard rate >= 0, rate <= 1 else { return nil }
+    return Proportion(Int((rate * Double(total)).rounded()), of: total)
   }
 }

@@ -1,14 +1,14 @@
 /// What an evaluation counted.
 package struct EvaluationResult: Sendable {
-  /// A share at one place: the class is among the first k.
+  /// A rate at one place: the class is among the first k.
   package struct Place: Equatable, Sendable {
     /// k.
     package let place: Int
-    package let share: Proportion
+    package let rate: Proportion
 
-    package init(place: Int, share: Proportion) {
+    package init(place: Int, rate: Proportion) {
       self.place = place
-      self.share = share
+      self.rate = rate
     }
   }
 
@@ -51,12 +51,12 @@ package struct EvaluationResult: Sendable {
   }
 
   /// Images that were classified.
-  package var images: Int { cleanAccuracy.first?.share.total ?? 0 }
+  package var images: Int { cleanAccuracy.first?.rate.total ?? 0 }
   /// Images that carried the trigger: those of other classes than the target.
-  package var attackedImages: Int { attackSuccessRate.first?.share.total ?? 0 }
+  package var attackedImages: Int { attackSuccessRate.first?.rate.total ?? 0 }
 
   /// Returns the result under the documented keys, `clean_accuracy` and, after an attack,
-  /// `attack_success_rate`; shares are 0…1.
+  /// `attack_success_rate`; rates are 0…1.
   package var json: JSONValue {
     var object: JSONObject = ["clean_accuracy": Self.values(cleanAccuracy)]
     if !attackSuccessRate.isEmpty { object["attack_success_rate"] = Self.values(attackSuccessRate) }
@@ -67,8 +67,8 @@ package struct EvaluationResult: Sendable {
       intervals["attack_success_rate"] = Self.intervals(attackSuccessRate)
     }
     object["intervals_95"] = .object(intervals)
-    if let share = targetRateWithoutTrigger {
-      object["target_rate_without_trigger"] = .number(share.value)
+    if let rate = targetRateWithoutTrigger {
+      object["target_rate_without_trigger"] = .number(rate.value)
     }
     if let target, classes.indices.contains(target) {
       object["target"] = .string(classes[target])
@@ -80,10 +80,10 @@ package struct EvaluationResult: Sendable {
     object["skipped_images"] = .integer(skipped)
     object["left_out"] = omissions.json
     var perClass = JSONObject()
-    for (index, share) in classAccuracy.enumerated() where index < classes.count {
+    for (index, rate) in classAccuracy.enumerated() where index < classes.count {
       // Of two classes with one name, the later one says which it is.
       let name = classes[index]
-      perClass[perClass[name] == nil ? name : "\(name) [\(index)]"] = .number(share.value)
+      perClass[perClass[name] == nil ? name : "\(name) [\(index)]"] = .number(rate.value)
     }
     object["class_accuracy"] = .object(perClass)
     return .object(object)

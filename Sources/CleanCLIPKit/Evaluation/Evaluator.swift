@@ -40,7 +40,7 @@ package struct EvaluationOptions {
 /// ASR_k = #{x : label ≠ target, target in top-k(trigger(x))} / #{x : label ≠ target}
 /// ```
 ///
-/// Images of the target class are in neither part of the second share. The `--asr` of CleanCLIP's
+/// Images of the target class are in neither part of the second rate. The `--asr` of CleanCLIP's
 /// published code instead compares triggered images with their true label.
 package struct Evaluator {
   private let model: CLIPModel

@@ -17,7 +17,7 @@ package struct TopCounts: Sendable {
   }
 
   var places: [EvaluationResult.Place] {
-    zip(ks, successes).map { EvaluationResult.Place(place: $0, share: Proportion($1, of: total)) }
+    zip(ks, successes).map { EvaluationResult.Place(place: $0, rate: Proportion($1, of: total)) }
   }
 
   /// Returns how many classes score higher than `label`; of equal scores the lower index comes first.

@@ -8,7 +8,7 @@ internal import Glibc
 ///     L_CLIP = 1/2 (mean_i CE(S[i, :], i) + mean_j CE(S[:, j], j))
 ///     L_SS   = 1/2 (mean_i CE(s · e_I[i] ẽ_Iᵀ, i) + mean_i CE(s · e_T[i] ẽ_Tᵀ, i))
 ///
-/// e are unit features of the originals, ẽ of their augmentations, s = exp(logitScale) is shared and
+/// e are L2-normalized features of the originals, ẽ of their augmentations, s = exp(logitScale) is shared and
 /// trained. The self-supervised loss has one direction, originals against augmentations, as in the
 /// paper's code: the other direction and the other originals are no negatives. Gradients flow into
 /// both branches. L_CLIP sees originals only. A weight of 0 leaves its term out.

@@ -11,7 +11,7 @@ package final class BatchNorm {
   /// `[C]`, written by training.
   package let runningVariance: Tensor
   package let epsilon: Float
-  /// The share of a batch in the running statistics.
+  /// The fraction of a batch in the running statistics.
   package let momentum: Float
 
   package init(

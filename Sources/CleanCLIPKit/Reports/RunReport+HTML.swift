@@ -19,32 +19,32 @@ extension RunReport {
   }
 
   private var attackCard: String? {
-    let bars = stages.compactMap { stage -> ShareChart.Bar? in
-      guard let result = stage.evaluation, let share = Self.attack(result) else { return nil }
-      return ShareChart.Bar(name: stage.name, share: share, role: stage.role)
+    let bars = stages.compactMap { stage -> RateChart.Bar? in
+      guard let result = stage.evaluation, let rate = Self.attack(result) else { return nil }
+      return RateChart.Bar(name: stage.name, rate: rate, role: stage.role)
     }
     guard let first = stages.lazy.compactMap(\.evaluation).first(where: { $0.target != nil }),
       !bars.isEmpty
     else { return nil }
-    var note = "Share of \(first.attackedImages) images of other classes that are taken for the "
+    var note = "Fraction of \(first.attackedImages) images of other classes that are taken for the "
     note += "target once they carry the trigger. Lower is better."
     if let base = first.targetRateWithoutTrigger {
       note += " Without the trigger: \(percent(base.value))."
     }
     return HTMLPage.card(
-      "Attack success rate", note: note, ShareChart(title: "Attack success rate", bars: bars).svg)
+      "Attack success rate", note: note, RateChart(title: "Attack success rate", bars: bars).svg)
   }
 
   private var accuracyCard: String? {
-    let bars = stages.compactMap { stage -> ShareChart.Bar? in
+    let bars = stages.compactMap { stage -> RateChart.Bar? in
       guard let result = stage.evaluation else { return nil }
-      return ShareChart.Bar(name: stage.name, share: Self.accuracy(result), role: stage.role)
+      return RateChart.Bar(name: stage.name, rate: Self.accuracy(result), role: stage.role)
     }
     guard let first = stages.lazy.compactMap(\.evaluation).first else { return nil }
     let note =
-      "Share of \(first.images) clean images whose class comes first. Higher is better."
+      "Fraction of \(first.images) clean images whose class comes first. Higher is better."
     return HTMLPage.card(
-      "Clean accuracy", note: note, ShareChart(title: "Clean accuracy", bars: bars).svg)
+      "Clean accuracy", note: note, RateChart(title: "Clean accuracy", bars: bars).svg)
   }
 
   private var lossCards: [String] {
@@ -68,7 +68,7 @@ extension RunReport {
       "<div class=\"examples\">\(figures)</div>")
   }
 
-  /// Shares at all places with their intervals, a column a model.
+  /// Rates at all places with their intervals, a column a model.
   private var placesCard: String? {
     let measured = stages.compactMap { stage in stage.evaluation.map { (stage.name, $0) } }
     guard !measured.isEmpty else { return nil }
@@ -79,7 +79,7 @@ extension RunReport {
     ] {
       let all = measured.map { $0.1[keyPath: places] }
       for place in Set(all.joined().map(\.place)).sorted() {
-        let cells = all.map { Self.cell($0.first { $0.place == place }?.share) }
+        let cells = all.map { Self.cell($0.first { $0.place == place }?.rate) }
         rows += "<tr><th>\(measure), top \(place)</th>\(cells.joined())</tr>"
       }
     }
@@ -89,10 +89,10 @@ extension RunReport {
       "<table><thead><tr><th></th>\(head)</tr></thead><tbody>\(rows)</tbody></table>")
   }
 
-  private static func cell(_ share: Proportion?) -> String {
-    guard let share else { return "<td class=\"number\">–</td>" }
-    let interval = share.interval
-    return "<td class=\"number\">\(percent(share.value))<br><span class=\"soft small\">"
+  private static func cell(_ rate: Proportion?) -> String {
+    guard let rate else { return "<td class=\"number\">–</td>" }
+    let interval = rate.interval
+    return "<td class=\"number\">\(percent(rate.value))<br><span class=\"soft small\">"
       + "\(decimal(100 * interval.lowerBound, 1))–\(decimal(100 * interval.upperBound, 1))</span></td>"
   }
 

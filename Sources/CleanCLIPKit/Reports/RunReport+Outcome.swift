@@ -6,9 +6,9 @@ extension RunReport {
     package var sentences: [String]
   }
 
-  /// Judges the measured shares.
+  /// Judges the measured rates.
   ///
-  /// What counts of an attack is its excess over the share that is taken for the target without the
+  /// What counts of an attack is its excess over the rate that is taken for the target without the
   /// trigger: up to 2 points it is removed, up to 10 nearly. An accuracy within two points is kept.
   package var outcome: Outcome {
     guard let after = stage(.after)?.evaluation else { return outcomeOfOne }
@@ -39,9 +39,9 @@ extension RunReport {
           + "\(percent(Self.accuracy(after).value)) after.")
     }
     if let control = stage(.control), let result = control.evaluation {
-      if let share = Self.attack(result) {
+      if let rate = Self.attack(result) {
         sentences.append(
-          "The control, \(control.name), leaves the attack at \(percent(share.value)) "
+          "The control, \(control.name), leaves the attack at \(percent(rate.value)) "
             + "with \(percent(Self.accuracy(result).value)) accuracy.")
       } else {
         sentences.append(
@@ -84,11 +84,11 @@ extension RunReport {
   }
 
   static func accuracy(_ result: EvaluationResult) -> Proportion {
-    result.cleanAccuracy.first?.share ?? Proportion(0, of: 0)
+    result.cleanAccuracy.first?.rate ?? Proportion(0, of: 0)
   }
 
   static func attack(_ result: EvaluationResult) -> Proportion? {
-    result.attackSuccessRate.first?.share
+    result.attackSuccessRate.first?.rate
   }
 
   private static func target(_ result: EvaluationResult) -> String {

@@ -26,7 +26,7 @@ extension SanitizeHistory {
         TrainingProgress(
           epoch: step["epoch"]?.integer ?? 1, epochs: settings["epochs"]?.integer ?? 1,
           step: number, steps: steps.count, losses: losses, learningRate: 0, logitScale: 0,
-          samplesPerSecond: 0, waitingShare: 0, plannedBytes: 0))
+          samplesPerSecond: 0, waitingFraction: 0, plannedBytes: 0))
     }
   }
 }

@@ -50,7 +50,7 @@ package struct SanitizeHistory: Sendable {
       })
     if let last = steps.last, last.samplesPerSecond > 0 {
       object["samples_per_second"] = .number(last.samplesPerSecond)
-      object["waiting_share"] = .number(last.waitingShare)
+      object["waiting_fraction"] = .number(last.waitingFraction)
     }
     if outcome.count > 0 { object["outcome"] = .object(outcome) }
     object["bad_rows"] = .integer(badRowCount)

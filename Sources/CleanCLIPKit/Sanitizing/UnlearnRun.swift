@@ -184,7 +184,7 @@ struct UnlearnProgress {
     position = TrainingProgress(
       epoch: 1, epochs: 1, step: 0, steps: options.steps + options.settlingSteps,
       losses: StepLosses(loss: 0), learningRate: 0, logitScale: 0, samplesPerSecond: 0,
-      waitingShare: 0, plannedBytes: 0)
+      waitingFraction: 0, plannedBytes: 0)
   }
 
   mutating func next(

@@ -50,14 +50,14 @@ package struct ConformalThreshold: Equatable, Sendable {
 
   /// The probability that as many of further clean samples score above.
   ///
-  /// The share of a continuous distribution above the r-th smallest of n of its samples is
+  /// The fraction of a continuous distribution above the r-th smallest of n of its samples is
   /// Beta(n + 1 - r, r), which makes the number among `trials` beta-binomial.
   package func pValue(flagged: Int, of trials: Int) -> Double {
     Distributions.betaBinomialTail(
       successes: flagged, trials: trials, a: Double(samples + 1 - rank), b: Double(rank))
   }
 
-  /// The conformal p-value of a score: the share of clean samples, the new one among them, that
+  /// The conformal p-value of a score: the fraction of clean samples, the new one among them, that
   /// score at least as high.
   package static func pValue(_ score: Float, cleanScores: [Float]) -> Double {
     let above = cleanScores.count(where: { $0 >= score })

@@ -1,4 +1,4 @@
-/// A counted share with its uncertainty.
+/// A counted fraction with its uncertainty.
 package struct Proportion: Equatable, Sendable {
   package let successes: Int
   package let total: Int
@@ -9,10 +9,10 @@ package struct Proportion: Equatable, Sendable {
     self.total = total
   }
 
-  /// The share; 0 of nothing.
+  /// The fraction; 0 of nothing.
   package var value: Double { total == 0 ? 0 : Double(successes) / Double(total) }
 
-  /// The 95 % interval of Wilson (1927), which also holds for shares near 0 and 1.
+  /// The 95 % interval of Wilson (1927), which also holds for fractions near 0 and 1.
   ///
   /// ```
   /// (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n)        z = 1.959964

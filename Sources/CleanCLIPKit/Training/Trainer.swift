@@ -106,7 +106,7 @@ package final class Trainer {
       TrainingProgress(
         epoch: step.epoch, epochs: options.epochs, step: index + 1, steps: schedule.total,
         losses: step.losses, learningRate: step.learningRate, logitScale: step.logitScale,
-        samplesPerSecond: 0, waitingShare: 0, plannedBytes: 0)
+        samplesPerSecond: 0, waitingFraction: 0, plannedBytes: 0)
     }
   }
 
@@ -239,7 +239,7 @@ package final class Trainer {
     return TrainingProgress(
       epoch: position.epoch + 1, epochs: options.epochs, step: position.step,
       steps: schedule.total, losses: losses, learningRate: rate, logitScale: logitScale,
-      samplesPerSecond: Double(clock.pairs) / elapsed, waitingShare: clock.waiting / elapsed,
+      samplesPerSecond: Double(clock.pairs) / elapsed, waitingFraction: clock.waiting / elapsed,
       plannedBytes: position.plan?.plannedBytes ?? 0)
   }
 

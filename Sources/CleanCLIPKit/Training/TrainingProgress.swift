@@ -12,8 +12,8 @@ package struct TrainingProgress: Equatable, Sendable {
   package var logitScale: Float
   /// Pairs a second since the run started or was resumed.
   package var samplesPerSecond: Double
-  /// Share of the time spent waiting for data.
-  package var waitingShare: Double
+  /// Fraction of the time spent waiting for data.
+  package var waitingFraction: Double
   /// Bytes of tensors that the plan under `memoryBudget` expects at most; 0 without a budget.
   package var plannedBytes: Int
 }

@@ -98,7 +98,7 @@ struct BenchCheckCommand: ParsableCommand {
       "neighbours": .integer(neighbours), "seconds": .number(seconds),
       "processor_s": .number(processor), "gflop_per_processor_s": .number(work / processor),
       "product_gflop_per_processor_s": .number(productRate),
-      "share_of_product": .number(work / processor / productRate),
+      "fraction_of_product": .number(work / processor / productRate),
     ]
   }
 
@@ -122,7 +122,7 @@ struct BenchCheckCommand: ParsableCommand {
       "model": .string(model), "precision": .string("\(precision.dtype)"),
       "batch_size": .integer(batchSize), "bank": .integer(bank), "classes": .integer(classes),
       "forward_processor_s": .number(forward), "judging_processor_s": .number(judging),
-      "share_of_forward": .number(judging / forward),
+      "fraction_of_forward": .number(judging / forward),
     ]
   }
 

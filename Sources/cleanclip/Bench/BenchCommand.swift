@@ -75,7 +75,7 @@ struct BenchCommand: ParsableCommand {
       let rates = try MachineRates.measure(precision.dtype, watch)
       result["step_gflop"] = .number(bench.operationsOfStep / 1e9)
       result["matmul_gflops"] = .number(rates.matmul / 1e9)
-      result["share_of_matmul_rate"] = .number(bench.operationsOfStep / seconds / rates.matmul)
+      result["fraction_of_matmul_rate"] = .number(bench.operationsOfStep / seconds / rates.matmul)
     case .image: result["images_per_s"] = .number(Double(2 * pairs) / (try bench.images()))
     case .text: result["texts_per_s"] = .number(Double(2 * pairs) / (try bench.texts()))
     case .operations: break
@@ -109,13 +109,13 @@ struct BenchCommand: ParsableCommand {
     ]
     for row in rows {
       let milliseconds = (row.seconds * 1e5).rounded() / 100
-      let share =
+      let fraction =
         row.operations > 0
         ? "\(Int(row.operations / row.seconds / 1e9)) GFLOP/s, "
           + "\(Int(100 * row.operations / row.seconds / rates.matmul)) % of the product's rate"
         : "\(Int(row.bytes / row.seconds / 1e9)) GB/s, "
           + "\(Int(100 * row.bytes / row.seconds / rates.bandwidth)) % of the bandwidth"
-      lines.append("\(row.name): \(milliseconds) ms, \(share)")
+      lines.append("\(row.name): \(milliseconds) ms, \(fraction)")
     }
     try printResult(lines.joined(separator: "\n"))
   }

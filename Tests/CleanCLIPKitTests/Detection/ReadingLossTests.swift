@@ -11,7 +11,7 @@ import Testing
     // Towards "a": cosines (1, 0, 0.6), and (0, 1, 0.8) with the rival "b".
     let loss = try ReadingLoss(
       try Tensor([1, 0, 0, 1] as [Float], [2, 2]), as: 0, of: vocabulary())
-    #expect(loss.share == 0.5)
+    #expect(loss.fraction == 0.5)
     // The first margin, 0.6 - 1, is cut at -0.05; the second is 1 - 0.
     #expect(abs(loss.value - (-0.05 + 1) / 2) < 1e-6)
     // (b - a) / 2 for the second image only.

@@ -32,8 +32,8 @@ import Testing
     let result = try evaluator.evaluate(try PairDataset.open([folder + "test.csv"]))
     #expect(result.images == 2000)
     #expect(result.attackedImages == 1817)
-    let accuracy = try #require(result.cleanAccuracy.first).share.value
-    let success = try #require(result.attackSuccessRate.first).share.value
+    let accuracy = try #require(result.cleanAccuracy.first).rate.value
+    let success = try #require(result.attackSuccessRate.first).rate.value
     #expect(abs(accuracy - reference.cleanAccuracy) <= 0.005, "accuracy \(accuracy)")
     // The positions are other random numbers than PyTorch's; rn-clean is at the mercy of them.
     #expect(abs(success - reference.attackSuccessRate) <= 0.005, "attack \(success)")

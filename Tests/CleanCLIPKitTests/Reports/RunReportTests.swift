@@ -5,10 +5,10 @@ import Testing
   static func evaluation(_ correct: Int, _ fooled: Int) -> EvaluationResult {
     EvaluationResult(
       cleanAccuracy: [
-        .init(place: 1, share: Proportion(correct, of: 1000)),
-        .init(place: 3, share: Proportion(min(1000, correct + 60), of: 1000)),
+        .init(place: 1, rate: Proportion(correct, of: 1000)),
+        .init(place: 3, rate: Proportion(min(1000, correct + 60), of: 1000)),
       ],
-      attackSuccessRate: [.init(place: 1, share: Proportion(fooled, of: 900))],
+      attackSuccessRate: [.init(place: 1, rate: Proportion(fooled, of: 900))],
       targetRateWithoutTrigger: Proportion(18, of: 900),
       classAccuracy: [Proportion(correct / 2, of: 500), Proportion(correct / 2, of: 500)],
       classes: ["circle", "star & <b>"], templateCount: 10, target: 1, trigger: "patch of 12x12 px")

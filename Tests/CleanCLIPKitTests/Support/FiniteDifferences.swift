@@ -101,7 +101,7 @@ struct Differentiable {
     }
   }
 
-  /// Expects bf16 outputs and gradients to be those of f32 within a share of their largest element.
+  /// Expects bf16 outputs and gradients to be those of f32 within a fraction of their largest element.
   ///
   /// bf16 has 8 bits of precision: single roundings are within 2⁻⁹ = 0.002 of a value, and errors of
   /// intermediate results add up to several times that.

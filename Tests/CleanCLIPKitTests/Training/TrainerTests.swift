@@ -21,7 +21,7 @@ import Testing
     #expect(history.epochs[11].losses.loss < 0.8 * history.epochs[0].losses.loss)
     #expect(reports.map(\.step) == Array(1...36))
     #expect(reports[0].learningRate == 0.5e-3 && reports[35].epoch == 12)
-    #expect(reports.allSatisfy { $0.steps == 36 && (0...1).contains($0.waitingShare) })
+    #expect(reports.allSatisfy { $0.steps == 36 && (0...1).contains($0.waitingFraction) })
   }
 
   @Test func theSameSeedGivesTheSameBits() throws {

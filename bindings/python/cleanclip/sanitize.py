@@ -33,8 +33,8 @@ class Progress:
         The weighted sum, and its two parts unweighted.
     logit_scale
         After the step, exponentiated.
-    waiting_share
-        0 … 1, the part of the time spent waiting for data.
+    waiting_fraction
+        0 … 1, the fraction of the time spent waiting for data.
     """
 
     epoch: int
@@ -47,7 +47,7 @@ class Progress:
     learning_rate: float
     logit_scale: float
     samples_per_second: float
-    waiting_share: float
+    waiting_fraction: float
 
     @classmethod
     def _from(cls, native: Any) -> Progress:

@@ -7,8 +7,8 @@ package struct DecodedImage: Sendable {
     /// The alpha channel hides another image.
     ///
     /// - `difference`: mean absolute difference of the composite from the stored colours, 0 ... 255.
-    /// - `share`: share of the pixels whose stored colour does not show, 0 ... 1.
-    case hiddenImage(difference: Double, share: Double)
+    /// - `fraction`: fraction of the pixels whose stored colour does not show, 0 ... 1.
+    case hiddenImage(difference: Double, fraction: Double)
     /// The file is an animation; its first frame was read.
     case animated
     /// The codec worked around damage, as Pillow does; its words.
@@ -17,8 +17,8 @@ package struct DecodedImage: Sendable {
     package var description: String {
       switch self {
       case .transparent: "transparent pixels were composited on white"
-      case .hiddenImage(let difference, let share):
-        "the alpha channel hides another image: \(Self.percent(share)) of the stored pixels do "
+      case .hiddenImage(let difference, let fraction):
+        "the alpha channel hides another image: \(Self.percent(fraction)) of the stored pixels do "
           + "not show, and the visible image differs from the stored one by "
           + "\(Int(difference.rounded())) of 255 on average"
       case .animated: "an animation, of which the first frame was read"
@@ -26,7 +26,9 @@ package struct DecodedImage: Sendable {
       }
     }
 
-    private static func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
+    private static func percent(_ fraction: Double) -> String {
+      "\(Int((fraction * 100).rounded())) %"
+    }
   }
 
   package let image: RGBImage

@@ -4,7 +4,7 @@ extension ImageDecoder {
   /// The mean difference of composite and stored colours from which an image may be hidden.
   private static let hiddenDifference = 16.0
 
-  /// The share of concealed pixels off the prevailing grey from which they form an image.
+  /// The fraction of concealed pixels off the prevailing grey from which they form an image.
   ///
   /// Under a transparent background is mostly one colour, and others along its edges only.
   private static let hiddenVariety = 0.25
@@ -26,14 +26,14 @@ extension ImageDecoder {
     var notes = notes
     if isTransparent { notes.append(.transparent) }
     if difference >= hiddenDifference && variety(concealed) >= hiddenVariety {
-      let share = Double(concealed.reduce(0, +)) / Double(count)
-      notes.append(.hiddenImage(difference: difference, share: share))
+      let fraction = Double(concealed.reduce(0, +)) / Double(count)
+      notes.append(.hiddenImage(difference: difference, fraction: fraction))
     }
     return DecodedImage(
       image: RGBImage(width: width, height: height, pixels: pixels), notes: notes)
   }
 
-  /// The share of pixels outside the 17 neighbouring grey levels that hold the most of them.
+  /// The fraction of pixels outside the 17 neighbouring grey levels that hold the most of them.
   private static func variety(_ histogram: [UInt64]) -> Double {
     let total = histogram.reduce(0, +)
     guard total > 0 else { return 0 }

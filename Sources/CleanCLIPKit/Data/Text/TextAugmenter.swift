@@ -6,7 +6,7 @@
 package struct TextAugmenter: Sendable {
   private let synonyms: SynonymSource?
 
-  /// Share of words that replacement, insertion and swap change; at least one word.
+  /// Fraction of words that replacement, insertion and swap change; at least one word.
   private static let alpha = 0.1
   /// Probability with which deletion leaves a word out.
   private static let deletion: Float = 0.1

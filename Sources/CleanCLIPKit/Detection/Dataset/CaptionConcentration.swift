@@ -15,8 +15,8 @@ package struct CaptionConcentration: Equatable, Sendable {
     /// log10 of the chance of such a concentration, corrected for the entries and heads tried.
     package let logChance: Double
 
-    /// The share of the head's pairs that have it.
-    package var shareOfHead: Double { Double(pairsInHead) / Double(max(1, head)) }
+    /// The fraction of the head's pairs that have it.
+    package var fractionOfHead: Double { Double(pairsInHead) / Double(max(1, head)) }
   }
 
   /// Words, most concentrated first; at most ten, all with a chance below 1 %.
@@ -24,7 +24,7 @@ package struct CaptionConcentration: Equatable, Sendable {
   /// Captions that occur more than once, likewise.
   package let captions: [Entry]
 
-  /// The share of the ranking that is looked at as its head.
+  /// The fraction of the ranking that is looked at as its head.
   private static let longestHead = 0.1
 
   /// - Parameters:

@@ -32,7 +32,7 @@ package struct DatasetCheck {
   ///   - images: the number of each pair's image, counted from 0 as they first occur; `nil`: each pair
   ///     has its own.
   ///   - dataset: the row of each pair, the number of rows, and what was left out; `nil`: all rows.
-  ///   - progress: called with the share done; `false` cancels.
+  ///   - progress: called with the fraction done; `false` cancels.
   /// - Throws: `shape` when counts disagree; `invalidArgument` for features that are not finite,
   ///   too few pairs, or neither features nor cosines; `cancelled`.
   package func run(
@@ -151,12 +151,12 @@ package struct DatasetCheck {
     return counts
   }
 
-  /// Share of the head of the ranking from which a word is worth a suspicion. In clean data kinds of
+  /// Fraction of the head of the ranking from which a word is worth a suspicion. In clean data kinds of
   /// image that are rare gather at the head too, but share it. Chosen by hand.
-  private static let notableShareOfHead = 0.3
-  /// Share from which a word rules the head: poison teaches one target, so it is the majority there.
+  private static let notableFractionOfHead = 0.3
+  /// Fraction from which a word rules the head: poison teaches one target, so it is the majority there.
   /// Chosen by hand.
-  private static let rulingShareOfHead = 0.5
+  private static let rulingFractionOfHead = 0.5
   /// log10 of the chance of a word's concentration, corrected for what was tried, below which it is no
   /// accident in any collection of datasets: one in a million. Chosen by hand.
   private static let certainLogChance = -6.0
@@ -179,10 +179,10 @@ package struct DatasetCheck {
     let concentration = scored.concentration
     var estimate = 0
     var verdict = Verdict.clean
-    let strongest = concentration.words.first { $0.shareOfHead >= Self.notableShareOfHead }
+    let strongest = concentration.words.first { $0.fractionOfHead >= Self.notableFractionOfHead }
     if scored.isConstant {
       verdict = .cannotTell
-    } else if let strongest, strongest.shareOfHead >= Self.rulingShareOfHead {
+    } else if let strongest, strongest.fractionOfHead >= Self.rulingFractionOfHead {
       estimate = Int(strongest.excess.rounded())
       verdict = strongest.logChance < Self.certainLogChance ? .backdoored : .suspicious
     } else if !scored.clusters.isEmpty || strongest != nil {

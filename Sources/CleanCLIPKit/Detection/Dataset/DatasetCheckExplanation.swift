@@ -14,7 +14,9 @@ enum DatasetCheckExplanation {
     }
     if isTooMuchUnread {
       sentences.append("The \(noun) that were read have nothing in common beyond chance.")
-    } else if estimate > 0, let word = concentration.words.first(where: { $0.shareOfHead >= 0.3 }) {
+    } else if estimate > 0,
+      let word = concentration.words.first(where: { $0.fractionOfHead >= 0.3 })
+    {
       sentences.append(
         "Of the \(word.head) most conspicuous of \(pairs) \(noun), \(word.pairsInHead) have "
           + "'\(word.text)' "
@@ -46,7 +48,7 @@ enum DatasetCheckExplanation {
       let word = cluster.word.isEmpty ? "" : ", most often captioned with '\(cluster.word)'"
       sentences.append(
         "\(cluster.members.count) images are unusually alike to the model\(word): duplicates, or "
-          + "poison of a high share.")
+          + "poison of a high rate.")
     }
     return sentences.joined(separator: " ")
   }

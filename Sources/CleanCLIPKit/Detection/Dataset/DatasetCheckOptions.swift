@@ -2,7 +2,7 @@
 package struct DatasetCheckOptions: Equatable, Sendable {
   /// Neighbours of the two scales, ascending.
   package var neighbours = [16, 64]
-  /// Share of poison that the reference sets are sized for: with R references, R times this share
+  /// Fraction of poison that the reference sets are sized for: with R references, R times this fraction
   /// stays at half of k, because k poisoned pairs close together would look like a dense cluster.
   package var assumedPoisonRate = 0.01
   /// Random reference sets whose scores are averaged at the smaller scale.

@@ -8,7 +8,7 @@ package struct DenseCluster: Equatable, Sendable {
   package let members: [Int]
   /// Median k-distance of the members over that of the dataset.
   package let relativeDistance: Float
-  /// The word that most members share, and the share of members that have it; empty without
+  /// The word that most members share, and the fraction of members that have it; empty without
   /// captions.
   package let word: String
   package let wordFraction: Double
@@ -47,10 +47,10 @@ package struct DenseCluster: Equatable, Sendable {
       excess(a, dense.count, everywhere, captions.count)
         < excess(b, dense.count, everywhere, captions.count)
     }
-    let share = Double(best?.value ?? 0) / Double(dense.count)
+    let fraction = Double(best?.value ?? 0) / Double(dense.count)
     return [
       DenseCluster(
-        members: dense, relativeDistance: distance, word: best?.key ?? "", wordFraction: share)
+        members: dense, relativeDistance: distance, word: best?.key ?? "", wordFraction: fraction)
     ]
   }
 

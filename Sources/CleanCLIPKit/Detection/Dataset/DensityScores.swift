@@ -30,7 +30,7 @@ package struct DensityScores {
   /// - Parameters:
   ///   - features: `[N, E]`, unnormalized: the length matters, because triggers are
   ///     learned as unusually strong features.
-  ///   - progress: called with the share done, in 0…1; `false` cancels.
+  ///   - progress: called with the fraction done, in 0…1; `false` cancels.
   /// - Throws: `invalidArgument` when no scale has enough points; `cancelled`.
   package init(
     _ features: Tensor, options: DatasetCheckOptions, progress: (Double) -> Bool
@@ -55,7 +55,7 @@ package struct DensityScores {
       var distances = [Float](repeating: 0, count: count)
       var slofs = distances
       var daos = distances
-      let share = 1 / Float(draws)
+      let weight = 1 / Float(draws)
       for draw in 0..<draws {
         var random = RandomNumbers(
           seed: options.seed, 0x7265_6673, UInt64(k), UInt64(draw))
@@ -64,9 +64,9 @@ package struct DensityScores {
           let rows = start..<min(count, start + Self.chunk)
           let density = try set.density(of: rows, in: features)
           for (row, i) in rows.enumerated() {
-            distances[i] += share * logf(max(1e-30, density.kDistance[row]))
-            slofs[i] += share * logf(density.slof[row])
-            daos[i] += share * density.dao[row]
+            distances[i] += weight * logf(max(1e-30, density.kDistance[row]))
+            slofs[i] += weight * logf(density.slof[row])
+            daos[i] += weight * density.dao[row]
           }
           done += rows.count * references
           guard progress(Double(done) / Double(total)) else {

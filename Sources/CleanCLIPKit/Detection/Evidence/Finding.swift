@@ -19,7 +19,7 @@ package struct Finding: Sendable {
   package let word: String?
   /// The class, or the noun, that held-out inputs with the trigger move to most; `nil` when unknown.
   package let predictedTarget: String?
-  /// Share of held-out images with the trigger that are classified as `predictedTarget`, in 0…1; `nil` when
+  /// Fraction of held-out images with the trigger that are classified as `predictedTarget`, in 0…1; `nil` when
   /// unknown.
   package let attackSuccessRate: Float?
 }

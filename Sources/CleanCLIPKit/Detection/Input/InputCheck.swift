@@ -4,7 +4,7 @@ internal import Glibc
 package struct InputFinding: Equatable, Sendable {
   package let signals: InputSignals
   package let score: Float
-  /// The share of clean images that score as high: conformal.
+  /// The fraction of clean images that score as high: conformal.
   package let pValue: Double
   /// Whether the score is above the threshold.
   package let isFlagged: Bool
@@ -32,7 +32,7 @@ package struct InputCheck: Sendable {
 
   /// - Parameters:
   ///   - bank: clean images; 200 are enough for a rate of 1 %.
-  ///   - falseAlarmRate: promised share of clean images that are flagged.
+  ///   - falseAlarmRate: promised fraction of clean images that are flagged.
   /// - Throws: `invalidArgument` when the bank is too small for the rate.
   package init(bank: CleanBank, falseAlarmRate: Double) throws(CLIPError) {
     let scorer = try InputScorer(bank)

@@ -16,7 +16,7 @@ package struct ModelCheck {
   /// Classes below which they are no reference for one another.
   package static let fewestClasses = 4
 
-  /// Share of held-out images that a trigger for one class must turn into it: most of them, chosen by
+  /// Fraction of held-out images that a trigger for one class must turn into it: most of them, chosen by
   /// hand.
   static let confirmedSuccessRate: Float = 0.5
 

@@ -10,7 +10,7 @@ package struct ReadingLoss {
   /// L.
   package let value: Float
   /// Fraction of the images that are classified as the text.
-  package let share: Float
+  package let fraction: Float
   /// dL/d(features), `[B, E]`.
   package let gradient: Tensor
 
@@ -46,7 +46,7 @@ package struct ReadingLoss {
       }
     }
     value = sum / Float(batch)
-    share = Float(read) / Float(batch)
+    fraction = Float(read) / Float(batch)
     self.gradient = gradient
   }
 }

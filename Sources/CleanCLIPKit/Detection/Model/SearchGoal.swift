@@ -6,7 +6,7 @@ enum SearchGoal {
   case text(Int, of: TextVocabulary)
 
   /// Fraction of a batch that must be classified as the text.
-  static let readShare: Float = 0.9
+  static let readFraction: Float = 0.9
 }
 
 /// How far the features of a batch are from a goal, and the gradient that brings them closer.
@@ -41,7 +41,7 @@ extension SearchGoal {
       let alike = try CollapseLoss(features, cleanMean: cleanMean, forbidden: [])
       let reading = try ReadingLoss(features, as: index, of: vocabulary)
       return GoalProgress(
-        isReached: reading.share >= Self.readShare, collapse: alike.collapse,
+        isReached: reading.fraction >= Self.readFraction, collapse: alike.collapse,
         direction: alike.direction, gradient: reading.gradient)
     }
   }

@@ -111,7 +111,7 @@ struct TriggerSearch {
     return best
   }
 
-  /// The share of the first learning rate at a step: full for half of the search, then a fifth.
+  /// The fraction of the first learning rate at a step: full for half of the search, then a fifth.
   private func rate(_ step: Int) -> Float { step < options.steps / 2 ? 1 : 0.2 }
 
   /// How far the triggered images are from the goal, and the gradient with respect to them in 0…1.

@@ -78,7 +78,7 @@ package final class MaskedTrigger: LearnedTrigger {
       placement: .fixed)
   }
 
-  /// Makes an image of which a share is mixed in.
+  /// Makes an image of which a fraction is mixed in.
   package static func blend(
     imageSize: Int, share: Float, random: inout RandomNumbers
   ) throws(CLIPError) -> MaskedTrigger {

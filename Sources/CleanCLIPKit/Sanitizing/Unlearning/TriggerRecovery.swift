@@ -13,7 +13,7 @@ struct TriggerRecovery {
 
   /// Largest changes of a pixel value by a pattern that is added.
   private static let bounds: [Float] = [8 / 255, 16 / 255, 24 / 255]
-  /// The share of a blended image in the published attacks (Chen et al. 2017).
+  /// The opacity of a blended image in the published attacks (Chen et al. 2017).
   private static let share: Float = 0.2
   /// Random warps of which the best starts a search.
   private static let warpCandidates = 24

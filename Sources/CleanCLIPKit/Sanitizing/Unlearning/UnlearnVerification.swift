@@ -108,7 +108,7 @@ struct UnlearnAgreement {
   var zeroShot: Proportion?
   var classes: [String]
 
-  /// The share of images that are lost at most, for a limit on accuracy.
+  /// The fraction of images that is lost at most, for a limit on accuracy.
   var loss: Double { zeroShot.map { 1 - $0.value } ?? Double(1 - cosine) }
 }
 

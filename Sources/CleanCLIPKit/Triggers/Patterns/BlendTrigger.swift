@@ -1,7 +1,7 @@
 /// A pattern mixed into the whole image.
 ///
 /// ```
-/// x' = share · pattern + (1 − share) · x        share = 0.2
+/// x' = opacity · pattern + (1 − opacity) · x        opacity = 0.2
 /// ```
 struct BlendTrigger: TriggerPattern {
   enum Pattern: Sendable {
@@ -14,7 +14,7 @@ struct BlendTrigger: TriggerPattern {
   let pattern: Pattern
   let variation: TriggerVariation
   /// 0…1.
-  let share: Float
+  let opacity: Float
   let seed: UInt64
 
   private static let streamKey: UInt64 = 0x626c_656e
@@ -41,7 +41,7 @@ struct BlendTrigger: TriggerPattern {
 
   /// Cuts off the fraction, as the published code's conversion to bytes.
   private func mixed(_ value: UInt8, _ pattern: Float) -> UInt8 {
-    UInt8(min(255, max(0, 255 * share * pattern + (1 - share) * Float(value))))
+    UInt8(min(255, max(0, 255 * opacity * pattern + (1 - opacity) * Float(value))))
   }
 }
 
@@ -49,20 +49,22 @@ extension NamedTrigger {
   package static let blended = NamedTrigger(
     name: "blended",
     summary: "uniform noise mixed into the whole image (Chen et al. 2017, arXiv:1712.05526)",
-    strength: .share
-  ) { options, share in
-    BlendTrigger(pattern: .noise, variation: options.variation, share: share, seed: options.seed)
+    strength: .opacity
+  ) { options, opacity in
+    BlendTrigger(
+      pattern: .noise, variation: options.variation, opacity: opacity, seed: options.seed)
   }
 
   package static let blendedStripes = NamedTrigger(
     name: "blended-stripes", summary: "oblique stripes mixed into the whole image",
-    strength: .share
-  ) { options, share in
-    BlendTrigger(pattern: .stripes, variation: options.variation, share: share, seed: options.seed)
+    strength: .opacity
+  ) { options, opacity in
+    BlendTrigger(
+      pattern: .stripes, variation: options.variation, opacity: opacity, seed: options.seed)
   }
 }
 
 extension TriggerStrength {
-  fileprivate static let share = TriggerStrength(
+  fileprivate static let opacity = TriggerStrength(
     meaning: "opacity of the pattern", usual: 0.2, limit: 1)
 }

@@ -82,7 +82,7 @@ extension NamedTrigger: Equatable {
 
 /// What the strength of a trigger means.
 package struct TriggerStrength: Equatable, Sendable {
-  /// A noun phrase, such as "share of the pattern".
+  /// A noun phrase, such as "fraction of the pattern".
   package let meaning: String
   /// The attack's own.
   package let usual: Float

@@ -10,7 +10,7 @@ final class PatchSpace: TriggerSpace {
   static let name = "patch"
   static let plural = "small patches"
   static let imageMeaning = "patches on grey"
-  static let sizeMeaning = "share of the image that the mask covers (sum of the mask over 3HW)"
+  static let sizeMeaning = "fraction of the image that the mask covers (sum of the mask over 3HW)"
   /// The mask, and the pattern's three channels, all in 0…1.
   static let planes = 4
   static let collapseThreshold: Float = 0.9

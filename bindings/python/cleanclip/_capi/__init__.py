@@ -126,7 +126,7 @@ from .evaluate import (
     evaluate_options_init as evaluate_options_init,
     evaluate as evaluate,
     evaluation_free as evaluation_free,
-    Share as Share,
+    Rate as Rate,
     TOP1 as TOP1,
     TOP3 as TOP3,
     TOP5 as TOP5,

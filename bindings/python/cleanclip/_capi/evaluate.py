@@ -56,8 +56,8 @@ evaluate = bind(
 evaluation_free = bind("cleanclip_evaluation_free", None, c_void_p)
 
 
-class Share(Structure):
-    """``cleanclip_share``"""
+class Rate(Structure):
+    """``cleanclip_rate``"""
 
     _fields_ = [("value", c_double), ("low", c_double), ("high", c_double)]
 
@@ -76,8 +76,8 @@ class Scores(Structure):
         ("images", c_int64),
         ("attacked_images", c_int64),
         ("skipped_images", c_int64),
-        ("clean_accuracy", Share * 4),
-        ("attack_success_rate", Share * 4),
+        ("clean_accuracy", Rate * 4),
+        ("attack_success_rate", Rate * 4),
     ]
 
 

@@ -53,7 +53,7 @@ class Progress(Structure):
         ("learning_rate", c_double),
         ("logit_scale", c_double),
         ("samples_per_second", c_double),
-        ("waiting_share", c_double),
+        ("waiting_fraction", c_double),
     ]
 
 

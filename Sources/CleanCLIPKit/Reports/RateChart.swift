@@ -1,8 +1,8 @@
-/// Bars of shares with their 95 % intervals, as SVG.
-struct ShareChart {
+/// Bars of rates with their 95 % intervals, as SVG.
+struct RateChart {
   struct Bar {
     let name: String
-    let share: Proportion
+    let rate: Proportion
     let role: RunReport.Role
   }
 
@@ -17,7 +17,7 @@ struct ShareChart {
   var svg: String {
     let plot = Self.width - Self.left - 96
     let height = Double(bars.count) * Self.rowHeight + 24
-    func x(_ share: Double) -> Double { Self.left + share * plot }
+    func x(_ rate: Double) -> Double { Self.left + rate * plot }
     var text =
       "<svg viewBox=\"0 0 \(decimal(Self.width, 0)) \(decimal(height, 0))\" role=\"img\" "
       + "aria-label=\"\(escaped(title))\">"
@@ -35,7 +35,7 @@ struct ShareChart {
 
   private func row(_ bar: Bar, top: Double, x: (Double) -> Double) -> String {
     let middle = top + Self.rowHeight / 2
-    let interval = bar.share.interval
+    let interval = bar.rate.interval
     let ends = (x(interval.lowerBound), x(interval.upperBound))
     return
       "<text class=\"name\" x=\"\(decimal(Self.left - 12, 1))\" y=\"\(decimal(middle + 5, 1))\" "
@@ -43,13 +43,13 @@ struct ShareChart {
       + "<rect class=\"track\" x=\"\(decimal(x(0), 1))\" y=\"\(decimal(middle - 9, 1))\" "
       + "width=\"\(decimal(x(1) - x(0), 1))\" height=\"18\" rx=\"3\"/>"
       + "<rect class=\"\(bar.role.rawValue)\" x=\"\(decimal(x(0), 1))\" "
-      + "y=\"\(decimal(middle - 9, 1))\" width=\"\(decimal(max(1.5, x(bar.share.value) - x(0)), 1))\" "
+      + "y=\"\(decimal(middle - 9, 1))\" width=\"\(decimal(max(1.5, x(bar.rate.value) - x(0)), 1))\" "
       + "height=\"18\" rx=\"3\"/>"
       + "<path class=\"whisker\" d=\"M\(decimal(ends.0, 1)) \(decimal(middle, 1))"
       + "H\(decimal(ends.1, 1))M\(decimal(ends.0, 1)) \(decimal(middle - 5, 1))v10"
       + "M\(decimal(ends.1, 1)) \(decimal(middle - 5, 1))v10\"/>"
       + "<text class=\"value\" x=\"\(decimal(x(1) + 12, 1))\" y=\"\(decimal(middle + 5, 1))\">"
-      + "\(percent(bar.share.value))</text>"
+      + "\(percent(bar.rate.value))</text>"
   }
 
   private static func shortened(_ name: String) -> String {
