@@ -1,7 +1,7 @@
 internal import CleanCLIPFiles
 
 extension GraphReader {
-  /// The one constant that a piece of constants behind each other lies in; `nil` when the piece
+  /// The one constant that a piece of concatenated constants belongs to; `nil` when the piece
   /// spans several or is no such piece.
   package func resolvingConcatenation(_ value: GraphValue) -> GraphValue? {
     guard let index = value.constant,

@@ -112,7 +112,7 @@ extension GraphReader {
         got: "training_mode 1", remedy: "call model.eval() before exporting")
     }
     let norm = BatchNormNode(
-      input: x, gain: parameters[0], bias: parameters[1], mean: parameters[2],
+      input: x, weight: parameters[0], bias: parameters[1], mean: parameters[2],
       variance: parameters[3], epsilon: node.float("epsilon") ?? 1e-5)
     return add(.batchNorm(norm), x.layout, type: x.type, node: node.index, operands: [x])
   }
@@ -125,22 +125,22 @@ extension GraphReader {
         node, "normalises several axes", expected: "the last axis", got: "axis \(axis)")
     }
     return try layerNorm(
-      x, gain: try operand(node, 1), bias: optionalOperand(node, 2),
+      x, weight: try operand(node, 1), bias: optionalOperand(node, 2),
       epsilon: node.float("epsilon") ?? 1e-5, node)
   }
 
   func layerNorm(
-    _ x: GraphValue, gain: GraphValue, bias: GraphValue?, epsilon: Float, _ node: ONNXNode
+    _ x: GraphValue, weight: GraphValue, bias: GraphValue?, epsilon: Float, _ node: ONNXNode
   ) throws(CLIPError) -> GraphValue {
-    for value in [gain] + (bias.map { [$0] } ?? []) {
+    for value in [weight] + (bias.map { [$0] } ?? []) {
       guard value.constant != nil, value.count == x.dimensions.last else {
         throw refusal(
-          node, "has a gain or bias of the wrong shape",
+          node, "has a weight or bias of the wrong shape",
           expected: "a constant [\(x.dimensions.last ?? 0)]", got: "\(value.dimensions)")
       }
     }
     return add(
-      .layerNorm(x, gain: gain, bias: bias, epsilon: epsilon), x.layout, type: x.type,
+      .layerNorm(x, weight: weight, bias: bias, epsilon: epsilon), x.layout, type: x.type,
       node: node.index, operands: [x])
   }
 

@@ -98,7 +98,7 @@ extension GraphReader {
       got: "none or several of them", code: .format)
   }
 
-  /// The elements of constants behind each other along an axis.
+  /// The elements of constants concatenated along an axis.
   private func concatenated(
     _ parts: [GraphValue], axis: Int, _ node: ONNXNode?
   ) throws(CLIPError) -> Numbers {

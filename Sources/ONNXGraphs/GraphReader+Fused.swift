@@ -285,7 +285,7 @@ extension GraphReader {
     if let bias = optionalOperand(node, 4) { sum = try binary(.add, sum, bias, node) }
     sum = try binary(.add, sum, try operand(node, 1), node)
     let normalized = try layerNorm(
-      sum, gain: try operand(node, 2), bias: optionalOperand(node, 3),
+      sum, weight: try operand(node, 2), bias: optionalOperand(node, 3),
       epsilon: node.float("epsilon") ?? 1e-12, node)
     return [normalized, sum, sum, sum]
   }

@@ -82,7 +82,7 @@ extension GraphReader {
     return try pick(value, axis: axis, (0..<count).map { first + $0 * step }, node)
   }
 
-  /// The constant that a slice of constants behind each other is, when it is one of them.
+  /// The constant that a slice of concatenated constants is, when it is one of them.
   private func part(
     of value: GraphValue, axis: Int, start: Int, count: Int, step: Int
   ) -> GraphValue? {

@@ -107,7 +107,7 @@ package struct ConstantSource: Sendable {
     case tensor(Int)
     /// Numbers that the reader computed, or an assumed graph input.
     case numbers(Numbers)
-    /// Constants behind each other along an axis.
+    /// Constants concatenated along an axis.
     case concatenation([GraphValue], axis: Int)
   }
 
@@ -123,7 +123,7 @@ package struct ConstantSource: Sendable {
   package let dimensions: [Int]
   /// How the numbers were computed, where that is a way back to the file.
   package var derivation: Derivation?
-  /// How deep constants behind each other consist of others.
+  /// How deep concatenated constants consist of others.
   package var nesting = 0
 }
 
@@ -149,7 +149,7 @@ package enum Computation: Sendable {
   case unary(UnaryOperation, GraphValue)
   case reduction(Reduction, GraphValue, axes: [Int])
   case softmax(GraphValue)
-  case layerNorm(GraphValue, gain: GraphValue, bias: GraphValue?, epsilon: Float)
+  case layerNorm(GraphValue, weight: GraphValue, bias: GraphValue?, epsilon: Float)
   case batchNorm(BatchNormNode)
   case averagePool(GraphValue, kernel: Int)
   case embedding(GraphValue, table: GraphValue)
@@ -176,7 +176,7 @@ package struct ConvolutionNode: Sendable {
 /// A batch normalisation in its inference form.
 package struct BatchNormNode: Sendable {
   package let input: GraphValue
-  package let gain: GraphValue
+  package let weight: GraphValue
   package let bias: GraphValue
   package let mean: GraphValue
   package let variance: GraphValue

@@ -29,7 +29,7 @@ package final class ONNXModel: Sendable {
 
   /// Opens, parses and validates a file; no weight is read yet.
   ///
-  /// - Throws: `notFound`, `io`, and `format` for anything that is not an ONNX model or lies.
+  /// - Throws: `notFound`, `io`, and `format` for anything that is not an ONNX model or is inconsistent.
   package init(_ path: String) throws(CLIPError) {
     let file = try InputFile(path)
     guard file.count > 0 else {
@@ -97,7 +97,7 @@ package final class ONNXModel: Sendable {
     for tensor in tensors where tensor.type != nil {
       switch tensor.payload {
       case .unreadable: break
-      // Any number of tensors may lie in one place of a file.
+      // Any number of tensors may be located in one place of a file.
       case .external: outside = min(outside + tensor.count, 1 << 48)
       default: inside += tensor.count
       }

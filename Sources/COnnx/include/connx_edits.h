@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/** Where everything that can be replaced lies in a file; immutable, independent of the model. */
+/** Where everything that can be replaced is located in a file; immutable, independent of the model. */
 typedef struct connx_places connx_places;
 
 /** Replacements in one copy of a file. */

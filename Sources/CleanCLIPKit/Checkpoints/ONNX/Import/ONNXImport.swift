@@ -11,7 +11,7 @@ final class ONNXImport {
 
   /// Reads and recognises a file; weights stay in it.
   ///
-  /// - Throws: `format` for files that lie, `unsupported` for graphs that are not a CLIP model,
+  /// - Throws: `format` for inconsistent files, `unsupported` for graphs that are not a CLIP model,
   ///   naming the node, what was expected there and what was found.
   init(_ path: String) throws(CLIPError) {
     let model = try ONNXModel(path)

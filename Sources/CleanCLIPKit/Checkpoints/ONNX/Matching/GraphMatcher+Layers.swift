@@ -13,7 +13,7 @@ struct LinearMatch {
 /// A layer normalisation over the features.
 struct NormMatch {
   let input: GraphValue
-  let gain: GraphValue
+  let weight: GraphValue
   let bias: GraphValue
   let epsilon: Float
 }
@@ -121,16 +121,16 @@ extension GraphMatcher {
 
   /// As `matchNorm`; `nil` when the value is something else.
   func optionalNorm(_ value: GraphValue) throws(CLIPError) -> NormMatch? {
-    if case .layerNorm(let input, let gain, let bias, let epsilon)? = computation(value) {
+    if case .layerNorm(let input, let weight, let bias, let epsilon)? = computation(value) {
       guard let bias else {
         throw mismatch(value, expected: "a layer normalisation with a bias", got: "one without")
       }
       let operand = compose(value, input)
       guard
         input.layout.endsWithFeatures, isWhole(operand, .feature, of: input.layout),
-        let gain = vector(gain), let bias = vector(bias)
+        let weight = vector(weight), let bias = vector(bias)
       else { return nil }
-      return NormMatch(input: operand, gain: gain, bias: bias, epsilon: epsilon)
+      return NormMatch(input: operand, weight: weight, bias: bias, epsilon: epsilon)
     }
     // γ · (x - mean) / sqrt(variance + ε) + β
     guard case .binary(.add, let a, let b)? = computation(value),
@@ -140,11 +140,11 @@ extension GraphMatcher {
     let scaled = compose(value, a.constant != nil ? b : a)
     guard case .binary(.multiply, let c, let d)? = computation(scaled),
       (c.constant == nil) != (d.constant == nil),
-      let gain = aligned(c.constant != nil ? c : d, to: scaled, [.feature]), gain.count > 1
+      let weight = aligned(c.constant != nil ? c : d, to: scaled, [.feature]), weight.count > 1
     else { return nil }
     let standardized = compose(scaled, c.constant != nil ? d : c)
     guard let (input, epsilon) = matchStandardized(standardized) else { return nil }
-    return NormMatch(input: input, gain: gain, bias: bias, epsilon: Float(epsilon))
+    return NormMatch(input: input, weight: weight, bias: bias, epsilon: Float(epsilon))
   }
 
   private func vector(_ constant: GraphValue) -> GraphValue? {

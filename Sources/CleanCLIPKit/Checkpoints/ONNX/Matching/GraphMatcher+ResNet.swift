@@ -248,7 +248,7 @@ extension GraphMatcher {
     for (convolution, norm, match) in named {
       tower.add(convolution + ".weight", match.convolution.weight)
       if let found = match.norm {
-        tower.add(norm + ".weight", found.gain)
+        tower.add(norm + ".weight", found.weight)
         tower.add(norm + ".bias", found.bias)
         tower.add(norm + ".running_mean", found.mean)
         tower.add(norm + ".running_var", found.variance)

@@ -106,7 +106,7 @@ extension GraphMatcher {
         case .binary(.add, let a, let b)? = computation(indices),
         let start = a.constant != nil ? a : b.constant != nil ? b : nil
       else {
-        throw mismatch(indices, expected: "numbers of tokens in all captions behind each other")
+        throw mismatch(indices, expected: "numbers of tokens in all captions, concatenated")
       }
       try requireRange(
         start, data.layout.factors(.batch), step: factors.last?.extent ?? 1, at: indices)

@@ -93,7 +93,7 @@ extension GraphMatcher {
     guard let first = blocks.first else {
       throw mismatch(value, expected: "at least one residual attention block in \(role)")
     }
-    let width = first.ln1.gain.count
+    let width = first.ln1.weight.count
     let epsilon = first.ln1.epsilon
     for (index, block) in blocks.enumerated() {
       guard block.attention.mask == mask else {
@@ -112,7 +112,7 @@ extension GraphMatcher {
         throw mismatch(block.output.input, expected: "equal blocks in \(role)")
       }
       for dimension in [
-        block.ln1.gain.count, block.ln2.gain.count, block.output.weight.dimensions[1],
+        block.ln1.weight.count, block.ln2.weight.count, block.output.weight.dimensions[1],
       ]
       where dimension != width {
         throw mismatch(

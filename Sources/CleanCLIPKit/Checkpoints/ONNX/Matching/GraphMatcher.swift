@@ -155,7 +155,7 @@ final class GraphMatcher {
       case .embedding: "a table look-up"
       case .gather, .gatherND: "a selection by computed indices"
       case .argMax: "a position"
-      case .concatenation: "tensors behind each other"
+      case .concatenation: "concatenated tensors"
       case .clip: "limited values"
       case .activation(let activation, _): "the activation \(activation.rawValue)"
       case .attention: "an attention"

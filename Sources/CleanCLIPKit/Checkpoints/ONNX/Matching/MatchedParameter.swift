@@ -75,7 +75,7 @@ struct TowerMatch {
   }
 
   mutating func add(_ name: String, _ norm: NormMatch) {
-    add(name + ".weight", norm.gain)
+    add(name + ".weight", norm.weight)
     add(name + ".bias", norm.bias)
   }
 

@@ -66,7 +66,7 @@ struct TensorUses {
       let made = node.outputs.filter { !$0.isEmpty }
       budget -= 1
       let passed = depth < 64 && budget > 0 ? made.filter { holds(root, $0) } : []
-      // A node may take other parts out of constants behind each other.
+      // A node may take other parts out of concatenated constants.
       if passed.isEmpty, made.allSatisfy(isMoved) { continue }
       var further: [Use] = []
       for output in passed {
