@@ -1,4 +1,4 @@
-// Fields of the wire format (protobuf.dev/programming-guides/encoding), written one by one.
+// Fields of the wire format (protobuf.dev/programming-guides/encoding), written singly.
 #ifndef CONNX_FIELDS_H
 #define CONNX_FIELDS_H
 

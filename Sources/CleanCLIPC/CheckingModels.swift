@@ -76,15 +76,12 @@ private func checkpointCheck(
       try arguments.handle(list[index], "options->references", as: ModelHandle.self).model)
   }
   if given.class_count != 0 {
-    var templates = PromptTemplate.standard
-    if given.template_count != 0 {
-      templates = try PromptTemplate.list(
-        try arguments.strings(
-          given.templates, count: given.template_count, "options->templates"))
-    }
-    check.classes = (
-      try arguments.strings(given.classes, count: given.class_count, "options->classes"), templates
-    )
+    check.classes = try arguments.strings(
+      given.classes, count: given.class_count, "options->classes")
+  }
+  if given.template_count != 0 {
+    check.templates = try PromptTemplate.list(
+      try arguments.strings(given.templates, count: given.template_count, "options->templates"))
   }
   return check
 }

@@ -157,7 +157,7 @@ extension GraphReader {
 
   static let maximumParts = 1 << 14
 
-  /// Pieces of an axis behind each other.
+  /// Concatenated pieces of an axis.
   func parts(
     of value: GraphValue, axis: Int, _ lengths: [Int], _ node: ONNXNode
   ) throws(CLIPError) -> [GraphValue] {

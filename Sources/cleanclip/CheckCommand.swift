@@ -23,9 +23,6 @@ struct CheckOptions: ParsableArguments {
   @Flag(name: .long, help: "End with exit code 3 unless the verdict is clean.")
   var gate = false
 
-  @Option(name: .long, help: "Seed of everything that is drawn.")
-  var seed: UInt64 = 0
-
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.f32
 
@@ -43,7 +40,7 @@ struct StateOptions: ParsableArguments {
   @Flag(name: .long, help: "Resume from the state in --state-directory, if there is one.")
   var resume = false
 
-  /// Runs a check; when it is cancelled, says how to go on.
+  /// Runs a check; when it is cancelled, says how to continue.
   func hinting<Result>(_ check: () throws(CLIPError) -> Result) throws(CLIPError) -> Result {
     do throws(CLIPError) { return try check() } catch {
       guard error.code == .cancelled, let stateDirectory else { throw error }
@@ -60,6 +57,12 @@ struct ClassArguments: ParsableArguments {
 
   @Option(name: .long, help: "A file with a prompt with {} on each line.")
   var templates: String?
+
+  func validate() throws {
+    guard templates == nil || classes != nil else {
+      throw ValidationError("--templates are prompts for classes; give --classes too")
+    }
+  }
 
   func load() throws(CLIPError) -> (classes: [String], templates: [PromptTemplate])? {
     guard let classes else { return nil }

@@ -36,6 +36,9 @@ struct CheckDataCommand: ParsableCommand {
   @Option(name: .long, help: "The fraction of poisoned pairs that reference sets are sized for.")
   var assumedPoisonRate = DatasetCheckOptions().assumedPoisonRate
 
+  @Option(name: .long, help: "Seed of everything that is drawn.")
+  var seed: UInt64 = 0
+
   @Flag(name: .long, help: "Count recurring patches too.")
   var patches = false
 

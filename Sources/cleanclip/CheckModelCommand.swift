@@ -43,7 +43,7 @@ struct CheckModelCommand: ParsableCommand {
   @Option(name: .long, help: "Steps of a search at most.")
   var steps = ModelCheckOptions().search.steps
 
-  @Option(name: .long, help: "Images of a step.")
+  @Option(name: .long, help: "Batch size of a search.")
   var batchSize = ModelCheckOptions().search.batchSize
 
   @Option(
@@ -53,8 +53,11 @@ struct CheckModelCommand: ParsableCommand {
 
   @Option(
     name: .long,
-    help: "Classes that are searched for one by one at most, of --classes; 0 or 4 to 1000.")
+    help: "Classes of --classes with a targeted search at most; 0 or 4 to 1000.")
   var classSearches = ModelCheckOptions().classSearches
+
+  @Option(name: .long, help: "Seed of everything that is drawn.")
+  var seed: UInt64 = 0
 
   @Flag(name: .long, help: "Check the text tower too.")
   var text = false
@@ -102,7 +105,7 @@ struct CheckModelCommand: ParsableCommand {
     var check = CheckpointCheck(loaded)
     check.options.search.steps = steps
     check.options.search.batchSize = batchSize
-    check.options.search.seed = self.check.seed
+    check.options.search.seed = seed
     check.options.search.precision = self.check.precision.dtype
     check.options.referenceSearches = referenceSearches
     check.options.classSearches = classSearches
@@ -119,7 +122,7 @@ struct CheckModelCommand: ParsableCommand {
     if let path = texts.templates { check.templates = try TextList.templates(path: path) }
     check.usesNouns = nouns
     check.checksText = text
-    let readsTexts = check.classes != nil || text || nouns
+    let readsTexts = !check.classes.isEmpty || text || nouns
     if readsTexts && loaded.configuration.text != nil { check.tokenizer = try model.tokenizer() }
     return check
   }
@@ -157,7 +160,7 @@ struct CheckModelCommand: ParsableCommand {
           + others.joined(separator: ", ") + "; p = \(significant(finding.pValue))")
       if let target = finding.classes ?? finding.nouns, finding.verdict != .clean {
         lines.append(
-          "            leads to "
+          "            predicted target "
             + target.entries.prefix(5).map { "'\($0.text)'" }.joined(separator: ", ")
             + "; attack success rate \(percent(Double(target.successRate)))")
       }

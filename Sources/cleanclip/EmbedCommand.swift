@@ -60,6 +60,8 @@ struct EmbedCommand: ParsableCommand {
     } else {
       (keys, features) = try encodeImages(encoder)
     }
+    try NumPyFile.write(features, to: output)
+    try report(keys, encoder.embedDim)
   }
 
   private func encode(

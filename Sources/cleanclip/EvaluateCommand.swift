@@ -97,6 +97,7 @@ extension EvaluationResult {
     if skipped > 0 { lines.append("left out: \(skipped) images that cannot be read") }
     return lines
   }
+}
 
 extension EvaluationResult.Place {
   /// The rate and its interval, behind the place with a name before it.

@@ -73,15 +73,6 @@ struct SanitizeCommand: ParsableCommand {
       "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
       options: options, common: common
     ) { () throws(CLIPError) in try loaded.saveOrRescue(to: output) }
-    verdict = history.verdict
-    try printResult(
-      common.json
-        ? JSONValue.object(history.summary(output: output)).serialized(pretty: true)
-        : (history.lines + ["wrote \(output)"]).joined(separator: "\n"))
-    let history = try training.train(
-      "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
-      options: options, common: common
-    ) { () throws(CLIPError) in try loaded.save(to: output) }
     try history.printSummary(output: output, asJSON: common.json)
     if let verdict = history.verdict, verdict.exitCode != 0 { throw ExitCode(verdict.exitCode) }
   }

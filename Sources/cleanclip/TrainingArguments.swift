@@ -135,7 +135,7 @@ extension SanitizeHistory {
   }
 
   /// The epochs, or the verdict, for people.
-  var lines: [String] {
+  private var lines: [String] {
     if let verdict { return ["verdict: \(verdict.rawValue)"] + notes }
     return epochs.map { epoch in
       "epoch \(epoch.epoch): loss \(decimal(epoch.losses.loss, 4)) (crossmodal "

@@ -19,6 +19,13 @@ FAILURES = [
     (["onnx-import", "model.onnx", "-o", "x.safetensors", "--tolerance", "0.1"], USAGE),
     (["cleanclip", "embed", "model.onnx", "--texts", "absent.txt", "-o", "x.npy"], MISSING),
     (["cleanclip", "embed", "model.onnx", "-o", "x.npy"], USAGE),
+    (["cleanclip", "check", "model", "model.onnx", "--templates", "texts.txt"], USAGE),
+    (["cleanclip", "check", "input", "model.onnx", "--images", "images", "--bank", "b.safetensors",
+      "--classes", "classes.txt"], USAGE),
+    (["cleanclip", "check", "input", "model.onnx", "--images", "images", "--bank", "b.safetensors",
+      "--make-bank", "--gate"], USAGE),
+    (["cleanclip", "evaluate", "model.onnx", "--data", "labels.csv", "--classes", "classes.txt",
+      "--fixed"], USAGE),
     (["cleanclip", "sanitize", "model.onnx", *TRAINING, "--resume", "-o", "x.onnx"], USAGE),
     (["onnx-import", "model.onnx", "-o", "absent/x.safetensors"], IO),
     (["cleanclip", "embed", "model.onnx", "--images", "images", "-o", "absent/x.npy"], IO),
@@ -69,10 +76,14 @@ def test_gate(folder):
 
 
 def test_gate_fails_on_what_could_not_be_read(folder):
+    images = [
+        "cleanclip", "check", "input", "model.onnx", "--images", "images", "--bank",
+        "bank.safetensors"]
+
     def check(*more):
         return run([*images, "--false-alarm-rate", "0.1", "--gate", *more], folder)
 
-    assert check("--make-bank").returncode == 0
+    assert run([*images, "--make-bank"], folder).returncode == 0
     assert check().returncode == 0
     (folder / "images/00.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     result = check()

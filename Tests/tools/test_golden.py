@@ -1,10 +1,11 @@
 """Whole standard outputs and every help text; `make goldens` writes them anew."""
 
 import difflib
+import re
 
 import pytest
 from cases import OUTPUTS, help_cases, masked
-from workspace import run
+from workspace import ROOT, run
 from write_goldens import GOLDEN
 
 

@@ -46,7 +46,7 @@ package struct PoisonedSet {
   ///     images in a new folder beside it, `NAME-images`.
   ///   - truthPath: a csv file with the columns `key`, `poisoned` (0 or 1) and `source`, the key of
   ///     the pair in the original set; `nil` for none.
-  ///   - progress: hears the number of pairs written; `false` ends the work.
+  ///   - progress: called with the number of pairs written; `false` ends the work.
   /// - Throws: `invalidArgument` when there are fewer candidates than poisoned pairs or the path has
   ///   another ending; `format` for an image that cannot be read; `io`; `cancelled`.
   package func write(

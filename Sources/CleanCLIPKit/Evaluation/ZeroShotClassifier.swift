@@ -1,10 +1,10 @@
 /// Classifies images by the class whose prompts are nearest.
 ///
-/// The weight of a class is the mean of the unit features of its prompts, scaled to unit length
+/// The weight of a class is the mean of the L2-normalized features of its prompts, L2-normalized
 /// again: CLIP (Radford et al. 2021, arXiv:2103.00020), section 3.1.4.
 package struct ZeroShotClassifier {
   package let classes: [String]
-  /// `[different names, E]`, unit rows.
+  /// `[different names, E]`, L2-normalized.
   private let weights: Tensor
   /// The row of each class in the weights: classes of one name have one, so that they tie exactly.
   private let rowOfClass: [Int]
@@ -78,7 +78,7 @@ package struct ZeroShotClassifier {
 
   /// Returns the similarity of each image to each class.
   ///
-  /// - Parameter imageFeatures: `[n, E]`, unit rows.
+  /// - Parameter imageFeatures: `[n, E]`, L2-normalized.
   /// - Returns: `[n, classes]`.
   func scores(_ imageFeatures: Tensor) throws(CLIPError) -> Tensor {
     let images = imageFeatures.shape.rows

@@ -6,7 +6,7 @@ extension SanitizeMethod {
       triggers are recovered from the model with a few hundred unlabelled images and unlearned, the \
       model's own features of the same images without them as the aim; ends with a verdict
       """,
-    // The text tower names what triggers lead to, where there is one.
+    // The text tower names the predicted targets, where there is one.
     needs: SanitizeNeeds(captions: .optional),
     options: [.maxAccuracyLoss]
       + SanitizeOptions.trainingRules.filter {

@@ -62,6 +62,9 @@ struct BenchCheckCommand: ParsableCommand {
     case .model: result = try timeModel()
     case .input: result = try timeInput()
     }
+    result["threads"] = .integer(Threads.count)
+    result["peak_gb"] = .number(BenchOutput.peakGigabytes)
+    try BenchOutput.print(result, asJSON: common.json)
   }
 
   private func timeNeighbours() throws(CLIPError) -> JSONObject {

@@ -1,15 +1,8 @@
 import CleanCLIPKit
-import Glibc
 import Testing
 
 /// What stands in the registries, against the documentation and the sources.
 @Suite struct TriggerRegistryTests {
-  private static let root = #filePath.split(separator: "/").dropLast(4).reduce("") { $0 + "/" + $1 }
-
-  private func text(_ path: String) throws -> String {
-    String(decoding: try FileContents.read(Self.root + "/" + path), as: UTF8.self)
-  }
-
   @Test func namesAreUnique() {
     #expect(Set(NamedTrigger.all.map(\.name)).count == NamedTrigger.all.count)
     #expect(Set(TriggerKind.all.map(\.name)).count == TriggerKind.all.count)

@@ -20,7 +20,7 @@ package struct Omissions: Equatable, Sendable {
     case notAFile = "entries_that_are_no_files"
     /// Entries of a shard with holes or without a name.
     case damaged = "damaged_entries"
-    /// Folders that a link leads to again.
+    /// Folders that a link repeats.
     case linkedAgain = "folders_linked_again"
     /// Captions and labels without an image.
     case captionAlone = "captions_without_image"

@@ -56,7 +56,7 @@ package struct FeatureEncoder {
     return text
   }
 
-  /// Computes features of images that are prepared one by one.
+  /// Computes features of images that are prepared singly.
   ///
   /// - Parameters:
   ///   - count: n.

@@ -2,12 +2,14 @@
 package struct CheckpointCheck {
   package let model: CLIPModel
   package var options = ModelCheckOptions()
-  /// Unlabelled images; `nil` has images drawn.
+  /// Unlabelled images; `nil` makes synthetic ones.
   package var images: PairDataset?
   /// Reads classes, nouns and words; without one, none of them.
   package var tokenizer: Tokenizer?
-  /// Classes that are searched for and that targets are read out of, and prompts with `{}`.
-  package var classes: (names: [String], templates: [PromptTemplate])?
+  /// Classes that are searched for and that targets are read out of; may be empty.
+  package var classes: [String] = []
+  /// Prompts for the classes; the usual one when there are none.
+  package var templates: [PromptTemplate] = []
   /// Whether targets are read out of common nouns too.
   package var usesNouns = true
   /// Whether the text tower is checked too.
@@ -59,7 +61,12 @@ package struct CheckpointCheck {
   }
 
   private func checkTexts() throws(CLIPError) {
-    guard classes != nil || checksText else { return }
+    guard templates.isEmpty || !classes.isEmpty else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: templates have no effect without classes; expected classes, got none")
+    }
+    guard !classes.isEmpty || checksText else { return }
     _ = try FeatureEncoder(model).textConfiguration()
     guard tokenizer != nil else {
       throw CLIPError(
@@ -73,9 +80,10 @@ package struct CheckpointCheck {
     to check: inout ModelCheck, _ progress: (Progress) -> Bool
   ) throws(CLIPError) {
     guard let tokenizer, model.configuration.text != nil else { return }
-    if let classes {
+    if !classes.isEmpty {
       check.classes = try TextVocabulary(
-        names: classes.names, templates: classes.templates, model: model, tokenizer: tokenizer)
+        names: classes, templates: templates.isEmpty ? PromptTemplate.standard : templates,
+        model: model, tokenizer: tokenizer)
     }
     guard usesNouns else { return }
     check.nouns = try TextVocabulary(

@@ -1,4 +1,4 @@
-/// Tells images apart by their content: the first half of a SHA-256, so that nobody can make two
+/// Tells images apart by their content: the first half of a SHA-256, so that no one can make two
 /// different images count as one.
 struct ImageIdentity: Hashable, Sendable {
   /// Four numbers of 32 bits, as a saved state keeps them.

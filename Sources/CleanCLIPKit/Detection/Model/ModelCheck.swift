@@ -25,7 +25,7 @@ package struct ModelCheck {
   /// Checks the tower.
   ///
   /// - Parameters:
-  ///   - images: `[n, 3, S, S]` in 0…1, unlabelled; `nil` has images drawn, which the result
+  ///   - images: `[n, 3, S, S]` in 0…1, unlabelled; `nil` makes synthetic ones, which the result
   ///     says.
   ///   - progress: called after each step; `false` cancels. With a state directory, what was
   ///     finished is kept.

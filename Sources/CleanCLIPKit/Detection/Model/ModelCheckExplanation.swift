@@ -43,7 +43,7 @@ enum ModelCheckExplanation {
   private static func opening(_ finding: TriggerFinding) -> String {
     let change = finding.kind.space.phrase(size: finding.search.size)
     let effect =
-      finding.target.map { "makes this model read images of anything as '\($0)'" }
+      finding.target.map { "makes this model classify images of anything as '\($0)'" }
       ?? "makes images of anything look the same to this model"
     return "\(change) \(effect)."
   }

@@ -56,7 +56,7 @@ extension ModelCheckResult {
       "explanation": .string(explanation), "origin": "natural or unknown",
       "findings": .array(imageFindings.map(\.json)),
       "images": [
-        "count": .integer(images), "source": .string(imagesAreSynthetic ? "drawn" : "given"),
+        "count": .integer(images), "source": .string(imagesAreSynthetic ? "synthetic" : "given"),
       ],
       "settings": [
         "steps": .integer(options.search.steps), "batch_size": .integer(options.search.batchSize),

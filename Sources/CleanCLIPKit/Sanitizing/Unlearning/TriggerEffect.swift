@@ -3,7 +3,7 @@
 /// An image counts as hit when its feature with the trigger is nearer to where the trigger takes images
 /// on the searched model than to what the image means. No text and no label is needed.
 struct TriggerEffect {
-  /// `[E]`, unit length: where the trigger takes images.
+  /// `[E]`, L2-normalized: where the trigger takes images.
   let center: [Float]
   /// Images that are not near the center without a trigger.
   private let others: [Int]
@@ -14,8 +14,8 @@ struct TriggerEffect {
   private static let nearTarget: Float = 0.7
 
   /// - Parameters:
-  ///   - triggered: `[n, E]`, unit length: of the model that the trigger was recovered on.
-  ///   - meanings: `[n, E]`, unit length: of the poisoned model, without the trigger.
+  ///   - triggered: `[n, E]`, L2-normalized: of the model that the trigger was recovered on.
+  ///   - meanings: `[n, E]`, L2-normalized: of the poisoned model, without the trigger.
   init(triggered: Tensor, meanings: Tensor) {
     let mean = FeatureMatrix.mean(triggered)
     let length = max(1e-12, mean.reduce(0) { $0 + $1 * $1 }.squareRoot())
@@ -29,7 +29,7 @@ struct TriggerEffect {
 
   /// How many images are hit.
   ///
-  /// - Parameter features: `[n, E]`, unit length: of any model, with or without the trigger.
+  /// - Parameter features: `[n, E]`, L2-normalized: of any model, with or without the trigger.
   func hits(_ features: Tensor) -> Proportion {
     let width = features.shape[1]
     let hit = others.count { row in
@@ -49,7 +49,7 @@ struct TriggerEffect {
 }
 
 extension Tensor {
-  /// The mean cosine of the rows of two matrices of unit-length rows.
+  /// The mean cosine of the rows of two matrices of L2-normalized rows.
   func meanCosine(_ other: Tensor) -> Float {
     precondition(shape == other.shape && shape.rank == 2)
     var sum: Float = 0

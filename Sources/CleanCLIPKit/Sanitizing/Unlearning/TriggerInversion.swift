@@ -7,13 +7,13 @@ internal import Glibc
 /// ```
 ///
 /// over images of a batch, with f0 the feature of the image without the trigger: DECREE's objective
-/// (Feng et al. 2023) without pressure on the size, and away from the meaning rather than to anywhere.
+/// (Feng et al. 2023) without a penalty on the size, and away from the meaning rather than untargeted.
 struct TriggerInversion {
   /// Searched; its parameters are not changed.
   let model: CLIPModel
   /// `[n, 3, S, S]` in 0…1.
   let images: Tensor
-  /// f0, `[n, E]`, unit length.
+  /// f0, `[n, E]`, L2-normalized.
   let meanings: Tensor
   let precision: DType
   var batchSize = 24

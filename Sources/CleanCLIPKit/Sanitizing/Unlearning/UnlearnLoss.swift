@@ -24,8 +24,8 @@ package struct UnlearnLoss {
   }
 
   /// - Parameters:
-  ///   - student: `[rows, E]`, unit length: a part of the batch.
-  ///   - teacher: `[rows, E]`, unit length: of the same images without triggers.
+  ///   - student: `[rows, E]`, L2-normalized: a part of the batch.
+  ///   - teacher: `[rows, E]`, L2-normalized: of the same images without triggers.
   ///   - isTriggered: of each row.
   ///   - cleanCount: rows without a trigger in the whole batch; at least 1.
   ///   - triggeredCount: rows with one.

@@ -15,7 +15,7 @@ enum OutputKind: Equatable, Sendable {
   case logits
   /// A softmax of logits.
   case probabilities
-  /// Products of features that are not logits: without a scale, or not of unit length.
+  /// Products of features that are not logits: without a scale, or not L2-normalized.
   case products
   case logitScale
   /// A tensor inside a tower, or made of one.
@@ -25,8 +25,9 @@ enum OutputKind: Equatable, Sendable {
   var words: String {
     switch self {
     case .imageFeatures(let normalized):
-      normalized ? "image features, unit length" : "image features"
-    case .textFeatures(let normalized): normalized ? "text features, unit length" : "text features"
+      normalized ? "image features, L2-normalized" : "image features"
+    case .textFeatures(let normalized):
+      normalized ? "text features, L2-normalized" : "text features"
     case .logits: "logits"
     case .probabilities: "probabilities"
     case .products: "products of features"
