@@ -29,5 +29,10 @@ def test_help_texts(shared_folder):
         result = run(arguments, shared_folder)
         assert (result.returncode, result.stderr) == (0, "")
         compare(name, masked(result.stdout))
+    # Every command that is written is one that can be called.
+    written = {
+        name for path in (ROOT / "Sources/cleanclip").rglob("*.swift")
+        for name in re.findall(r'commandName: "([\w-]+)"', path.read_text())}
+    assert written == {arguments[-2] for arguments in cases.values()} - {"onnx-import"}
     # No text of a command that is gone.
     assert {path.stem for path in GOLDEN.glob("*.txt")} == set(cases) | set(OUTPUTS)

@@ -37,6 +37,12 @@ import Testing
     }
   }
 
+  @Test func everyMethodIsRegistered() throws {
+    #expect(
+      try SourceTree.constants(of: "SanitizeMethod", in: "Sources/CleanCLIPKit/Sanitizing")
+        == SanitizeMethod.all.count)
+  }
+
   @Test func optionsWithoutEffectAreRefused() throws {
     var options = try Self.supervised()
     options.cleanclip.inmodalWeight = 0.5
