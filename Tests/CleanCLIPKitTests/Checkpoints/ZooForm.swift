@@ -55,7 +55,7 @@ struct ZooForm: CustomTestStringConvertible, Sendable {
       let norm =
         base.hasSuffix("downsample.0")
         ? String(base.dropLast()) + "1" : base.replacing("conv", with: "bn")
-      guard let weight = tensors[norm + ".weight"], let bias = tensors[norm + ".bias"],
+      guard let gain = tensors[norm + ".weight"], let bias = tensors[norm + ".bias"],
         let mean = tensors[norm + ".running_mean"], let variance = tensors[norm + ".running_var"]
       else { continue }
       let channels = weight.shape[0]
@@ -63,7 +63,7 @@ struct ZooForm: CustomTestStringConvertible, Sendable {
       let scaled = try weight.copy()
       let shift = try Tensor(Shape([channels]))
       for channel in 0..<channels {
-        let factor = weight.f32[channel] / (variance.f32[channel] + 1e-5).squareRoot()
+        let factor = gain.f32[channel] / (variance.f32[channel] + 1e-5).squareRoot()
         for index in 0..<row { scaled.f32[channel * row + index] *= factor }
         shift.f32[channel] = bias.f32[channel] - mean.f32[channel] * factor
       }

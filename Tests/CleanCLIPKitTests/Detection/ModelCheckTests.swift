@@ -42,11 +42,11 @@ import Testing
     }
     #expect(states.last?.searches == 9)
     #expect(states.map(\.search) == states.map(\.search).sorted())
-    #expect(result.explanation.contains("drawn"))
+    #expect(result.explanation.contains("synthetic"))
     let html = try result.html(model: "<tiny>", version: "1")
     #expect(html.contains("&lt;tiny&gt;") && !html.contains("<script"))
     #expect(result.json["findings"]?.array?.count == 3)
-    #expect(result.json["images"]?["source"]?.string == "drawn")
+    #expect(result.json["images"]?["source"]?.string == "synthetic")
   }
 
   @Test func simesCombinesTestsThatAgree() {

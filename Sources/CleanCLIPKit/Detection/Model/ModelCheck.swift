@@ -127,7 +127,7 @@ package struct ModelCheck {
       throw CLIPError(
         .invalidArgument,
         "check model: there are too few images; expected at least \(Self.fewestImages), "
-          + "got \(images.shape[0]); give more, or none to have them drawn")
+          + "got \(images.shape[0]); give more, or none for synthetic ones")
     }
     for i in 0..<images.count where !(images.f32[i] >= 0 && images.f32[i] <= 1) {
       throw CLIPError(

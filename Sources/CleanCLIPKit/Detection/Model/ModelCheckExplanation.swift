@@ -34,7 +34,7 @@ enum ModelCheckExplanation {
     }
     if imagesAreSynthetic {
       sentences.append(
-        "No images were given, so the check used drawn ones; real images make it more reliable."
+        "No images were given, so the check used synthetic ones; real images make it more reliable."
       )
     }
     return sentences.joined(separator: " ")

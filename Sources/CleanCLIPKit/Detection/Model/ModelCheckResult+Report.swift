@@ -112,7 +112,7 @@ extension ModelCheckResult {
       HTMLPage.table(
         "How this was made",
         [
-          ("version", version), ("images", "\(images)\(imagesAreSynthetic ? ", drawn" : "")"),
+          ("version", version), ("images", "\(images)\(imagesAreSynthetic ? ", synthetic" : "")"),
           ("steps at most", "\(options.search.steps)"),
           ("images a step", "\(options.search.batchSize)"), ("seed", "\(options.search.seed)"),
           ("p-value of the image tower", probability(pValue)),
