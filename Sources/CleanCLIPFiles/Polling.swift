@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Asks the host, in the course of long reading, writing and computing, whether to go on. Each thread has
+/// Asks the host, in the course of long reading, writing and computing, whether to continue. Each thread has
 /// its own question, because each has its own calls.
 package enum Polling {
   /// Returns false to end the call.

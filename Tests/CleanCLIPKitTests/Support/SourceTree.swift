@@ -6,7 +6,7 @@ enum SourceTree {
   static let root = #filePath.split(separator: "/").dropLast(4).reduce("") { $0 + "/" + $1 }
 
   static func text(_ path: String) throws -> String {
-    String(decoding: try MappedFile.read(root + "/" + path), as: UTF8.self)
+    String(decoding: try FileContents.read(root + "/" + path), as: UTF8.self)
   }
 
   /// The number of constants of a type in the files of a folder.

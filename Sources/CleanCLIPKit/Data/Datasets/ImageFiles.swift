@@ -1,4 +1,4 @@
-/// Image files that are named one by one: rows without captions and labels, called by their paths.
+/// Image files that are named singly: rows without captions and labels, called by their paths.
 struct ImageFiles: PairSource {
   private let paths: [String]
 

@@ -38,7 +38,7 @@ final class ONNXImport {
     (reader, match) = try Self.recognise(model)
   }
 
-  /// Whether the file's metadata, or the lack of them, lead to this preprocessing.
+  /// Whether the file's metadata, or the lack of them, give this preprocessing.
   func hasInMetadata(_ preprocessing: ImagePreprocessing) -> Bool {
     guard let text = model.metadata[CheckpointPreprocessing.metadataKey] else {
       return assumesPreprocessing && preprocessing == ImagePreprocessing()
