@@ -85,16 +85,6 @@ struct PoisonCommand: ParsableCommand {
         ? result.serialized(pretty: true)
         : "\(output): \(summary.pairs) pairs, \(summary.poisoned) of them poisoned "
           + "(\(trigger.summary)) for '\(target)'")
-    let result: JSONValue = [
-      "pairs": .integer(summary.pairs), "poisoned": .integer(summary.poisoned),
-      "trigger": .string(trigger.summary), "target": .string(target),
-      "output": .string(output), "truth": truthPath.map { .string($0) } ?? .null,
-    ]
-    try printResult(
-      common.json
-        ? result.serialized(pretty: true)
-        : "\(output): \(summary.pairs) pairs, \(summary.poisoned) of them poisoned "
-          + "(\(trigger.summary)) for '\(target)'")
   }
 }
 

@@ -199,7 +199,7 @@ def test_images_alone_are_rows(model, pairs):
     for form in (images, np.stack(images), [(image, None) for image in images]):
         result = cleanclip.check_model(
             model, form, image_limit=16, steps=1, batch_size=4, nouns=False, class_searches=0)
-        assert result["verdict"]
+        assert result.verdict
 
 
 def test_image_files_and_patterns_are_datasets(model, files):

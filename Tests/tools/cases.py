@@ -67,6 +67,8 @@ def masked(text):
     text = re.sub(r"\b[0-9a-f]{64}\b", "<hash>", text)
     text = re.sub(r"(?m)^\d+\. \S+  -?[\d.]+  .*$", "<rank>. <key>  <number>  <caption>", text)
     text = re.sub(r"\b\d+\.\d+\.\d+\b", "<version>", text)
+    text = re.sub(r'("recall_at_\d+"): \d+\b(?!\.)', r"\1: <number>", text)
+    text = re.sub(r"(recall at \d+) +", r"\1 ", text)
     text = re.sub(r"-?\d+\.\d+(e[+-]?\d+)?|-?\d+e[+-]?\d+", "<number>", text)
     return text
 

@@ -37,8 +37,8 @@ static int measure(const char *title, const cleanclip_model *model,
                    const cleanclip_evaluate_options *options) {
   cleanclip_evaluation *evaluation = NULL;
   cleanclip_scores scores;
-  const cleanclip_share *accuracy = &scores.clean_accuracy[CLEANCLIP_TOP1];
-  const cleanclip_share *success = &scores.attack_success_rate[CLEANCLIP_TOP1];
+  const cleanclip_rate *accuracy = &scores.clean_accuracy[CLEANCLIP_TOP1];
+  const cleanclip_rate *success = &scores.attack_success_rate[CLEANCLIP_TOP1];
   if (failed(cleanclip_evaluate(model, tokenizer, test, options, NULL, NULL, &evaluation),
              "evaluate")) {
     return 1;

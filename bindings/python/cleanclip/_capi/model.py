@@ -20,7 +20,7 @@ class ModelOptions(Structure):
 
 
 # void cleanclip_model_options_init(cleanclip_model_options *options, size_t struct_size);
-model_options_init = bind("cleanclip_model_options_init", None, POINTER(ModelOptions), c_size_t)
+model_options_init = bind_init("cleanclip_model_options_init", ModelOptions)
 
 # cleanclip_status cleanclip_model_load_with(const char *path,
 #                                            const cleanclip_model_options *options,
