@@ -5,7 +5,7 @@ DATA ?= $(wildcard ../shared)
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-swift test-c test-python test-tools test-address goldens lint fuzz demo bench \
+.PHONY: help setup build test test-swift test-c test-python test-tools test-address goldens lint fuzz demo abi bench \
 	bench-micro bench-scale bench-cifar bench-checks bench-text zoo install uninstall clean
 
 help: ## Show this list
@@ -43,6 +43,9 @@ test-tools: build ## The tools: outputs, help, exit codes, streams, signals, bad
 goldens: build ## Write the outputs and help texts anew that test-tools compares with
 	@scripts/setup.sh --tests
 	.venv/bin/python Tests/tools/write_goldens.py
+
+abi: build ## Write the binary interface down anew that test-c compares with
+	@scripts/abi.py build/lib/libcleanclip.so --write
 
 test-address: setup ## Memory tests: everything that reads foreign bytes, with address sanitizer
 	@scripts/test-address.sh

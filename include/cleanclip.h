@@ -59,6 +59,12 @@
  * **Structs** start with `struct_size`, which the `_init` function sets together with the defaults.
  * Members are only ever appended; the library reads and writes no byte beyond `struct_size`.
  *
+ * **Compatibility.** A program runs with every later library of the same SONAME, libcleanclip.so.MAJOR.
+ * Within it nothing is removed, renumbered or retyped, functions and values are added, and structs grow at
+ * their end. Names have the version that brought them (`cleanclip_model_load@CLEANCLIP_0.1`), so that a program
+ * which needs a newer library is refused when it starts, not when it calls. What has a successor is
+ * CLEANCLIP_DEPRECATED for at least one minor version and stays until MAJOR changes.
+ *
  * **Callbacks** run on the calling thread unless their type says otherwise, and must not unwind
  * (no C++ exception, no longjmp) through the library.
  *

@@ -35,6 +35,7 @@ for standard in c++11 c++14 c++17 c++20; do
 done
 
 ./check-exports.sh "$library/libcleanclip.so" "$root"/include/cleanclip/*.h
+./check-abi.sh "$library/libcleanclip.so" "$root/include"
 ./check-binding.sh "$library/libcleanclip.so" "$root/include" "$root/bindings/cpp"
 
 status=0

@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/** Changes when programs must be compiled again; while it is 0, so does MINOR. */
+/** Changes when programs must be compiled again, and the SONAME, libcleanclip.so.MAJOR, with it. */
 #define CLEANCLIP_VERSION_MAJOR 0
 /** Changes when something is added. */
 #define CLEANCLIP_VERSION_MINOR 1
