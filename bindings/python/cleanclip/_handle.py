@@ -59,6 +59,15 @@ class Handle:
         if handle is not None:
             type(self)._free(handle)
 
+    def _facts(self) -> str:
+        """What tells this object from others, in a line; called while it is open."""
+        return ""
+
+    def __repr__(self) -> str:
+        name = f"cleanclip.{type(self).__name__}"
+        facts = "closed" if self._handle is None else self._facts()
+        return f"<{name}: {facts}>" if facts else f"<{name}>"
+
     def __enter__(self: _Self) -> _Self:
         return self
 

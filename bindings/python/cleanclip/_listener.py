@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from typing import Any, Callable, Iterator, Optional
 
 from . import _capi
+from ._progress import Bar, CountProgress
 from .errors import check
-
-#: Called with how many of how many are done; ``False`` cancels.
-CountFunction = Callable[[int, int], Optional[bool]]
 
 
 class Listener:
@@ -21,6 +19,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.error: Optional[BaseException] = None
+        self.bar: Optional[Bar] = None
         self._interrupted = False
 
     def _call(self, function: Optional[Callable[[], Any]]) -> int:
@@ -34,7 +33,17 @@ class Listener:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Let Ctrl-C cancel the call inside; ``check`` raises ``KeyboardInterrupt`` after it.
+        """Let Ctrl-C cancel the call inside; ``check`` raises ``KeyboardInterrupt`` after it."""
+        try:
+            with self._interruptible():
+                yield
+        finally:
+            if self.bar is not None:
+                self.bar.close()
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Take note of Ctrl-C instead of raising at once.
 
         Python's own handler raises between any two instructions of the callback, also where
         nothing can catch it. Handlers of the program are left alone.
@@ -84,11 +93,15 @@ _no_poll = _capi.PollCallback()
 
 
 class CountListener(Listener):
-    """Called with counts."""
+    """Called with counts; ``label`` stands before the bar that ``True`` draws."""
 
-    def __init__(self, function: Optional[CountFunction]) -> None:
+    def __init__(self, progress: CountProgress, label: str = "") -> None:
         super().__init__()
-        self._function = function
+        if progress is True:
+            self.bar = Bar(label)
+            self._function: Any = self.bar.update
+        else:
+            self._function = progress or None
         self.callback = _capi.CountCallback(self._called)
 
     def _called(self, done: int, total: int, user_data: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, List, Optional, Sequence, TypedDict, Union
 
@@ -21,8 +22,9 @@ from ._handle import (
     read_text,
     text_bytes,
 )
-from ._listener import CountFunction, CountListener
+from ._listener import CountListener
 from ._options import chosen, native, takes
+from ._progress import CountProgress
 from .dataset import DatasetSource, open_dataset
 from .errors import check
 
@@ -59,6 +61,7 @@ class Trigger(Handle):
     """
 
     _free = _capi.trigger_free
+    _name = "recovered by a check"
 
     def __init__(
         self,
@@ -77,9 +80,13 @@ class Trigger(Handle):
         options.fixed = 1 if fixed else 0
         options.patch_size = number_or_none(patch_size, "patch_size")
         options.strength = number_or_none(strength, "strength")
+        self._name = os.fsdecode(name)
         self._handle = created(
             _capi.trigger_load, path_bytes(name, "name"), ctypes.byref(options)
         )
+
+    def _facts(self) -> str:
+        return self._name
 
     @classmethod
     def _adopt(cls, handle: int) -> Trigger:
@@ -172,7 +179,7 @@ def poison(
     templates: Optional[Sequence[str]] = None,
     truth_path: Optional[Path] = None,
     options: Optional[PoisonOptions] = None,
-    progress: Optional[CountFunction] = None,
+    progress: CountProgress = None,
     **keywords: Unpack[PoisonKeywords],
 ) -> int:
     """Write a copy of a set in which some images carry a trigger and a caption of the target.
@@ -194,7 +201,8 @@ def poison(
     options, or each as a keyword
         See :class:`PoisonOptions`; a keyword comes before the field of ``options``.
     progress
-        Called with the number of pairs done and of all; cancels by returning ``False``.
+        ``True`` draws a bar; a function is called with the number of pairs done and of all, and
+        cancels by returning ``False``.
 
     Returns
     -------
@@ -208,7 +216,7 @@ def poison(
         point_to_texts(given, "templates", templates)
     pattern = trigger if isinstance(trigger, Trigger) else Trigger(trigger, seed=how.seed)
     dataset = open_dataset(data)  # kept, so that it lives through the call
-    listener = CountListener(progress)
+    listener = CountListener(progress, "poison: pair")
     poisoned = ctypes.c_int64()
     with listener.listening():
         status = _capi.dataset_poison(

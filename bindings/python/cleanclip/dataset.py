@@ -90,6 +90,14 @@ class Dataset(Handle):
     def __len__(self) -> int:
         return int(_capi.dataset_count(self._pointer()))
 
+    def _facts(self) -> str:
+        facts = self.describe()
+        held = [name for name in ("captions", "labels") if facts[f"has_{name}"]]
+        left_out = sum(reason["count"] for reason in facts["left_out"].values())
+        return (
+            f"{len(self)} images" + (f" with {' and '.join(held)}" if held else "")
+            + (f", {left_out} left out" if left_out else ""))
+
     def describe(self) -> Dict[str, Any]:
         """Return what the dataset holds: ``rows``, ``has_captions``, ``has_labels``,
         ``class_folders`` in the order of their indices, and ``left_out``: by reason, ``count`` and

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, TypedDict, Unio
 
 from . import _capi, inputs
 from ._handle import Handle, Path, path_bytes, point_to_texts, precision_value, read_text, text_bytes
-from ._listener import CountFunction, CountListener
+from ._display import table
+from ._listener import CountListener
 from ._options import chosen, native, takes
+from ._progress import CountProgress
 from .attack import Trigger
 from .dataset import DatasetSource, open_dataset
 from .model import Model
@@ -41,6 +43,16 @@ class Evaluation(Dict[str, Any]):
     def __init__(self, handle: int) -> None:
         self._result = _Result(handle)
         super().__init__(json.loads(read_text(_capi.evaluation_json, handle)))
+
+    def _repr_html_(self) -> str:
+        rows = [("images", self["images"])]
+        for measure in ("clean_accuracy", "attack_success_rate"):
+            for name, value in self.get(measure, {}).items():
+                low, high = self["intervals_95"][measure][name]
+                rows.append((
+                    f"{measure.replace('_', ' ')}, {name}",
+                    f"{value:.1%} ({low:.1%} to {high:.1%})"))
+        return table("cleanclip evaluation; 95 % intervals", rows)
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ def evaluate(
     *,
     tokenizer: Optional[Tokenizer] = None,
     options: Optional[EvaluateOptions] = None,
-    progress: Optional[CountFunction] = None,
+    progress: CountProgress = None,
     **keywords: Unpack[EvaluateKeywords],
 ) -> Evaluation:
     """Measure zero-shot clean accuracy and, with a trigger, the success of the attack.
@@ -101,7 +113,8 @@ def evaluate(
     options, or each as a keyword
         See :class:`EvaluateOptions`; a keyword comes before the field of ``options``.
     progress
-        Called with the number of images done and of all; cancels by returning ``False``.
+        ``True`` draws a bar; a function is called with the number of images done and of all,
+        and cancels by returning ``False``.
     """
     how = chosen(EvaluateOptions, options, keywords, "evaluate")
     given = native(_capi.EvaluateOptions, _capi.evaluate_options_init, how)
@@ -115,7 +128,7 @@ def evaluate(
     if target is not None:
         given.target = text_bytes(str(target), "target")
     dataset = open_dataset(data)  # kept, so that it lives through the call
-    listener = CountListener(progress)
+    listener = CountListener(progress, "evaluate: image")
     handle = listener.made(
         _capi.evaluate,
         model._pointer(),
@@ -142,7 +155,7 @@ def evaluate_retrieval(
     tokenizer: Optional[Tokenizer] = None,
     precision: str = "f32",
     batch_size: int = 64,
-    progress: Optional[CountFunction] = None,
+    progress: CountProgress = None,
 ) -> Dict[str, Any]:
     """Measure how well captions find their images, and images their captions.
 
@@ -153,7 +166,8 @@ def evaluate_retrieval(
     data
         Pairs with captions; those with the same key are captions of one image.
     progress
-        Called with the number of pairs done and of all; cancels by returning ``False``.
+        ``True`` draws a bar; a function is called with the number of pairs done and of all,
+        and cancels by returning ``False``.
 
     Returns
     -------
@@ -165,7 +179,7 @@ def evaluate_retrieval(
     options.batch_size = batch_size
     options.precision = precision_value(precision)
     pairs = open_dataset(data)
-    listener = CountListener(progress)
+    listener = CountListener(progress, "evaluate: pair")
     text = ctypes.create_string_buffer(1024)
     with listener.listening():
         status = _capi.evaluate_retrieval(

@@ -21,6 +21,7 @@ from ._handle import (
     specification,
     text_array,
 )
+from ._display import millions, table, tower
 from ._listener import CountListener
 from ._torch import numpy_state_dict
 from .dataset import Dataset
@@ -75,6 +76,24 @@ class Model(Handle):
     @tokenizer.setter
     def tokenizer(self, tokenizer: Union[Tokenizer, Path]) -> None:
         self._tokenizer = tokenizer if isinstance(tokenizer, Tokenizer) else Tokenizer(tokenizer)
+
+    def _facts(self) -> str:
+        facts = self.describe()
+        towers = [tower(facts[name]) for name in ("image_tower", "text_tower") if facts.get(name)]
+        origin = f", '{self._path}'" if self._path else ""
+        return f"{'; '.join(towers)}; {millions(facts['parameters'])} parameters{origin}"
+
+    def _repr_html_(self) -> str:
+        facts = self.describe()
+        return table("cleanclip model", [
+            ("file", self._path or "none"),
+            ("image tower", tower(facts.get("image_tower"))),
+            ("text tower", tower(facts.get("text_tower"))),
+            ("parameters", millions(facts["parameters"])),
+            ("features", f"{facts['embed_dim']} numbers"),
+            ("logit scale", f"{facts['logit_scale']:.4g}"),
+            ("weights", "finite" if facts["finite"] else "some are not finite numbers"),
+        ])
 
     def describe(self) -> Dict[str, Any]:
         """Return towers, sizes, parameters, origin and preprocessing."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import json
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, TypedDict, Union
 
 from . import _capi
 from ._handle import Handle, Path, read_text, text_bytes
+from ._display import curve, table
 from ._listener import Listener
 from ._options import chosen, native, takes
+from ._progress import Bar
 from .dataset import Dataset, DatasetSource, open_dataset
 from .errors import CleanCLIPError, NotFoundError, check
 from .model import Model
@@ -75,6 +76,20 @@ class History(Handle):
             result.append(Progress._from(native))
         return result
 
+    def _facts(self) -> str:
+        losses = self.losses
+        trend = f", loss {losses[0]:.4f} to {losses[-1]:.4f}" if losses else ""
+        verdict = f", {self.verdict}" if self.verdict else ""
+        return f"{len(losses)} steps{trend}{verdict}"
+
+    def _repr_html_(self) -> str:
+        written = self.as_dict()
+        rows = [(name, written["settings"].get(name)) for name in
+                ("method", "pairs", "epochs", "batch_size", "learning_rate", "precision")]
+        rows += [(name, value) for name, value in self.outcome.items()
+                 if isinstance(value, (str, int, float))]
+        return table("cleanclip history", rows) + curve("loss of each step", self.losses)
+
     @property
     def losses(self) -> List[float]:
         """The weighted loss of each step."""
@@ -104,9 +119,13 @@ ProgressFunction = Callable[[Progress], Optional[bool]]
 class _ProgressListener(Listener):
     """Called after steps."""
 
-    def __init__(self, function: Optional[ProgressFunction]) -> None:
+    def __init__(self, progress: Union[bool, ProgressFunction, None]) -> None:
         super().__init__()
-        self._function = function
+        if progress is True:
+            self.bar = Bar("step")
+            self._function: Any = self._draw
+        else:
+            self._function = progress or None
         self.callback = _capi.ProgressCallback(self._called)
 
     def _called(self, progress: Any, user_data: Any) -> int:
@@ -115,20 +134,12 @@ class _ProgressListener(Listener):
             return self._call(None)
         return self._call(lambda: function(Progress._from(progress.contents)))
 
-
-def _print_progress(progress: Progress) -> None:
-    """Draw a bar on a terminal, or print a line at the end of each epoch."""
-    last = progress.step == progress.steps
-    text = (
-        f"epoch {progress.epoch}/{progress.epochs} step {progress.step}/{progress.steps} "
-        f"loss {progress.loss:.4f} {progress.samples_per_second:.0f} pairs/s"
-    )
-    if sys.stderr.isatty():
-        filled = 24 * progress.step // max(1, progress.steps)
-        bar = "#" * filled + "." * (24 - filled)
-        print(f"\r[{bar}] {text}", end="\n" if last else "", file=sys.stderr, flush=True)
-    elif progress.step % max(1, progress.steps // progress.epochs) == 0:
-        print(text, file=sys.stderr, flush=True)
+    def _draw(self, progress: Progress) -> None:
+        assert self.bar is not None
+        self.bar.update(
+            progress.step, progress.steps,
+            f"epoch {progress.epoch}/{progress.epochs} loss {progress.loss:.4f} "
+            f"{progress.samples_per_second:.0f} pairs/s")
 
 
 def _tokenizer_pointer(model: Model, tokenizer: Optional[Tokenizer]) -> Optional[int]:
@@ -230,7 +241,7 @@ def sanitize(
     options, or each as a keyword
         See :class:`SanitizeOptions`; a keyword comes before the field of ``options``.
     progress
-        ``True`` prints; a function is called after each step and cancels by returning ``False``.
+        ``True`` draws a bar; a function is called after each step and cancels by returning ``False``.
 
     Raises
     ------
@@ -247,8 +258,7 @@ def sanitize(
     given.method = text_bytes(method, "method")
     source = images if data is None else data
     assert source is not None
-    function = _print_progress if progress is True else (progress or None)
-    return _run(model, tokenizer, open_dataset(source), given, _ProgressListener(function))
+    return _run(model, tokenizer, open_dataset(source), given, _ProgressListener(progress))
 
 
 def _run(

@@ -38,6 +38,9 @@ class Tokenizer(Handle):
         tokenizer._handle = created(_capi.tokenizer_find, path_bytes(model_path, "model_path"))
         return tokenizer
 
+    def _facts(self) -> str:
+        return f"{self.vocab_size} token ids"
+
     @property
     def vocab_size(self) -> int:
         """The number of token ids."""

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from .. import _capi
 from .._handle import Floats, Path, text_array
-from .._listener import CountFunction, CountListener
+from .._listener import CountListener
 from .._options import chosen, native, takes
+from .._progress import CountProgress
 from ..dataset import Dataset, DatasetSource, open_dataset
 from ..errors import check
 from ..model import Model
@@ -134,7 +135,7 @@ def check_data(
     keys: Optional[Sequence[str]] = None,
     captions: Optional[Sequence[str]] = None,
     options: Optional[CheckDataOptions] = None,
-    progress: Optional[CountFunction] = None,
+    progress: CountProgress = None,
     **keywords: Unpack[CheckDataKeywords],
 ) -> DatasetCheck:
     """Look for poisoned pairs in the data that a model was trained on.
@@ -157,8 +158,8 @@ def check_data(
     options, or each as a keyword
         See :class:`CheckDataOptions`; a keyword comes before the field of ``options``.
     progress
-        Called with pairs done and twice their number, because they are read first and compared
-        then; cancels by returning ``False``.
+        ``True`` draws a bar; a function is called with pairs done and twice their number, because
+        they are read first and compared then, and cancels by returning ``False``.
     """
     how = chosen(CheckDataOptions, options, keywords, "check_data")
     given = native(_capi.CheckDataOptions, _capi.check_data_options_init, how)
@@ -168,7 +169,7 @@ def check_data(
         given.trusted_tokenizer = trusted.tokenizer._pointer()
     # What the options point to must outlive the call.
     kept = _point_to_rows(given, dataset, image_features, trusted_features, keys, captions)
-    listener = CountListener(progress)
+    listener = CountListener(progress, "check data: step")
     handle = listener.made(
         _capi.check_data,
         None if model is None else model._pointer(),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import _capi, inputs
 from .._handle import Floats, Handle, Path, path_bytes, text_array
-from .._listener import CountFunction
+from .._progress import Bar, CountProgress
 from ..errors import CancelledError, check
 from ..model import Model
 from ..tokenizer import Tokenizer
@@ -83,20 +83,26 @@ class InputFindings(NamedTuple):
 
 
 def _encoded(
-    model: Model, images: Any, precision: str, progress: Optional[CountFunction]
+    model: Model, images: Any, precision: str, progress: CountProgress
 ) -> Floats:
     """Encode images a part at a time, between which Ctrl-C and ``progress`` cancel."""
     images = inputs.images(images)
     count = len(images)
     parts = []
-    for start in range(0, max(1, count), _IMAGES_AT_A_TIME):
-        part = images[start : start + _IMAGES_AT_A_TIME]
-        parts.append(model.encode_image(part, normalize=False, precision=precision))
-        done = min(count, start + _IMAGES_AT_A_TIME)
-        if progress is not None and progress(done, count) is False:
-            raise CancelledError(
-                _capi.CANCELLED, f"check_inputs: cancelled after {done} of {count} images"
-            )
+    bar = Bar("check inputs: image") if progress is True else None
+    function = bar.update if bar else progress or None
+    try:
+        for start in range(0, max(1, count), _IMAGES_AT_A_TIME):
+            part = images[start : start + _IMAGES_AT_A_TIME]
+            parts.append(model.encode_image(part, normalize=False, precision=precision))
+            done = min(count, start + _IMAGES_AT_A_TIME)
+            if callable(function) and function(done, count) is False:
+                raise CancelledError(
+                    _capi.CANCELLED, f"check_inputs: cancelled after {done} of {count} images"
+                )
+    finally:
+        if bar:
+            bar.close()
     return matrix(np.concatenate(parts), "images")
 
 
@@ -107,7 +113,7 @@ def check_inputs(
     *,
     false_alarm_rate: float = 0.01,
     precision: str = "f32",
-    progress: Optional[CountFunction] = None,
+    progress: CountProgress = None,
 ) -> InputFindings:
     """Judge whether images carry a trigger.
 
@@ -118,7 +124,8 @@ def check_inputs(
     false_alarm_rate
         Fraction of clean images that may be flagged; the bank needs 1 / rate - 1 images.
     progress
-        Called with images done and all, every 64 images; cancels by returning ``False``.
+        ``True`` draws a bar; a function is called with images done and all, every 64 images, and
+        cancels by returning ``False``.
     """
     features = _encoded(model, images, precision, progress)
     scores = np.empty(features.shape[0], np.float32)

@@ -10,8 +10,9 @@ import numpy as np
 
 from .. import _capi, inputs
 from .._handle import Path, created, point_to_texts
-from .._listener import CountFunction, CountListener
+from .._listener import CountListener
 from .._options import chosen, native, takes
+from .._progress import CountProgress
 from ..attack import Trigger
 from ..dataset import DatasetSource, open_dataset
 from ..errors import check
@@ -247,7 +248,7 @@ def check_model(
     references: Sequence[Model] = (),
     tokenizer: Optional[Tokenizer] = None,
     options: Optional[CheckModelOptions] = None,
-    progress: Optional[CountFunction] = None,
+    progress: CountProgress = None,
     **keywords: Unpack[CheckModelKeywords],
 ) -> ModelCheck:
     """Look for a backdoor in a model by inverting triggers.
@@ -263,7 +264,8 @@ def check_model(
     options, or each as a keyword
         See :class:`CheckModelOptions`; a keyword comes before the field of ``options``.
     progress
-        Called with steps done and all; cancels by returning ``False``.
+        ``True`` draws a bar; a function is called with steps done and all, and cancels by returning
+        ``False``.
     """
     how = chosen(CheckModelOptions, options, keywords, "check_model")
     given = native(_capi.CheckModelOptions, _capi.check_model_options_init, how)
@@ -279,5 +281,5 @@ def check_model(
     handles = (ctypes.c_void_p * len(references))(*(other._pointer() for other in references))
     given.references = ctypes.cast(handles, _capi.c_void_p_p)
     given.reference_count = len(references)
-    listener = CountListener(progress)
+    listener = CountListener(progress, "check model: step")
     return ModelCheck(listener.made(_capi.check_model, model._pointer(), ctypes.byref(given)))

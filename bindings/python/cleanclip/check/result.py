@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from typing import Any, Dict, Generic, List, TypedDict, TypeVar
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _capi
 from .._handle import Floats, Handle, Path, path_bytes, read_text
+from .._display import page
 from ..errors import check
 
 VERDICTS = {
@@ -47,6 +50,16 @@ class Check(Handle, Generic[Fields]):
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
+
+    def _facts(self) -> str:
+        return f"{self.verdict}; {self.explanation}"
+
+    def _repr_html_(self) -> str:
+        with tempfile.TemporaryDirectory(prefix="cleanclip-") as folder:
+            path = os.path.join(folder, "check.html")
+            self.write(path)
+            with open(path, encoding="utf-8") as file:
+                return page(file.read())
 
     @property
     def verdict(self) -> str:
