@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import struct
 from typing import Any, Dict, Mapping, Optional
@@ -112,6 +113,24 @@ def architecture_metadata(source: Any) -> Optional[Dict[str, str]]:
     if hasattr(source, "visual") and hasattr(source, "logit_scale"):  # OpenCLIP
         return {"format": "pt", "open_clip_config": json.dumps(_open_clip_config(source))}
     return None
+
+
+def names_of(module: Any) -> str:
+    """Return whose names the tensors of a module have, as ``Model.state_dict`` calls them."""
+    return "huggingface" if hasattr(module, "config") else "openclip"
+
+
+def write_into(module: Any, tensors: Mapping[str, Floats]) -> None:
+    """Replace the weights of a module, which keep their element types and devices."""
+    torch = importlib.import_module("torch")  # there, or there was no module
+    own = module.state_dict()  # the module's memory, not a copy
+    targets = {name: own.get(name, own.get(f"text.{name}")) for name in tensors}
+    missing = [name for name, target in targets.items() if target is None]
+    if missing:
+        raise ValueError(f"module: has no tensors {', '.join(missing)}; expected a whole CLIP model")
+    with torch.no_grad():
+        for name, target in targets.items():
+            target.copy_(torch.from_numpy(tensors[name]).reshape(target.shape))
 
 
 def write_safetensors(path: str, source: Any, metadata: Dict[str, str]) -> None:

@@ -23,6 +23,7 @@ from ._handle import (
 )
 from ._display import millions, table, tower
 from ._listener import CountListener
+from ._names import NAMES, hugging_face
 from ._torch import numpy_state_dict
 from .dataset import Dataset
 from .errors import check
@@ -296,8 +297,21 @@ class Model(Handle):
             shapes[info.name.decode("utf-8")] = tuple(info.dimensions[: info.rank])
         return shapes
 
-    def state_dict(self) -> Dict[str, Floats]:
-        """Return copies of all tensors under OpenCLIP's names; "logit_scale" is the logarithm."""
+    def state_dict(self, names: str = "openclip") -> Dict[str, Floats]:
+        """Return copies of all tensors; "logit_scale" is the logarithm.
+
+        Parameters
+        ----------
+        names
+            "openclip", or "huggingface": names and shapes of transformers' ``CLIPModel``.
+
+        Raises
+        ------
+        ValueError
+            For other names, and for a ResNet under Hugging Face's.
+        """
+        if names not in NAMES:
+            raise ValueError(f"names: unknown; expected one of {', '.join(NAMES)}, got {names!r}")
         tensors = {}
         for name, shape in self._infos().items():
             values = np.empty(shape, dtype=np.float32)
@@ -310,7 +324,7 @@ class Model(Handle):
                 )
             )
             tensors[name] = values
-        return tensors
+        return hugging_face(tensors) if names == "huggingface" else tensors
 
     def load_state_dict(self, tensors: Union[Mapping[str, Any], Any], strict: bool = True) -> None:
         """Replace weights.

@@ -13,8 +13,10 @@ from ._display import curve, table
 from ._listener import Listener
 from ._options import chosen, native, takes
 from ._progress import Bar
+from ._torch import names_of, write_into
 from .dataset import Dataset, DatasetSource, open_dataset
 from .errors import CleanCLIPError, NotFoundError, check
+from .loading import load
 from .model import Model
 from .tokenizer import Tokenizer
 
@@ -212,7 +214,7 @@ class SanitizeKeywords(TypedDict, total=False):
 
 @takes(SanitizeOptions)
 def sanitize(
-    model: Model,
+    model: Union[Model, Any],
     data: Optional[DatasetSource] = None,
     method: str = "cleanclip",
     *,
@@ -224,12 +226,13 @@ def sanitize(
 ) -> History:
     """Remove a backdoor from a model, which is updated.
 
-    A model must not be used from another thread meanwhile.
+    A model must not be used from another thread meanwhile. A PyTorch module has its old weights
+    until all is done, and keeps them when the call fails or is cancelled.
 
     Parameters
     ----------
     model
-        The model to clean.
+        The model to clean: a :class:`Model`, or a PyTorch module of OpenCLIP or transformers.
     data
         Clean pairs: a :class:`Dataset`, files, or a sequence of (image, caption).
     method
@@ -258,7 +261,13 @@ def sanitize(
     given.method = text_bytes(method, "method")
     source = images if data is None else data
     assert source is not None
-    return _run(model, tokenizer, open_dataset(source), given, _ProgressListener(progress))
+    dataset, listener = open_dataset(source), _ProgressListener(progress)
+    if isinstance(model, Model):
+        return _run(model, tokenizer, dataset, given, listener)
+    with load(model, tokenizer) as copy:
+        history = _run(copy, tokenizer, dataset, given, listener)
+        write_into(model, copy.state_dict(names_of(model)))
+    return history
 
 
 def _run(
