@@ -9,12 +9,14 @@ import tempfile
 from typing import Any, Mapping, Optional, Tuple, Union
 
 from . import _capi
+from ._buffers import Buffer, as_files, is_buffer
 from ._handle import Path, created, path_bytes, specification, text_bytes
 from ._torch import architecture_metadata, write_safetensors
 from .model import Model
 from .tokenizer import Tokenizer
 
-ModelSource = Union[Path, Tuple[Path, Path], Mapping[str, Any], Any]
+ModelFile = Union[Path, Buffer]
+ModelSource = Union[ModelFile, Tuple[ModelFile, ModelFile], Mapping[str, Any], Any]
 Architecture = Union[str, Mapping[str, Any]]
 
 
@@ -31,7 +33,8 @@ def load(
     ----------
     source
         An ONNX or safetensors file, the index of several, a folder with one as its library saves
-        it; ("visual.onnx", "textual.onnx"); a PyTorch module of OpenCLIP or transformers; or a
+        it; ("visual.onnx", "textual.onnx"); bytes or a binary file object in the place of a file, for
+        checkpoints without files beside; a PyTorch module of OpenCLIP or transformers; or a
         state dictionary with OpenCLIP's names (tensors or arrays).
     tokenizer
         A tokenizer or a vocabulary file; by default the one beside the model, then the installed
@@ -44,7 +47,7 @@ def load(
         of a file, with the members of OpenCLIP's ``preprocess_cfg`` (``mean``, ``std``,
         ``resize_mode``, ``interpolation``) or Hugging Face's ``preprocessor_config.json``.
     """
-    if not isinstance(source, (str, os.PathLike, tuple, list)):
+    if not isinstance(source, (str, os.PathLike, tuple, list)) and not is_buffer(source):
         if architecture is None:
             metadata = architecture_metadata(source)
             if metadata is None:
@@ -69,14 +72,16 @@ def load(
     given = tokenizer
     if given is not None and not isinstance(given, Tokenizer):
         given = Tokenizer(given)
-    files = specification(source)
     options = _capi.initialised(_capi.ModelOptions, _capi.model_options_init)
     if isinstance(preprocessing, Mapping):
         options.preprocessing = json.dumps(dict(preprocessing)).encode("utf-8")
     elif preprocessing is not None:
         options.preprocessing = path_bytes(preprocessing, "preprocessing")
-    model = Model(created(_capi.model_load_with, files, ctypes.byref(options)), given)
-    model._path = os.fsdecode(files)
+    with as_files(source) as files:
+        encoded = specification(files)
+        model = Model(created(_capi.model_load_with, encoded, ctypes.byref(options)), given)
+    if files == source:
+        model._path = os.fsdecode(encoded)
     return model
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
+import tempfile
 from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -382,6 +384,32 @@ class Model(Handle):
         fresh graph; ``.safetensors`` holds OpenCLIP's names. The file appears only when complete.
         """
         interruptible(_capi.model_save, self._pointer(), specification(path))
+
+    def to_bytes(self, form: str = "onnx") -> bytes:
+        """Return what :meth:`save` writes, for databases and object stores.
+
+        Parameters
+        ----------
+        form
+            "onnx" or "safetensors".
+
+        Raises
+        ------
+        ValueError
+            For another form, and for a graph with weights in files of their own.
+        """
+        if form not in ("onnx", "safetensors"):
+            raise ValueError(f"form: unknown; expected onnx or safetensors, got {form!r}")
+        with tempfile.TemporaryDirectory(prefix="cleanclip-") as folder:
+            path = os.path.join(folder, f"model.{form}")
+            self.save(path)
+            # The configuration beside safetensors is in their metadata too.
+            if form == "onnx" and os.listdir(folder) != ["model.onnx"]:
+                raise ValueError(
+                    "to_bytes: the graph has weights in files of their own; expected a graph that "
+                    "holds them; use save()")
+            with open(path, "rb") as file:
+                return file.read()
 
 
 class _Images:
