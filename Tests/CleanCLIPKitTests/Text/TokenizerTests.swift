@@ -28,6 +28,22 @@ import Testing
     #expect(tokenizer.text(of: 49406).isEmpty && tokenizer.text(of: -5).isEmpty)
   }
 
+  @Test(
+    arguments: [
+      ("/usr/bin/cleanclip", "/usr/share/cleanclip"),
+      ("/opt/clip/lib/libcleanclip.so.0.1.0", "/opt/clip/share/cleanclip"),
+      ("/opt/clip/lib64/libcleanclip.so.0.1.0", "/opt/clip/share/cleanclip"),
+      ("/usr/lib/x86_64-linux-gnu/libcleanclip.so.0.1.0", "/usr/share/cleanclip"),
+      ("/srv/app/cleanclip/lib/libcleanclip.so", "/srv/app/cleanclip/share/cleanclip"),
+      ("/bin/cleanclip", "/share/cleanclip"),
+      ("/srv/x86_64-linux-gnu/libcleanclip.so", nil),
+      ("/srv/app/libcleanclip.so", nil),
+      ("/libcleanclip.so", nil),
+    ] as [(String, String?)])
+  func vocabularyBelongsToAnInstallation(image: String, folder: String?) {
+    #expect(Tokenizer.sharedFolder(ofImage: image) == folder)
+  }
+
   @Test func encodesEmptyCaptionAsStartAndEnd() {
     #expect(tokenizer.encode("", contextLength: 77) == [49406, 49407])
     #expect(tokenizer.encode(" \n\t", contextLength: 77) == [49406, 49407])

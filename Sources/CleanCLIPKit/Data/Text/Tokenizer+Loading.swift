@@ -48,7 +48,7 @@ extension Tokenizer {
   /// Finds and reads the vocabulary of a model: the file beside it, else the installed one.
   ///
   /// The installed one is named by the environment variable `CLEANCLIP_TOKENIZER`, or is in
-  /// `share/cleanclip` beside the folder of the program or library, or in the project's `.data`.
+  /// `share/cleanclip` of the prefix that the program or library is installed in, and nowhere else.
   /// - Parameter model: path of the model, or two paths with a comma between.
   /// - Throws: `notFound`, saying where it was looked for; as `load` for the file that was found.
   package static func find(besideModel model: String?) throws(CLIPError) -> Tokenizer {
@@ -64,16 +64,19 @@ extension Tokenizer {
     if let path = getenv("CLEANCLIP_TOKENIZER").map({ String(cString: $0) }), !path.isEmpty {
       return try load(path: path)
     }
-    for folder in installedFolders() where !folders.contains(folder) {
+    let image = loadedFile(containing: UInt(bitPattern: #dsohandle))
+    if let folder = image.flatMap({ sharedFolder(ofImage: $0) }) {
       if let file = vocabularyFile(in: folder) { return try load(path: file) }
       folders.append(folder)
     }
+    let places =
+      folders.isEmpty
+      ? "'share/cleanclip' of an installation" : folders.map { "'\($0)'" }.joined(separator: ", ")
     throw CLIPError(
       .notFound,
       "tokenizer: no vocabulary; expected bpe_simple_vocab_16e6.txt.gz, vocab.json or "
-        + "tokenizer.json in "
-        + folders.map { "'\($0)'" }.joined(separator: ", ")
-        + "; name the file, set CLEANCLIP_TOKENIZER, or run 'make setup'")
+        + "tokenizer.json in \(places); name the file, set CLEANCLIP_TOKENIZER, or install cleanclip whole"
+    )
   }
 
   /// Names of vocabulary files, the most specific first.
@@ -89,17 +92,19 @@ extension Tokenizer {
     }
   }
 
-  /// Folders for shared files, from where this code was loaded: `../share/cleanclip`, and `.data` of
-  /// every folder above, which finds the project's from its build folder.
-  private static func installedFolders() -> [String] {
-    guard let image = loadedFile(containing: UInt(bitPattern: #dsohandle)) else { return [] }
-    var parts = image.split(separator: "/").dropLast()
-    var folders = ["/" + (parts.dropLast() + ["share", "cleanclip"]).joined(separator: "/")]
-    while !parts.isEmpty {
-      folders.append("/" + (parts + [".data"]).joined(separator: "/"))
-      parts.removeLast()
+  /// The folder for shared files of the prefix that a program or library is installed in.
+  ///
+  /// A prefix has programs in `bin` and libraries in `lib`, `lib64` or, on Debian, in a folder for the
+  /// architecture such as `lib/x86_64-linux-gnu`; so prefixes can be moved.
+  /// - Parameter path: of the program or library, absolute.
+  /// - Returns: nil for a place that is none of these: what is near it belongs to somebody else.
+  package static func sharedFolder(ofImage path: String) -> String? {
+    var folders = path.split(separator: "/").dropLast()
+    if folders.dropLast().last == "lib", folders.last?.contains("-linux-") == true {
+      folders.removeLast()
     }
-    return folders
+    guard let last = folders.last, ["bin", "lib", "lib64"].contains(last) else { return nil }
+    return "/" + (folders.dropLast() + ["share", "cleanclip"]).joined(separator: "/")
   }
 
   /// The program or library that is mapped at an address, from `/proc/self/maps`.
