@@ -1,12 +1,13 @@
 # cleanclip: `make help` lists what there is to make.
 PREFIX ?= /usr/local
+LIBDIR ?= lib
 SWIFT_BUILD = swift build -c release
 DATA ?= $(wildcard ../shared)
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-swift test-c test-python test-tools test-address goldens lint fuzz demo abi bench \
-	bench-micro bench-scale bench-cifar bench-checks bench-text zoo install uninstall clean
+	bench-micro bench-scale bench-cifar bench-checks bench-text zoo install uninstall wheel deb dist test-install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -84,11 +85,28 @@ bench-scale: build ## Measure how the cost grows with batch, threads, tower and 
 bench-micro: build ## Time single operations beside what the machine reaches at best
 	build/bin/cleanclip bench operations --pairs 64
 
-install: build ## Install library, header, tools and vocabulary below PREFIX
-	@DESTDIR="$(DESTDIR)" scripts/stage.sh "$(DESTDIR)$(PREFIX)" --install
+install: ## Install what `make build` left below PREFIX, the library in LIBDIR=lib of it
+	@DESTDIR="$(DESTDIR)" LIBDIR="$(LIBDIR)" scripts/stage.sh "$(PREFIX)" --install
 
 uninstall: ## Remove what install put below PREFIX
-	@scripts/stage.sh "$(DESTDIR)$(PREFIX)" --remove
+	@DESTDIR="$(DESTDIR)" LIBDIR="$(LIBDIR)" scripts/stage.sh "$(PREFIX)" --remove
+
+wheel: build ## Make the Python wheel, with all it needs inside, in build/wheel
+	@scripts/setup.sh --package
+	@scripts/wheel.sh
+
+deb: build ## Make the Debian packages in build/deb, and check them with lintian
+	@scripts/setup.sh --package
+	@scripts/deb.sh
+
+dist: ## Make the source archive build/cleanclip-VERSION.tar.gz of the last commit
+	@scripts/dist.sh
+
+test-install: wheel deb ## Every way to install, in prefixes, clean environments and clean roots
+	@scripts/setup.sh --tests
+	Tests/install/test_prefix.sh
+	Tests/install/test_wheel.sh
+	Tests/install/test_roots.sh
 
 clean: ## Remove everything built
 	rm -rf .build build demo-output

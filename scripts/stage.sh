@@ -1,53 +1,99 @@
 #!/usr/bin/env bash
-# Puts the built library, tools, header and vocabulary below a folder, as an installation has them.
+# Puts what was built below a folder, as an installation has it: stripped, with manual pages and
+# completions, which the tools write themselves. Nothing is built and nothing is fetched.
 #
-#   scripts/stage.sh FOLDER               all of it, with what the demo needs
-#   scripts/stage.sh FOLDER --install     stripped; FOLDER may begin with DESTDIR
-#   scripts/stage.sh FOLDER --remove
+#   scripts/stage.sh build                        from Swift's build folder, with what the demo needs
+#   [DESTDIR=D] [LIBDIR=lib/x86_64-linux-gnu] scripts/stage.sh PREFIX --install      from build/
+#   [DESTDIR=D] [LIBDIR=lib/x86_64-linux-gnu] scripts/stage.sh PREFIX --remove
 set -euo pipefail
-cd "$(dirname "$0")/.."
-prefix=$1
+source_folder=$(cd "$(dirname "$0")/.." && pwd)
+[ "$1" = build ] && cd "$source_folder"
+prefix=${DESTDIR:-}$1
 mode=${2:-}
+libdir=${LIBDIR:-lib}
+version=$(cat "$source_folder/VERSION")
+abi=${version%%.*}
+vocabulary=share/cleanclip/bpe_simple_vocab_16e6.txt.gz
+case $libdir in
+  /* | *..* | '') echo "install: LIBDIR='$libdir': expected a folder below PREFIX, such as lib" >&2; exit 1 ;;
+esac
 
-files=(
-  bin/cleanclip bin/onnx-import lib/libcleanclip.so lib/pkgconfig/cleanclip.pc
-  include/cleanclip.h include/cleanclip.hpp share/cleanclip/bpe_simple_vocab_16e6.txt.gz
-)
-if [ "$mode" = --remove ]; then
-  for file in "${files[@]}" include/cleanclip/*.{h,hpp}; do rm -f "$prefix/$file"; done
+# Writes a template of packaging/ for this folder of libraries; $2 is where it goes below that.
+fill() {
+  sed -e "s|@VERSION@|$version|g" -e "s|@ABI@|$abi|g" -e "s|@LIBDIR@|$libdir|g" \
+    -e "s|@UP@|$(sed 's|[^/][^/]*|..|g' <<< "$libdir")|g" "$source_folder/packaging/$(basename "$1").in" \
+    > "$prefix/$libdir/$1"
+  chmod 644 "$prefix/$libdir/$1"
+}
+
+for_compilers() {
+  mkdir -p "$prefix/$libdir"/{pkgconfig,cmake/cleanclip}
+  ln -sf "libcleanclip.so.$version" "$prefix/$libdir/libcleanclip.so.$abi"
+  ln -sf "libcleanclip.so.$abi" "$prefix/$libdir/libcleanclip.so"
+  fill pkgconfig/cleanclip.pc
+  fill cmake/cleanclip/cleanclip-config.cmake
+  fill cmake/cleanclip/cleanclip-config-version.cmake
+}
+
+stage() {
+  local products tool
+  products=$(swift build -c release --show-bin-path)
+  rm -rf "$prefix"/{lib,include,share}
+  mkdir -p "$prefix"/{bin,lib,include/cleanclip,share/cleanclip}
+  strip --strip-unneeded -o "$prefix/bin/cleanclip" "$products/cleanclip-tool"
+  strip --strip-unneeded -o "$prefix/bin/onnx-import" "$products/onnx-import"
+  strip --strip-unneeded -o "$prefix/bin/draw-scenes" "$products/draw-scenes"
+  strip --strip-unneeded -o "$prefix/lib/libcleanclip.so.$version" "$products/libcleanclip.so"
+  chmod 755 "$prefix"/bin/*
+  chmod 644 "$prefix/lib/libcleanclip.so.$version"
+  for_compilers
+  install -m 644 include/cleanclip.h bindings/cpp/cleanclip.hpp "$prefix/include/"
+  install -m 644 include/cleanclip/*.h bindings/cpp/cleanclip/*.hpp "$prefix/include/cleanclip/"
+  install -m 644 .data/bpe_simple_vocab_16e6.txt.gz "$prefix/$vocabulary"
+  mkdir -p "$prefix"/share/{man/man1,bash-completion/completions,zsh/site-functions,fish/vendor_completions.d}
+  for tool in cleanclip onnx-import; do
+    "$prefix/bin/$tool" --experimental-dump-help | python3 scripts/manual.py "$version" "$prefix/share/man/man1"
+    "$prefix/bin/$tool" --generate-completion-script bash | sed '1{/^#!/d}' > "$prefix/share/bash-completion/completions/$tool"
+    "$prefix/bin/$tool" --generate-completion-script zsh > "$prefix/share/zsh/site-functions/_$tool"
+    "$prefix/bin/$tool" --generate-completion-script fish > "$prefix/share/fish/vendor_completions.d/$tool.fish"
+  done
+}
+
+# The files of an installation as they lie in build/, links and what names folders left out.
+installed_files() {
+  (cd "$source_folder/build" && find bin include share lib/libcleanclip.so."$version" -type f ! -name draw-scenes)
+}
+
+check_built() {
+  [ -e "$source_folder/build/lib/libcleanclip.so.$version" ] && return
+  echo "install: nothing is built; expected build/lib/libcleanclip.so.$version; run 'make build'" >&2
+  exit 1
+}
+
+install_all() {
+  local file
+  check_built
+  for_compilers
+  installed_files | while read -r file; do
+    install -D -m "$(stat -c %a "$source_folder/build/$file")" "$source_folder/build/$file" \
+      "$prefix/${file/#lib\//$libdir/}"
+  done
+  # The loader's list of libraries, where this may change it.
+  if [ -z "${DESTDIR:-}" ] && [ "$(id -u)" = 0 ]; then PATH=$PATH:/sbin ldconfig; fi
+}
+
+remove_all() {
+  local file
+  check_built
+  installed_files | while read -r file; do rm -f "$prefix/${file/#lib\//$libdir/}"; done
+  rm -f "$prefix/$libdir"/{libcleanclip.so{,."$abi"},pkgconfig/cleanclip.pc}
+  rm -rf "$prefix/$libdir/cmake/cleanclip"
   rmdir --ignore-fail-on-non-empty "$prefix"/{share,include}/cleanclip 2>/dev/null || true
-  exit 0
-fi
+}
 
-products=$(swift build -c release --show-bin-path)
-mkdir -p "$prefix"/{bin,lib/pkgconfig,include/cleanclip,share/cleanclip}
-install -m 755 "$products/cleanclip-tool" "$prefix/bin/cleanclip"
-install -m 755 "$products/onnx-import" "$prefix/bin/"
-install -m 644 "$products/libcleanclip.so" "$prefix/lib/"
-install -m 644 include/cleanclip.h bindings/cpp/cleanclip.hpp "$prefix/include/"
-install -m 644 include/cleanclip/*.h bindings/cpp/cleanclip/*.hpp "$prefix/include/cleanclip/"
-install -m 644 .data/bpe_simple_vocab_16e6.txt.gz "$prefix/share/cleanclip/"
-if [ "$mode" = --install ]; then
-  strip --strip-unneeded "$prefix/lib/libcleanclip.so" "$prefix"/bin/{cleanclip,onnx-import}
-else
-  install -m 755 "$products/draw-scenes" "$prefix/bin/"
-fi
-
-# Where it will be, which is not where a packager stages it.
-absolute=$(cd "$prefix" && pwd)
-absolute=${absolute#"${DESTDIR:+$(cd "$DESTDIR" && pwd)}"}
-version=$(sed -n 's/^#define CLEANCLIP_VERSION_STRING "\(.*\)"/\1/p' include/cleanclip/version.h)
-cat > "$prefix/lib/pkgconfig/cleanclip.pc" <<PC
-prefix=$absolute
-libdir=\${prefix}/lib
-includedir=\${prefix}/include
-
-Name: cleanclip
-Description: Poison-check and sanitize CLIP checkpoints
-Version: $version
-Libs: -L\${libdir} -lcleanclip
-Cflags: -I\${includedir}
-PC
-
-# The loader's list of libraries, where this may change it.
-if [ "$mode" = --install ] && [ -z "${DESTDIR:-}" ] && [ "$(id -u)" = 0 ]; then ldconfig; fi
+case $mode in
+  '') stage ;;
+  --install) install_all ;;
+  --remove) remove_all ;;
+  *) echo "stage: '$mode': expected --install or --remove" >&2; exit 1 ;;
+esac

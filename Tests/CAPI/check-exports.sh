@@ -15,11 +15,14 @@ if ! difference=$(diff <(echo "$declared") <(echo "$exported")); then
 fi
 echo "ok   $(echo "$exported" | wc -l) exports equal the headers"
 
+unversioned=$(nm -D --defined-only "$library" | awk '$2 != "A" && $3 !~ /@@CLEANCLIP_[0-9]+\.[0-9]+$/')
+[ -z "$unversioned" ] || { echo "FAIL exports without a version: $unversioned"; exit 1; }
+
 soname=$(readelf -d "$library" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
-[ "$soname" = libcleanclip.so ] || { echo "FAIL soname is '$soname'"; exit 1; }
+[ "$soname" = libcleanclip.so.0 ] || { echo "FAIL soname is '$soname'"; exit 1; }
 readelf -d "$library" | grep -q NODELETE || { echo "FAIL the library is not marked nodelete"; exit 1; }
 if readelf -d "$library" | grep -E 'NEEDED.*(libswift|Foundation)'; then
   echo "FAIL the library needs a Swift run time"
   exit 1
 fi
-echo "ok   soname, nodelete, no Swift run time needed"
+echo "ok   versions of symbols, soname, nodelete, no Swift run time needed"

@@ -5,13 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)
-if [ $# -gt 0 ]; then
-  library=$(cd "$1" && pwd)
-elif [ -e "$root/build/lib/libcleanclip.so" ]; then
-  library=$root/build/lib
-else
-  library=$root/.build/release
-fi
+library=$(cd "${1:-$root/build/lib}" && pwd)
 # Threads that wait should leave the processor to those that compute.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 output=$(mktemp -d)
@@ -36,6 +30,7 @@ done
 
 ./check-exports.sh "$library/libcleanclip.so" "$root"/include/cleanclip/*.h
 ./check-abi.sh "$library/libcleanclip.so" "$root/include"
+for tool in cleanclip onnx-import; do ./check-tool.sh "$library/../bin/$tool"; done
 ./check-binding.sh "$library/libcleanclip.so" "$root/include" "$root/bindings/cpp"
 
 status=0
