@@ -9,6 +9,9 @@ from typing import Iterator
 
 LIBRARY_NAME = "libcleanclip.so"
 
+#: What the system's loader knows: the library with the ABI that these bindings were written for.
+SYSTEM_NAME = "libcleanclip.so.0"
+
 #: The version of the header that these bindings were written for: major, minor.
 HEADER_VERSION = (0, 1)
 
@@ -21,12 +24,12 @@ def _candidates() -> Iterator[tuple[str, str]]:
         yield explicit, "CLEANCLIP_LIBRARY"
         return
     package = Path(__file__).resolve().parent
-    yield str(package / LIBRARY_NAME), "package folder"
+    yield str(package / "lib" / LIBRARY_NAME), "package folder"
     for folder in package.parents:
         if (folder / "Package.swift").is_file() and (folder / "include/cleanclip.h").is_file():
-            yield str(folder / ".build/release" / LIBRARY_NAME), "build folder"
+            yield str(folder / "build/lib" / LIBRARY_NAME), "build folder"
             break
-    yield LIBRARY_NAME, "system loader"
+    yield SYSTEM_NAME, "system loader"
 
 
 def _open() -> tuple[ctypes.CDLL, str]:
@@ -39,17 +42,25 @@ def _open() -> tuple[ctypes.CDLL, str]:
             return ctypes.CDLL(path), path
         except OSError as error:
             failures.append(f"  {path} ({origin}): {error}")
-    raise OSError(
+    raise ImportError(
         f"{LIBRARY_NAME}: cannot be loaded; expected it in one of these places:\n"
         + "\n".join(failures)
-        + "\nbuild it with `make`, or set CLEANCLIP_LIBRARY to its path"
+        + "\ninstall the wheel that `make wheel` makes, or the system's package libcleanclip0; in the"
+        + "\nsource tree, run `make build`; or set CLEANCLIP_LIBRARY to the path of the library"
     )
 
 
 def _check_version(library: ctypes.CDLL, path: str) -> None:
-    library.cleanclip_version_number.argtypes = []
-    library.cleanclip_version_number.restype = ctypes.c_uint32
-    number = int(library.cleanclip_version_number())
+    try:
+        version_number = library.cleanclip_version_number
+    except AttributeError:
+        raise ImportError(
+            f"'{path}': another library; expected {LIBRARY_NAME}, which has cleanclip_version_number(); "
+            "set CLEANCLIP_LIBRARY to its path, or to nothing"
+        ) from None
+    version_number.argtypes = []
+    version_number.restype = ctypes.c_uint32
+    number = int(version_number())
     found = (number // 1_000_000, number // 1_000 % 1_000)
     if found != HEADER_VERSION:
         expected = ".".join(map(str, HEADER_VERSION))
