@@ -1,5 +1,6 @@
 """The package itself: where the library is looked for, types, interrupts."""
 
+import ctypes
 import importlib.util
 import os
 import re
@@ -47,6 +48,23 @@ def test_other_libraries_are_refused():
     result = python("import cleanclip", CLEANCLIP_LIBRARY="libc.so.6")
     assert result.returncode != 0
     assert "ImportError: 'libc.so.6': another library; expected libcleanclip.so" in result.stderr
+
+
+@pytest.mark.parametrize("number, is_right", [
+    (1_000, True), (1_007, True), (2_000, True), (999_000, True), (0, False), (999, False),
+    (1_001_000, False),
+])
+def test_later_minor_versions_are_taken(number, is_right, tmp_path):
+    assert cleanclip._library.HEADER_VERSION == (0, 1), "write the numbers above anew"
+    source, library = tmp_path / "other.c", tmp_path / "libother.so"
+    source.write_text(f"unsigned cleanclip_version_number(void) {{ return {number}; }}")
+    subprocess.run(["gcc", "-shared", "-fPIC", source, "-o", library], check=True)
+    opened = ctypes.CDLL(str(library))
+    if is_right:
+        cleanclip._library._check_version(opened, str(library))
+    else:
+        with pytest.raises(ImportError, match=r"expected 0\.1 or a later one of 0"):
+            cleanclip._library._check_version(opened, str(library))
 
 
 def test_number_of_threads():

@@ -62,11 +62,12 @@ def _check_version(library: ctypes.CDLL, path: str) -> None:
     version_number.restype = ctypes.c_uint32
     number = int(version_number())
     found = (number // 1_000_000, number // 1_000 % 1_000)
-    if found != HEADER_VERSION:
-        expected = ".".join(map(str, HEADER_VERSION))
+    # Later minor versions add to the ABI and take nothing from it.
+    if found[0] != HEADER_VERSION[0] or found[1] < HEADER_VERSION[1]:
         raise ImportError(
-            f"'{path}': the library has version {found[0]}.{found[1]}; expected {expected}, "
-            "which these bindings were written for; install both from the same release"
+            f"'{path}': the library has version {found[0]}.{found[1]}; expected {HEADER_VERSION[0]}."
+            f"{HEADER_VERSION[1]} or a later one of {HEADER_VERSION[0]}, which these bindings were written "
+            "for; install both from the same release"
         )
 
 
