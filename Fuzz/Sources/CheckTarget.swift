@@ -37,7 +37,7 @@ private func checkModel(resume: Bool) {
   withTinyModel { model in
     var options = cleanclip_check_model_options()
     cleanclip_check_model_options_init(&options, MemoryLayout.size(ofValue: options))
-    options.imageLimit = 24
+    options.image_limit = 24
     options.steps = 1
     options.batch_size = 2
     options.nouns = 0

@@ -71,7 +71,7 @@ let tinyArchitecture = """
 
 /// Hands over an image of 4 by 4 pixels, red, green and blue in turn.
 let fillPair: cleanclip_pair_callback = { _, pair, _ in
-  let pixels: StaticString = "The 48 bytes of this text are the image's data"
+  let pixels: StaticString = "The 48 bytes of this text are the image's pixels"
   let text: StaticString = "a red box"
   pair?.pointee.image = UnsafeRawPointer(pixels.utf8Start)
   pair?.pointee.image_byte_count = 48
