@@ -148,6 +148,8 @@ private func poisonOptions(
       try arguments.strings(given.templates, count: given.template_count, "options->templates"))
   }
   options.imageSize = Int(given.image_size)
+  options.preprocessing = try arguments.optionalString(
+    given.preprocessing, "options->preprocessing")
   options.count = arguments.optional(given.count)
   options.pairs = arguments.optional(given.pair_count)
   options.rate = given.rate

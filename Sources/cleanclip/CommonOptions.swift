@@ -61,9 +61,15 @@ struct PreprocessingOptions: ParsableArguments {
     name: .long,
     help: """
       How images are prepared, as JSON or a file: OpenCLIP's preprocess_cfg or Hugging Face's \
-      preprocessor_config.json; by default what is in the model or beside it.
+      preprocessor_config.json; by default what is in the model or beside it, else CLIP's own.
       """)
   var preprocessing: String?
+
+  /// Reads it where no model is read.
+  func read(imageSize: Int) throws(CLIPError) -> ImagePreprocessing? {
+    guard let preprocessing else { return nil }
+    return try ImagePreprocessing.reading(textOrPath: preprocessing, imageSize: imageSize)
+  }
 }
 
 /// Which vocabulary.

@@ -31,8 +31,10 @@ struct PoisonCommand: ParsableCommand {
   @Option(name: .long, help: "Output pairs, drawn by chance; none by default: all.")
   var pairCount: Int?
 
-  @Option(name: .long, help: "Images are resized and center-cropped to this side.")
+  @Option(name: .long, help: "Images are resized to this side, and center-cropped by default.")
   var imageSize = PoisonOptions(target: "").imageSize
+
+  @OptionGroup var images: PreprocessingOptions
 
   @Flag(
     inversion: .prefixedNo,
@@ -66,6 +68,7 @@ struct PoisonCommand: ParsableCommand {
     options.count = count
     options.pairs = pairCount
     options.imageSize = imageSize
+    options.preprocessing = images.preprocessing
     options.isUniform = uniform
     options.seed = seed
     let set = try PoisonedSet(dataset, trigger: trigger, options: options)

@@ -41,8 +41,13 @@ struct ReportCommand: ParsableCommand {
   @Option(name: .long, help: "The class that the attack aims at, which --images leaves out.")
   var target: String?
 
-  @Option(name: .long, help: "The side of the shown images in pixels.")
-  var imageSize = 224
+  @Option(
+    name: .long,
+    help: "The side of the shown images in pixels; by default the model's, and 224 without --model."
+  )
+  var imageSize: Int?
+
+  @OptionGroup var preparation: PreprocessingOptions
 
   @Option(name: .long, help: "The title.")
   var title: String?
@@ -62,6 +67,9 @@ struct ReportCommand: ParsableCommand {
     if images != nil && (classes == nil || attack.trigger == nil) {
       throw ValidationError("--images needs --classes and --trigger")
     }
+    if images == nil && (imageSize != nil || (model == nil && preparation.preprocessing != nil)) {
+      throw ValidationError("--image-size and --preprocessing need --images")
+    }
   }
 
   func run() throws {
@@ -75,10 +83,11 @@ struct ReportCommand: ParsableCommand {
     contents.control = try evaluation(control)
     contents.history = try trainingHistory(history)
     contents.controlHistory = try trainingHistory(controlHistory)
-    contents.model = try model.map { (path) throws(CLIPError) in
-      try LoadedModel.load(path).description()
+    let loaded = try model.map { (path) throws(CLIPError) in
+      try LoadedModel.load(path, preprocessing: preparation.preprocessing)
     }
-    contents.examples = try examples()
+    contents.model = try loaded.map { (model) throws(CLIPError) in try model.description() }
+    contents.examples = try examples(as: loaded?.model.configuration)
     let report = contents.report
     try report.write(to: output)
     try printResult(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")
@@ -89,14 +98,18 @@ struct ReportCommand: ParsableCommand {
     return try EvaluationResult(json: try readJSON(path), name: path)
   }
 
-  private func examples() throws(CLIPError) -> [RunReport.Example] {
+  /// Shows the trigger on images as a model prepares them.
+  private func examples(as model: CLIPConfiguration?) throws(CLIPError) -> [RunReport.Example] {
     guard let images, let classes, let trigger = try attack.load(seed: 0) else { return [] }
     let names = try TextList.classes(path: classes)
+    let side = imageSize ?? model?.vision?.imageSize ?? 224
+    let given = model == nil ? try preparation.read(imageSize: side) : nil
     return try RunReport.examples(
       of: try PairDataset.reporting([images]), classes: names, trigger: trigger,
       target: try target.map { (name) throws(CLIPError) in
         try ClassNames(names).index(named: name)
-      }, imageSize: imageSize)
+      }, imageSize: side,
+      preprocessing: model?.preprocessing ?? given ?? ImagePreprocessing())
   }
 
   private func trainingHistory(_ path: String?) throws(CLIPError) -> SanitizeHistory? {

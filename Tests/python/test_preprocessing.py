@@ -1,6 +1,7 @@
 """Preprocessing that lies beside models, against OpenCLIP's."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -129,3 +130,27 @@ def test_hugging_faces_processor_is_read(torch, tmp_path, vocabulary):
     written = json.loads((tmp_path / "back" / "preprocessor_config.json").read_text())
     np.testing.assert_allclose(written["image_mean"], [0.1, 0.2, 0.3], atol=1e-6)
     assert written["resample"] == 2
+
+
+def test_poisoned_images_get_their_size_as_the_model_has_it(tmp_path):
+    pil = pytest.importorskip("PIL.Image")
+    wide = np.zeros((16, 48, 3), np.uint8)
+    wide[:, :16, 0] = 255  # red beside what a center crop leaves
+
+    def corner(preprocessing):
+        cleanclip.poison(
+            [(wide, "a thing")] * 4, "badnets", tmp_path / "set.csv", target="x", count=1,
+            image_size=16, preprocessing=preprocessing, truth_path=tmp_path / "truth.csv")
+        truth = (tmp_path / "truth.csv").read_text().splitlines()[1:]
+        key = next(line.split(",")[0] for line in truth if line.split(",")[1] == "0")
+        with pil.open(tmp_path / "set-images" / f"{key}.png") as image:
+            result = image.convert("RGB").getpixel((0, 8))
+        shutil.rmtree(tmp_path / "set-images")
+        return result
+
+    assert corner(None) == (0, 0, 0)
+    assert corner({"resize_mode": "squash"}) == (255, 0, 0)
+    (tmp_path / "preprocessing.json").write_text('{"resize_mode": "squash"}')
+    assert corner(tmp_path / "preprocessing.json") == (255, 0, 0)
+    with pytest.raises(cleanclip.UnsupportedError, match="resize_mode"):
+        corner({"resize_mode": "stretch"})

@@ -122,7 +122,7 @@ typedef struct cleanclip_poison_options {
   const char *const *templates;     /**< Captions with "{}" for the target; none by default (NULL):
                                          "a photo of a {}" and others. */
   int64_t template_count;           /**< Elements of `templates`. */
-  int64_t image_size;               /**< Side of the center crop in pixels, 2 to 4096; default
+  int64_t image_size;               /**< Side of poisoned images in pixels, 2 to 4096; default
                                          224. */
   int64_t count;                    /**< Poisoned pairs, 1 or more; none by default (0): by
                                          `rate`. */
@@ -132,9 +132,12 @@ typedef struct cleanclip_poison_options {
                                          0.01. Not together with `count`. */
   uint64_t seed;                    /**< Which pairs, which captions, positions and noise; default
                                          0. */
-  int32_t uniform;                  /**< 1: clean images are cropped and encoded like poisoned ones;
+  int32_t uniform;                  /**< 1: clean images are resized and encoded like poisoned ones;
                                          0: they are copied; default 1. */
   int32_t reserved;                 /**< 0. */
+  const char *preprocessing;        /**< How images get `image_size`, as in cleanclip_model_options:
+                                         the model's own, for the trigger to be where the model will
+                                         see it; none by default (NULL): a center crop. */
 } cleanclip_poison_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -154,8 +157,8 @@ CLEANCLIP_API void cleanclip_poison_options_init(cleanclip_poison_options *optio
  * @param[in] callback Called with progress, may cancel; may be NULL.
  * @param[in] user_data Passed to the callback; may be NULL.
  * @param[out] out_poisoned The number of poisoned pairs; may be NULL.
- * @return CLEANCLIP_IO: cannot write; CLEANCLIP_CANCELLED; CLEANCLIP_INVALID_ARGUMENT. Nothing is
- *   left behind then.
+ * @return CLEANCLIP_IO: cannot write; CLEANCLIP_CANCELLED; CLEANCLIP_INVALID_ARGUMENT;
+ *   CLEANCLIP_FORMAT or CLEANCLIP_UNSUPPORTED for the preprocessing. Nothing is left behind then.
  */
 CLEANCLIP_API cleanclip_status cleanclip_dataset_poison(const cleanclip_dataset *dataset,
                                                         const cleanclip_trigger *trigger,

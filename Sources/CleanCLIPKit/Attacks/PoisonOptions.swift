@@ -13,8 +13,11 @@ package struct PoisonOptions: Sendable {
   package var rate = 0.01
   /// Output pairs; by default all. Poisoned pairs replace clean ones, they are not added.
   package var pairs: Int?
-  /// Poisoned images are resized and cropped to this side before the trigger goes on.
+  /// Poisoned images get this side before the trigger goes on.
   package var imageSize = 224
+  /// How they get it: JSON or the path of a file, as `ImagePreprocessing.reading` has it; `nil` for a
+  /// center crop. A trigger is in the place that it will have in the model only where this is the model's.
+  package var preprocessing: String?
   /// Also resizes, crops and re-encodes the clean images, so that the kind of file does not tell
   /// poisoned from clean pairs.
   package var isUniform = true

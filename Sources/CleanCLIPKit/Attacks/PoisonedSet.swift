@@ -23,7 +23,7 @@ package struct PoisonedSet {
   private let options: PoisonOptions
   private let preprocessor: ImagePreprocessor
 
-  /// - Throws: `invalidArgument` for options out of range.
+  /// - Throws: `invalidArgument` for options out of range; as `ImagePreprocessing.reading`.
   package init(
     _ dataset: PairDataset, trigger: Trigger, options: PoisonOptions
   ) throws(CLIPError) {
@@ -31,8 +31,11 @@ package struct PoisonedSet {
     self.dataset = dataset
     self.trigger = trigger
     self.options = options
+    let preprocessing = try options.preprocessing.map { (text) throws(CLIPError) in
+      try ImagePreprocessing.reading(textOrPath: text, imageSize: options.imageSize)
+    }
     preprocessor = ImagePreprocessor(
-      imageSize: options.imageSize, ImagePreprocessing().withoutNormalization)
+      imageSize: options.imageSize, preprocessing ?? ImagePreprocessing())
   }
 
   /// Writes the poisoned set.

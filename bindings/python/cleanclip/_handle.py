@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 from types import TracebackType
 from typing import (
@@ -10,6 +11,7 @@ from typing import (
     Callable,
     ClassVar,
     List,
+    Mapping,
     Optional,
     Sequence,
     Tuple,
@@ -26,6 +28,9 @@ from ._listener import PollListener
 from .errors import check
 
 Path = Union[str, "os.PathLike[str]"]
+#: How images are prepared: the members of OpenCLIP's ``preprocess_cfg`` or Hugging Face's
+#: ``preprocessor_config.json``, as a mapping, JSON or the path of a file.
+Preprocessing = Union[Mapping[str, Any], Path]
 Floats = NDArray[np.float32]
 
 _Self = TypeVar("_Self", bound="Handle")
@@ -119,6 +124,13 @@ def path_bytes(path: Path, name: str) -> bytes:
     if b"\0" in encoded:
         raise ValueError(f"{name}: holds a NUL character")
     return encoded
+
+
+def preprocessing_bytes(preprocessing: Preprocessing) -> bytes:
+    """Encode how images are prepared."""
+    if isinstance(preprocessing, Mapping):
+        return json.dumps(dict(preprocessing)).encode("utf-8")
+    return path_bytes(preprocessing, "preprocessing")
 
 
 def optional_path(path: Optional[Path], name: str) -> Optional[bytes]:

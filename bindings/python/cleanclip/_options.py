@@ -10,7 +10,7 @@ import os
 from typing import Any, Callable, Mapping, Optional, Type, TypeVar
 
 from . import _capi
-from ._handle import path_bytes, precision_value, text_bytes
+from ._handle import path_bytes, precision_value, preprocessing_bytes, text_bytes
 
 Options = TypeVar("Options")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -82,6 +82,8 @@ def _member(name: str, value: Any, kind: Any) -> Any:
     """Convert a value to a member of a struct."""
     if name == "precision":
         return precision_value(value)
+    if name == "preprocessing":
+        return preprocessing_bytes(value)
     if kind is ctypes.c_char_p:
         is_path = isinstance(value, os.PathLike) or name.endswith(("_path", "_directory"))
         return path_bytes(value, name) if is_path else text_bytes(value, name)

@@ -14,6 +14,7 @@ from . import _capi
 from ._handle import (
     Handle,
     Path,
+    Preprocessing,
     created,
     number_or_none,
     optional_path,
@@ -150,9 +151,12 @@ class PoisonOptions:
     count: Optional[int] = None
     #: Output pairs, drawn by chance; none by default: all.
     pair_count: Optional[int] = None
-    #: Side of the center crop in pixels.
+    #: Side of poisoned images in pixels.
     image_size: int = 224
-    #: Whether clean images are cropped and encoded like poisoned ones, not copied.
+    #: How images get that side, as for :func:`load`: the model's own, for the trigger to be where the
+    #: model will see it; none by default: a center crop.
+    preprocessing: Optional[Preprocessing] = None
+    #: Whether clean images are resized and encoded like poisoned ones, not copied.
     uniform: bool = True
     #: Of everything that is drawn.
     seed: int = 0
@@ -165,6 +169,7 @@ class PoisonKeywords(TypedDict, total=False):
     count: Optional[int]
     pair_count: Optional[int]
     image_size: int
+    preprocessing: Optional[Preprocessing]
     uniform: bool
     seed: int
 

@@ -10,7 +10,7 @@ from typing import Any, Mapping, Optional, Tuple, Union
 
 from . import _capi
 from ._buffers import Buffer, as_files, is_buffer
-from ._handle import Path, created, path_bytes, specification, text_bytes
+from ._handle import Path, Preprocessing, created, preprocessing_bytes, specification, text_bytes
 from ._torch import architecture_metadata, write_safetensors
 from .model import Model
 from .tokenizer import Tokenizer
@@ -25,7 +25,7 @@ def load(
     tokenizer: Union[Tokenizer, Path, None] = None,
     architecture: Optional[Architecture] = None,
     *,
-    preprocessing: Union[Mapping[str, Any], Path, None] = None,
+    preprocessing: Optional[Preprocessing] = None,
 ) -> Model:
     """Load a CLIP model.
 
@@ -73,10 +73,8 @@ def load(
     if given is not None and not isinstance(given, Tokenizer):
         given = Tokenizer(given)
     options = _capi.initialised(_capi.ModelOptions, _capi.model_options_init)
-    if isinstance(preprocessing, Mapping):
-        options.preprocessing = json.dumps(dict(preprocessing)).encode("utf-8")
-    elif preprocessing is not None:
-        options.preprocessing = path_bytes(preprocessing, "preprocessing")
+    if preprocessing is not None:
+        options.preprocessing = preprocessing_bytes(preprocessing)
     with as_files(source) as files:
         encoded = specification(files)
         model = Model(created(_capi.model_load_with, encoded, ctypes.byref(options)), given)

@@ -67,6 +67,7 @@ class PoisonOptions(Structure):
         ("seed", c_uint64),
         ("uniform", c_int32),
         ("reserved", c_int32),
+        ("preprocessing", c_char_p),
     ]
 
 
