@@ -37,7 +37,7 @@ struct CheckModelCommand: ParsableCommand {
     help: "What to search: \(TriggerKind.list); by default all.")
   var kinds: [String] = []
 
-  @Option(name: .long, help: "Images used at most.")
+  @Option(name: .long, help: "Images used at most, and no more than fit in 1 GiB.")
   var imageLimit = ModelCheckOptions().imageLimit
 
   @Option(name: .long, help: "Steps of a search at most.")

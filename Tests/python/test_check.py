@@ -10,7 +10,7 @@ import typing
 
 import numpy as np
 import pytest
-from conftest import COLOURS, striped_image
+from conftest import COLOURS, TINY, striped_image
 
 import cleanclip
 
@@ -357,3 +357,14 @@ def test_a_bank_flags_what_it_does_not_know(model, vocabulary, tmp_path):
         cleanclip.check_inputs(model, strange, bank, false_alarm_rate=0.01)
     with pytest.raises(ValueError, match="too few images"):
         cleanclip.Bank(np.zeros((3, 16), np.float32))
+
+
+def test_large_images_do_not_take_all_memory(vocabulary):
+    def model(side):
+        tower = {"image_size": side, "layers": 1, "width": 8, "head_width": 8, "patch_size": 256}
+        return cleanclip.create(dict(TINY, vision_cfg=tower), seed=1, tokenizer=vocabulary)
+
+    with pytest.raises(cleanclip.UnsupportedError, match="got 4096 pixels a side, of which 5 do"):
+        cleanclip.check_model(model(4096))
+    with pytest.raises(cleanclip.CleanCLIPError, match="image_size is out of range"):
+        model(8192)

@@ -88,7 +88,8 @@ typedef struct cleanclip_check_model_options {
                                                   searches in the model itself. */
   const char *state_directory;               /**< Folder of finished searches; none by default
                                                   (NULL). */
-  int64_t image_limit;                       /**< Images used at most, 16 to 1000000; default 256. */
+  int64_t image_limit;                       /**< Images used at most, 16 to 1000000, and no more than
+                                                  fit in 1 GiB (256 of 591 pixels); default 256. */
   int64_t steps;                             /**< Steps of a search at most, 1 to 1000000; default
                                                   200. */
   int64_t batch_size;                        /**< Batch size of a search, 2 to 65536; default 12. */

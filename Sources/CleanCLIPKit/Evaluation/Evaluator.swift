@@ -109,9 +109,10 @@ package struct Evaluator {
     var counts = Counts(
       clean: TopCounts(classes: count), attacked: TopCounts(classes: count),
       classes: Array(repeating: (0, 0), count: count))
+    let batchSize = min(options.batchSize, PixelMemory.images(side: preprocessor.imageSize))
     var start = 0
     while start < dataset.count {
-      let range = start..<min(dataset.count, start + options.batchSize)
+      let range = start..<min(dataset.count, start + batchSize)
       try evaluate(dataset, range, names, &counts)
       start = range.upperBound
       guard progress(start) else {

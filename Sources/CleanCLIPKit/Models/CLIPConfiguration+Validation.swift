@@ -65,7 +65,7 @@ extension TransformerConfiguration {
 
 extension VisionTransformerConfiguration {
   fileprivate func validate() throws(CLIPError) {
-    try check("image_size", imageSize, 1...16_384)
+    try check("image_size", imageSize, 1...VisionConfiguration.maximumImageSize)
     try check("patch_size", patchSize, 1...imageSize)
     guard imageSize % patchSize == 0 else {
       throw CLIPError(
@@ -79,7 +79,7 @@ extension VisionTransformerConfiguration {
 
 extension ModifiedResNetConfiguration {
   fileprivate func validate() throws(CLIPError) {
-    try check("image_size", imageSize, 32...16_384)
+    try check("image_size", imageSize, 32...VisionConfiguration.maximumImageSize)
     guard imageSize % 32 == 0 else {
       throw CLIPError(
         .unsupported,

@@ -26,6 +26,9 @@ package enum VisionConfiguration: Equatable, Sendable {
   case transformer(VisionTransformerConfiguration)
   case resNet(ModifiedResNetConfiguration)
 
+  /// The largest `imageSize`: far above any CLIP's, and one image of it takes 201 MB.
+  static let maximumImageSize = 4_096
+
   /// Pixels along each side of the input.
   package var imageSize: Int {
     switch self {

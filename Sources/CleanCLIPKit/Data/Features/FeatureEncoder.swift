@@ -7,7 +7,8 @@ package struct FeatureEncoder {
   package var normalize = true
   /// Element type of the computation.
   package var precision = DType.f32
-  /// Images or texts that are prepared at a time: bounds the memory, not the result.
+  /// Images or texts that are prepared at a time, of large images fewer (`PixelMemory`): bounds the
+  /// memory, not the result.
   package var batchSize = defaultBatchSize
   package static let defaultBatchSize = 64
   /// The most images or texts that are computed at a time.
@@ -68,7 +69,8 @@ package struct FeatureEncoder {
   ) throws(CLIPError) {
     let preprocessor = try preprocessor()
     let size = preprocessor.imageSize
-    try inBatches(count, into: features) { (range) throws(CLIPError) in
+    try inBatches(count, limit: PixelMemory.images(side: size), into: features) {
+      (range) throws(CLIPError) in
       let pixels = try Tensor([range.count, 3, size, size])
       for (row, index) in range.enumerated() {
         let image = preprocessor.resizedAndCropped(try image(index))
@@ -179,7 +181,8 @@ package struct FeatureEncoder {
   ) throws(CLIPError) {
     let size = try imageSize()
     let plane = size * size
-    try inBatches(count, into: features) { (range) throws(CLIPError) in
+    try inBatches(count, limit: PixelMemory.images(side: size), into: features) {
+      (range) throws(CLIPError) in
       let source = pixels + range.lowerBound * 3 * plane
       let (lowest, highest) = Self.bounds(source, range.count * 3 * plane)
       try check(lowest, highest)
@@ -267,13 +270,14 @@ package struct FeatureEncoder {
   }
 
   private func inBatches(
-    _ count: Int, into features: UnsafeMutablePointer<Float>,
+    _ count: Int, limit: Int = batchLimit, into features: UnsafeMutablePointer<Float>,
     _ encode: (Range<Int>) throws(CLIPError) -> Tensor
   ) throws(CLIPError) {
     try validate()
-    for start in stride(from: 0, to: count, by: batchSize) {
+    let step = min(batchSize, limit)
+    for start in stride(from: 0, to: count, by: step) {
       try Polling.check()
-      let range = start..<min(count, start + batchSize)
+      let range = start..<min(count, start + step)
       let batch = try encode(range)
       memcpy(features + start * embedDim, batch.f32, batch.byteCount)
     }

@@ -45,10 +45,12 @@ package struct CheckpointCheck {
     try addVocabularies(to: &check, progress)
     var pixels: Tensor?
     if let images {
+      let side = try FeatureEncoder(model).imageSize()
+      let count = min(images.count, try ImageSample.limit(options.imageLimit, imageSize: side))
       pixels = try ImageSample.read(
-        images, count: options.imageLimit, imageSize: try FeatureEncoder(model).imageSize(),
-        preprocessing: model.configuration.preprocessing, seed: options.search.seed
-      ) { progress(.reading(done: $0, total: min(images.count, options.imageLimit))) }
+        images, count: count, imageSize: side, preprocessing: model.configuration.preprocessing,
+        seed: options.search.seed
+      ) { progress(.reading(done: $0, total: count)) }
     }
     var result = try check.run(images: pixels) { progress(.images($0)) }
     if checksText, let tokenizer {

@@ -2,6 +2,20 @@ internal import Glibc
 
 /// A random sample of a dataset's images as a check of a model wants them.
 package enum ImageSample {
+  /// Returns how many of `count` images are taken: as many as fit in 1 GiB at most.
+  ///
+  /// - Throws: `unsupported` for images so large that fewer than the check needs fit.
+  package static func limit(_ count: Int, imageSize: Int) throws(CLIPError) -> Int {
+    let fitting = PixelMemory.images(side: imageSize)
+    guard fitting >= ModelCheck.fewestImages else {
+      throw CLIPError(
+        .unsupported,
+        "check model: the model's images are too large; expected \(ModelCheck.fewestImages) of them "
+          + "to fit in 1 GiB, got \(imageSize) pixels a side, of which \(fitting) do")
+    }
+    return min(count, fitting)
+  }
+
   /// Reads images, resized and cropped as the model's preprocessing does.
   ///
   /// - Parameters:

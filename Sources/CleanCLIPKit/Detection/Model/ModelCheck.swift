@@ -43,7 +43,8 @@ package struct ModelCheck {
       images = try selected(given, size: size)
     } else {
       images = try SyntheticImages.draw(
-        count: options.imageLimit, size: size, seed: options.search.seed)
+        count: try ImageSample.limit(options.imageLimit, imageSize: size), size: size,
+        seed: options.search.seed)
     }
     let held = max(8, images.shape[0] / 4)
     let searched = images.slice(0..<images.shape[0] - held)

@@ -8,7 +8,8 @@ package struct ModelCheckOptions: Equatable, Sendable {
   package var referenceSearches = 3
   /// Classes with a targeted search, at most; 0 leaves these searches out.
   package var classSearches = 10
-  /// Images that are used at most; a quarter is held out to measure what was found.
+  /// Images that are used at most, and no more than fit in 1 GiB; a quarter is held out to measure what
+  /// was found.
   package var imageLimit = 256
   /// Where finished searches are kept; `nil` keeps none.
   package var stateDirectory: String?

@@ -206,7 +206,7 @@ class CheckModelOptions:
     state_directory: Optional[Path] = None
     #: Whether to resume from it.
     resume: bool = False
-    #: Images used at most.
+    #: Images used at most, and no more than fit in 1 GiB.
     image_limit: int = 256
     #: Steps of a search at most.
     steps: int = 200
