@@ -23,7 +23,7 @@ def stub_torchvision_ops():
     return lib
 
 
-def main():
+def arguments():
     p = argparse.ArgumentParser()
     p.add_argument("--model", default="ViT-B-32")
     p.add_argument("--pairs", type=int, default=16)
@@ -34,19 +34,13 @@ def main():
     p.add_argument("--steps", type=int, default=5)
     p.add_argument("--only", choices=["step", "image", "text"], help="leave out the rest")
     p.add_argument("--json", action="store_true")
-    a = p.parse_args()
-    keep = stub_torchvision_ops()
-    import open_clip
+    return p.parse_args()
 
-    torch.manual_seed(0)
-    model = open_clip.create_model(a.model)
+
+def random_batch(model, a):
+    """2 N images, and as many rows of token ids."""
     size = model.visual.image_size
     size = size if isinstance(size, int) else size[0]
-    model.train()
-    if a.channels_last:
-        model.visual = model.visual.to(memory_format=torch.channels_last)
-    run = torch.compile(model) if a.compile else model
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=0.1)
     n = a.pairs
     images = torch.randn(2 * n, 3, size, size)
     if a.channels_last:
@@ -55,8 +49,15 @@ def main():
     texts[:, 0] = 49406
     texts[:, 1:a.caption_tokens - 1] = torch.randint(1, 49000, (2 * n, a.caption_tokens - 2))
     texts[:, a.caption_tokens - 1] = 49407
+    return images, texts
+
+
+def training_step(model, a, images, texts, autocast):
+    """A function that does one step."""
+    run = torch.compile(model) if a.compile else model
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=0.1)
+    n = a.pairs
     target = torch.arange(n)
-    autocast = lambda: torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.precision == "bf16")
 
     def step():
         optimizer.zero_grad(set_to_none=True)
@@ -70,19 +71,37 @@ def main():
         (crossmodal + inmodal).backward()
         optimizer.step()
 
-    def median(f, times):
-        f()
-        taken = []
-        for _ in range(times):
-            start = time.perf_counter()
-            f()
-            taken.append(time.perf_counter() - start)
-        return statistics.median(taken)
+    return step
 
+
+def median(f, times):
+    """The median of the seconds that f takes, after one run that does not count."""
+    f()
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        f()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def main():
+    a = arguments()
+    keep = stub_torchvision_ops()
+    import open_clip
+
+    torch.manual_seed(0)
+    model = open_clip.create_model(a.model)
+    model.train()
+    if a.channels_last:
+        model.visual = model.visual.to(memory_format=torch.channels_last)
+    images, texts = random_batch(model, a)
+    autocast = lambda: torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.precision == "bf16")
+    n = a.pairs
     result = dict(model=a.model, pairs=n, precision=a.precision, compile=a.compile, channels_last=a.channels_last,
                   threads=torch.get_num_threads(), torch=torch.__version__)
     if a.only in (None, "step"):
-        train = median(step, a.steps)
+        train = median(training_step(model, a, images, texts, autocast), a.steps)
         result.update(step_s=train, pairs_per_s=n / train)
     result["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     model.eval()
