@@ -45,10 +45,12 @@
  * caller as well: pass `out_text` NULL with `out_capacity` 0 to ask for the length. The caller
  * frees handles, in any order, and nothing else.
  *
- * Tensors, images and files for which there is no memory are CLEANCLIP_OUT_OF_MEMORY. Small allocations
- * of the Swift run time, of OpenMP and of oneDNN cannot be refused: they end the process. A host that limits
- * the address space (RLIMIT_AS, `ulimit -v`) must leave the libraries themselves about 512 MB beside its
- * tensors; a control group, or the memory budget of training, bounds memory without that danger.
+ * Tensors, images and files for which there is no memory are CLEANCLIP_OUT_OF_MEMORY. Libraries below
+ * do not fail so: OpenBLAS waits for its buffers, OpenMP and the Swift run time end the process. Where the
+ * address space is limited (RLIMIT_AS, `ulimit -v`), tensors leave free what these may take, 192 MiB and
+ * for each thread its stack and 64 MiB. Where less than 200 MB are left when this library is loaded,
+ * OpenBLAS's threads never get their buffers and exit() waits for them: set OPENBLAS_NUM_THREADS=1 before,
+ * or end with _exit(). A control group bounds memory without that danger.
  *
  * **Arrays** are contiguous and row-major, numbers native-endian. Letters of shapes: n images or
  * texts, S cleanclip_model_image_size(), L cleanclip_model_context_length(), E

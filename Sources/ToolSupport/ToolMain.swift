@@ -11,31 +11,39 @@ extension ParsableCommand {
     do {
       try StandardStreams.checkOutput()
       var command = try parseAsRoot(try commandLineArguments())
+      try AddressSpace.check()
       try command.run()
     } catch let error as CLIPError {
       fail(error)
     } catch {
       end(with: error)
     }
-    Glibc.exit(EXIT_SUCCESS)
+    finish(EXIT_SUCCESS)
   }
 
   private static func fail(_ error: CLIPError) -> Never {
     printError("\(configuration.commandName ?? "tool"): \(error.message)")
-    Glibc.exit(ExitStatus.code(of: error))
+    finish(ExitStatus.code(of: error))
   }
 
   /// Ends as the argument parser wants: with a help text, a wrong command line, an exit code.
   private static func end(with error: any Error) -> Never {
     let text = fullMessage(for: error)
     let code = exitCode(for: error)
-    guard !text.isEmpty else { Glibc.exit(code.rawValue) }
+    guard !text.isEmpty else { finish(code.rawValue) }
     if code.isSuccess {
       do throws(CLIPError) { try printResult(text) } catch { fail(error) }
     } else {
       printError(text)
     }
-    Glibc.exit(code.rawValue)
+    finish(code.rawValue)
+  }
+
+  /// Ends the process without the libraries' finalisers: where the address space is limited, OpenBLAS's
+  /// waits for threads that never get their buffers.
+  private static func finish(_ status: Int32) -> Never {
+    fflush(nil)
+    _exit(status)
   }
 
   /// The arguments, which must be UTF-8: names that are not would all become the same characters,

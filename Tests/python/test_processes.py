@@ -82,3 +82,32 @@ def test_a_program_needs_no_environment_variables():
         assert result.returncode == 0, result.stderr
         results.append(float(result.stdout))
     assert results[0] == pytest.approx(results[1], abs=1e-5)
+
+
+LIMITED = f"""
+import resource
+import sys
+import numpy as np
+import cleanclip
+free = int(sys.argv[1]) << 20
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + free, used + free))
+cleanclip.set_num_threads(2)
+try:
+    model = cleanclip.create({TINY!r}, seed=1)
+    print(model.encode_image(np.zeros((8, 3, 32, 32), np.float32)).shape)
+except MemoryError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("mebibytes", [8, 64, 128, 192, 256, 320, 384, 448, 512, 2000])
+def test_a_limit_of_the_address_space_raises(mebibytes):
+    result = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(mebibytes)], capture_output=True, text=True, timeout=60,
+        env=dict(os.environ, PYTHONPATH=str(ROOT / "bindings/python")))
+    assert result.returncode == 0, result.stderr
+    if mebibytes < 2000:
+        assert "(8, 16)" in result.stdout or "of address space for libraries" in result.stdout
+    else:
+        assert "(8, 16)" in result.stdout

@@ -72,7 +72,12 @@ package final class MemoryPool: Sendable {
     }
     guard let block, let pointer = UnsafeMutableRawPointer(bitPattern: block) else {
       throw CLIPError(
-        .outOfMemory, "tensor: out of memory; expected \(size) free bytes; use a smaller batch")
+        .outOfMemory,
+        "tensor: out of memory; expected \(size) free bytes"
+          + (AddressSpace.isLimited
+            ? " beside \(AddressSpace.reserve >> 20) MiB of address space for libraries; use fewer "
+              + "threads, a smaller batch, or a higher limit"
+            : "; use a smaller batch"))
     }
     return pointer
   }
@@ -84,7 +89,8 @@ package final class MemoryPool: Sendable {
       if block == nil {
         state.statistics.systemAllocations += 1
         if isSmall {
-          block = aligned_alloc(64, size).map { UInt(bitPattern: $0) }
+          let isSafe = AddressSpace.hasReserve
+          block = isSafe ? aligned_alloc(64, size).map { UInt(bitPattern: $0) } : nil
         } else if state.regions.grow(for: size) {
           block = state.regions.take(size)
         }

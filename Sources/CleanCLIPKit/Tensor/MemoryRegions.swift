@@ -69,7 +69,7 @@ package struct MemoryRegions {
 
   /// Reserves a region for a block of this size, larger each time.
   ///
-  /// - Returns: `false` when the system has none.
+  /// - Returns: `false` when the system has none, or it would be of `AddressSpace.reserve`.
   package mutating func grow(for byteCount: Int) -> Bool {
     let total = regions.reduce(0) { $0 + $1.byteCount }
     let wanted = max(byteCount, min(1 << 30, max(64 << 20, total)))
@@ -81,6 +81,10 @@ package struct MemoryRegions {
     guard !overflow else { return false }
     let mapped = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let mapped, mapped != MAP_FAILED else { return false }
+    guard AddressSpace.hasReserve else {
+      munmap(mapped, size)
+      return false
+    }
     let address = UInt(bitPattern: mapped)
     // From one boundary of large pages to another; what is left on both sides goes back.
     let mask = UInt(Self.hugePage - 1)
