@@ -28,7 +28,8 @@ test-swift: build ## Unit and numeric tests, optimised
 	$(SWIFT_BUILD) --build-tests
 	swift test -c release --skip-build
 
-test-c: build ## The C interface from C and C++
+test-c: build ## The C interface from C and C++, and the pool of threads
+	@Tests/Kernels/run.sh
 	@Tests/CAPI/run.sh
 
 test-python: build ## The Python package, and its types

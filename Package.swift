@@ -54,7 +54,7 @@ let package = Package(
     // C and C++: oneDNN calls and vector loops, image files, ONNX protobuf.
     .target(
       name: "CKernels",
-      linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
+      linkerSettings: [.linkedLibrary("dnnl")]),
     .target(
       name: "CImages",
       linkerSettings: [

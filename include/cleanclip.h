@@ -46,7 +46,7 @@
  * frees handles, in any order, and nothing else.
  *
  * Tensors, images and files for which there is no memory are CLEANCLIP_OUT_OF_MEMORY. Libraries below
- * do not fail so: OpenBLAS waits for its buffers, OpenMP and the Swift run time end the process. Where the
+ * do not fail so: OpenBLAS waits for its buffers, the Swift run time ends the process. Where the
  * address space is limited (RLIMIT_AS, `ulimit -v`), tensors leave free what these may take, 192 MiB and
  * for each thread its stack and 64 MiB. Where less than 200 MB are left when this library is loaded,
  * OpenBLAS's threads never get their buffers and exit() waits for them: set OPENBLAS_NUM_THREADS=1 before,

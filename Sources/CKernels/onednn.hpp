@@ -14,7 +14,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "ckernels.h"
-#include "parallel.h"
+#include "openmp.h"
 
 namespace ck {
 
@@ -56,8 +56,15 @@ ck_status failed(ck_status status, const char *reason);
 /// Runs `body`, and turns what it throws into a status.
 template <typename Body>
 ck_status guarded(Body body) {
+  struct Visit {
+    const char *reason = nullptr;
+    ck_status status = ck_enter_onednn(&reason);
+    ~Visit() {
+      if (status == CK_OK) ck_leave_onednn();
+    }
+  } visit;
+  if (visit.status != CK_OK) return failed(visit.status, visit.reason);
   try {
-    ck_enter();
     body();
     return CK_OK;
   } catch (const dnnl::error &error) {

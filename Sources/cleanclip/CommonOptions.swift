@@ -9,7 +9,7 @@ struct CommonOptions: ParsableArguments {
   @Flag(name: .long, help: "Show no progress.")
   var quiet = false
 
-  @Option(name: .long, help: "Computing threads; by default, one for each processor.")
+  @Option(name: .long, help: "Computing threads; by default, one for each core.")
   var threads: Int?
 
   mutating func validate() throws {

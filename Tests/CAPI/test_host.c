@@ -1,6 +1,7 @@
 /* The host's process: fork, threads that change settings, OpenMP's own settings, default threads. */
 #include "support.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
@@ -8,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { IMAGES = 64 };
@@ -54,7 +56,7 @@ static int gives_the_same_features(void *context) {
   static float features[IMAGES * TINY_EMBED_DIM];
   cleanclip_model *own = NULL;
   if (!encode(expected->model, features) || !close_to(features, expected->features)) return 0;
-  if (cleanclip_num_threads() != 1) return 0;
+  if (cleanclip_num_threads() != 2) return 0;
   /* Memory, files and models of its own work as well. */
   if (cleanclip_model_create(tiny_architecture, 5, &own) != CLEANCLIP_OK) return 0;
   if (!encode(own, features)) return 0;
@@ -146,6 +148,74 @@ static void test_the_hosts_openmp_setting_stays(void) {
   cleanclip_model_free(model);
 }
 
+/* Threads of this process. */
+static int count_tasks(void) {
+  DIR *folder = opendir("/proc/self/task");
+  int count = 0;
+  while (folder && readdir(folder)) ++count;
+  if (folder) closedir(folder);
+  return count;
+}
+
+typedef int sgemm(
+    char, char, int64_t, int64_t, int64_t, float, const float *, int64_t, const float *, int64_t, float,
+    float *, int64_t);
+
+/* A host that computes with the same oneDNN does so with its own OpenMP's threads, also meanwhile. */
+static void test_the_hosts_onednn_keeps_its_threads(void) {
+  enum { SIZE = 512 };
+  static float ones[SIZE * SIZE], product[SIZE * SIZE];
+  cleanclip_model *model = tiny_model(4);
+  void (*set_threads)(int) = NULL;
+  sgemm *multiply = NULL;
+  pthread_t thread;
+  int round, before, i, wrong = 0;
+  *(void **)&multiply = dlsym(RTLD_DEFAULT, "dnnl_sgemm");
+  *(void **)&set_threads = dlsym(dlopen("libgomp.so.1", RTLD_NOW), "omp_set_num_threads");
+  CHECK(multiply != NULL && set_threads != NULL);
+  if (multiply == NULL || set_threads == NULL) return;
+  for (i = 0; i < SIZE * SIZE; ++i) ones[i] = 1;
+  atomic_store(&is_running, 1);
+  CHECK(pthread_create(&thread, NULL, encode_all_the_time, model) == 0);
+  usleep(50000);
+  set_threads(4);
+  before = count_tasks();
+  for (round = 0; round < 20; ++round) {
+    CHECK(multiply('N', 'N', SIZE, SIZE, SIZE, 1, ones, SIZE, ones, SIZE, 0, product, SIZE) == 0);
+    for (i = 0; i < SIZE * SIZE; ++i) wrong += product[i] != SIZE;
+  }
+  CHECK(wrong == 0);
+  CHECK(count_tasks() == before + 3);
+  atomic_store(&is_running, 0);
+  pthread_join(thread, NULL);
+  cleanclip_model_free(model);
+}
+
+static double processor_seconds(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* Threads that have nothing to do leave the processors to the host. */
+static void test_waiting_threads_sleep(void) {
+  static float features[IMAGES * TINY_EMBED_DIM];
+  const struct timespec pause = {0, 20000000};
+  cleanclip_model *model = tiny_model(4);
+  double waiting = 0;
+  int round;
+  CHECK_OK(cleanclip_set_num_threads(2));
+  for (round = 0; round < 60; ++round) {
+    CHECK(encode(model, features));
+    waiting -= processor_seconds();
+    nanosleep(&pause, NULL);
+    waiting += processor_seconds();
+  }
+  CHECK(waiting < 0.06); /* of 1.2 s and more */
+  CHECK_OK(cleanclip_set_num_threads(0));
+  cleanclip_model_free(model);
+}
+
 static void test_sizes_of_structs_that_cut_members_are_refused(void) {
   static float features[IMAGES * TINY_EMBED_DIM];
   cleanclip_model *model = tiny_model(4);
@@ -213,6 +283,8 @@ int main(int count, char **arguments) {
   RUN(test_a_child_of_fork_computes_while_threads_of_the_parent_did);
   RUN(test_threads_may_be_set_while_others_compute);
   RUN(test_the_hosts_openmp_setting_stays);
+  RUN(test_the_hosts_onednn_keeps_its_threads);
+  RUN(test_waiting_threads_sleep);
   RUN(test_sizes_of_structs_that_cut_members_are_refused);
   RUN(test_default_threads_follow_what_the_process_may_use);
   remove_scratch();

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bindings/python"))
-# Threads that wait should leave the processor to those that compute.
+# PyTorch's waiting threads should leave the processor to those that compute.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import cleanclip  # noqa: E402

@@ -25,7 +25,7 @@ TRAINING = [
 
 def environment():
     """The environment of the tools, the same on every machine."""
-    return dict(os.environ, COLUMNS="80", OMP_WAIT_POLICY="passive", LC_ALL="C.UTF-8")
+    return dict(os.environ, COLUMNS="80", LC_ALL="C.UTF-8")
 
 
 def run(arguments, folder, **options):

@@ -22,8 +22,9 @@ extern "C" {
 /**
  * Sets how many threads computation uses, in the whole process.
  *
- * The default is the number of physical cores that the process may run on, or OMP_NUM_THREADS.
- * The same seed, threads, machine and precision give the same result, bit by bit; another number
+ * The default is the number of physical cores that the process may run on, the quota of its control group
+ * (rounded up) or OMP_NUM_THREADS, whichever is least. There is one pool of threads a process, which
+ * sleep while nothing is computed; a child of fork starts its own. The same seed, threads, machine and precision give the same result, bit by bit; another number
  * of threads may round differently.
  *
  * @param[in] count 1 … 1024; 0 restores the default.

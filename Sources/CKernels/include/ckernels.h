@@ -4,8 +4,8 @@
 /// The loops of the engine: calls of oneDNN, and kernels of our own where it has none.
 ///
 /// Kernels take pointers and dimensions and check nothing: the Swift operation that calls them did.
-/// Arrays are contiguous and row-major unless a stride is passed. Every kernel divides its work in
-/// the same way on each call, so results repeat bit for bit with the same number of threads.
+/// Arrays are contiguous and row-major unless a stride is passed. Results of the kernels of our own do not
+/// depend on how their work is divided; those of oneDNN repeat bit for bit with the same number of threads.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,14 +29,13 @@ const char *ck_last_error(void);
 
 // Threads.
 
-/// Sets how many threads kernels, oneDNN and nothing else use; at least 1.
+/// Sets how many threads kernels and oneDNN use; at least 1, at most 1024.
 void ck_set_threads(int32_t count);
 /// The number that was set, or by default what ck_default_threads() finds. Inside a call the number of
-/// its beginning; 1 in a child of fork whose parent's threads are gone.
+/// its beginning.
 int32_t ck_threads(void);
 
-/// Keeps ck_threads() of this thread as it is until ck_end_call(), which also gives the thread its
-/// own OpenMP setting back. Calls may be nested.
+/// Keeps ck_threads() of this thread as it is until ck_end_call(). Calls may be nested.
 void ck_begin_call(void);
 void ck_end_call(void);
 

@@ -15,8 +15,9 @@ func check(_ status: ck_status, _ operation: String) throws(CLIPError) {
   switch status {
   case CK_OUT_OF_MEMORY:
     throw CLIPError(
-      .outOfMemory, "\(operation): out of memory; expected workspace, got none; use a smaller batch"
-    )
+      .outOfMemory,
+      "\(operation): out of memory; expected workspace and threads, got '\(reason)'; "
+        + "use a smaller batch or fewer threads")
   case CK_UNSUPPORTED:
     throw CLIPError(
       .unsupported,

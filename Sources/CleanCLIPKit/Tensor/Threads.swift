@@ -1,7 +1,7 @@
 internal import CKernels
 
-/// The threads of the engine: one OpenMP pool that oneDNN and the engine's kernels share.
-/// OpenBLAS's threads follow it, see `LinearAlgebra`.
+/// The threads of the engine: one pool a process that oneDNN and the engine's kernels share.
+/// OpenBLAS's threads follow its size, see `LinearAlgebra`.
 package enum Threads {
   /// The numbers of threads that a program or a user may ask for.
   package static let range = 1...1024
@@ -14,7 +14,7 @@ package enum Threads {
   /// Keeps the number of threads as it is for what the current thread computes, until `endCall`.
   ///
   /// Operations size their workspaces by the number, which another thread may set meanwhile. Calls
-  /// may be nested; the outermost also leaves the host's OpenMP setting as it was.
+  /// may be nested.
   package static func beginCall() { ck_begin_call() }
 
   /// Ends what `beginCall` began, on the same thread.
@@ -22,8 +22,6 @@ package enum Threads {
 
   /// The number of computing threads; by default the physical cores that the process may use,
   /// OMP_NUM_THREADS, or the quota of its control group, whichever is least.
-  ///
-  /// 1 in a child of `fork` whose parent computed with several threads, because these are gone.
   package static var count: Int { Int(ck_threads()) }
 }
 

@@ -20,7 +20,7 @@
 
 namespace cleanclip {
 
-/** Sets the number of computing threads of the process, 1 … 1024; 0: one for each processor. */
+/** Sets the number of computing threads of the process, 1 … 1024; 0: one for each core. */
 inline void setThreadCount(std::int32_t count) { check(cleanclip_set_num_threads(count)); }
 
 /** The number of computing threads. */
