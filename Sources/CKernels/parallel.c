@@ -81,8 +81,8 @@ static void run_chunks(void *context, int32_t number) {
   }
 }
 
-// Cost below which a loop stays on its thread. Calling a thread that sleeps takes about 3 us on a
-// Zen 4, this many vector operations on data in the first-level cache 2 us.
+// Cost below which a loop stays on its thread. On a Zen 4 (medians of 1,001, two threads) calling another
+// takes 12 us where that one sleeps and 0.4 us where it looks for work; adding this many floats takes 9 us.
 enum { SERIAL_COST = 65536 };
 // Chunks that a thread's items are cut into: one is what others may wait for.
 enum { CHUNKS = 8 };
