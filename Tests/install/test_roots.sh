@@ -33,8 +33,7 @@ cell "Python" inside "$bookworm" python3 /given/host.py
 cell "pkg-config" inside "$bookworm" sh -c \
   'gcc /given/host.c -o /tmp/host $(pkg-config --cflags --libs cleanclip) && /tmp/host'
 cell "find_package" inside "$bookworm" sh -c 'cmake -S /given/example -B /tmp/example && cmake --build /tmp/example'
-cell "manual pages" inside "$bookworm" sh -c \
-  'man -w cleanclip cleanclip-check-model onnx-import 2>/dev/null || ls /usr/share/man/man1/cleanclip.1.gz'
+cell "manual pages" inside "$bookworm" man -w cleanclip cleanclip-check-model onnx-import
 cell "completion" inside "$bookworm" bash -c \
   '. /usr/share/bash-completion/bash_completion && _completion_loader cleanclip; complete -p cleanclip'
 cell "purge" inside "$bookworm" sh -c \
