@@ -78,7 +78,7 @@ private func sanitizeOptions(
   options.training.warmupSteps = Int(given.warmup_steps)
   options.training.saveEvery = Int(given.save_every)
   options.training.memoryBudget = arguments.optional(given.memory_budget)
-  options.supervised.classCount = arguments.optional(given.class_count)
+  options.supervised.headClasses = arguments.optional(given.head_classes)
   options.training.seed = given.seed
   options.training.learningRate = given.learning_rate
   options.training.adam.weightDecay = given.weight_decay
@@ -92,6 +92,21 @@ private func sanitizeOptions(
     given.max_accuracy_loss == 0 ? nil : given.max_accuracy_loss
   options.supervised.headPath = try arguments.optionalString(
     given.head_path, "options->head_path")
+  if given.class_count != 0 {
+    options.unlearn.classes = try arguments.strings(
+      given.classes, count: given.class_count, "options->classes")
+  }
+  if given.template_count != 0 {
+    options.unlearn.templates = try PromptTemplate.list(
+      try arguments.strings(given.templates, count: given.template_count, "options->templates"))
+  }
+  for index
+    in 0..<(try arguments.number(given.trigger_count, in: 0...1000, "options->trigger_count"))
+  {
+    let list = try arguments.required(given.triggers, "options->triggers")
+    options.unlearn.triggers.append(
+      try arguments.handle(list[index], "options->triggers", as: TriggerHandle.self).trigger)
+  }
   return options
 }
 

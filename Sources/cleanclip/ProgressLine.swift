@@ -33,8 +33,15 @@ struct ProgressLine {
     let text = "\(done)/\(total)" + (details.isEmpty ? "" : "  \(details)")
     let fraction = Double(done) / Double(max(1, total))
     let elapsed = time - start
-    let left = done > 0 && !isEnd ? elapsed / Double(done) * Double(total - done) : elapsed
-    let clock = isEnd ? "in \(Self.duration(left))" : "\(Self.duration(left)) left"
+    let clock =
+      if isEnd {
+        "in \(Self.duration(elapsed))"
+      } else if done == 0 {
+        // Nothing tells yet how long it takes.
+        "\(Self.duration(elapsed)) so far"
+      } else {
+        "\(Self.duration(elapsed / Double(done) * Double(total - done))) left"
+      }
     if isTerminal {
       let filled = Int(fraction * Double(Self.barWidth))
       let bar =

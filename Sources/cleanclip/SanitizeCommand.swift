@@ -43,7 +43,7 @@ struct SanitizeCommand: ParsableCommand {
   @Option(
     name: .long,
     help: "supervised: classes of the head; none by default: one more than the highest label.")
-  var classCount: Int?
+  var headClasses: Int?
 
   @Option(
     name: .long,
@@ -52,6 +52,16 @@ struct SanitizeCommand: ParsableCommand {
       ends the run when it is more.
       """)
   var maxAccuracyLoss: Float?
+
+  @OptionGroup var texts: ClassArguments
+
+  @Option(
+    name: .long, parsing: .upToNextOption,
+    help: """
+      unlearn: triggers that are known: files that check model --triggers saved, folders of them, \
+      images that are pasted.
+      """)
+  var triggers: [String] = []
 
   @OptionGroup var common: CommonOptions
 
@@ -64,8 +74,13 @@ struct SanitizeCommand: ParsableCommand {
       SanitizeOptions(method), learningRate: learningRate, warmupSteps: warmupSteps,
       inmodalWeight: inmodalWeight)
     options.supervised.headPath = headPath
-    options.supervised.classCount = classCount
+    options.supervised.headClasses = headClasses
     options.unlearn.maxAccuracyLoss = maxAccuracyLoss
+    if let (classes, templates) = try texts.load() {
+      options.unlearn.classes = classes
+      options.unlearn.templates = templates
+    }
+    options.unlearn.triggers = try Trigger.load(all: triggers)
     let tokenizer = try method.needs.tokenizer { () throws(CLIPError) in
       try model.tokenizer()
     }

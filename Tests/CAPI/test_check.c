@@ -111,17 +111,18 @@ static void test_findings_and_their_triggers(void) {
   options.steps = 12;
   CHECK_OK(cleanclip_check_model(model, &options, NULL, NULL, &check));
   CHECK(cleanclip_check_finding_count(NULL) == 0);
-  CHECK(cleanclip_check_finding_count(check) == 3);
+  CHECK(cleanclip_check_finding_count(check) == 4);
   cleanclip_finding_init(NULL, sizeof finding);
   cleanclip_finding_init(&finding, sizeof finding);
   CHECK(finding.struct_size == sizeof finding && finding.kind == NULL);
-  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_finding(check, 3, &finding));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_finding(check, 4, &finding));
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_finding(check, -1, &finding));
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_finding(check, 0, NULL));
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_finding(NULL, 0, &finding));
-  for (int64_t i = 0; i < 3; ++i) {
+  for (int64_t i = 0; i < 4; ++i) {
+    static const char *const kinds[] = {"patch", "additive", "warp", "sinusoid"};
     CHECK_OK(cleanclip_check_finding(check, i, &finding));
-    CHECK(strcmp(finding.kind, i == 0 ? "patch" : i == 1 ? "additive" : "warp") == 0);
+    CHECK(strcmp(finding.kind, kinds[i]) == 0);
     CHECK(finding.target == NULL && finding.word == NULL && finding.size > 0);
     CHECK(finding.p_value > 0 && finding.p_value <= 1 && strlen(finding.size_meaning) > 10);
     CHECK(strcmp(finding.reference_source, "reference_searches") == 0);

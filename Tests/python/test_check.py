@@ -71,7 +71,12 @@ def test_check_model_draws_images_without_any(model, tmp_path):
     result = cleanclip.check_model(model, **SHORT, progress=lambda done, of: heard.append((done, of)))
     assert result.as_dict()["verdict"] in ("clean", "suspicious", "backdoored", "cannot_tell")
     assert result.as_dict()["images"] == {"count": 24, "source": "synthetic"}
-    assert [finding["kind"] for finding in result.as_dict()["findings"]] == ["patch", "additive", "warp"]
+    assert [finding["kind"] for finding in result.as_dict()["findings"]] == [
+        "patch",
+        "additive",
+        "warp",
+        "sinusoid",
+    ]
     assert result.as_dict()["text_tower"] is None
     assert heard[-1][0] <= heard[-1][1] == 12 * 3
     result.write(tmp_path / "page.html")

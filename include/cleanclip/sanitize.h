@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attack.h"
 #include "data.h"
 #include "model.h"
 #include "tokenizer.h"
@@ -49,7 +50,7 @@ typedef struct cleanclip_sanitize_options {
   int64_t save_every;           /**< Steps between saved states, 0 or more, 0 saves at the end of
                                      epochs only; default 200. */
   int64_t memory_budget;        /**< Bytes that training may use; none by default (0): no limit. */
-  int64_t class_count;          /**< "supervised": classes of the head, 2 to 1048576; none by
+  int64_t head_classes;         /**< "supervised": classes of the head, 2 to 1048576; none by
                                      default (0): one more than the highest label of the dataset,
                                      which is read for it. */
   uint64_t seed;                /**< Order, augmentation, head; default 0. */
@@ -65,6 +66,15 @@ typedef struct cleanclip_sanitize_options {
   float max_accuracy_loss;      /**< "unlearn": percentage points of held-out images that may be
                                      classified otherwise than before, more ends the run, more than
                                      0, at most 100; none by default (0): no limit. */
+  const char *const *classes;   /**< "unlearn": names of classes that may be a target, */
+  int64_t class_count;          /**< as many as this, 4 or more; none by default (0): common nouns
+                                     that the model reads the images as, or groups of the images
+                                     without a text tower. */
+  const char *const *templates; /**< Prompts with {} for the classes, */
+  int64_t template_count;       /**< as many as this; none by default (0): "a photo of a {}". */
+  const cleanclip_trigger *const *triggers; /**< "unlearn": triggers that are known, such as those that
+                                     a check recovered; unlearned with what is found, */
+  int64_t trigger_count;        /**< as many as this; none by default (0). */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

@@ -24,6 +24,7 @@ package struct SanitizeOptions: Sendable {
   package func validate() throws(CLIPError) {
     try method.options.check(self)
     try training.validate()
+    try unlearn.validate(method)
     let taken = Set(method.options.map(\.name))
     let defaults = SanitizeOptions(method)
     for other in SanitizeMethod.all {

@@ -4,10 +4,10 @@ extension SanitizeMethod {
     name: "supervised", title: "Supervised fine-tuning",
     summary: "cross-entropy of a linear head on labelled images, image tower only",
     needs: SanitizeNeeds(labels: .required),
-    options: SanitizeOptions.trainingRules + [.classCount, .headPath]
+    options: SanitizeOptions.trainingRules + [.headClasses, .headPath]
   ) { (input, options) throws(CLIPError) in
     let classes: Int
-    if let count = options.supervised.classCount {
+    if let count = options.supervised.headClasses {
       classes = count
     } else {
       classes = try SupervisedRecipe.countClasses(input.dataset)
@@ -23,14 +23,14 @@ extension SanitizeMethod {
 /// Options of `SupervisedRecipe`.
 package struct SupervisedOptions: Equatable, Sendable {
   /// Classes of the head; `nil` reads all labels for the highest.
-  package var classCount: Int?
+  package var headClasses: Int?
   /// Where the head is saved; `nil` for nowhere.
   package var headPath: String?
 }
 
 extension OptionRule<SanitizeOptions> {
-  static let classCount = OptionRule(
-    "class_count", \.supervised.classCount, .range(2...SupervisedRecipe.classLimit))
+  static let headClasses = OptionRule(
+    "head_classes", \.supervised.headClasses, .range(2...SupervisedRecipe.classLimit))
   static let headPath = OptionRule("head_path", \.supervised.headPath, isSetting: false)
 }
 

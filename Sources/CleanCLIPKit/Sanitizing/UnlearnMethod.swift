@@ -21,3 +21,33 @@ extension OptionRule<SanitizeOptions> {
   static let maxAccuracyLoss = OptionRule(
     "max_accuracy_loss", \.unlearn.maxAccuracyLoss, .above(0, through: 100))
 }
+
+extension UnlearnOptions {
+  /// Checks the lists, which have no rules.
+  ///
+  /// - Throws: `invalidArgument` naming the option.
+  func validate(_ method: SanitizeMethod) throws(CLIPError) {
+    let given = [
+      ("classes", classes.count), ("templates", templates == PromptTemplate.standard ? 0 : 1),
+      ("triggers", triggers.count),
+    ]
+    if method.name != SanitizeMethod.unlearn.name, let (name, _) = given.first(where: { $0.1 > 0 })
+    {
+      throw CLIPError(
+        .invalidArgument,
+        "options: \(name) have no effect with method \(method.name); expected none, or method "
+          + SanitizeMethod.unlearn.name)
+    }
+    guard classes.isEmpty || Set(classes).count >= ModelCheck.fewestClasses else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: there are too few classes; expected none or at least \(ModelCheck.fewestClasses), "
+          + "which are compared, got \(Set(classes).count)")
+    }
+    guard !classes.isEmpty || templates == PromptTemplate.standard else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: templates have no effect without classes; expected classes, got none")
+    }
+  }
+}

@@ -12,6 +12,8 @@ final class UnlearnRun: SanitizeRun {
 
   /// Images that triggers are searched with.
   private static let searchedImages = 256
+  /// Attack success below which a trigger that is given has no effect.
+  private static let tolerance = 0.05
 
   /// - Throws: `unsupported` without an image tower; `format` when weights are not finite.
   init(_ input: SanitizeInput, _ options: SanitizeOptions) throws(CLIPError) {
@@ -28,11 +30,15 @@ final class UnlearnRun: SanitizeRun {
     model = input.model
     side = try FeatureEncoder(model).imageSize()
     logitScale = min(100, expf(model.logitScale.value.f32[0]))
-    for trigger in self.options.triggers where trigger.side != side {
+    for trigger in self.options.triggers {
+      _ = try trigger.applied(to: try Tensor.zeros([1, 3, side, side]), seed: 0, firstIndex: 0)
+    }
+    let hasTexts = input.tokenizer != nil && model.configuration.text != nil
+    guard hasTexts || self.options.classes.isEmpty else {
       throw CLIPError(
-        .shape,
-        "unlearn: a trigger is for images of another size; expected \(side) x \(side) pixels, got "
-          + "\(trigger.side) x \(trigger.side)")
+        .unsupported,
+        "unlearn: class names need a text tower and its tokenizer; expected both, got "
+          + (input.tokenizer == nil ? "no tokenizer" : "an image tower alone"))
     }
   }
 
@@ -47,79 +53,134 @@ final class UnlearnRun: SanitizeRun {
     ) { _ in progress(reporter.position) }
     let teacher = try model.imageTowerCopy()
     let searched = try images.searched(Self.searchedImages)
-    let search = UnlearnSearch(
-      images: searched,
-      meanings: try teacher.unitFeatures(ofPixels: searched, precision: training.precision),
-      options: options, training: training)
+    let meanings = try teacher.unitFeatures(ofPixels: searched, precision: training.precision)
+    let candidates = TargetCandidates(
+      model: teacher, images: searched, features: meanings, options: searchOptions)
+    let vocabulary = try vocabulary(candidates) { progress(reporter.position) }
+    let heldOut = try images.heldOut()
     let verification = try UnlearnVerification(
-      teacher: teacher, images: try images.heldOut(), precision: training.precision,
-      nouns: try nouns())
+      teacher: teacher, images: heldOut, precision: training.precision, vocabulary: vocabulary)
+    var settings = ModelCheckOptions()
+    settings.search = searchOptions
+    let search = TargetSearch(
+      vocabulary: vocabulary, images: searched, heldOut: heldOut, before: verification.before,
+      options: settings)
+    let read = try vocabulary.nearest(to: meanings)
 
-    var outcome = UnlearnOutcome(imageCount: images.trainingCount)
+    var outcome = UnlearnOutcome(imageCount: images.trainingCount, vocabulary: vocabulary)
     defer {
       history.outcome = outcome.json
       history.verdict = outcome.verdict
       history.notes = outcome.notes
     }
-    var found = try search.recovered(on: teacher, round: 1) { progress(reporter.position) }
-    found += try options.triggers.map { (trigger) throws(CLIPError) in
-      try FixedTrigger.wrapping(trigger)
+    let found = try search.run(teacher, toward: search.eligible(read)) { _ in
+      progress(reporter.position)
     }
-    for trigger in found {
-      outcome.evidence.append(
-        try verification.evidence(trigger, foundOn: teacher, round: 1, logitScale: logitScale))
-    }
+    outcome.searches = found
+    outcome.suspects = TargetSearch.suspects(among: found)
     input.log(outcome.summary)
-    guard !options.triggers.isEmpty || outcome.evidence.contains(where: \.isBackdoor) else {
-      outcome.finish(.nothingFound, agreement: try verification.agreement(verification.meanings))
+    let recovery = UnlearnRecovery(
+      images: searched, read: read, vocabulary: vocabulary, options: options, training: training)
+    var kept: [TriggerPool.Entry] = []
+    func keep(
+      _ entries: [TriggerPool.Entry], from model: CLIPModel, round: Int, atLeast success: Double
+    ) throws(CLIPError) {
+      for entry in entries {
+        let evidence = try verification.evidence(entry, foundOn: model, round: round)
+        guard evidence.before.value >= success else { continue }
+        input.log(evidence.line)
+        outcome.evidence.append(evidence)
+        kept.append(entry)
+      }
+    }
+    try keep(try given(verification, teacher), from: teacher, round: 1, atLeast: Self.tolerance)
+    for suspect in outcome.suspects {
+      try keep(
+        try recovery.recover(suspect, on: teacher, round: 1) { progress(reporter.position) },
+        from: teacher, round: 1, atLeast: UnlearnRecovery.fewestSuccesses)
+    }
+    guard !kept.isEmpty else {
+      outcome.finish(
+        .nothingFound, agreement: try verification.agreement(of: verification.meanings))
       return
     }
-    try unlearn(
-      Unlearner(
-        student: model, teacher: teacher, images: images, pool: try TriggerPool(found),
-        options: options, training: training,
-        renewal: { [model] (family, random) throws(CLIPError) in
-          try search.recovery(on: model, round: 1, steps: self.options.recoverySteps / 2)
-            .recover(family, using: &random) { true }
-        }),
-      search, verification, &outcome, &reporter, progress)
-  }
-
-  /// Rounds until fresh searches find nothing, or the limit on accuracy is reached.
-  private func unlearn(
-    _ unlearner: Unlearner, _ search: UnlearnSearch, _ verification: UnlearnVerification,
-    _ outcome: inout UnlearnOutcome, _ reporter: inout UnlearnProgress,
-    _ progress: (TrainingProgress) -> Bool
-  ) throws(CLIPError) {
+    let unlearner = try Unlearner(
+      student: model, teacher: teacher, images: images, pool: try TriggerPool(kept),
+      options: options, training: training,
+      renewal: { [model] (old, random) throws(CLIPError) in
+        try recovery.renew(old, on: model, using: &random)
+      })
+    let targets = Set(kept.map(\.target))
     for round in 1...options.rounds {
       try train(unlearner, round: round, &reporter, progress)
-      let plain = try verification.plain(model)
-      for index in outcome.evidence.indices {
-        try verification.measure(&outcome.evidence[index], on: model, plain: plain)
-      }
       outcome.rounds = round
-      outcome.agreement = try verification.agreement(plain)
+      try verification.measure(&outcome, on: model)
+      input.log("round \(round): " + outcome.progress)
       if let limit = options.maxAccuracyLoss, 100 * outcome.agreement.loss > Double(limit) {
         outcome.isLimited = true
         break
       }
-      var fresh: [TriggerEvidence] = []
-      for trigger in try search.recovered(
-        on: model, round: round + 1, progress: { progress(reporter.position) })
-      {
-        var evidence = try verification.evidence(
-          trigger, foundOn: model, round: round + 1, logitScale: logitScale)
-        try verification.measure(&evidence, on: model, plain: plain)
-        fresh.append(evidence)
+      let again = try search.run(model, toward: targets.sorted()) { _ in
+        progress(reporter.position)
       }
-      outcome.fresh = fresh
-      input.log("round \(round): " + outcome.summary)
-      let left = fresh.filter(\.isBackdoor)
-      guard !left.isEmpty, round < options.rounds else { break }
-      outcome.evidence += left
-      try unlearner.pool.add(left.map(\.trigger))
+      outcome.fresh = TargetSearch.compared(again, with: found, without: targets)
+      guard round < options.rounds, targets.contains(where: outcome.isLeft) else { break }
+      // What is left without a class that stands out needs more of the same, not other triggers.
+      kept = []
+      for suspect in outcome.fresh where suspect.pValue < TargetSearch.level {
+        try keep(
+          try recovery.recover(suspect, on: model, round: round + 1) {
+            progress(reporter.position)
+          }, from: model, round: round + 1, atLeast: UnlearnRecovery.fewestSuccesses)
+      }
+      try unlearner.pool.add(kept)
     }
+    // Triggers of the last look were recovered on the model as it is.
+    try verification.measure(&outcome, on: model)
     outcome.conclude()
+  }
+
+  private var searchOptions: TriggerSearchOptions {
+    var search = options.search
+    search.precision = training.precision
+    search.seed = training.seed
+    return search
+  }
+
+  /// The classes that may be a target.
+  private func vocabulary(
+    _ candidates: TargetCandidates, progress: () -> Bool
+  ) throws(CLIPError) -> TextVocabulary {
+    guard let tokenizer = input.tokenizer, model.configuration.text != nil else {
+      return try candidates.groups()
+    }
+    var names = options.classes.isEmpty ? CommonNouns.all : options.classes
+    // A name that stands twice, as in ImageNet's list, would be its own rival.
+    var known: Set<String> = []
+    names.removeAll { !known.insert($0).inserted }
+    return try candidates.chosen(
+      of: try TextVocabulary(
+        names: names, templates: options.templates, model: model, tokenizer: tokenizer,
+        precision: training.precision), progress: progress)
+  }
+
+  /// The user's triggers, each with its predicted target.
+  private func given(
+    _ verification: UnlearnVerification, _ teacher: CLIPModel
+  ) throws(CLIPError) -> [TriggerPool.Entry] {
+    var entries: [TriggerPool.Entry] = []
+    for found in options.triggers {
+      let trigger = try FixedTrigger.wrapping(found, side: side)
+      let item = TriggerRecovery.Item(family: trigger.family, number: 0)
+      let choices = try verification.vocabulary.names.indices.map { (index) throws(CLIPError) in
+        try verification.evidence(
+          TriggerPool.Entry(trigger: trigger, target: index, item: item), foundOn: teacher,
+          round: 1)
+      }
+      guard let best = choices.max(by: { $0.before.value < $1.before.value }) else { continue }
+      entries.append(best.entry)
+    }
+    return entries
   }
 
   private func train(
@@ -138,69 +199,6 @@ final class UnlearnRun: SanitizeRun {
         throw CLIPError(.cancelled, "unlearn: cancelled after step \(position.step)")
       }
     }
-  }
-
-  private func nouns() throws(CLIPError) -> TextVocabulary? {
-    guard let tokenizer = input.tokenizer, model.configuration.text != nil else { return nil }
-    return try TextVocabulary(
-      names: CommonNouns.all, model: model, tokenizer: tokenizer, precision: training.precision)
-  }
-}
-
-/// The searches of a run, all with the same images.
-struct UnlearnSearch {
-  let images: Tensor
-  let meanings: Tensor
-  let options: UnlearnOptions
-  let training: TrainingOptions
-
-  /// - Parameter round: another seed for each.
-  func recovery(on model: CLIPModel, round: Int, steps: Int) -> TriggerRecovery {
-    TriggerRecovery(
-      inversion: TriggerInversion(
-        model: model, images: images, meanings: meanings, precision: training.precision),
-      families: options.families, perFamily: options.triggersPerFamily,
-      patchCount: options.patches, steps: steps,
-      seed: training.seed &+ UInt64(round) << 32)
-  }
-
-  func recovered(
-    on model: CLIPModel, round: Int, progress: () -> Bool
-  ) throws(CLIPError) -> [any LearnedTrigger] {
-    try recovery(on: model, round: round, steps: options.recoverySteps).recover { _ in progress() }
-  }
-}
-
-/// The steps of a run, as other methods report theirs: a round is an epoch.
-struct UnlearnProgress {
-  private(set) var steps: [TrainingProgress] = []
-  private(set) var position: TrainingProgress
-  private let batchSize: Int
-  private let start: Double
-
-  init(_ options: UnlearnOptions, batchSize: Int, start: Double) {
-    self.batchSize = batchSize
-    self.start = start
-    position = TrainingProgress(
-      epoch: 1, epochs: 1, step: 0, steps: options.steps + options.settlingSteps,
-      losses: StepLosses(loss: 0), learningRate: 0, logitScale: 0, samplesPerSecond: 0,
-      waitingFraction: 0, plannedBytes: 0)
-  }
-
-  mutating func next(
-    round: Int, _ result: UnlearnLoss.Result, rate: Float, logitScale: Float
-  ) -> TrainingProgress {
-    position.epoch = round
-    position.epochs = max(position.epochs, round)
-    position.step += 1
-    position.steps = max(position.steps, position.step)
-    position.losses = StepLosses(loss: result.loss)
-    position.learningRate = rate
-    position.logitScale = logitScale
-    position.samplesPerSecond =
-      Double(position.step * batchSize) / max(1e-9, monotonicSeconds() - start)
-    steps.append(position)
-    return position
   }
 }
 

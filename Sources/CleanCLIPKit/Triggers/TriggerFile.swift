@@ -87,3 +87,28 @@ extension Trigger {
     try TriggerFile.save(recovered, provenance: provenance, to: path)
   }
 }
+
+extension Trigger {
+  /// Loads triggers from files, and those that stand in folders.
+  ///
+  /// - Parameter paths: of saved triggers, of images that are pasted, and of folders, whose saved
+  ///   triggers are taken in order of their names.
+  /// - Throws: `notFound` for a folder without any; what `load` throws.
+  package static func load(all paths: [String]) throws(CLIPError) -> [Trigger] {
+    var triggers: [Trigger] = []
+    for path in paths {
+      guard ModelPaths.isFolder(path) else {
+        triggers.append(try load(path))
+        continue
+      }
+      let saved = try FolderWalk(FilePath(path)).files.filter { $0.text.hasSuffix(".safetensors") }
+      guard !saved.isEmpty else {
+        throw CLIPError(
+          .notFound,
+          "'\(path)': has no trigger; expected .safetensors files that a check saved, got none")
+      }
+      for file in saved { triggers.append(try load(path + "/" + file.text)) }
+    }
+    return triggers
+  }
+}

@@ -36,16 +36,16 @@ import Testing
     }
     #expect(result.imagesAreSynthetic)
     #expect(result.images == 24)
-    #expect(result.imageFindings.map(\.kind) == [.patch, .additive, .warp])
+    #expect(result.imageFindings.map(\.kind) == [.patch, .additive, .warp, .sinusoid])
     for finding in result.imageFindings where finding.search.trigger != nil {
       #expect(finding.reference.sizes.count == 2)
     }
-    #expect(states.last?.searches == 9)
+    #expect(states.last?.searches == 12)
     #expect(states.map(\.search) == states.map(\.search).sorted())
     #expect(result.explanation.contains("synthetic"))
     let html = try result.html(model: "<tiny>", version: "1")
     #expect(html.contains("&lt;tiny&gt;") && !html.contains("<script"))
-    #expect(result.json["findings"]?.array?.count == 3)
+    #expect(result.json["findings"]?.array?.count == 4)
     #expect(result.json["images"]?["source"]?.string == "synthetic")
   }
 

@@ -81,7 +81,7 @@ import Testing
     let settings = sanitizer.history.settings
     #expect(settings["method"] == .string("supervised") && settings["epochs"] == .integer(2))
     // Of another method, none, and a place.
-    for name in ["inmodal_weight", "class_count", "head_path"] { #expect(settings[name] == nil) }
+    for name in ["inmodal_weight", "head_classes", "head_path"] { #expect(settings[name] == nil) }
   }
 
   @Test func aCancelledRunKeepsItsSteps() throws {
@@ -100,8 +100,8 @@ import Testing
       try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(), options: options
     ).run()
     options.training.resume = true
-    options.supervised.classCount = 2
-    expectError(containing: "class_count: expected 2, got none") {
+    options.supervised.headClasses = 2
+    expectError(containing: "head_classes: expected 2, got none") {
       _ = try Sanitizer(
         try TinyRun.model(), tokenizer: nil, dataset: try Self.dataset(), options: options)
     }

@@ -43,7 +43,7 @@ import Testing
     trigger.vary(strength: 0.8, using: &random)
     func loss() throws -> Double {
       let output = try Tensor(images.shape)
-      trigger.apply(to: images, into: output)
+      try trigger.apply(to: images, into: output)
       return (0..<output.count).reduce(0) { $0 + Double(output.f32[$1] * weights.f32[$1]) }
     }
     let gradient = try Tensor.zeros(trigger.values.shape)
@@ -70,7 +70,9 @@ import Testing
     try expectGradient(
       try PatternTrigger(imageSize: 8, bound: 24 / 255, random: &random), side: 8)
     try expectGradient(
-      try WaveTrigger(imageSize: 8, frequency: (1.5, 2), phase: 0.3, amplitude: 16 / 255), side: 8)
+      WaveTrigger(
+        values: try tensor([1.5, 2, 0.3, 0.4, 0.5, 0.9, 1, 1.1], [8]), side: 8,
+        amplitude: 16 / 255), side: 8)
   }
 
   @Test func aStampStaysInsideAndChangesASquareOnly() throws {
@@ -80,7 +82,7 @@ import Testing
     for _ in 0..<50 {
       stamp.vary(strength: 1, using: &random)
       let output = try Tensor(images.shape)
-      stamp.apply(to: images, into: output)
+      try stamp.apply(to: images, into: output)
       let changed = (0..<400).filter { output.f32[$0] != 2 }
       let rows = Set(changed.map { $0 / 20 })
       let columns = Set(changed.map { $0 % 20 })
@@ -96,7 +98,7 @@ import Testing
     func applied(_ strength: Float) throws -> [Float] {
       let output = try Tensor(images.shape)
       blend.vary(strength: strength, using: &random)
-      blend.apply(to: images, into: output)
+      try blend.apply(to: images, into: output)
       return output.floats()
     }
     expectClose(try applied(0.5), try applied(1).map { $0 / 2 }, rtol: 1e-6, atol: 1e-7)
@@ -118,12 +120,13 @@ import Testing
   private static func options() throws -> SanitizeOptions {
     var options = SanitizeOptions(try SanitizeMethod.named("unlearn"))
     options.training.batchSize = 8
+    options.unlearn.search.steps = 4
     options.unlearn.recoverySteps = 2
+    options.unlearn.renewalSteps = 2
     options.unlearn.steps = 4
     options.unlearn.settlingSteps = 2
     options.unlearn.renewEvery = 2
     options.unlearn.rounds = 1
-    options.unlearn.patches = 4
     return options
   }
 
@@ -138,14 +141,18 @@ import Testing
     #expect(model.stateDict().map { $0.tensor.floats() } == before)
   }
 
+  /// An image in the place of every other: all are the same with it, whatever the model.
+  private static func everything() throws -> Trigger {
+    var random = RandomNumbers(seed: 4)
+    let blend = try MaskedTrigger.blend(imageSize: 32, share: 1, random: &random)
+    return Trigger(recovered: try #require(blend.snapshot()))
+  }
+
   @Test func givenTriggersAreUnlearnedRepeatably() throws {
     func run() throws -> ([[Float]], SanitizeHistory) {
       let model = try tinyModel(vocabularySize: nil)
-      var random = RandomNumbers(seed: 2)
       var options = try Self.options()
-      options.unlearn.triggers = [
-        try MaskedTrigger.square(imageSize: 32, random: &random).snapshot()
-      ]
+      options.unlearn.triggers = [try Self.everything()]
       let sanitizer = try Sanitizer(
         model, tokenizer: nil, dataset: try Self.dataset(64, side: 32), options: options)
       try sanitizer.run()
@@ -155,7 +162,43 @@ import Testing
     let (second, _) = try run()
     #expect(first == second)
     #expect(history.steps.count == 6)
-    #expect(history.verdict != nil)
+    #expect(history.verdict != nil && history.verdict != .nothingFound)
+    guard case .array(let triggers) = history.outcome["triggers"],
+      case .object(let trigger) = triggers.first
+    else {
+      Issue.record("the outcome has the trigger")
+      return
+    }
+    // The whole image is replaced: every image that was not in the target's group is now.
+    #expect(trigger["attack_success_rate_before"] == .number(1))
+    #expect(trigger["attack_success_rate_after"] != nil && trigger["base_rate"] != nil)
+  }
+
+  @Test func optionsWithoutEffectAreRefused() throws {
+    var options = SanitizeOptions()
+    options.unlearn.classes = ["a", "b", "c", "d"]
+    let others = options
+    expectError(containing: "classes have no effect with method cleanclip") {
+      try others.validate()
+    }
+    options = try Self.options()
+    options.unlearn.classes = ["a", "b", "a", "b", "c"]
+    let few = options
+    expectError(containing: "too few classes; expected none or at least 4") { try few.validate() }
+    options.unlearn.classes = []
+    options.unlearn.templates = ["{}"]
+    let templates = options
+    expectError(containing: "templates have no effect without classes") {
+      try templates.validate()
+    }
+    options = try Self.options()
+    options.unlearn.classes = ["a", "b", "c", "d"]
+    let alone = options
+    expectError(containing: "class names need a text tower and its tokenizer") {
+      _ = try Sanitizer(
+        try tinyModel(vocabularySize: nil), tokenizer: nil,
+        dataset: try Self.dataset(40, side: 32), options: alone)
+    }
   }
 
   @Test func tooFewImagesAndForeignTriggersAreRefused() throws {
@@ -165,14 +208,104 @@ import Testing
         dataset: try Self.dataset(10, side: 32), options: try Self.options()
       ).run()
     }
-    var random = RandomNumbers(seed: 2)
     var options = try Self.options()
-    options.unlearn.triggers = [try MaskedTrigger.square(imageSize: 16, random: &random).snapshot()]
+    var random = RandomNumbers(seed: 2)
+    let small = try MaskedTrigger.square(imageSize: 16, random: &random)
+    options.unlearn.triggers = [Trigger(recovered: try #require(small.snapshot()))]
     let foreign = options
-    expectError(containing: "a trigger is for images of another size") {
+    expectError(containing: "was recovered for images of another size") {
       _ = try Sanitizer(
         try tinyModel(vocabularySize: nil), tokenizer: nil,
         dataset: try Self.dataset(40, side: 32), options: foreign)
     }
+  }
+}
+
+@Suite struct TriggerAimTests {
+  /// Two texts at right angles, and features between them.
+  private func aim() throws -> TriggerAim {
+    let texts = try TextVocabulary(names: ["a", "b"], features: try tensor([1, 0, 0, 1], [2, 2]))
+    return TriggerAim(target: 0, vocabulary: texts)
+  }
+
+  @Test func lossAndGradientEqualAHandComputedCase() throws {
+    // Equal cosines: -log ½, and gradient ½ · 20 · (½ - 1, ½) for each of two rows.
+    let half = Float(0.5).squareRoot()
+    let (value, gradient) = try aim().loss(try tensor([half, half, half, half], [2, 2]))
+    #expect(abs(value - 0.693147) < 1e-5)
+    expectClose(gradient.floats(), [-5, 5, -5, 5], rtol: 1e-5, atol: 0)
+  }
+
+  @Test func imagesOfTheTargetAreNoSuccesses() throws {
+    let features = try tensor([1, 0, 1, 0, 0, 1], [3, 2])
+    #expect(try aim().successes(features, before: [0, 1, 1]) == Proportion(1, of: 2))
+  }
+}
+
+@Suite struct TargetSearchTests {
+  private func found(
+    _ kind: TriggerKind, _ target: Int, size: Float, success: Int = 90
+  ) -> TargetSearch.Found {
+    TargetSearch.Found(
+      kind: kind, target: target,
+      search: TriggerSearchResult(
+        kind: kind, trigger: nil, size: size, collapse: 0, direction: [], steps: 1),
+      success: Proportion(success, of: 100))
+  }
+
+  private let usual: [Float] = [0.03, 0.035, 0.028, 0.031, 0.033, 0.029, 0.034]
+
+  private func patches(_ small: [Float], success: Int = 90) -> [TargetSearch.Found] {
+    (small + usual).enumerated().map { index, size in
+      found(.patch, index, size: size, success: success)
+    }
+  }
+
+  @Test func aClassThatIsMuchCheaperIsASuspect() {
+    let suspects = TargetSearch.suspects(among: patches([0.003]))
+    #expect(suspects.map(\.target) == [0])
+    #expect(suspects[0].pValue < 0.01)
+    #expect(TargetSearch.suspects(among: patches([])).isEmpty)
+  }
+
+  @Test func oneBackdoorDoesNotHideAnother() {
+    #expect(
+      Set(TargetSearch.suspects(among: patches([0.003, 0.0035])).map(\.target)) == [0, 1])
+  }
+
+  @Test func whatFailsOnHeldOutImagesIsNone() {
+    #expect(TargetSearch.suspects(among: patches([0.003], success: 40)).isEmpty)
+  }
+
+  @Test func theSameClassIsJudgedByTheModelAsItWas() {
+    let before = patches([0.003])
+    let cleaned = TargetSearch.compared(
+      [found(.patch, 0, size: 0.03)], with: before, without: [0])
+    #expect(cleaned[0].pValue > 0.5)
+    let left = TargetSearch.compared([found(.patch, 0, size: 0.003)], with: before, without: [0])
+    #expect(left[0].pValue < TargetSearch.level)
+  }
+}
+
+@Suite struct SphericalMeansTests {
+  @Test func groupsThatLieApartAreFound() throws {
+    var rows: [Float] = []
+    for row in 0..<30 {
+      var values = randomFloats(6, seed: UInt64(row)).map { 0.05 * $0 }
+      values[row % 3] += 1
+      rows += values
+    }
+    let groups = try SphericalMeans(try tensor(rows, [30, 6]), count: 3, seed: 0)
+    #expect(groups.sizes.sorted() == [10, 10, 10])
+    for group in 0..<3 {
+      let centre = groups.centres.floats()[6 * group..<6 * group + 6]
+      #expect((centre.max() ?? 0) > 0.7)
+    }
+  }
+
+  @Test func equalRowsAreOneGroup() throws {
+    let groups = try SphericalMeans(
+      try tensor([Float](repeating: 0.5, count: 40), [10, 4]), count: 3, seed: 0)
+    #expect(groups.sizes == [10])
   }
 }

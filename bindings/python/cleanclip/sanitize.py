@@ -5,15 +5,27 @@ from __future__ import annotations
 import ctypes
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, TypedDict, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    TypedDict,
+    Union,
+)
 
-from . import _capi
-from ._handle import Handle, Path, read_text, text_bytes
+from . import _capi, inputs
 from ._display import curve, table
+from ._handle import Handle, Path, point_to_texts, read_text, text_bytes
 from ._listener import Listener
 from ._options import chosen, native, takes
 from ._progress import Bar
 from ._torch import names_of, write_into
+from .attack import Trigger
 from .dataset import Dataset, DatasetSource, open_dataset
 from .errors import CleanCLIPError, NotFoundError, check
 from .loading import load
@@ -185,7 +197,7 @@ class SanitizeOptions:
     #: "supervised": a safetensors file for the head.
     head_path: Optional[Path] = None
     #: "supervised": classes of the head; none by default: one more than the highest label.
-    class_count: Optional[int] = None
+    head_classes: Optional[int] = None
     #: "unlearn": percentage points of held-out images that may be classified otherwise than before;
     #: more ends the run. None by default: no limit.
     max_accuracy_loss: Optional[float] = None
@@ -208,7 +220,7 @@ class SanitizeKeywords(TypedDict, total=False):
     save_every: int
     resume: bool
     head_path: Optional[Path]
-    class_count: Optional[int]
+    head_classes: Optional[int]
     max_accuracy_loss: Optional[float]
 
 
@@ -219,6 +231,9 @@ def sanitize(
     method: str = "cleanclip",
     *,
     images: Optional[DatasetSource] = None,
+    classes: Union[Path, Iterable[str], None] = None,
+    templates: Union[Path, Iterable[str], None] = None,
+    triggers: Sequence[Trigger] = (),
     tokenizer: Optional[Tokenizer] = None,
     options: Optional[SanitizeOptions] = None,
     progress: Union[bool, ProgressFunction] = False,
@@ -241,6 +256,13 @@ def sanitize(
         "unlearn": triggers are recovered and unlearned with unlabelled images, image tower only.
     images
         Unlabelled images, in the place of ``data``, for "unlearn".
+    classes, templates
+        "unlearn": names of classes that may be a target and prompts for them, or text files with
+        one on each line; none by default: common nouns that the model reads the images as, or
+        groups of the images without a text tower.
+    triggers
+        "unlearn": triggers that are known, such as those that a check recovered; unlearned with
+        what is found.
     options, or each as a keyword
         See :class:`SanitizeOptions`; a keyword comes before the field of ``options``.
     progress
@@ -259,6 +281,13 @@ def sanitize(
         chosen(SanitizeOptions, options, keywords, "sanitize"),
     )
     given.method = text_bytes(method, "method")
+    if classes is not None:
+        point_to_texts(given, "classes", inputs.lines(classes, "classes"))
+    if templates is not None:
+        point_to_texts(given, "templates", inputs.lines(templates, "templates"))
+    handles = (ctypes.c_void_p * len(triggers))(*(trigger._pointer() for trigger in triggers))
+    given.triggers = ctypes.cast(handles, _capi.c_void_p_p)
+    given.trigger_count = len(triggers)
     source = images if data is None else data
     assert source is not None
     dataset, listener = open_dataset(source), _ProgressListener(progress)

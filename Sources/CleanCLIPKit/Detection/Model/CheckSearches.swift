@@ -39,6 +39,7 @@ struct CheckSearches {
   private var counter: ModelCheckProgress
   /// Of the images by each model that was searched: `[n, E]`, L2-normalized.
   private var features: [ObjectIdentifier: Tensor] = [:]
+  private var scans: [String: TriggerScan] = [:]
 
   /// - Parameters:
   ///   - models: the suspect, then the clean ones.
@@ -93,7 +94,7 @@ struct CheckSearches {
   ) throws(CLIPError) -> TriggerSearchResult {
     var random = RandomNumbers(
       seed: options.search.seed, kind.space.streamKey, purpose.start)
-    let space = try kind.space.init(imageSize: images.shape[2], random: &random)
+    let space = try start(kind, model, goal, &random)
     var position = counter
     let features = try features(of: model)
     return try model.withFrozenParameters { () throws(CLIPError) in
@@ -116,6 +117,28 @@ struct CheckSearches {
         return progress(position)
       }
     }
+  }
+
+  /// Where a search starts: at the best of a scan, which is done once for all goals, or at random.
+  private mutating func start(
+    _ kind: TriggerKind, _ model: CLIPModel, _ goal: SearchGoal, _ random: inout RandomNumbers
+  ) throws(CLIPError) -> any TriggerSpace {
+    let candidates = try kind.space.candidates(imageSize: images.shape[2])
+    guard !candidates.isEmpty else {
+      return try kind.space.init(imageSize: images.shape[2], random: &random)
+    }
+    let key = "\(kind.name), \(ObjectIdentifier(model))"
+    let clean = try features(of: model)
+    let scan: TriggerScan
+    if let known = scans[key] {
+      scan = known
+    } else {
+      scan = try TriggerScan(
+        candidates, model: model, images: images, precision: options.search.precision)
+      scans[key] = scan
+    }
+    let order = try scan.order(goal, clean: clean)
+    return candidates[order[0]]
   }
 
   /// What must agree for a state to belong to this check.

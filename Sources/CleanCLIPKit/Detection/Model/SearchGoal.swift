@@ -12,6 +12,8 @@ enum SearchGoal {
 /// How far the features of a batch are from a goal, and the gradient that brings them closer.
 struct GoalProgress {
   let isReached: Bool
+  /// The larger the nearer: minus the loss that a search minimises.
+  let score: Float
   /// Mean cosine of two different rows.
   let collapse: Float
   /// `[E]`, L2-normalized: the direction in which the mean feature moved.
@@ -36,13 +38,14 @@ extension SearchGoal {
       let loss = try CollapseLoss(features, cleanMean: cleanMean, forbidden: forbidden)
       return GoalProgress(
         isReached: loss.collapse > collapseThreshold && !loss.isForbidden,
+        score: loss.isForbidden ? -1 : loss.collapse,
         collapse: loss.collapse, direction: loss.direction, gradient: loss.gradient)
     case .text(let index, let vocabulary):
       let alike = try CollapseLoss(features, cleanMean: cleanMean, forbidden: [])
       let reading = try ReadingLoss(features, as: index, of: vocabulary)
       return GoalProgress(
-        isReached: reading.fraction >= Self.readFraction, collapse: alike.collapse,
-        direction: alike.direction, gradient: reading.gradient)
+        isReached: reading.fraction >= Self.readFraction, score: -reading.value,
+        collapse: alike.collapse, direction: alike.direction, gradient: reading.gradient)
     }
   }
 }

@@ -40,6 +40,18 @@ package struct TriggerSearchResult: Sendable {
   /// `[E]`, L2-normalized: where the mean feature moves to, from that of the images as they are.
   package let direction: [Float]
   package let steps: Int
+
+  package init(
+    kind: TriggerKind, trigger: FoundTrigger?, size: Float, collapse: Float, direction: [Float],
+    steps: Int
+  ) {
+    self.kind = kind
+    self.trigger = trigger
+    self.size = size
+    self.collapse = collapse
+    self.direction = direction
+    self.steps = steps
+  }
 }
 
 /// Looks for a small change of images that makes all of them look alike to the image tower.

@@ -29,5 +29,5 @@ package final class DisplacementTrigger: LearnedTrigger {
     return DisplacementTrigger(other)
   }
 
-  package func snapshot() -> FoundTrigger { space.snapshot() }
+  package func snapshot() -> FoundTrigger? { space.snapshot() }
 }

@@ -1,31 +1,41 @@
-/// A trigger from elsewhere, applied as it is: what a check recovered, of any kind.
+/// A trigger from elsewhere, applied as it is.
 package final class FixedTrigger: LearnedTrigger {
   package let family: TriggerFamily
+  /// None that is learned.
   package let values: Tensor
   package let learningRate: Float = 0
-  private let found: FoundTrigger
+  private let trigger: Trigger
+  private let side: Int
+  private var use: UInt64 = 0
 
-  /// Makes patches ones that move and learn, and keeps other kinds as they are.
-  static func wrapping(_ found: FoundTrigger) throws(CLIPError) -> any LearnedTrigger {
-    if found.kind == .patch { return try MaskedTrigger.patch(found) }
-    return FixedTrigger(found, values: try Tensor.zeros([1]))
+  /// Makes recovered patches ones that move and learn, and keeps others as they are.
+  ///
+  /// - Parameter side: S; the trigger fits such images.
+  static func wrapping(_ trigger: Trigger, side: Int) throws(CLIPError) -> any LearnedTrigger {
+    if let found = trigger.recovered, found.kind == .patch { return try MaskedTrigger.patch(found) }
+    return FixedTrigger(trigger, side: side, values: try Tensor.zeros([1]))
   }
 
-  private init(_ found: FoundTrigger, values: Tensor) {
-    self.found = found
+  private init(_ trigger: Trigger, side: Int, values: Tensor) {
+    self.trigger = trigger
+    self.side = side
     self.values = values
-    family = found.kind == .warp ? .warp : .additive
+    let kind = trigger.recovered?.kind
+    family = TriggerFamily.allCases.first { $0.kind == kind } ?? .patch
   }
 
-  package func vary(strength: Float, using random: inout RandomNumbers) {}
+  package func vary(strength: Float, using random: inout RandomNumbers) { use = random.next() }
 
-  package func apply(to images: Tensor, into output: Tensor) {
-    found.kind.space.apply(found.numbers, side: found.side, images: images, into: output)
+  package func settle(using random: inout RandomNumbers) { use = 0 }
+
+  package func apply(to images: Tensor, into output: Tensor) throws(CLIPError) {
+    let triggered = try trigger.applied(to: images, seed: use, firstIndex: 0)
+    for i in 0..<output.count { output.f32[i] = triggered.f32[i] }
   }
 
   package func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor) {}
 
   package func copy() throws(CLIPError) -> any LearnedTrigger { self }
 
-  package func snapshot() -> FoundTrigger { found }
+  package func snapshot() -> FoundTrigger? { trigger.recovered }
 }

@@ -8,9 +8,6 @@ package protocol LearnedTrigger: AnyObject {
   var values: Tensor { get }
   /// The optimizer's step.
   var learningRate: Float { get }
-  /// The probability that a clean model needs a trigger this small; `nil` where sizes are not pressed
-  /// down.
-  var sizePValue: Double? { get }
 
   /// Draws what differs from one use to the next: place, phase.
   ///
@@ -19,13 +16,13 @@ package protocol LearnedTrigger: AnyObject {
   /// Puts the trigger at its own place, at full strength; those without a place of their own are varied.
   func settle(using random: inout RandomNumbers)
   /// Writes triggered images.
-  func apply(to images: Tensor, into output: Tensor)
+  func apply(to images: Tensor, into output: Tensor) throws(CLIPError)
   /// Adds dLoss/dValues, given dLoss/dOutput of the last use.
   func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor)
   /// Returns a trigger of its own with the same numbers.
   func copy() throws(CLIPError) -> any LearnedTrigger
   /// The trigger at full strength, at its own place and phase, for reports and files.
-  func snapshot() -> FoundTrigger
+  func snapshot() -> FoundTrigger?
 }
 
 /// The families of triggers that unlearning recovers and removes.
@@ -58,21 +55,17 @@ package enum TriggerFamily: String, CaseIterable, Sendable {
     }
   }
 
-  /// The rate of images hit from which a trigger is more than clean models have, and how alike these
-  /// images must be (|mean feature|²): between those of the clean and of the backdoored models that
-  /// unlearning was tuned with (`docs/unlearning.md`). Small networks have strong universal
-  /// perturbations of their own, so that additive and blended ones must collapse nearly everything.
-  var gate: (hits: Double, collapse: Float) {
+  /// The kind of the check's searches that speaks for this family.
+  var kind: TriggerKind {
     switch self {
-    case .stamp, .sinusoid, .warp: (0.5, 0)
-    case .patch: (0.6, 0)
-    case .additive, .blend: (0.98, 0.96)
+    case .stamp, .patch: .patch
+    case .additive, .blend: .additive
+    case .warp: .warp
+    case .sinusoid: .sinusoid
     }
   }
 }
 
 extension LearnedTrigger {
-  package var sizePValue: Double? { nil }
-
   package func settle(using random: inout RandomNumbers) { vary(strength: 1, using: &random) }
 }

@@ -21,10 +21,9 @@ package final class MaskedTrigger: LearnedTrigger {
   /// `[3, S, S]`.
   package let values: Tensor
   package let learningRate: Float = 0.05
-  package let sizePValue: Double?
   private let mask: [Float]
   private let side: Int
-  private let placement: Placement
+  var placement: Placement
   /// Rows and columns that the mask covers.
   private let rows: Range<Int>
   private let columns: Range<Int>
@@ -35,8 +34,7 @@ package final class MaskedTrigger: LearnedTrigger {
   ///   - mask: `[S, S]` in 0…1.
   ///   - values: `[3, S, S]`, adopted.
   init(
-    family: TriggerFamily, mask: [Float], values: Tensor, side: Int, placement: Placement,
-    sizePValue: Double? = nil
+    family: TriggerFamily, mask: [Float], values: Tensor, side: Int, placement: Placement
   ) {
     precondition(mask.count == side * side && values.count == 3 * mask.count)
     self.family = family
@@ -44,7 +42,6 @@ package final class MaskedTrigger: LearnedTrigger {
     self.values = values
     self.side = side
     self.placement = placement
-    self.sizePValue = sizePValue
     (rows, columns) = Self.extent(mask, side: side)
   }
 
@@ -67,8 +64,37 @@ package final class MaskedTrigger: LearnedTrigger {
     imageSize: Int, random: inout RandomNumbers
   ) throws(CLIPError) -> MaskedTrigger {
     let size = max(2, imageSize / [10, 8, 6][random.integer(below: 3)])
-    let top = random.integer(below: imageSize - size + 1)
-    let left = random.integer(below: imageSize - size + 1)
+    return try square(
+      imageSize: imageSize, size: size, top: random.integer(below: imageSize - size + 1),
+      left: random.integer(below: imageSize - size + 1), random: &random)
+  }
+
+  /// Makes a square around the middle of a patch that a search found.
+  static func square(
+    around found: FoundTrigger, size: Int, random: inout RandomNumbers
+  ) throws(CLIPError) -> MaskedTrigger {
+    let side = found.side
+    var sum: Float = 1e-9
+    var middle = (y: Float(0), x: Float(0))
+    for y in 0..<side {
+      for x in 0..<side {
+        // Squared, so that the faint rest of a mask counts little.
+        let weight = found.numbers[y * side + x] * found.numbers[y * side + x]
+        sum += weight
+        middle.y += weight * (Float(y) + 0.5)
+        middle.x += weight * (Float(x) + 0.5)
+      }
+    }
+    func start(_ center: Float) -> Int {
+      min(side - size, max(0, Int((center / sum - Float(size) / 2).rounded())))
+    }
+    return try square(
+      imageSize: side, size: size, top: start(middle.y), left: start(middle.x), random: &random)
+  }
+
+  private static func square(
+    imageSize: Int, size: Int, top: Int, left: Int, random: inout RandomNumbers
+  ) throws(CLIPError) -> MaskedTrigger {
     var mask = [Float](repeating: 0, count: imageSize * imageSize)
     for y in top..<top + size {
       for x in left..<left + size { mask[y * imageSize + x] = 1 }
@@ -88,14 +114,12 @@ package final class MaskedTrigger: LearnedTrigger {
   }
 
   /// Makes a patch of one that a search found.
-  static func patch(
-    _ found: FoundTrigger, sizePValue: Double? = nil
-  ) throws(CLIPError) -> MaskedTrigger {
+  static func patch(_ found: FoundTrigger) throws(CLIPError) -> MaskedTrigger {
     let area = found.side * found.side
     return MaskedTrigger(
       family: .patch, mask: Array(found.numbers[..<area]),
       values: try Tensor(Array(found.numbers[area...]), [3, found.side, found.side]),
-      side: found.side, placement: .sometimes, sizePValue: sizePValue)
+      side: found.side, placement: .sometimes)
   }
 
   private static func noise(
@@ -186,11 +210,10 @@ package final class MaskedTrigger: LearnedTrigger {
 
   package func copy() throws(CLIPError) -> any LearnedTrigger {
     MaskedTrigger(
-      family: family, mask: mask, values: try values.copy(), side: side, placement: placement,
-      sizePValue: sizePValue)
+      family: family, mask: mask, values: try values.copy(), side: side, placement: placement)
   }
 
-  package func snapshot() -> FoundTrigger {
+  package func snapshot() -> FoundTrigger? {
     FoundTrigger(
       kind: .patch, size: mask.reduce(0, +) / Float(mask.count), side: side,
       numbers: mask + (0..<values.count).map { min(1, max(0, values.f32[$0])) })

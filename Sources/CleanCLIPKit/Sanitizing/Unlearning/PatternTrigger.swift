@@ -60,7 +60,7 @@ package final class PatternTrigger: LearnedTrigger {
     PatternTrigger(values: try values.copy(), bound: bound)
   }
 
-  package func snapshot() -> FoundTrigger {
+  package func snapshot() -> FoundTrigger? {
     FoundTrigger(
       kind: .additive, size: bound, side: values.shape[1], numbers: pattern(strength: 1))
   }

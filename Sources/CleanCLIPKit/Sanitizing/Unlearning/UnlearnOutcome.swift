@@ -2,35 +2,49 @@
 struct UnlearnOutcome {
   /// Images that the model was trained with.
   let imageCount: Int
+  /// What the searches towards classes found on the model as it was.
+  var suspects: [TargetSearch.Suspect] = []
+  let vocabulary: TextVocabulary
+  /// Every search towards a class on the model as it was.
+  var searches: [TargetSearch.Found] = []
   /// Triggers that were unlearned.
   var evidence: [TriggerEvidence] = []
-  /// Triggers that were recovered on the clean model at the end.
-  var fresh: [TriggerEvidence] = []
-  var agreement = UnlearnAgreement(cosine: 1, zeroShot: nil, classes: [])
+  /// What searches towards the same classes found on the clean model.
+  var fresh: [TargetSearch.Suspect] = []
+  var agreement: UnlearnAgreement
   var rounds = 0
   /// Whether the limit on accuracy ended the run.
   var isLimited = false
   private(set) var verdict: SanitizeVerdict?
 
-  /// Hits above the base rate that are left by chance and by rounding.
+  /// Attack success above the base rate that is left by chance and by rounding.
   static let tolerance = 0.05
 
-  init(imageCount: Int) { self.imageCount = imageCount }
+  init(imageCount: Int, vocabulary: TextVocabulary) {
+    self.imageCount = imageCount
+    self.vocabulary = vocabulary
+    agreement = UnlearnAgreement(
+      cosine: 1, zeroShot: Proportion(0, of: 0), classes: vocabulary.names)
+  }
 
   mutating func finish(_ verdict: SanitizeVerdict, agreement: UnlearnAgreement) {
     self.verdict = verdict
     self.agreement = agreement
   }
 
+  /// Whether triggers of a suspect still work, or a fresh search still finds one.
+  func isLeft(_ target: Int) -> Bool {
+    fresh.contains { $0.target == target && $0.pValue < TargetSearch.level }
+      || evidence.contains { $0.entry.target == target && $0.excess > Self.tolerance }
+  }
+
   /// Draws the verdict from the evidence.
   mutating func conclude() {
-    let planted = evidence.filter(\.isBackdoor)
-    let left = planted.filter { $0.excess > Self.tolerance }
-    let isFound = fresh.contains(where: \.isBackdoor)
-    if left.isEmpty && !isFound && !isLimited {
+    let left = Set(evidence.map(\.entry.target)).contains(where: isLeft)
+    if !left && !isLimited {
       verdict = .removed
-    } else if planted.allSatisfy({ $0.excess <= 0.5 * $0.before.value }) {
-      verdict = left.isEmpty && !isFound ? .removed : .weakened
+    } else if evidence.allSatisfy({ $0.excess <= 0.5 * $0.before.value }) {
+      verdict = .weakened
     } else {
       verdict = .notRemoved
     }
@@ -38,23 +52,33 @@ struct UnlearnOutcome {
 
   /// A line for the user.
   var summary: String {
-    let planted = evidence.filter(\.isBackdoor)
-    let targets = Set(planted.compactMap(\.target)).sorted()
-    var text =
-      "recovered \(planted.count) of \(evidence.count) triggers beyond what clean models have"
-    if !targets.isEmpty { text += ", towards " + targets.map { "'\($0)'" }.joined(separator: ", ") }
-    return text
+    guard !suspects.isEmpty else {
+      return "no class of \(vocabulary.names.count) is reached more easily than the others"
+    }
+    return "images are led more easily than elsewhere to "
+      + suspects.map { "'\(vocabulary.names[$0.target])' (p = \(significant($0.pValue)))" }
+      .joined(separator: ", ")
+  }
+
+  /// Where a round ended, for the user.
+  var progress: String {
+    let worst = evidence.map(\.excess).max() ?? 0
+    return "attack success of recovered triggers is at most \(percent(worst)) above that without; "
+      + "\(percent(agreement.zeroShot.value)) of held-out images classified as before"
   }
 
   /// The evidence in a few lines for people.
   var notes: [String] {
-    var lines = evidence.filter(\.isBackdoor).map(\.line)
-    lines += fresh.filter(\.isBackdoor).map { "found on the clean model: " + $0.line }
-    var text = "held-out images: mean cosine with the model as it was \(agreement.cosine)"
-    if let zeroShot = agreement.zeroShot {
-      text += ", \(percent(zeroShot.value)) classified as before"
+    var lines = [summary] + evidence.map(\.line)
+    for suspect in fresh where suspect.pValue < TargetSearch.level {
+      lines.append(
+        "still found on the clean model: '\(vocabulary.names[suspect.target])' "
+          + "(p = \(significant(suspect.pValue)))")
     }
-    lines.append(text)
+    guard agreement.zeroShot.total > 0 else { return lines }
+    lines.append(
+      "held-out images: \(percent(agreement.zeroShot.value)) classified as before, mean cosine with "
+        + "the features of before \(agreement.cosine)")
     if isLimited { lines.append("ended by max_accuracy_loss") }
     return lines
   }
@@ -66,64 +90,84 @@ struct UnlearnOutcome {
     object["images"] = .integer(imageCount)
     object["stopped_by_limit"] = .bool(isLimited)
     object["agreement"] = .object(agreement.json)
+    object["suspects"] = .array(suspects.map { .object($0.json(vocabulary)) })
+    object["searches"] = .array(searches.map { .object($0.json(vocabulary)) })
     object["triggers"] = .array(evidence.map { .object($0.json) })
-    object["fresh_triggers"] = .array(fresh.map { .object($0.json) })
+    object["suspects_after"] = .array(fresh.map { .object($0.json(vocabulary)) })
     return object
   }
 }
 
 extension UnlearnAgreement {
   var json: JSONObject {
-    var object: JSONObject = ["cosine": .single(cosine)]
-    if let zeroShot {
-      object["zero_shot"] = .number(zeroShot.value)
-      object["zero_shot_interval_95"] = [
-        .number(zeroShot.interval.lowerBound), .number(zeroShot.interval.upperBound),
-      ]
-      object["classes"] = .array(classes.map { .string($0) })
-    }
-    return object
+    [
+      "cosine": .single(cosine), "zero_shot": .number(zeroShot.value),
+      "zero_shot_interval_95": zeroShot.intervalJSON,
+      "classes": .array(classes.map { .string($0) }),
+    ]
+  }
+}
+
+extension Proportion {
+  fileprivate var intervalJSON: JSONValue {
+    [.number(interval.lowerBound), .number(interval.upperBound)]
+  }
+}
+
+extension TargetSearch.Suspect {
+  func json(_ vocabulary: TextVocabulary) -> JSONObject {
+    [
+      "target": .string(vocabulary.names[target]), "p_value": .number(pValue),
+      "searches": .array(
+        findings.map { finding in
+          .object([
+            "kind": .string(finding.found.kind.name), "size": .single(finding.found.search.size),
+            "p_value": .number(finding.pValue),
+            "attack_success_rate": .number(finding.found.success.value),
+          ])
+        }),
+    ]
+  }
+}
+
+extension TargetSearch.Found {
+  func json(_ vocabulary: TextVocabulary) -> JSONObject {
+    [
+      "kind": .string(kind.name), "target": .string(vocabulary.names[target]),
+      "size": .single(search.size), "attack_success_rate": .number(success.value),
+    ]
   }
 }
 
 extension TriggerEvidence {
-  /// Whether clean models have no trigger that does as much.
-  var isBackdoor: Bool {
-    let gate = trigger.family.gate
-    guard before.value >= gate.hits, collapse >= gate.collapse else { return false }
-    // Any network collapses under a large enough patch: a planted one is small.
-    return trigger.family != .patch || (trigger.sizePValue ?? 1) < Self.patchLevel
-  }
-
-  private static let patchLevel = 0.05
-
-  /// The rate of hits on the clean model above that without the trigger.
+  /// The attack success rate on the clean model above that without the trigger.
   var excess: Double { max(0, (after?.value ?? before.value) - (base?.value ?? 0)) }
 
   /// For people.
   var line: String {
-    var text = trigger.family.rawValue
-    if let target { text += " towards '\(target)'" }
-    text += ": success rate \(percent(before.value)) before"
+    var text =
+      "\(entry.trigger.family.rawValue) towards '\(aim.name)': attack success rate "
+      + "\(percent(before.value)) before"
     if let after, let base {
-      text +=
-        ", \(percent(after.value)) after, "
-        + "\(percent(base.value)) without the trigger"
+      text += ", \(percent(after.value)) after, \(percent(base.value)) without the trigger"
     }
     return text
   }
 
   var json: JSONObject {
     var object: JSONObject = [
-      "family": .string(trigger.family.rawValue), "round": .integer(round),
-      "beyond_clean_models": .bool(isBackdoor),
-      "success_rate_before": .number(before.value), "images": .integer(before.total),
-      "collapse": .single(collapse), "cosine_before": .single(cosineBefore),
+      "family": .string(entry.trigger.family.rawValue), "target": .string(aim.name),
+      "round": .integer(round), "images": .integer(before.total),
+      "attack_success_rate_before": .number(before.value),
+      "classified_as_before_before": .number(accuracyBefore.value),
+      "cosine_before": .single(cosineBefore),
     ]
-    if let pValue = trigger.sizePValue { object["size_p_value"] = .number(pValue) }
-    if let target { object["target"] = .string(target) }
-    if let after { object["success_rate_after"] = .number(after.value) }
+    if let after {
+      object["attack_success_rate_after"] = .number(after.value)
+      object["attack_success_rate_after_interval_95"] = after.intervalJSON
+    }
     if let base { object["base_rate"] = .number(base.value) }
+    if let accuracyAfter { object["classified_as_before_after"] = .number(accuracyAfter.value) }
     if let cosineAfter { object["cosine_after"] = .single(cosineAfter) }
     return object
   }

@@ -2,101 +2,85 @@ internal import Glibc
 
 /// Measures triggers and agreement on held-out images.
 struct UnlearnVerification {
-  /// The poisoned model.
-  let teacher: CLIPModel
   /// `[n, 3, S, S]` in 0…1.
   let images: Tensor
   let precision: DType
-  /// Common nouns in the model's text space; `nil` without a text tower or tokenizer.
-  let nouns: TextVocabulary?
-  /// f0, `[n, E]`.
+  /// The candidates that images are read as.
+  let vocabulary: TextVocabulary
+  /// f0, `[n, E]`: of the poisoned model.
   let meanings: Tensor
-  /// The nouns that most images are classified as: what agreement is measured over.
-  private let classes: TextVocabulary?
-
-  /// Nouns that stand for the user's classes.
-  private static let classCount = 20
+  /// What the poisoned model reads each image as.
+  let before: [Int]
 
   init(
-    teacher: CLIPModel, images: Tensor, precision: DType, nouns: TextVocabulary?
+    teacher: CLIPModel, images: Tensor, precision: DType, vocabulary: TextVocabulary
   ) throws(CLIPError) {
-    self.teacher = teacher
     self.images = images
     self.precision = precision
-    self.nouns = nouns
+    self.vocabulary = vocabulary
     meanings = try teacher.unitFeatures(ofPixels: images, precision: precision)
-    guard let nouns else {
-      classes = nil
-      return
-    }
-    var counts = [Float](repeating: 0, count: nouns.names.count)
-    for index in try nouns.nearest(to: meanings) { counts[index] += 1 }
-    let common = Ranking.descending(counts).prefix(Self.classCount).filter { counts[$0] > 0 }
-    classes = try TextVocabulary(
-      names: common.map { nouns.names[$0] },
-      features: try FeatureMatrix.gather(nouns.features, Array(common)))
+    before = try vocabulary.nearest(to: meanings)
   }
 
   /// Returns the held-out images with a trigger, always at the same places and phases.
-  func triggered(_ trigger: any LearnedTrigger) throws(CLIPError) -> Tensor {
+  private func triggered(_ trigger: any LearnedTrigger) throws(CLIPError) -> Tensor {
     var random = RandomNumbers(seed: 0, 0x7665_7269)
     let result = try Tensor(images.shape)
     let parts = min(8, images.shape[0])
     for part in 0..<parts {
       let rows = images.shape[0] * part / parts..<images.shape[0] * (part + 1) / parts
       trigger.settle(using: &random)
-      trigger.apply(to: images.slice(rows), into: result.slice(rows))
+      try trigger.apply(to: images.slice(rows), into: result.slice(rows))
     }
     return result
   }
 
   /// Measures a trigger on the model that it was recovered on.
   func evidence(
-    _ trigger: any LearnedTrigger, foundOn model: CLIPModel, round: Int, logitScale: Float
+    _ entry: TriggerPool.Entry, foundOn model: CLIPModel, round: Int
   ) throws(CLIPError) -> TriggerEvidence {
     let features = try model.unitFeatures(
-      ofPixels: try triggered(trigger), precision: precision)
-    let effect = TriggerEffect(triggered: features, meanings: meanings)
-    let clean = try model.unitFeatures(ofPixels: images, precision: precision)
-    var target: String?
-    if let nouns {
-      target = try TargetReadout(
-        clean: clean, triggered: features, vocabulary: nouns, logitScale: logitScale
-      ).entries.first?.text
-    }
+      ofPixels: try triggered(entry.trigger), precision: precision)
+    let aim = TriggerAim(target: entry.target, vocabulary: vocabulary)
     return TriggerEvidence(
-      trigger: trigger, round: round, effect: effect, target: target,
-      before: effect.hits(features),
-      collapse: FeatureMatrix.mean(features).reduce(0) { $0 + $1 * $1 },
-      cosineBefore: features.meanCosine(meanings))
+      entry: entry, aim: aim, round: round, before: try aim.successes(features, before: before),
+      accuracyBefore: try agreement(features), cosineBefore: features.meanCosine(meanings))
   }
 
-  /// Measures the same trigger on the student.
-  func measure(
+  /// Measures all triggers of a run, and the agreement, on the student.
+  func measure(_ outcome: inout UnlearnOutcome, on student: CLIPModel) throws(CLIPError) {
+    let plain = try student.unitFeatures(ofPixels: images, precision: precision)
+    for index in outcome.evidence.indices {
+      try measure(&outcome.evidence[index], on: student, plain: plain)
+    }
+    outcome.agreement = try agreement(of: plain)
+  }
+
+  /// Measures a trigger on the student.
+  ///
+  /// - Parameter plain: the student's features of the images without it.
+  private func measure(
     _ evidence: inout TriggerEvidence, on student: CLIPModel, plain: Tensor
   ) throws(CLIPError) {
     let features = try student.unitFeatures(
-      ofPixels: try triggered(evidence.trigger), precision: precision)
-    evidence.after = evidence.effect.hits(features)
-    evidence.base = evidence.effect.hits(plain)
+      ofPixels: try triggered(evidence.entry.trigger), precision: precision)
+    evidence.after = try evidence.aim.successes(features, before: before)
+    evidence.base = try evidence.aim.successes(plain, before: before)
+    evidence.accuracyAfter = try agreement(features)
     evidence.cosineAfter = features.meanCosine(meanings)
   }
 
-  /// Features of the images as they are.
-  func plain(_ student: CLIPModel) throws(CLIPError) -> Tensor {
-    try student.unitFeatures(ofPixels: images, precision: precision)
+  /// The images that are read as before.
+  private func agreement(_ features: Tensor) throws(CLIPError) -> Proportion {
+    let read = try vocabulary.nearest(to: features)
+    return Proportion(read.indices.count { read[$0] == before[$0] }, of: read.count)
   }
 
   /// How far a student says the same of images as the poisoned model did.
-  func agreement(_ plain: Tensor) throws(CLIPError) -> UnlearnAgreement {
-    var same: Proportion?
-    if let classes {
-      let before = try classes.nearest(to: meanings)
-      let after = try classes.nearest(to: plain)
-      same = Proportion(before.indices.count { before[$0] == after[$0] }, of: before.count)
-    }
-    return UnlearnAgreement(
-      cosine: plain.meanCosine(meanings), zeroShot: same, classes: classes?.names ?? [])
+  func agreement(of plain: Tensor) throws(CLIPError) -> UnlearnAgreement {
+    UnlearnAgreement(
+      cosine: plain.meanCosine(meanings), zeroShot: try agreement(plain),
+      classes: vocabulary.names)
   }
 }
 
@@ -104,29 +88,38 @@ struct UnlearnVerification {
 struct UnlearnAgreement {
   /// Mean cosine of the features.
   var cosine: Float
-  /// Images that are classified as the same one of `classes`; `nil` without a text tower.
-  var zeroShot: Proportion?
+  /// Images that are classified as the same one of `classes`.
+  var zeroShot: Proportion
   var classes: [String]
 
-  /// The fraction of images that is lost at most, for a limit on accuracy.
-  var loss: Double { zeroShot.map { 1 - $0.value } ?? Double(1 - cosine) }
+  /// The fraction of images that is lost, for a limit on accuracy.
+  var loss: Double { 1 - zeroShot.value }
 }
 
 /// A trigger of a run and what it does.
 struct TriggerEvidence {
-  let trigger: any LearnedTrigger
+  let entry: TriggerPool.Entry
+  let aim: TriggerAim
   /// The round that it was recovered in, from 1.
   let round: Int
-  let effect: TriggerEffect
-  /// The noun that gains most.
-  let target: String?
-  /// Images hit on the model that it was recovered on.
+  /// Images turned into the target by the model that it was recovered on.
   let before: Proportion
-  /// |mean feature|² with the trigger there.
-  let collapse: Float
+  /// Images with the trigger that are read as without it.
+  let accuracyBefore: Proportion
   let cosineBefore: Float
-  /// Images hit on the clean model, with the trigger and without.
+  /// Images that the clean model turns into the target, with the trigger and without.
   var after: Proportion?
   var base: Proportion?
+  var accuracyAfter: Proportion?
   var cosineAfter: Float?
+}
+
+extension Tensor {
+  /// The mean cosine of the rows of two matrices of L2-normalized rows.
+  func meanCosine(_ other: Tensor) -> Float {
+    precondition(shape == other.shape && shape.rank == 2)
+    var sum: Float = 0
+    for i in 0..<count { sum += f32[i] * other.f32[i] }
+    return sum / Float(max(1, shape[0]))
+  }
 }

@@ -15,13 +15,13 @@ final class Unlearner {
   /// Updates done.
   private(set) var step = 0
 
-  /// Recovers a trigger of a family on the student.
+  /// Recovers a trigger like another on the student; `nil` when there is none.
   typealias Renewal =
-    (TriggerFamily, inout RandomNumbers) throws(CLIPError) -> any LearnedTrigger
+    (TriggerPool.Entry, inout RandomNumbers) throws(CLIPError) -> (any LearnedTrigger)?
 
   /// Triggers in one batch: live ones, and kept ones.
   private static let liveSlices = 2
-  private static let keptSlices = 4
+  private static let keptSlices = 2
 
   init(
     student: CLIPModel, teacher: CLIPModel, images: UnlearnImages, pool: TriggerPool,
@@ -52,8 +52,8 @@ final class Unlearner {
   func next(learningRate: Float, isLive: Bool) throws(CLIPError) -> UnlearnLoss.Result {
     var random = RandomNumbers(seed: training.seed, 0x7374_6570, UInt64(step))
     if isLive, step > 0, step % options.renewEvery == 0 {
-      try pool.renew(number: step / options.renewEvery - 1) { (family) throws(CLIPError) in
-        try renewal(family, &random)
+      try pool.renew(number: step / options.renewEvery - 1) { (old) throws(CLIPError) in
+        try renewal(old, &random)
       }
     }
     let clean = try images.batch(training.batchSize, using: &random)
@@ -83,27 +83,29 @@ final class Unlearner {
     let triggered = try Tensor(clean.shape)
     var parts: [Part] = []
     let count = clean.shape[0]
-    let lives = isLive ? Self.liveSlices : 0
+    let lives = isLive && !pool.live.isEmpty ? Self.liveSlices : 0
     let half = lives == 0 ? 0 : count / 2
-    func add(_ rows: Range<Int>, _ trigger: any LearnedTrigger, live: Int?) {
+    func add(
+      _ rows: Range<Int>, _ trigger: any LearnedTrigger, live: Int?
+    ) throws(CLIPError) {
       guard !rows.isEmpty else { return }
-      trigger.apply(to: clean.slice(rows), into: triggered.slice(rows))
+      try trigger.apply(to: clean.slice(rows), into: triggered.slice(rows))
       parts.append(Part(rows: rows, live: live))
     }
     for slice in 0..<lives {
       let index = (random.integer(below: pool.live.count) + slice) % pool.live.count
-      let trigger = pool.live[index].trigger
+      let trigger = pool.live[index].entry.trigger
       trigger.vary(strength: 1, using: &random)
-      add(half * slice / lives..<half * (slice + 1) / lives, trigger, live: index)
+      try add(half * slice / lives..<half * (slice + 1) / lives, trigger, live: index)
     }
     for slice in 0..<Self.keptSlices {
-      let trigger = pool.kept[random.integer(below: pool.kept.count)]
+      let trigger = pool.kept[random.integer(below: pool.kept.count)].trigger
       let range = trigger.family.strengths
       let strength =
         range.lowerBound + (range.upperBound - range.lowerBound) * random.uniform()
       trigger.vary(strength: strength, using: &random)
       let rest = count - half
-      add(
+      try add(
         half + rest * slice / Self.keptSlices..<half + rest * (slice + 1) / Self.keptSlices,
         trigger, live: nil)
     }

@@ -5,7 +5,7 @@ package struct TriggerKind: Sendable {
   init(_ space: any TriggerSpace.Type) { self.space = space }
 
   /// The registry: a kind that stands here is searched, saved, loaded and reported.
-  package static let all: [TriggerKind] = [.patch, .additive, .warp]
+  package static let all: [TriggerKind] = [.patch, .additive, .warp, .sinusoid]
 
   /// The kinds that a check searches unless others are named.
   package static var searchedByDefault: [TriggerKind] {

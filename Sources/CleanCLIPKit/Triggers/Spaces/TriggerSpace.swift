@@ -35,6 +35,10 @@ protocol TriggerSpace: AnyObject, SendableMetatype {
   /// Starts a search for images of `imageSize` × `imageSize` pixels.
   init(imageSize: Int, random: inout RandomNumbers) throws(CLIPError)
 
+  /// Triggers to scan, forward only, where a search from a random start would end in the next of many
+  /// minima; none where that is not so.
+  static func candidates(imageSize: Int) throws(CLIPError) -> [any TriggerSpace]
+
   /// S.
   var side: Int { get }
   /// The free parameters, changed by the optimizer.
@@ -61,6 +65,8 @@ protocol TriggerSpace: AnyObject, SendableMetatype {
 }
 
 extension TriggerSpace {
+  static func candidates(imageSize: Int) throws(CLIPError) -> [any TriggerSpace] { [] }
+
   static var kind: TriggerKind { TriggerKind(Self.self) }
   var kind: TriggerKind { Self.kind }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_float, c_int32, c_int64
 from ctypes import c_size_t, c_uint64, c_void_p
 
-from .binding import bind, bind_init, c_size_t_p, c_void_p_p
+from .binding import bind, bind_init, c_char_p_p, c_size_t_p, c_void_p_p
 from .status import c_status
 
 
@@ -22,7 +22,7 @@ class SanitizeOptions(Structure):
         ("warmup_steps", c_int64),
         ("save_every", c_int64),
         ("memory_budget", c_int64),
-        ("class_count", c_int64),
+        ("head_classes", c_int64),
         ("seed", c_uint64),
         ("learning_rate", c_float),
         ("weight_decay", c_float),
@@ -31,6 +31,12 @@ class SanitizeOptions(Structure):
         ("precision", c_int32),
         ("resume", c_int32),
         ("max_accuracy_loss", c_float),
+        ("classes", c_char_p_p),
+        ("class_count", c_int64),
+        ("templates", c_char_p_p),
+        ("template_count", c_int64),
+        ("triggers", c_void_p_p),
+        ("trigger_count", c_int64),
     ]
 
 

@@ -1,0 +1,155 @@
+/// Looks for the classes that a model can be led to more cheaply than to others, with the searches of
+/// the model check.
+package struct TargetSearch {
+  /// The kinds of triggers that are searched towards each class.
+  static let kinds: [TriggerKind] = [.patch, .additive, .warp, .sinusoid]
+  /// The probability below which a class is a suspect: of a clean model, over all kinds.
+  package static let level = 0.05
+
+  /// Backdoors of one kind that are told apart at most.
+  private static let most = 3
+
+  /// Candidates for targets.
+  let vocabulary: TextVocabulary
+  /// `[n, 3, S, S]` in 0…1: to search with.
+  let images: Tensor
+  /// Held out, to confirm with.
+  let heldOut: Tensor
+  /// What the model as it was reads the held-out images as.
+  let before: [Int]
+  let options: ModelCheckOptions
+
+  /// What one search towards a class found.
+  package struct Found {
+    let kind: TriggerKind
+    package let target: Int
+    let search: TriggerSearchResult
+    /// Of held-out images that were not classified as the class.
+    let success: Proportion
+
+    package init(
+      kind: TriggerKind, target: Int, search: TriggerSearchResult, success: Proportion
+    ) {
+      self.kind = kind
+      self.target = target
+      self.search = search
+      self.success = success
+    }
+
+    /// Whether most held-out images follow.
+    var isConfirmed: Bool { success.value > Double(ModelCheck.confirmedSuccessRate) }
+  }
+
+  /// A class and the kinds that speak for it.
+  package struct Suspect {
+    package let target: Int
+    /// By kind, in the order of `kinds`; with the probability that a clean model needs a trigger this
+    /// small.
+    var findings: [(found: Found, pValue: Double)]
+    /// The smallest p-value, corrected for the number of kinds.
+    package var pValue: Double {
+      min(1, Double(TargetSearch.kinds.count) * (findings.map(\.pValue).min() ?? 1))
+    }
+  }
+
+  /// Runs the searches towards some classes.
+  ///
+  /// - Parameter progress: `false` cancels.
+  func run(
+    _ model: CLIPModel, toward targets: [Int], progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> [Found] {
+    var searches = try CheckSearches(
+      images: images, options: options, models: [model], classes: vocabulary,
+      count: Self.kinds.count * targets.count)
+    var list: [Found] = []
+    for kind in Self.kinds {
+      for target in targets {
+        let result = try searches.run(
+          .ofClass(target), kind, in: model, toward: .text(target, of: vocabulary),
+          progress: progress)
+        list.append(
+          Found(
+            kind: kind, target: target, search: result,
+            success: try success(of: result, toward: target, on: model)))
+      }
+    }
+    return list
+  }
+
+  private func success(
+    of result: TriggerSearchResult, toward target: Int, on model: CLIPModel
+  ) throws(CLIPError) -> Proportion {
+    guard let trigger = result.trigger else { return Proportion(0, of: before.count) }
+    let features = try model.unitFeatures(
+      ofPixels: try trigger.applied(to: heldOut), precision: options.search.precision)
+    return try TriggerAim(target: target, vocabulary: vocabulary).successes(
+      features, before: before)
+  }
+
+  /// Classes with enough images that are not read as them.
+  func eligible(_ read: [Int]) -> [Int] {
+    vocabulary.names.indices.filter { index in
+      read.count - read.count(where: { $0 == index }) >= ModelCheck.fewestImages
+    }
+  }
+
+  /// The classes that stand out among those that were searched.
+  ///
+  /// The smallest triggers of a kind, up to three, are judged together by the sizes towards the classes
+  /// beyond them: two backdoors of equal size would each hide the other. The p-value is that of the
+  /// largest among them, times the number of ways to choose so many classes.
+  ///
+  /// - Returns: the likeliest first.
+  package static func suspects(among list: [Found]) -> [Suspect] {
+    var targets: Set<Int> = []
+    for kind in kinds {
+      let sorted = list.filter { $0.kind == kind }.sorted { $0.search.size < $1.search.size }
+      var ways = 1.0
+      for count in 1...most where sorted.count - count >= ModelCheck.fewestClasses - 1 {
+        ways *= Double(sorted.count - count + 1) / Double(count)
+        let rest = Array(sorted[count...])
+        // What the reference itself counts: one smallest among as many and it.
+        let choices = ways / Double(rest.count + 1)
+        let pValue = reference(rest).pValue(of: sorted[count - 1].search.size)
+        guard Double(kinds.count) * choices * pValue < level else { continue }
+        targets.formUnion(sorted[..<count].filter(\.isConfirmed).map(\.target))
+      }
+    }
+    return targets.map { target in
+      Suspect(
+        target: target,
+        findings: list.filter { $0.target == target }.map { found in
+          (found, pValue(of: found, among: list, without: targets))
+        })
+    }.sorted { ($0.pValue, $0.target) < ($1.pValue, $1.target) }
+  }
+
+  /// The same classes on another model, judged by the sizes towards others on the model as it was.
+  package static func compared(
+    _ again: [Found], with list: [Found], without suspects: Set<Int>
+  ) -> [Suspect] {
+    suspects.sorted().map { target in
+      Suspect(
+        target: target,
+        findings: again.filter { $0.target == target }.map { found in
+          (found, pValue(of: found, among: list, without: suspects))
+        })
+    }
+  }
+
+  /// The probability of a size by those of classes that are no suspects.
+  static func pValue(
+    of found: Found, among list: [Found], without suspects: Set<Int>
+  ) -> Double {
+    guard found.isConfirmed else { return 1 }
+    let others = list.filter {
+      $0.kind == found.kind && $0.target != found.target && !suspects.contains($0.target)
+    }
+    return reference(others).pValue(of: found.search.size)
+  }
+
+  private static func reference(_ others: [Found]) -> SizeReference {
+    SizeReference(
+      source: .otherClasses, sizes: others.map(\.search.size), kind: others.first?.kind)
+  }
+}

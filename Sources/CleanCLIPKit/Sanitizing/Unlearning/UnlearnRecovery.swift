@@ -1,0 +1,58 @@
+/// The recoveries of a run, all with the same images.
+struct UnlearnRecovery {
+  /// `[n, 3, S, S]` in 0…1.
+  let images: Tensor
+  /// What the model as it was reads each image as.
+  let read: [Int]
+  let vocabulary: TextVocabulary
+  let options: UnlearnOptions
+  let training: TrainingOptions
+
+  /// Attack success on held-out images below which a recovered trigger is none.
+  static let fewestSuccesses = 0.5
+  /// The probability of a size above which a kind does not speak for a class.
+  private static let speakingLevel = 0.25
+
+  private func recovery(
+    on model: CLIPModel, toward target: Int, steps: Int
+  ) throws(CLIPError) -> TriggerRecovery {
+    TriggerRecovery(
+      inversion: TriggerInversion(
+        model: model, images: try images.images(at: read.indices.filter { read[$0] != target }),
+        aim: TriggerAim(target: target, vocabulary: vocabulary), precision: training.precision),
+      steps: steps)
+  }
+
+  /// Triggers of all kinds that speak for a class.
+  func recover(
+    _ suspect: TargetSearch.Suspect, on model: CLIPModel, round: Int, progress: () -> Bool
+  ) throws(CLIPError) -> [TriggerPool.Entry] {
+    let recovery = try recovery(on: model, toward: suspect.target, steps: options.recoverySteps)
+    let best = suspect.findings.map(\.pValue).min() ?? 1
+    var entries: [TriggerPool.Entry] = []
+    for (found, pValue) in suspect.findings where pValue <= max(best, Self.speakingLevel) {
+      var random = RandomNumbers(
+        seed: training.seed, 0x7265_636F, found.kind.space.streamKey,
+        UInt64(suspect.target) << 32 | UInt64(round))
+      if found.kind == .patch, let trigger = found.search.trigger {
+        entries.append(
+          TriggerPool.Entry(
+            trigger: try recovery.refined(trigger, using: &random, progress: progress),
+            target: suspect.target,
+            item: TriggerRecovery.Item(family: .patch, number: 0)))
+      }
+      entries += try recovery.recover(found.kind, using: &random, progress: progress).map {
+        TriggerPool.Entry(trigger: $0.trigger, target: suspect.target, item: $0.item)
+      }
+    }
+    return entries
+  }
+
+  /// A trigger like another, on the student as it is.
+  func renew(
+    _ old: TriggerPool.Entry, on student: CLIPModel, using random: inout RandomNumbers
+  ) throws(CLIPError) -> (any LearnedTrigger)? {
+    try recovery(on: student, toward: old.target, steps: options.renewalSteps)
+      .recover(old.item, using: &random) { true }
+  }
+}
