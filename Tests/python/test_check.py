@@ -78,7 +78,7 @@ def test_check_model_draws_images_without_any(model, tmp_path):
         "sinusoid",
     ]
     assert result.as_dict()["text_tower"] is None
-    assert heard[-1][0] <= heard[-1][1] == 12 * 3
+    assert heard[-1][0] <= heard[-1][1] == 12 * 4
     result.write(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert "Poison check of a checkpoint" in page and "<script" not in page
@@ -105,7 +105,7 @@ def test_check_model_searches_for_each_class(model, pairs):
     images = [(image, caption) for image, caption, _ in pairs]
     without = cleanclip.check_model(
         model, images, classes=list(COLOURS), class_searches=0, **SHORT)
-    assert [finding["class"] for finding in without.as_dict()["findings"]] == [None] * 3
+    assert [finding["class"] for finding in without.as_dict()["findings"]] == [None] * 4
     assert without.as_dict()["settings"]["class_searches"] == 0
     result = cleanclip.check_model(model, images, classes=list(COLOURS), **SHORT)
     assert result.as_dict()["settings"]["class_searches"] == 10

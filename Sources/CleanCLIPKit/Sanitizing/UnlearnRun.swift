@@ -189,7 +189,8 @@ final class UnlearnRun: SanitizeRun {
   ) throws(CLIPError) {
     let live = round == 1 ? options.steps : options.laterSteps
     let schedule = LearningRateSchedule(
-      base: options.learningRate(for: model.configuration), warmup: options.warmup,
+      base: options.learningRate(for: model.configuration) * (round == 1 ? 1 : options.laterRate),
+      warmup: options.warmup,
       total: live + options.settlingSteps)
     for step in 0..<schedule.total {
       let rate = schedule.rate(at: step)

@@ -22,6 +22,8 @@ package struct UnlearnOptions: Sendable {
   /// Steps of the first round with live triggers, and of later ones.
   package var steps = 120
   package var laterSteps = 60
+  /// The learning rate of later rounds as a fraction of the first's: there is less left to change.
+  package var laterRate: Float = 0.5
   /// Steps at the end of a round with all triggers as they are.
   package var settlingSteps = 50
   /// Steps after which a live trigger is renewed.
