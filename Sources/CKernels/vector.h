@@ -138,13 +138,13 @@ CK_INLINE float max_lanes(vfloat x) {
 
 CK_INLINE vfloat vsqrt(vfloat x) { return __builtin_elementwise_sqrt(x); }
 
-// e^x within 2 units in the last place; 0 below the smallest normal number, NaN for NaN.
+// e^x within 2 units in the last place; 0 below the smallest normal number, e^88 from 88 on, NaN for
+// NaN.
 CK_INLINE vfloat vexp(vfloat x) {
-  vint tiny = (vint)(x < splat(-87.33654f));
-  x = choose((vint)(x > splat(88.72283f)), splat(88.72283f), x);
-  x = choose(tiny, splat(-87.33654f), x);
+  // Comparisons as the processor's minimum and maximum make them: NaN comes through.
+  x = choose((vint)(splat(88.f) < x), splat(88.f), x);
+  x = choose((vint)(splat(-88.f) > x), splat(-88.f), x);
   vfloat shifted = x * splat(1.44269504f) + splat(12582912.f);  // rounds to an integer
-  vint exponent = (vint)shifted - (vint)splat(12582912.f);
   vfloat n = shifted - splat(12582912.f);
   vfloat r = x - n * splat(0.693359375f);
   r = r - n * splat(-2.12194440e-4f);
@@ -156,12 +156,9 @@ CK_INLINE vfloat vexp(vfloat x) {
   p = p * r + splat(0.5f);
   p = p * r + splat(1.f);
   p = p * r + splat(1.f);
-  // 2^128 is out of range: half of the exponent at a time.
-  vint half = exponent >> 1;
-  vfloat scale1 = (vfloat)((half + 127) << 23);
-  vfloat scale2 = (vfloat)((exponent - half + 127) << 23);
-  vfloat result = p * scale1 * scale2;
-  return choose(tiny, splat(0.f), result);
+  // 2^n: the integer is in the lowest bits of the shifted number. From -127 on down it is 0.
+  vfloat scale = (vfloat)(((vuint)shifted << 23) + 0x3f800000u);
+  return p * scale;
 }
 
 #endif
