@@ -6,22 +6,29 @@ namespace {
 using dnnl::matmul;
 using dnnl::memory;
 
-struct Plan {
+// The product of some rows of C; they begin at these bytes of the operands.
+struct Part {
   matmul primitive;
   memory::desc a, b, bias, c, scratchpad;
+  size_t a_offset, c_offset;
 };
+
+using Plan = std::vector<Part>;
 
 memory::desc matrix(int64_t rows, int64_t columns, bool transposed, ck_dtype type) {
   memory::dims strides = transposed ? memory::dims{1, rows} : memory::dims{columns, 1};
   return memory::desc({rows, columns}, ck::data_type(type), strides);
 }
 
-Plan make(const ck_matmul &s) {
-  memory::desc a = matrix(s.rows, s.depth, s.transposes_a, s.a);
+size_t bytes_of(ck_dtype type) { return type == CK_F32 ? 4 : 2; }
+
+Part make(const ck_matmul &s, int64_t first, int64_t rows) {
+  memory::desc a({rows, s.depth}, ck::data_type(s.a),
+                 s.transposes_a ? memory::dims{1, s.rows} : memory::dims{s.depth, 1});
   memory::desc b = s.packed_b ? memory::desc({s.depth, s.columns}, ck::data_type(s.b),
                                              memory::format_tag::any)
                               : matrix(s.depth, s.columns, s.transposes_b, s.b);
-  memory::desc c = matrix(s.rows, s.columns, false, s.c);
+  memory::desc c = matrix(rows, s.columns, false, s.c);
   memory::desc bias = s.has_bias ? matrix(1, s.columns, false, CK_F32) : memory::desc();
   dnnl::primitive_attr attributes = ck::attributes(s.accumulates);
 #if DNNL_VERSION_MAJOR >= 3
@@ -33,7 +40,22 @@ Plan make(const ck_matmul &s) {
   matmul::primitive_desc description(operation, attributes, ck::engine());
 #endif
   return {matmul(description), a, description.weights_desc(), bias, c,
-          description.scratchpad_desc()};
+          description.scratchpad_desc(),
+          bytes_of(s.a) * static_cast<size_t>(s.transposes_a ? first : first * s.depth),
+          bytes_of(s.c) * static_cast<size_t>(first * s.columns)};
+}
+
+// Gradients of large weights are made in two halves, for which oneDNN finds better blocks: with two
+// Zen 4 threads 182 against 176 GFLOP/s each for 3072 × 768 of 1,600 rows, 194 against 168 for
+// 768 × 3072, 198 against 179 for 2304 × 768 (bf16). In f32 nothing is gained.
+Plan make(const ck_matmul &s) {
+  constexpr int64_t large = 768 * 768;
+  bool is_large = s.rows * s.columns >= large && s.rows >= 512;
+  if (s.transposes_a && !s.packed_b && s.a == CK_BF16 && is_large) {
+    int64_t half = (s.rows / 2 + 63) / 64 * 64;
+    return {make(s, 0, half), make(s, half, s.rows - half)};
+  }
+  return {make(s, 0, s.rows)};
 }
 
 std::shared_ptr<const Plan> plan(const ck_matmul &shape) {
@@ -75,19 +97,21 @@ bool describe(const memory::desc &layout, ck_blocks &out) {
 }  // namespace
 
 extern "C" ck_status ck_matmul_format(const ck_matmul *shape, ck_format *out) {
-  return ck::guarded([&] { *out = ck::format_of(plan(*shape)->b); });
+  return ck::guarded([&] { *out = ck::format_of(plan(*shape)->front().b); });
 }
 
 extern "C" ck_status ck_matmul_run(
     const ck_matmul *shape, const void *a, const void *b, const float *bias, void *c) {
   return ck::guarded([&] {
     auto found = plan(*shape);
-    std::unordered_map<int, memory> arguments = {
-        {DNNL_ARG_SRC, ck::wrap(found->a, a)},
-        {DNNL_ARG_WEIGHTS, ck::wrap(found->b, b)},
-        {DNNL_ARG_DST, ck::wrap(found->c, c)}};
-    if (shape->has_bias) arguments[DNNL_ARG_BIAS] = ck::wrap(found->bias, bias);
-    ck::execute(found->primitive, found->scratchpad, std::move(arguments));
+    for (const Part &part : *found) {
+      std::unordered_map<int, memory> arguments = {
+          {DNNL_ARG_SRC, ck::wrap(part.a, static_cast<const char *>(a) + part.a_offset)},
+          {DNNL_ARG_WEIGHTS, ck::wrap(part.b, b)},
+          {DNNL_ARG_DST, ck::wrap(part.c, static_cast<char *>(c) + part.c_offset)}};
+      if (shape->has_bias) arguments[DNNL_ARG_BIAS] = ck::wrap(part.bias, bias);
+      ck::execute(part.primitive, part.scratchpad, std::move(arguments));
+    }
   });
 }
 

@@ -26,6 +26,24 @@ import Testing
     #expect(bias.gradient?.floats() == [1, 10])
   }
 
+  @Test(.enabled(if: CPUFeatures.computesBF16, "needs AVX-512"))
+  func gradientsOfLargeWeightsAreWholeInHalfPrecision() throws {
+    // Made in two parts, of sizes that are multiples of nothing; bf16 holds these values exactly.
+    let (rows, outputs, inputs) = (3, 577, 1153)
+    let x = (0..<rows * inputs).map { Float($0 % 7) - 3 }
+    let dy = (0..<rows * outputs).map { Float($0 % 5) - 2 }
+    let weight = try Parameter("p", Tensor([outputs, inputs]))
+    let input = Variable(try tensor(x, [rows, inputs]).converted(to: .bf16))
+    let y = try tape.linear(input, weight: weight, bias: nil)
+    try tape.backward(y, gradient: tensor(dy, [rows, outputs]).converted(to: .bf16))
+    let expected = (0..<outputs * inputs).map { index in
+      (0..<rows).reduce(Float(0)) {
+        $0 + dy[$1 * outputs + index / inputs] * x[$1 * inputs + index % inputs]
+      }
+    }
+    #expect(weight.gradient?.floats() == expected)
+  }
+
   @Test func projectMultipliesByTheWeight() throws {
     let x = try variable([1, 2], [1, 2])
     let y = try tape.project(x, weight: parameter([1, 2, 3, 4, 5, 6], [2, 3]))
