@@ -3,8 +3,7 @@ internal import Glibc
 /// What must stay free of the address space where it is limited (RLIMIT_AS, `ulimit -v`).
 ///
 /// The libraries below the engine do not fail where they get no memory: OpenBLAS waits until it gets its
-/// buffers, GNU libgomp ends the process when a thread cannot start, Swift's run time traps. So
-/// tensors leave what these may take, and are what fails.
+/// buffers, Swift's run time traps. So tensors leave what these may take, and are what fails.
 package enum AddressSpace {
   /// The buffer of each of OpenBLAS's threads, which the first call of one maps.
   private static let openBLASBuffer = 128 << 20
