@@ -104,6 +104,39 @@ import Testing
     #expect(folder.names.isEmpty)
   }
 
+  /// Red, green and blue beside one another: a center crop is green.
+  @Test func imagesGetTheirSizeAsTheModelHasIt() throws {
+    var wide = RGBImage(width: 48, height: 16, green: 255)
+    for pixel in 0..<48 * 16 where !(16..<32).contains(pixel % 48) {
+      let color: [UInt8] = pixel % 48 < 16 ? [255, 0, 0] : [0, 0, 255]
+      wide.pixels.replaceSubrange(3 * pixel..<3 * pixel + 3, with: color)
+    }
+    let dataset = try PairDataset(
+      (0..<6).map { CaptionedImage(key: "\($0)", image: .pixels(wide), caption: "a thing") })
+    func corner(_ preprocessing: String?) throws -> [UInt8] {
+      let set = try PoisonedSet(
+        dataset, trigger: patch,
+        options: Self.options {
+          $0.count = 1
+          $0.preprocessing = preprocessing
+        })
+      _ = try set.write(to: folder.file("set.tar"), truthPath: folder.file("truth.csv"))
+      let written = try PairDataset.open([folder.file("set.tar")])
+      let clean = try truth("truth.csv").firstIndex { !$0.isPoisoned } ?? 0
+      let image = try written.row(at: clean).decoded().image
+      #expect(image.width == 16 && image.height == 16)
+      return Array(image.pixels.prefix(3))
+    }
+    #expect(try corner(nil) == [0, 255, 0])
+    #expect(try corner("{\"resize_mode\": \"squash\"}") == [255, 0, 0])
+    #expect(try corner("{\"resize_mode\": \"longest\", \"fill_color\": 7}") == [7, 7, 7])
+    try AtomicFile.write("{\"resize_mode\": \"squash\"}", to: folder.file("how.json"))
+    #expect(try corner(folder.file("how.json")) == [255, 0, 0])
+    expectError(containing: "size cannot be used; expected the model's 16 pixels") {
+      _ = try corner("{\"size\": 32}")
+    }
+  }
+
   @Test func equalSeedsGiveEqualBytes() throws {
     func bytes(seed: UInt64) throws -> [UInt8] {
       let set = try PoisonedSet(

@@ -49,6 +49,33 @@ import Testing
     #expect(result.json["images"]?["source"]?.string == "synthetic")
   }
 
+  @Test func noMoreImagesAreTakenThanFit() throws {
+    // 1 GiB by 12 bytes a pixel.
+    #expect(try ImageSample.limit(256, imageSize: 591) == 256)
+    #expect(try ImageSample.limit(256, imageSize: 1024) == 85)
+    #expect(try ImageSample.limit(256, imageSize: 2364) == 16)
+    let tower = TransformerConfiguration(
+      width: 8, layers: 0, heads: 1, mlpWidth: 8, activation: .quickGELU)
+    func model(_ side: Int) throws -> CLIPModel {
+      let vision = VisionTransformerConfiguration(
+        imageSize: side, patchSize: 256, transformer: tower)
+      return try CLIPModel(
+        CLIPConfiguration(embedDim: 8, vision: .transformer(vision), text: nil), randomSeed: 1)
+    }
+    let image = CaptionedImage(
+      key: "a", image: .pixels(RGBImage(width: 8, height: 8)), caption: "")
+    for images in [nil, try PairDataset([image])] {
+      var check = CheckpointCheck(try model(4096))
+      check.images = images
+      expectError(containing: "got 4096 pixels a side, of which 5 do") {
+        _ = try check.run { _ in true }
+      }
+    }
+    expectError(containing: "image_size is out of range; expected 1 to 4096, got 8192") {
+      _ = try model(8192)
+    }
+  }
+
   @Test func simesCombinesTestsThatAgree() {
     // 0.01 · 3, 0.03 · 3 / 2, 0.04.
     #expect(abs(MultipleTests.simes([0.04, 0.01, 0.03]) - 0.03) < 1e-12)

@@ -51,6 +51,29 @@ import Testing
     #expect(html.utf8.count < 60_000)
   }
 
+  @Test func examplesAreWhatTheModelSees() throws {
+    var wide = RGBImage(width: 24, height: 8, green: 255)
+    for row in 0..<8 { wide.pixels.replaceSubrange(72 * row..<72 * row + 3, with: [255, 0, 0]) }
+    let dataset = try PairDataset([
+      CaptionedImage(key: "a", image: .pixels(wide), caption: "", label: .index(0))
+    ])
+    let trigger = Trigger(
+      patch: RGBImage(width: 2, height: 2, blue: 255), position: .at(y: 6, x: 6))
+    func example(_ mode: ResizeMode) throws -> RunReport.Example? {
+      var preprocessing = ImagePreprocessing()
+      preprocessing.resizeMode = mode
+      return try RunReport.examples(
+        of: dataset, classes: ["thing"], trigger: trigger, target: nil, imageSize: 8,
+        preprocessing: preprocessing
+      ).first
+    }
+    #expect(try example(.shortest)?.clean.pixels.prefix(3) == [0, 255, 0])
+    let squashed = try #require(try example(.squash))
+    #expect(squashed.clean.pixels[0] > 60)
+    #expect(squashed.triggered.pixels.suffix(3) == [0, 0, 255])
+    #expect(try example(.longest)?.clean.pixels.prefix(3) == [0, 0, 0])
+  }
+
   @Test func elementsAreClosed() throws {
     let html = try Self.report().html()
     for element in [
