@@ -17,6 +17,8 @@ make_root() {
   mirror=$(apt-cache policy | grep -oE 'https?://[^ ]*/debian ' | head -n 1)
   mmdebstrap --quiet --variant=apt --include="$3" "$1" "$2" "${mirror:-http://deb.debian.org/debian}"
   mount -t proc proc "$2/proc"
+  cp /etc/resolv.conf "$2/etc/"
+  inside "$2" apt-get update -qq
 }
 inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "$@"; }
 
