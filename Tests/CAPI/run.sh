@@ -5,19 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)
-<<<<<<< HEAD
 library=$(cd "${1:-$root/build/lib}" && pwd)
-# Threads that wait should leave the processor to those that compute.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
-=======
-if [ $# -gt 0 ]; then
-  library=$(cd "$1" && pwd)
-elif [ -e "$root/build/lib/libcleanclip.so" ]; then
-  library=$root/build/lib
-else
-  library=$root/.build/release
-fi
->>>>>>> 2d0e7b7 (kernels: compute on a pool of threads that sleep)
 output=$(mktemp -d)
 trap 'rm -rf "$output"' EXIT
 
