@@ -42,6 +42,8 @@ for line in "VERSION_MAJOR $major" "VERSION_MINOR $minor" "VERSION_PATCH $patch"
     fail "include/cleanclip/version.h is not of version $version, which the file VERSION has"
 done
 
+! git grep -nE '^(<{7}|>{7})( |$)' -- . || fail "a merge left its markers behind"
+
 # Keys of random streams are four letters: a key of two streams would draw the same numbers in both.
 letter='[67][0-9a-f]'
 twice=$(grep -rhoiE "0x$letter${letter}_$letter$letter\b" Sources/CleanCLIPKit --include='*.swift' |
