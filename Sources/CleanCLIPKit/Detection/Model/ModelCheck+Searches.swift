@@ -67,6 +67,15 @@ extension ModelCheck {
     )
   }
 
+  /// The classes with enough images that are not classified as them.
+  ///
+  /// - Parameter read: the class that each searched image is classified as.
+  static func eligible(_ vocabulary: TextVocabulary, read: [Int]) -> [Int] {
+    vocabulary.names.indices.filter { index in
+      read.count - read.count(where: { $0 == index }) >= fewestImages
+    }
+  }
+
   /// The classes to search for, at most `options.classSearches`, in their order.
   ///
   /// Of too many, predicted targets of the found triggers come first, then always the one least like
@@ -77,9 +86,7 @@ extension ModelCheck {
   ///   - read: the class that each searched image is classified as.
   ///   - likely: names of classes, the likeliest first.
   func chosenClasses(_ vocabulary: TextVocabulary, read: [Int], likely: [String]) -> [Int] {
-    let eligible = vocabulary.names.indices.filter { index in
-      read.count - read.count(where: { $0 == index }) >= Self.fewestImages
-    }
+    let eligible = Self.eligible(vocabulary, read: read)
     guard min(eligible.count, options.classSearches) >= Self.fewestClasses else { return [] }
     guard eligible.count > options.classSearches else { return eligible }
     var chosen: [Int] = []

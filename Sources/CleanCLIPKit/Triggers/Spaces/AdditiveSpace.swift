@@ -65,6 +65,19 @@ final class AdditiveSpace: TriggerSpace {
 
   func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor) {
     let pattern = numbers()
+    let sums = Self.patternGradient(dOutput, images: images, pattern: pattern)
+    sums.withUnsafeBufferPointer { sums in
+      pattern.withUnsafeBufferPointer { pattern in
+        for i in 0..<pattern.count {
+          let t = pattern[i] / bound.value
+          gradient.f32[i] += sums[i] * bound.value * (1 - t * t)
+        }
+      }
+    }
+  }
+
+  /// dLoss/dPattern of a pattern that is added, given dLoss/dOutput.
+  static func patternGradient(_ dOutput: Tensor, images: Tensor, pattern: [Float]) -> [Float] {
     var sums = [Float](repeating: 0, count: pattern.count)
     sums.withUnsafeMutableBufferPointer { sums in
       pattern.withUnsafeBufferPointer { pattern in
@@ -77,12 +90,9 @@ final class AdditiveSpace: TriggerSpace {
             if value >= 0 && value <= 1 { sums[i] += d[i] }
           }
         }
-        for i in 0..<pattern.count {
-          let t = pattern[i] / bound.value
-          gradient.f32[i] += sums[i] * bound.value * (1 - t * t)
-        }
       }
     }
+    return sums
   }
 
   func adjustPenalty(succeeded: Bool, into gradient: Tensor) { bound.record(succeeded: succeeded) }

@@ -141,16 +141,7 @@ struct PlaneWave {
     _ dOutput: Tensor, images: Tensor, amplitude: Float, phase: Float, into gradient: Tensor
   ) {
     let pattern = pattern(amplitude: amplitude, phase: phase)
-    var sums = [Float](repeating: 0, count: pattern.count)
-    for row in 0..<images.shape[0] {
-      let source = images.f32 + row * pattern.count
-      let d = dOutput.f32 + row * pattern.count
-      for i in 0..<pattern.count {
-        let value = source[i] + pattern[i]
-        // No gradient where the image is clipped.
-        if value >= 0 && value <= 1 { sums[i] += d[i] }
-      }
-    }
+    let sums = AdditiveSpace.patternGradient(dOutput, images: images, pattern: pattern)
     for channel in 0..<3 {
       let t = tanhf(values.f32[5 + channel])
       visit(channel, phase) { index, x, y, angle in
