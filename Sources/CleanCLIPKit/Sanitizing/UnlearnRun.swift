@@ -73,7 +73,9 @@ final class UnlearnRun: SanitizeRun {
       history.verdict = outcome.verdict
       history.notes = outcome.notes
     }
-    let found = try search.run(teacher, toward: search.eligible(read)) { _ in
+    let found = try search.run(
+      teacher, toward: ModelCheck.eligible(vocabulary, read: read)
+    ) { _ in
       progress(reporter.position)
     }
     outcome.searches = found
@@ -135,8 +137,6 @@ final class UnlearnRun: SanitizeRun {
       }
       try unlearner.pool.add(kept)
     }
-    // Triggers of the last look were recovered on the model as it is.
-    try verification.measure(&outcome, on: model)
     outcome.conclude()
   }
 
@@ -172,13 +172,8 @@ final class UnlearnRun: SanitizeRun {
     for found in options.triggers {
       let trigger = try FixedTrigger.wrapping(found, side: side)
       let item = TriggerRecovery.Item(family: trigger.family, number: 0)
-      let choices = try verification.vocabulary.names.indices.map { (index) throws(CLIPError) in
-        try verification.evidence(
-          TriggerPool.Entry(trigger: trigger, target: index, item: item), foundOn: teacher,
-          round: 1)
-      }
-      guard let best = choices.max(by: { $0.before.value < $1.before.value }) else { continue }
-      entries.append(best.entry)
+      let target = try verification.target(of: trigger, on: teacher)
+      entries.append(TriggerPool.Entry(trigger: trigger, target: target, item: item))
     }
     return entries
   }

@@ -210,7 +210,7 @@ import Testing
     }
     var options = try Self.options()
     var random = RandomNumbers(seed: 2)
-    let small = try MaskedTrigger.square(imageSize: 16, random: &random)
+    let small = try MaskedTrigger.stamp(imageSize: 16, random: &random)
     options.unlearn.triggers = [Trigger(recovered: try #require(small.snapshot()))]
     let foreign = options
     expectError(containing: "was recovered for images of another size") {

@@ -59,16 +59,6 @@ package final class MaskedTrigger: LearnedTrigger {
       placement: .anywhere)
   }
 
-  /// Makes a square at a random place of its own.
-  package static func square(
-    imageSize: Int, random: inout RandomNumbers
-  ) throws(CLIPError) -> MaskedTrigger {
-    let size = max(2, imageSize / [10, 8, 6][random.integer(below: 3)])
-    return try square(
-      imageSize: imageSize, size: size, top: random.integer(below: imageSize - size + 1),
-      left: random.integer(below: imageSize - size + 1), random: &random)
-  }
-
   /// Makes a square around the middle of a patch that a search found.
   static func square(
     around found: FoundTrigger, size: Int, random: inout RandomNumbers
@@ -88,20 +78,13 @@ package final class MaskedTrigger: LearnedTrigger {
     func start(_ center: Float) -> Int {
       min(side - size, max(0, Int((center / sum - Float(size) / 2).rounded())))
     }
-    return try square(
-      imageSize: side, size: size, top: start(middle.y), left: start(middle.x), random: &random)
-  }
-
-  private static func square(
-    imageSize: Int, size: Int, top: Int, left: Int, random: inout RandomNumbers
-  ) throws(CLIPError) -> MaskedTrigger {
-    var mask = [Float](repeating: 0, count: imageSize * imageSize)
+    let (top, left) = (start(middle.y), start(middle.x))
+    var mask = [Float](repeating: 0, count: side * side)
     for y in top..<top + size {
-      for x in left..<left + size { mask[y * imageSize + x] = 1 }
+      for x in left..<left + size { mask[y * side + x] = 1 }
     }
     return MaskedTrigger(
-      family: .patch, mask: mask, values: try noise(imageSize, &random), side: imageSize,
-      placement: .fixed)
+      family: .patch, mask: mask, values: try noise(side, &random), side: side, placement: .fixed)
   }
 
   /// Makes an image of which a fraction is mixed in.

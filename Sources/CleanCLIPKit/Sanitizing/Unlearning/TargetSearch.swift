@@ -1,8 +1,10 @@
 /// Looks for the classes that a model can be led to more cheaply than to others, with the searches of
 /// the model check.
 package struct TargetSearch {
-  /// The kinds of triggers that are searched towards each class.
-  static let kinds: [TriggerKind] = [.patch, .additive, .warp, .sinusoid]
+  /// The kinds of triggers that are searched towards each class: those that speak for a family.
+  static let kinds = TriggerKind.all.filter { kind in
+    TriggerFamily.allCases.contains { $0.kind == kind }
+  }
   /// The probability below which a class is a suspect: of a clean model, over all kinds.
   package static let level = 0.05
 
@@ -84,13 +86,6 @@ package struct TargetSearch {
       ofPixels: try trigger.applied(to: heldOut), precision: options.search.precision)
     return try TriggerAim(target: target, vocabulary: vocabulary).successes(
       features, before: before)
-  }
-
-  /// Classes with enough images that are not read as them.
-  func eligible(_ read: [Int]) -> [Int] {
-    vocabulary.names.indices.filter { index in
-      read.count - read.count(where: { $0 == index }) >= ModelCheck.fewestImages
-    }
   }
 
   /// The classes that stand out among those that were searched.

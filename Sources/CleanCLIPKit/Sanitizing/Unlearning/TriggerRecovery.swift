@@ -35,40 +35,33 @@ struct TriggerRecovery {
     _ kind: TriggerKind, using random: inout RandomNumbers, progress: () -> Bool
   ) throws(CLIPError) -> [(item: Item, trigger: any LearnedTrigger)] {
     var list: [(item: Item, trigger: any LearnedTrigger)] = []
+    func add(_ family: TriggerFamily, _ number: Int, _ trigger: any LearnedTrigger) {
+      list.append((Item(family: family, number: number), trigger))
+    }
     for family in TriggerFamily.allCases where family.kind == kind {
-      if family == .sinusoid {
-        let waves = try nearest(Self.waves, of: try scanned(), &random)
-        for (number, wave) in waves.enumerated() {
-          try inversion.refine(wave, steps: steps, using: &random, progress: progress)
-          list.append((Item(family: family, number: number), wave))
-        }
-        continue
-      }
-      if family == .patch {
+      switch family {
+      case .patch:
         for number in 0..<Self.patches {
           guard let found = try patch(&random, progress) else { continue }
-          let item = Item(family: family, number: number)
-          list.append((item, try refined(found, using: &random, progress: progress)))
-          list.append((item, try square(around: found, using: &random, progress: progress)))
+          add(family, number, try refined(found, using: &random, progress: progress))
+          add(family, number, try square(around: found, using: &random, progress: progress))
         }
-        continue
-      }
-      for number in 0..<Self.count(of: family) {
-        let item = Item(family: family, number: number)
-        guard let trigger = try recover(item, using: &random, progress: progress) else { continue }
-        list.append((item, trigger))
+      case .sinusoid:
+        for (number, wave) in try nearest(Self.waves, of: try scanned(), &random).enumerated() {
+          try inversion.refine(wave, steps: steps, using: &random, progress: progress)
+          add(family, number, wave)
+        }
+      case .stamp, .additive, .blend, .warp:
+        for number in 0..<(family == .blend ? Self.opacities.count : 1) {
+          let item = Item(family: family, number: number)
+          guard let trigger = try recover(item, using: &random, progress: progress) else {
+            continue
+          }
+          add(family, number, trigger)
+        }
       }
     }
     return list
-  }
-
-  private static func count(of family: TriggerFamily) -> Int {
-    switch family {
-    case .patch: patches
-    case .blend: opacities.count
-    case .sinusoid: waves
-    case .stamp, .additive, .warp: 1
-    }
   }
 
   /// Recovers one trigger.
@@ -78,27 +71,18 @@ struct TriggerRecovery {
   func recover(
     _ item: Item, using random: inout RandomNumbers, progress: () -> Bool
   ) throws(CLIPError) -> (any LearnedTrigger)? {
-    if item.family == .patch {
+    let trigger: any LearnedTrigger
+    switch item.family {
+    case .patch:
       guard let found = try patch(&random, progress) else { return nil }
       return item.number % 2 == 0
         ? try square(around: found, using: &random, progress: progress)
         : try refined(found, using: &random, progress: progress)
-    }
-    let trigger = try start(item, &random)
-    try inversion.refine(trigger, steps: steps, using: &random, progress: progress)
-    return trigger
-  }
-
-  private func start(
-    _ item: Item, _ random: inout RandomNumbers
-  ) throws(CLIPError) -> any LearnedTrigger {
-    switch item.family {
-    case .stamp: return try MaskedTrigger.stamp(imageSize: side, random: &random)
-    case .patch: return try MaskedTrigger.square(imageSize: side, random: &random)
+    case .stamp: trigger = try MaskedTrigger.stamp(imageSize: side, random: &random)
     case .additive:
-      return try PatternTrigger(imageSize: side, bound: Self.bound, random: &random)
+      trigger = try PatternTrigger(imageSize: side, bound: Self.bound, random: &random)
     case .blend:
-      return try MaskedTrigger.blend(
+      trigger = try MaskedTrigger.blend(
         imageSize: side, share: Self.opacities[item.number % Self.opacities.count],
         random: &random)
     case .warp:
@@ -106,10 +90,11 @@ struct TriggerRecovery {
       for _ in 0..<Self.warpCandidates {
         candidates.append(try DisplacementTrigger(imageSize: side, random: &random))
       }
-      return try nearest(1, of: candidates, &random)[0]
-    case .sinusoid:
-      return try nearest(1, of: try scanned(), &random)[0]
+      trigger = try nearest(1, of: candidates, &random)[0]
+    case .sinusoid: trigger = try nearest(1, of: try scanned(), &random)[0]
     }
+    try inversion.refine(trigger, steps: steps, using: &random, progress: progress)
+    return trigger
   }
 
   /// Waves of all frequencies that a scan looks at.
@@ -136,9 +121,7 @@ struct TriggerRecovery {
     _ random: inout RandomNumbers, _ progress: () -> Bool
   ) throws(CLIPError) -> FoundTrigger? {
     var settings = TriggerSearchOptions()
-    settings.steps = steps
-    settings.patience = steps
-    settings.hopeless = steps
+    settings.steps = 2 * steps
     settings.precision = inversion.precision
     let space = try PatchSpace(imageSize: side, random: &random)
     let images = inversion.images
@@ -146,7 +129,7 @@ struct TriggerRecovery {
       try TriggerSearch(
         model: inversion.model, images: images,
         cleanMean: [Float](repeating: 0, count: inversion.model.configuration.embedDim),
-        options: settings
+        options: settings.ofOneClass
       ).run(
         space, goal: .text(inversion.aim.target, of: inversion.aim.vocabulary), random: &random
       ) { _ in progress() }

@@ -35,6 +35,16 @@ struct UnlearnVerification {
     return result
   }
 
+  /// The candidate that most images become with a trigger, of those that were not read as it.
+  func target(of trigger: any LearnedTrigger, on model: CLIPModel) throws(CLIPError) -> Int {
+    let features = try model.unitFeatures(ofPixels: try triggered(trigger), precision: precision)
+    let rates = try vocabulary.names.indices.map { (index) throws(CLIPError) in
+      try TriggerAim(target: index, vocabulary: vocabulary)
+        .successes(features, before: before).value
+    }
+    return rates.indices.max { rates[$0] < rates[$1] } ?? 0
+  }
+
   /// Measures a trigger on the model that it was recovered on.
   func evidence(
     _ entry: TriggerPool.Entry, foundOn model: CLIPModel, round: Int
