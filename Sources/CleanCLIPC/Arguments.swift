@@ -136,6 +136,16 @@ struct Arguments {
       .takeUnretainedValue()
   }
 
+  /// Returns the classes behind handles, none of which may be NULL.
+  func handles<Target: AnyObject>(
+    _ pointer: UnsafePointer<OpaquePointer?>?, _ name: StaticString, count: Int64,
+    _ countName: StaticString, as type: Target.Type = Target.self
+  ) throws(CLIPError) -> [Target] {
+    try (0..<(try number(count, in: 0...1000, countName))).map { (index) throws(CLIPError) in
+      try handle(try required(pointer, name)[index], name, as: type)
+    }
+  }
+
   /// Copies a struct whose first member is its `struct_size` over its defaults.
   ///
   /// - Parameter pointer: NULL gives the defaults.

@@ -67,14 +67,10 @@ private func checkpointCheck(
   check.options.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")
   check.options.resume = given.resume != 0
-  for index
-    in 0..<(try arguments.number(
-      given.reference_count, in: 0...1000, "options->reference_count"))
-  {
-    let list = try arguments.required(given.references, "options->references")
-    check.cleanReferences.append(
-      try arguments.handle(list[index], "options->references", as: ModelHandle.self).model)
-  }
+  check.cleanReferences = try arguments.handles(
+    given.references, "options->references", count: given.reference_count,
+    "options->reference_count", as: ModelHandle.self
+  ).map(\.model)
   if given.class_count != 0 {
     check.classes = try arguments.strings(
       given.classes, count: given.class_count, "options->classes")

@@ -100,13 +100,10 @@ private func sanitizeOptions(
     options.unlearn.templates = try PromptTemplate.list(
       try arguments.strings(given.templates, count: given.template_count, "options->templates"))
   }
-  for index
-    in 0..<(try arguments.number(given.trigger_count, in: 0...1000, "options->trigger_count"))
-  {
-    let list = try arguments.required(given.triggers, "options->triggers")
-    options.unlearn.triggers.append(
-      try arguments.handle(list[index], "options->triggers", as: TriggerHandle.self).trigger)
-  }
+  options.unlearn.triggers = try arguments.handles(
+    given.triggers, "options->triggers", count: given.trigger_count, "options->trigger_count",
+    as: TriggerHandle.self
+  ).map(\.trigger)
   return options
 }
 

@@ -43,7 +43,12 @@ PRECISIONS = {
 
 
 # Members with the number of texts that others point to.
-_COUNTS = {"classes": "class_count", "templates": "template_count"}
+_COUNTS = {
+    "classes": "class_count",
+    "templates": "template_count",
+    "references": "reference_count",
+    "triggers": "trigger_count",
+}
 
 
 class Handle:
@@ -176,6 +181,13 @@ def point_to_texts(options: Any, name: str, texts: Sequence[str]) -> None:
     array = text_array(list(texts), name)
     setattr(options, name, ctypes.cast(array, _capi.c_char_p_p))  # which keeps the array alive
     setattr(options, _COUNTS[name], len(texts))
+
+
+def point_to_handles(options: Any, name: str, objects: Sequence[Handle]) -> None:
+    """Set a member that points to handles, and their count; the objects must outlive the call."""
+    array = (ctypes.c_void_p * len(objects))(*(other._pointer() for other in objects))
+    setattr(options, name, ctypes.cast(array, _capi.c_void_p_p))  # which keeps the array alive
+    setattr(options, _COUNTS[name], len(objects))
 
 
 def path_array(paths: Sequence[Path], name: str) -> Any:

@@ -20,7 +20,7 @@ from typing import (
 
 from . import _capi, inputs
 from ._display import curve, table
-from ._handle import Handle, Path, point_to_texts, read_text, text_bytes
+from ._handle import Handle, Path, point_to_handles, point_to_texts, read_text, text_bytes
 from ._listener import Listener
 from ._options import chosen, native, takes
 from ._progress import Bar
@@ -285,9 +285,7 @@ def sanitize(
         point_to_texts(given, "classes", inputs.lines(classes, "classes"))
     if templates is not None:
         point_to_texts(given, "templates", inputs.lines(templates, "templates"))
-    handles = (ctypes.c_void_p * len(triggers))(*(trigger._pointer() for trigger in triggers))
-    given.triggers = ctypes.cast(handles, _capi.c_void_p_p)
-    given.trigger_count = len(triggers)
+    point_to_handles(given, "triggers", triggers)
     source = images if data is None else data
     assert source is not None
     dataset, listener = open_dataset(source), _ProgressListener(progress)

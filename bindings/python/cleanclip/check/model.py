@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Iterable, List, Optional, Sequence, Tuple, Typ
 import numpy as np
 
 from .. import _capi, inputs
-from .._handle import Path, created, point_to_texts
+from .._handle import Path, created, point_to_handles, point_to_texts
 from .._listener import CountListener
 from .._options import chosen, native, takes
 from .._progress import CountProgress
@@ -278,8 +278,6 @@ def check_model(
         point_to_texts(given, "classes", inputs.lines(classes, "classes"))
     if templates is not None:
         point_to_texts(given, "templates", inputs.lines(templates, "templates"))
-    handles = (ctypes.c_void_p * len(references))(*(other._pointer() for other in references))
-    given.references = ctypes.cast(handles, _capi.c_void_p_p)
-    given.reference_count = len(references)
+    point_to_handles(given, "references", references)
     listener = CountListener(progress, "check model: step")
     return ModelCheck(listener.made(_capi.check_model, model._pointer(), ctypes.byref(given)))
