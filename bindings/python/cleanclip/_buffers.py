@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from contextlib import ExitStack, contextmanager
-from typing import IO, Any, Iterator, Tuple, Union
+from typing import IO, Any, Callable, Iterator, Tuple, Union
 
 from ._handle import Path
 from .errors import CleanCLIPError
@@ -48,3 +49,19 @@ def _file(buffer: Buffer) -> Iterator[str]:
             shutil.copyfileobj(buffer, file, 1 << 20)
         file.flush()
         yield f"/proc/self/fd/{file.fileno()}"
+
+
+def saved(save: Callable[[str], None], form: str) -> bytes:
+    """Return the bytes of the file of a form, "onnx" or "safetensors", that a function writes."""
+    if form not in ("onnx", "safetensors"):
+        raise ValueError(f"form: unknown; expected onnx or safetensors, got {form!r}")
+    with tempfile.TemporaryDirectory(prefix="cleanclip-") as folder:
+        path = os.path.join(folder, f"model.{form}")
+        save(path)
+        # The configuration beside safetensors is in their metadata too.
+        if form == "onnx" and os.listdir(folder) != ["model.onnx"]:
+            raise ValueError(
+                "to_bytes: the graph has weights in files of their own; expected a graph that "
+                "holds them; use save()")
+        with open(path, "rb") as file:
+            return file.read()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -238,3 +238,16 @@ def rows(data: Any) -> Any:
         "data: expected a Dataset, files, or rows of images and captions, got "
         f"{type(data).__name__}"
     )
+
+
+class Images:
+    """Images as rows without captions, whatever they are."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> Tuple[Any, None, None]:
+        return self._items[index], None, None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
-import tempfile
 from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _capi, inputs
+from ._buffers import saved
 from ._handle import (
     Floats,
     Handle,
@@ -196,7 +195,7 @@ class Model(Handle):
     def _encode_items(self, items: Sequence[Any], options: Any) -> Floats:
         if len(items) == 0:
             return np.empty((0, self.embed_dim), dtype=np.float32)
-        rows: Any = _Images(items)
+        rows: Any = inputs.Images(items)
         with Dataset.from_pairs(rows) as dataset:
             features = np.empty((len(items), self.embed_dim), dtype=np.float32)
             listener = CountListener(None)
@@ -398,28 +397,4 @@ class Model(Handle):
         ValueError
             For another form, and for a graph with weights in files of their own.
         """
-        if form not in ("onnx", "safetensors"):
-            raise ValueError(f"form: unknown; expected onnx or safetensors, got {form!r}")
-        with tempfile.TemporaryDirectory(prefix="cleanclip-") as folder:
-            path = os.path.join(folder, f"model.{form}")
-            self.save(path)
-            # The configuration beside safetensors is in their metadata too.
-            if form == "onnx" and os.listdir(folder) != ["model.onnx"]:
-                raise ValueError(
-                    "to_bytes: the graph has weights in files of their own; expected a graph that "
-                    "holds them; use save()")
-            with open(path, "rb") as file:
-                return file.read()
-
-
-class _Images:
-    """Images as rows without captions, whatever they are."""
-
-    def __init__(self, items: Sequence[Any]) -> None:
-        self._items = items
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __getitem__(self, index: int) -> Tuple[Any, None, None]:
-        return self._items[index], None, None
+        return saved(self.save, form)
