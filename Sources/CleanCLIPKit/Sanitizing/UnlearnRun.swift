@@ -33,7 +33,6 @@ final class UnlearnRun: SanitizeRun {
     for trigger in self.options.triggers {
       _ = try trigger.applied(to: try Tensor.zeros([1, 3, side, side]), seed: 0, firstIndex: 0)
     }
-    let hasTexts = input.tokenizer != nil && model.configuration.text != nil
     guard hasTexts || self.options.classes.isEmpty else {
       throw CLIPError(
         .unsupported,
@@ -67,16 +66,22 @@ final class UnlearnRun: SanitizeRun {
       options: settings)
     let read = try vocabulary.nearest(to: meanings)
 
+    let eligible = ModelCheck.eligible(vocabulary, read: read)
+    // Fewer would compare nothing, and say that there is nothing to find.
+    guard eligible.count >= ModelCheck.fewestClasses || !options.triggers.isEmpty else {
+      throw CLIPError(
+        .invalidArgument,
+        "unlearn: the images are too much alike; expected at least \(ModelCheck.fewestClasses) "
+          + "\(hasTexts ? "classes" : "groups of images") to compare, got \(eligible.count); give "
+          + "images of more kinds")
+    }
+    let found = try search.run(teacher, toward: eligible) { _ in progress(reporter.position) }
+    // From here on there is something to tell; a run that is cancelled before has no outcome.
     var outcome = UnlearnOutcome(imageCount: images.trainingCount, vocabulary: vocabulary)
     defer {
       history.outcome = outcome.json
       history.verdict = outcome.verdict
       history.notes = outcome.notes
-    }
-    let found = try search.run(
-      teacher, toward: ModelCheck.eligible(vocabulary, read: read)
-    ) { _ in
-      progress(reporter.position)
     }
     outcome.searches = found
     outcome.suspects = TargetSearch.suspects(among: found)
@@ -139,6 +144,9 @@ final class UnlearnRun: SanitizeRun {
     }
     outcome.conclude()
   }
+
+  /// Whether classes and nouns can be embedded.
+  private var hasTexts: Bool { input.tokenizer != nil && model.configuration.text != nil }
 
   private var searchOptions: TriggerSearchOptions {
     var search = options.search

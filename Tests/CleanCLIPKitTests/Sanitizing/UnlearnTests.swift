@@ -201,6 +201,33 @@ import Testing
     }
   }
 
+  @Test func imagesThatAreAllAlikeAreNoAllClear() throws {
+    let image = RGBImage(width: 32, height: 32)
+    let same = try PairDataset(
+      (0..<64).map { CaptionedImage(key: "\($0)", image: .pixels(image), caption: "") })
+    expectError(containing: "too much alike; expected at least 4 groups of images to compare") {
+      try Sanitizer(
+        try tinyModel(vocabularySize: nil), tokenizer: nil, dataset: same,
+        options: try Self.options()
+      ).run()
+    }
+  }
+
+  @Test func aRunThatIsCancelledEarlyTellsNothing() throws {
+    let sanitizer = try Sanitizer(
+      try tinyModel(vocabularySize: nil), tokenizer: nil,
+      dataset: try Self.dataset(64, side: 32), options: try Self.options())
+    var calls = 0
+    let error = #expect(throws: CLIPError.self) {
+      try sanitizer.run { _ in
+        calls += 1
+        return calls < 70
+      }
+    }
+    #expect(error?.code == .cancelled)
+    #expect(sanitizer.history.verdict == nil && sanitizer.history.outcome["searches"] == nil)
+  }
+
   @Test func tooFewImagesAndForeignTriggersAreRefused() throws {
     expectError(containing: "unlearn: there are too few images") {
       try Sanitizer(

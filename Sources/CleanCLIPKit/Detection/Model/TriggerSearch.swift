@@ -111,7 +111,7 @@ struct TriggerSearch {
       optimizer.step(gradient, learningRate: space.learningRate * rate(step))
       step += 1
       guard progress(step) else {
-        throw CLIPError(.cancelled, "check model: the search was cancelled at step \(step)")
+        throw CLIPError(.cancelled, "trigger search: cancelled at step \(step)")
       }
       if step - lastGain > (best == nil ? options.hopeless : options.patience) { break }
     }

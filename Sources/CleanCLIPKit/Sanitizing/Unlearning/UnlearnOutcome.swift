@@ -89,7 +89,8 @@ struct UnlearnOutcome {
     object["rounds"] = .integer(rounds)
     object["images"] = .integer(imageCount)
     object["stopped_by_limit"] = .bool(isLimited)
-    object["agreement"] = .object(agreement.json)
+    // Measured after a round, or when there is none.
+    if agreement.zeroShot.total > 0 { object["agreement"] = .object(agreement.json) }
     object["suspects"] = .array(suspects.map { .object($0.json(vocabulary)) })
     object["searches"] = .array(searches.map { .object($0.json(vocabulary)) })
     object["triggers"] = .array(evidence.map { .object($0.json) })
