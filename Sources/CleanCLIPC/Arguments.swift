@@ -142,7 +142,10 @@ struct Arguments {
     _ countName: StaticString, as type: Target.Type = Target.self
   ) throws(CLIPError) -> [Target] {
     try (0..<(try number(count, in: 0...1000, countName))).map { (index) throws(CLIPError) in
-      try handle(try required(pointer, name)[index], name, as: type)
+      guard let element = try required(pointer, name)[index] else {
+        throw invalid("\(name)[\(index)] is NULL; expected a handle, got NULL")
+      }
+      return try handle(element, name, as: type)
     }
   }
 

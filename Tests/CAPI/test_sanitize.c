@@ -40,6 +40,28 @@ static void test_defaults_are_the_papers(void) {
   CHECK(options.precision == CLEANCLIP_PRECISION_AUTO);
 }
 
+static void test_triggers_in_a_list_are_no_null(void) {
+  cleanclip_model *model = tiny_model(1);
+  pair_source source;
+  cleanclip_dataset *dataset = tiny_dataset(&source, 32);
+  cleanclip_sanitize_options options = short_options();
+  const cleanclip_trigger *none[2] = {NULL, NULL};
+  options.method = "unlearn";
+  options.triggers = none;
+  options.trigger_count = 2;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_sanitize(model, NULL, dataset, &options, NULL, NULL, NULL));
+  CHECK(strstr(cleanclip_last_error(), "options->triggers[0] is NULL") != NULL);
+  options.triggers = NULL;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_sanitize(model, NULL, dataset, &options, NULL, NULL, NULL));
+  options.trigger_count = -1;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_sanitize(model, NULL, dataset, &options, NULL, NULL, NULL));
+  cleanclip_dataset_free(dataset);
+  cleanclip_model_free(model);
+}
+
 static void test_training_changes_the_model_and_tells_how(void) {
   cleanclip_model *model = tiny_model(1);
   cleanclip_tokenizer *tokenizer = tiny_tokenizer();
@@ -330,6 +352,7 @@ static void test_triggers_repeat_by_seed(void) {
 int main(void) {
   RUN(test_defaults_are_the_papers);
   RUN(test_training_changes_the_model_and_tells_how);
+  RUN(test_triggers_in_a_list_are_no_null);
   RUN(test_cancelled_runs_resume_to_the_same_bits);
   RUN(test_broken_rows_are_counted_and_named);
   RUN(test_options_are_checked);
