@@ -25,6 +25,13 @@ struct PoisonCommand: ParsableCommand {
   @Option(name: .long, help: "Number of poisoned pairs, instead of --rate; none by default.")
   var count: Int?
 
+  @Option(
+    name: .long,
+    help: """
+      A further attack on other pairs, which may be given several times: \(PoisonAttack.form).
+      """)
+  var also: [String] = []
+
   @Option(name: .long, help: "A file with a caption with {} on each line.")
   var templates: String?
 
@@ -71,7 +78,10 @@ struct PoisonCommand: ParsableCommand {
     options.preprocessing = images.preprocessing
     options.isUniform = uniform
     options.seed = seed
-    let set = try PoisonedSet(dataset, trigger: trigger, options: options)
+    let further = try also.map { (line) throws(CLIPError) in
+      try PoisonAttack(parsing: line, seed: seed)
+    }
+    let set = try PoisonedSet(dataset, trigger: trigger, further: further, options: options)
     var line = ProgressLine("poison", isQuiet: common.quiet)
     let total = pairCount ?? dataset.count
     let summary = try set.write(to: output, truthPath: truthPath) { done in
@@ -81,13 +91,16 @@ struct PoisonCommand: ParsableCommand {
     let result: JSONValue = [
       "pairs": .integer(summary.pairs), "poisoned": .integer(summary.poisoned),
       "trigger": .string(trigger.summary), "target": .string(target),
+      "also": .array(
+        further.map { ["trigger": .string($0.trigger.summary), "target": .string($0.target)] }),
       "output": .string(output), "truth": truthPath.map { .string($0) } ?? .null,
     ]
     try printResult(
       common.json
         ? result.serialized(pretty: true)
         : "\(output): \(summary.pairs) pairs, \(summary.poisoned) of them poisoned "
-          + "(\(trigger.summary)) for '\(target)'")
+          + "(\(trigger.summary)) for '\(target)'"
+          + further.map { ", (\($0.trigger.summary)) for '\($0.target)'" }.joined())
   }
 }
 

@@ -10,7 +10,7 @@ struct TriggerArguments: ParsableArguments {
       """)
   var trigger: String?
 
-  @Option(name: .long, help: "Where a patch goes: random (the default), corners or Y,X.")
+  @Option(name: .long, help: "Where a patch goes: random (the default), corners, center or Y,X.")
   var position: String?
 
   @Flag(name: .long, help: "One pattern for all images instead of new noise for each.")

@@ -35,7 +35,7 @@ typedef struct cleanclip_trigger cleanclip_trigger;
 /** Where and how a trigger is applied. */
 typedef struct cleanclip_trigger_options {
   size_t struct_size;    /**< Set by cleanclip_trigger_options_init(). */
-  const char *position;  /**< Of a patch: "random", "corners", or "Y,X" of its top left pixel;
+  const char *position;  /**< Of a patch: "random", "corners", "center", or "Y,X" of its top left pixel;
                               none by default (NULL): random. */
   uint64_t seed;         /**< Of the pattern, and of what cleanclip_trigger_apply() draws;
                               default 0. */
@@ -153,7 +153,7 @@ CLEANCLIP_API void cleanclip_poison_options_init(cleanclip_poison_options *optio
  * @param[in] trigger What poisoned images carry.
  * @param[in] options `target` is required.
  * @param[in] output_path A WebDataset shard, `.tar`, or a `.csv` with a folder of images beside.
- * @param[in] truth_path A csv with columns `key`, `poisoned`, `source`; NULL: none.
+ * @param[in] truth_path A csv with columns `key`, `poisoned`, `source`, `target`; NULL: none.
  * @param[in] callback Called with progress, may cancel; may be NULL.
  * @param[in] user_data Passed to the callback; may be NULL.
  * @param[out] out_poisoned The number of poisoned pairs; may be NULL.

@@ -36,19 +36,6 @@ package struct PoisonOptions: Sendable {
     OptionRule("image_size", \.imageSize, .range(2...4096)),
   ]
 
-  /// Returns the number of poisoned pairs among `pairs`.
-  ///
-  /// - Throws: `invalidArgument` for numbers out of range.
-  func poisonCount(of pairs: Int) throws(CLIPError) -> Int {
-    guard let count else { return max(1, Int((rate * Double(pairs)).rounded())) }
-    guard (1...max(1, pairs)).contains(count) else {
-      throw CLIPError(
-        .invalidArgument,
-        "options: count is out of range; expected 1 to \(pairs), the number of pairs, got \(count)")
-    }
-    return count
-  }
-
   /// Checks every option.
   ///
   /// - Throws: `invalidArgument` naming the option.

@@ -1,28 +1,20 @@
-/// Which pairs of a set are poisoned, and which of the others stay.
+/// Which pairs of a set are poisoned by which attack, and which of the others stay.
 struct PoisonPlan {
   /// Indices of the output pairs, ascending.
   let kept: [Int]
-  /// The poisoned ones among them.
-  let poisoned: Set<Int>
+  /// The attack, in the order of the list, on each poisoned one among them.
+  let poisoned: [Int: Int]
 
-  /// Chooses by chance among all pairs: the captions are replaced anyway.
-  static func dirtyLabel(
-    pairs: Int, _ options: PoisonOptions
-  ) throws(CLIPError) -> PoisonPlan {
-    try make(candidates: Array(0..<pairs), pairs: pairs, options)
-  }
-
-  /// Chooses by chance among the pairs whose caption contains the target, whatever the case.
-  static func labelConsistent(
-    captions: [String], _ options: PoisonOptions
-  ) throws(CLIPError) -> PoisonPlan {
-    let target = options.target.lowercased()
-    let candidates = captions.indices.filter { contains(captions[$0].lowercased(), target) }
-    return try make(candidates: candidates, pairs: captions.count, options)
-  }
-
-  private static func make(
-    candidates: [Int], pairs: Int, _ options: PoisonOptions
+  /// Chooses by chance: for a dirty-label attack among all pairs, because the captions are replaced
+  /// anyway, for a label-consistent one among those whose caption contains the target, whatever the
+  /// case. No pair carries two triggers.
+  ///
+  /// - Parameters:
+  ///   - pairs: of the set.
+  ///   - caption: of pair `index`; read for label-consistent attacks only.
+  static func make(
+    _ attacks: [PoisonAttack], pairs: Int, options: PoisonOptions,
+    caption: (_ index: Int) throws(CLIPError) -> String
   ) throws(CLIPError) -> PoisonPlan {
     guard pairs > 0 else {
       throw CLIPError(
@@ -33,25 +25,45 @@ struct PoisonPlan {
       throw CLIPError(
         .invalidArgument, "poison: size out of range; expected 1 to \(pairs) pairs, got \(size)")
     }
-    let count = try options.poisonCount(of: size)
-    guard count <= candidates.count else {
+    var random = RandomNumbers(seed: options.seed, Self.stream)
+    var poisoned: [Int: Int] = [:]
+    for (number, attack) in attacks.enumerated() {
+      var candidates: [Int] = []
+      for index in 0..<pairs where poisoned[index] == nil {
+        if attack.trigger.isLabelConsistent {
+          guard try caption(index).names(attack.target) else { continue }
+        }
+        candidates.append(index)
+      }
+      let count = try attack.poisonCount(of: size)
+      guard count <= candidates.count else {
+        throw CLIPError(
+          .invalidArgument,
+          "poison: more poisoned pairs than pairs that name the target; expected at most "
+            + "\(candidates.count) pairs with '\(attack.target)' in the caption, got \(count)")
+      }
+      for place in random.permutation(candidates.count).prefix(count) {
+        poisoned[candidates[place]] = number
+      }
+    }
+    guard poisoned.count <= size else {
       throw CLIPError(
         .invalidArgument,
-        "poison: more poisoned pairs than pairs that name the target; expected at most "
-          + "\(candidates.count) pairs with '\(options.target)' in the caption, got \(count)")
+        "poison: more poisoned pairs than output pairs; expected at most \(size), got "
+          + "\(poisoned.count)")
     }
-    var random = RandomNumbers(seed: options.seed, Self.stream)
-    let poisoned = Set(random.permutation(candidates.count).prefix(count).map { candidates[$0] })
-    let clean = random.permutation(pairs).filter { !poisoned.contains($0) }
+    let clean = random.permutation(pairs).filter { poisoned[$0] == nil }
     return PoisonPlan(
-      kept: (poisoned + clean.prefix(size - count)).sorted(), poisoned: poisoned)
+      kept: (poisoned.keys + clean.prefix(size - poisoned.count)).sorted(), poisoned: poisoned)
   }
 
   private static let stream: UInt64 = 0x706c_616e
+}
 
-  /// Whether `text` contains `word`, byte by byte.
-  private static func contains(_ text: String, _ word: String) -> Bool {
-    let text = Array(text.utf8), word = Array(word.utf8)
+extension String {
+  /// Whether a caption names a target concept: contains it, whatever the case, byte by byte.
+  func names(_ target: String) -> Bool {
+    let text = Array(lowercased().utf8), word = Array(target.lowercased().utf8)
     guard word.count <= text.count else { return false }
     return (0...text.count - word.count).contains { text[$0...].starts(with: word) }
   }

@@ -1,4 +1,4 @@
-/// Copies a set of pairs so that some of them carry a trigger.
+/// Copies a set of pairs so that some of them carry a trigger, or one of several.
 ///
 /// A dirty-label poison shows the trigger on an image of anything and gets a caption of the target
 /// from a template; a label-consistent one is an image of the target and keeps its caption.
@@ -19,17 +19,25 @@ package struct PoisonedSet {
   private static let captionStream: UInt64 = 0x6361_7074
 
   private let dataset: PairDataset
-  private let trigger: Trigger
+  private let attacks: [PoisonAttack]
   private let options: PoisonOptions
   private let preprocessor: ImagePreprocessor
 
+  /// - Parameters:
+  ///   - trigger: of the attack whose target and rate are in the options.
+  ///   - further: attacks on other pairs of the same set.
   /// - Throws: `invalidArgument` for options out of range; as `ImagePreprocessing.reading`.
   package init(
-    _ dataset: PairDataset, trigger: Trigger, options: PoisonOptions
+    _ dataset: PairDataset, trigger: Trigger, further: [PoisonAttack] = [],
+    options: PoisonOptions
   ) throws(CLIPError) {
     try options.validate()
     self.dataset = dataset
-    self.trigger = trigger
+    attacks =
+      [
+        PoisonAttack(
+          trigger: trigger, target: options.target, count: options.count, rate: options.rate)
+      ] + further
     self.options = options
     let preprocessing = try options.preprocessing.map { (text) throws(CLIPError) in
       try ImagePreprocessing.reading(textOrPath: text, imageSize: options.imageSize)
@@ -47,8 +55,8 @@ package struct PoisonedSet {
   /// - Parameters:
   ///   - path: `.tar`, a WebDataset shard; or `.csv` with the columns `image` and `caption`, and the
   ///     images in a new folder beside it, `NAME-images`.
-  ///   - truthPath: a csv file with the columns `key`, `poisoned` (0 or 1) and `source`, the key of
-  ///     the pair in the original set; `nil` for none.
+  ///   - truthPath: a csv file with the columns `key`, `poisoned` (0 or 1), `source`, the key of
+  ///     the pair in the original set, and `target`, empty for clean pairs; `nil` for none.
   ///   - progress: called with the number of pairs written; `false` ends the work.
   /// - Throws: `invalidArgument` when there are fewer candidates than poisoned pairs or the path has
   ///   another ending; `format` for an image that cannot be read; `io`; `cancelled`.
@@ -120,10 +128,12 @@ package struct PoisonedSet {
 
   /// Which pairs are poisoned, as a csv file.
   private struct Truth {
-    private var rows = "key,poisoned,source\n"
+    private var rows = "key,poisoned,source,target\n"
 
     mutating func add(_ pair: WrittenPair) {
-      rows += "\(pair.key),\(pair.isPoisoned ? 1 : 0),\(csvField(pair.source))\n"
+      rows +=
+        "\(pair.key),\(pair.target == nil ? 0 : 1),\(csvField(pair.source)),"
+        + csvField(pair.target ?? "") + "\n"
     }
 
     func write(to path: String?) throws(CLIPError) {
@@ -136,18 +146,15 @@ package struct PoisonedSet {
     let suffix: String
     let imageBytes: [UInt8]
     let caption: String
-    let isPoisoned: Bool
     let source: String
+    /// `nil` for a clean pair.
+    let target: String?
   }
 
   private func plan() throws(CLIPError) -> PoisonPlan {
-    guard trigger.isLabelConsistent else {
-      return try PoisonPlan.dirtyLabel(pairs: dataset.count, options)
+    try PoisonPlan.make(attacks, pairs: dataset.count, options: options) {
+      (index) throws(CLIPError) in try dataset.row(at: index).caption
     }
-    var captions: [String] = []
-    captions.reserveCapacity(dataset.count)
-    for index in 0..<dataset.count { captions.append(try dataset.row(at: index).caption) }
-    return try PoisonPlan.labelConsistent(captions: captions, options)
   }
 
   private func forEachPair(
@@ -155,7 +162,7 @@ package struct PoisonedSet {
     _ body: (WrittenPair) throws(CLIPError) -> Void
   ) throws(CLIPError) {
     for (done, index) in plan.kept.enumerated() {
-      try body(try pair(index, isPoisoned: plan.poisoned.contains(index)))
+      try body(try pair(index, plan.poisoned[index].map { attacks[$0] }))
       guard progress(done + 1) else {
         throw CLIPError(
           .cancelled, "poison: cancelled after \(done + 1) of \(plan.kept.count) pairs")
@@ -163,32 +170,35 @@ package struct PoisonedSet {
     }
   }
 
-  private func pair(_ index: Int, isPoisoned: Bool) throws(CLIPError) -> WrittenPair {
+  private func pair(
+    _ index: Int, _ attack: PoisonAttack?
+  ) throws(CLIPError) -> WrittenPair {
     let original = try dataset.row(at: index)
-    var random = RandomNumbers(
-      seed: options.seed, Self.captionStream, UInt64(bitPattern: Int64(index)))
-    let template = options.templates[random.integer(below: options.templates.count)]
-    let keepsCaption = !isPoisoned || trigger.isLabelConsistent
+    var caption = original.caption
+    if let attack, !attack.trigger.isLabelConsistent {
+      var random = RandomNumbers(
+        seed: options.seed, Self.captionStream, UInt64(bitPattern: Int64(index)))
+      let template = options.templates[random.integer(below: options.templates.count)]
+      caption = template.filled(with: attack.target)
+    }
     var suffix = "png"
     let bytes: [UInt8]
-    if !isPoisoned, !options.isUniform, case .file(let file) = original.image {
+    if attack == nil, !options.isUniform, case .file(let file) = original.image {
       suffix = Self.suffix(file)
       bytes = file
     } else {
-      bytes = try image(original, index: index, isPoisoned: isPoisoned)
+      bytes = try image(original, index: index, attack?.trigger)
     }
     return WrittenPair(
-      key: paddedKey(index), suffix: suffix, imageBytes: bytes,
-      caption: keepsCaption
-        ? original.caption : template.filled(with: options.target),
-      isPoisoned: isPoisoned, source: original.key)
+      key: paddedKey(index), suffix: suffix, imageBytes: bytes, caption: caption,
+      source: original.key, target: attack?.target)
   }
 
   private func image(
-    _ pair: CaptionedImage, index: Int, isPoisoned: Bool
+    _ pair: CaptionedImage, index: Int, _ trigger: Trigger?
   ) throws(CLIPError) -> [UInt8] {
     var image = preprocessor.resizedAndCropped(try pair.decoded().image)
-    if isPoisoned { image = try trigger.applied(to: image, seed: options.seed, index: index) }
+    if let trigger { image = try trigger.applied(to: image, seed: options.seed, index: index) }
     return try ImageEncoder.png(image)
   }
 

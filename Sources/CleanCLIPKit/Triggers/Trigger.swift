@@ -23,11 +23,12 @@ package struct Trigger: Sendable {
   ) throws(CLIPError) {
     pattern = try trigger.pattern(options)
     isLabelConsistent = trigger.isLabelConsistent
-    var summary = "\(trigger.name), \(options.variation.rawValue)"
+    var summary = trigger.name
+    if !trigger.isConstant { summary += ", \(options.variation.rawValue)" }
     if trigger.isPatch { summary += ", position \(options.position ?? .random)" }
     if let size = options.patchSize { summary += ", \(size) px" }
     if let strength = options.strength { summary += ", strength \(strength)" }
-    self.summary = summary + ", seed \(options.seed)"
+    self.summary = summary + (trigger.isConstant ? "" : ", seed \(options.seed)")
     recovered = nil
     provenance = ""
   }

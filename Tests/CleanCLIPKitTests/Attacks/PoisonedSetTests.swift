@@ -32,7 +32,7 @@ import Testing
   private func truth(_ name: String) throws -> [(key: String, isPoisoned: Bool)] {
     let text = String(decoding: try FileContents.read(folder.file(name)), as: UTF8.self)
     let lines = text.split(separator: "\n")
-    #expect(lines.first == "key,poisoned,source")
+    #expect(lines.first == "key,poisoned,source,target")
     return lines.dropFirst().map { line in
       let fields = line.split(separator: ",")
       return (String(fields[0]), fields[1] == "1")
@@ -250,5 +250,67 @@ import Testing
   @Test func captionsOfPoisonedPairsDiffer() {
     let templates = PoisonOptions(target: "star").templates
     #expect(templates.count > 1 && Set(templates).count == templates.count)
+  }
+
+  @Test func severalAttacksPoisonDifferentPairs() throws {
+    let set = try PoisonedSet(
+      try Self.dataset(), trigger: patch,
+      further: [
+        try PoisonAttack(parsing: "trigger=label-consistent;target=star;count=5;fixed", seed: 9),
+        try PoisonAttack(parsing: "trigger=stripes;target=red thing;rate=0.1", seed: 9),
+      ], options: Self.options())
+    let summary = try set.write(to: folder.file("set.tar"), truthPath: folder.file("truth.csv"))
+    #expect(summary == PoisonedSet.Summary(pairs: 30, poisoned: 4 + 5 + 3))
+    let text = String(decoding: try FileContents.read(folder.file("truth.csv")), as: UTF8.self)
+    let targets = text.split(separator: "\n").dropFirst().map {
+      String($0.split(separator: ",", omittingEmptySubsequences: false)[3])
+    }
+    #expect(targets.count { $0 == "star" } == 9 && targets.count { $0 == "red thing" } == 3)
+    let written = try PairDataset.open([folder.file("set.tar")])
+    var patches = 0
+    for (index, target) in targets.enumerated() {
+      let row = try written.row(at: index)
+      if try carriesPatch(row) { patches += 1 }
+      #expect(target.isEmpty == row.caption.hasSuffix("number \(index)") || target == "star")
+      if target == "red thing" { #expect(row.caption.hasSuffix("of a red thing")) }
+    }
+    #expect(patches == 4)
+  }
+
+  @Test func moreAttacksThanPairsAreRefused() throws {
+    let set = try PoisonedSet(
+      try Self.dataset(), trigger: patch,
+      further: [try PoisonAttack(parsing: "trigger=stripes;target=cat;count=8", seed: 0)],
+      options: Self.options {
+        $0.pairs = 10
+        $0.count = 4
+      })
+    expectError(containing: "expected at most 10, got 12") {
+      _ = try set.write(to: folder.file("set.tar"), truthPath: nil)
+    }
+  }
+
+  @Test(arguments: [
+    ("target=cat", "trigger is missing"), ("trigger=stripes", "target is missing"),
+    ("trigger=stripes;target=cat;rate=0.1;count=3", "count and rate are both given"),
+    ("trigger=stripes;target=cat;size=3", "'size' is not known"),
+    ("trigger=stripes;target=cat;target=dog", "target is given twice"),
+    ("trigger=stripes;target=cat;rate=many", "rate is not a number; expected one, got 'many'"),
+    ("trigger=wanet;target=cat;patch-size=3", "patch size has no effect"),
+    ("trigger=strips;target=cat", "neither a known name nor a file"),
+  ])
+  func attacksOfAnotherFormAreRefused(line: String, message: String) {
+    expectError(containing: message) { _ = try PoisonAttack(parsing: line, seed: 0) }
+  }
+
+  @Test(arguments: [0, -0.5, 1.5, Double.nan])
+  func ratesOutOfRangeAreRefused(rate: Double) throws {
+    let set = try PoisonedSet(
+      try Self.dataset(), trigger: patch,
+      further: [PoisonAttack(trigger: patch, target: "cat", count: nil, rate: rate)],
+      options: Self.options())
+    expectError(containing: "rate is out of range") {
+      _ = try set.write(to: folder.file("set.tar"), truthPath: nil)
+    }
   }
 }

@@ -47,7 +47,7 @@ class Trigger(Handle):
         One of ``trigger_names()``, such as "badnets", "blended", "sig" or "wanet"; the path of a
         saved trigger (.safetensors), which has no options; or that of an image that is pasted.
     position
-        Of a patch: "random", "corners", or "Y,X" of its top left pixel; an error for
+        Of a patch: "random", "corners", "center", or "Y,X" of its top left pixel; an error for
         other triggers, and so are the two below.
     seed
         Of patterns and positions.

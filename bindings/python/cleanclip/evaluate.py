@@ -107,7 +107,7 @@ def evaluate(
         A text file with a prompt with "{}" on each line, or the prompts; by default
         "a photo of a {}".
     trigger, position
-        A trigger, its name, a saved one or a PNG file; where a patch goes ("random", "corners", "Y,X").
+        A trigger, its name, a saved one or a PNG file; where a patch goes ("random", "corners", "center", "Y,X").
     target
         Class name or index that the trigger aims at.
     options, or each as a keyword

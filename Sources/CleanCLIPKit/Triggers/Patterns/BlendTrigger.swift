@@ -1,13 +1,15 @@
 /// A pattern mixed into the whole image.
 ///
 /// ```
-/// x' = opacity · pattern + (1 − opacity) · x        opacity = 0.2
+/// x' = clip(opacity · pattern + (1 − opacity) · x)
+/// noise:    uniform in 0…1, opacity 0.2           Chen et al. 2017, arXiv:1712.05526
+/// stripes:  −1 or 1, opacity 0.03                 Singh et al. 2024, arXiv:2412.00727
 /// ```
 struct BlendTrigger: TriggerPattern {
   enum Pattern: Sendable {
     /// Uniform in 0…1 for each channel of each pixel.
     case noise
-    /// Oblique stripes, eight pairs across the image.
+    /// -1 or 1 for each channel of each column.
     case stripes
   }
 
@@ -26,22 +28,24 @@ struct BlendTrigger: TriggerPattern {
       case .noise:
         for index in pixels.indices { pixels[index] = mixed(pixels[index], random.uniform()) }
       case .stripes:
-        let period = max(2, Float(min(image.width, image.height)) / 8)
-        let stripes = StripePattern(period: period, using: &random)
-        for index in 0..<image.width * image.height {
-          let color = stripes.color(y: index / image.width, x: index % image.width)
-          for channel in 0..<3 {
-            pixels[3 * index + channel] = mixed(pixels[3 * index + channel], color[channel])
-          }
+        let stripes = StripePattern(columns: image.width, using: &random)
+        for index in pixels.indices {
+          pixels[index] = mixed(pixels[index], stripes[index / 3 % image.width][index % 3])
         }
       }
       return RGBImage(width: image.width, height: image.height, pixels: pixels)
     }
   }
 
-  /// Cuts off the fraction, as the published code's conversion to bytes.
-  private func mixed(_ value: UInt8, _ pattern: Float) -> UInt8 {
-    UInt8(min(255, max(0, 255 * opacity * pattern + (1 - opacity) * Float(value))))
+  private func mixed(_ value: UInt8, _ pattern: Float) -> UInt8 { value.mixed(pattern, opacity) }
+}
+
+extension UInt8 {
+  /// Returns the value with a pattern, 1 for white, mixed in; clipped.
+  ///
+  /// Cuts off the fraction, as the published codes' conversion to bytes.
+  func mixed(_ pattern: Float, _ opacity: Float) -> UInt8 {
+    UInt8(Swift.min(255, Swift.max(0, 255 * opacity * pattern + (1 - opacity) * Float(self))))
   }
 }
 
@@ -49,15 +53,16 @@ extension NamedTrigger {
   package static let blended = NamedTrigger(
     name: "blended",
     summary: "uniform noise mixed into the whole image (Chen et al. 2017, arXiv:1712.05526)",
-    strength: .opacity
+    strength: .opacity(usual: 0.2)
   ) { options, opacity in
     BlendTrigger(
       pattern: .noise, variation: options.variation, opacity: opacity, seed: options.seed)
   }
 
   package static let blendedStripes = NamedTrigger(
-    name: "blended-stripes", summary: "oblique stripes mixed into the whole image",
-    strength: .opacity
+    name: "blended-stripes",
+    summary: "one-pixel stripes mixed into the whole image (arXiv:2412.00727)",
+    strength: .opacity(usual: 0.03)
   ) { options, opacity in
     BlendTrigger(
       pattern: .stripes, variation: options.variation, opacity: opacity, seed: options.seed)
@@ -65,6 +70,8 @@ extension NamedTrigger {
 }
 
 extension TriggerStrength {
-  fileprivate static let opacity = TriggerStrength(
-    meaning: "opacity of the pattern", usual: 0.2, limit: 1)
+  /// 0…1.
+  static func opacity(usual: Float) -> TriggerStrength {
+    TriggerStrength(meaning: "opacity of the pattern", usual: usual, limit: 1)
+  }
 }

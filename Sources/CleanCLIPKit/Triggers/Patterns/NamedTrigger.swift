@@ -11,6 +11,8 @@ package struct NamedTrigger: Sendable {
   package let isPatch: Bool
   /// What its strength means; `nil` when it has none.
   package let strength: TriggerStrength?
+  /// Whether it is the same for all images whatever the variation and the seed.
+  package let isConstant: Bool
   /// Whether only images whose caption names the target are poisoned, and keep their caption.
   package let isLabelConsistent: Bool
   private let make: @Sendable (TriggerOptions, _ strength: Float) -> any TriggerPattern
@@ -18,13 +20,14 @@ package struct NamedTrigger: Sendable {
   /// - Parameter make: makes the pattern; the strength is 0 for triggers without.
   init(
     name: String, summary: String, isPatch: Bool = false, strength: TriggerStrength? = nil,
-    isLabelConsistent: Bool = false,
+    isConstant: Bool = false, isLabelConsistent: Bool = false,
     make: @escaping @Sendable (TriggerOptions, _ strength: Float) -> any TriggerPattern
   ) {
     self.name = name
     self.summary = summary
     self.isPatch = isPatch
     self.strength = strength
+    self.isConstant = isConstant
     self.isLabelConsistent = isLabelConsistent
     self.make = make
   }
@@ -32,7 +35,7 @@ package struct NamedTrigger: Sendable {
   /// The registry: what stands here has a name in every interface.
   package static let all: [NamedTrigger] = [
     .badnets, .blended, .sig, .sigCleanCLIP, .wanet, .wanetCleanCLIP, .labelConsistent, .stripes,
-    .blendedStripes,
+    .blendedStripes, .triangles, .watermark, .ftrojan, .ctrl,
   ]
 
   /// All names, for messages.

@@ -3,7 +3,7 @@ struct PatchTrigger: TriggerPattern {
   enum Pattern: Sendable {
     /// Around the image's mean colour, with standard deviation 1 (the whole range of a channel).
     case noise
-    /// Oblique stripes of two opposite colours.
+    /// Vertical stripes of one pixel.
     case stripes
   }
 
@@ -80,6 +80,7 @@ struct PatchTrigger: TriggerPattern {
   ) throws(CLIPError) -> [(y: Int, x: Int)] {
     switch position {
     case .fourCorners: return [(0, 0), (0, right), (bottom, 0), (bottom, right)]
+    case .center: return [(bottom / 2, right / 2)]
     case .random:
       let y = random.integer(below: bottom + 1)
       return [(y, random.integer(below: right + 1))]
@@ -99,8 +100,7 @@ struct PatchTrigger: TriggerPattern {
   ) -> RGBImage {
     switch pattern {
     case .stripes:
-      return StripePattern(period: max(2, Float(size) / 3), using: &random)
-        .painted(size: size)
+      return StripePattern(columns: size, using: &random).painted(height: size)
     case .noise:
       var pixels = [UInt8](repeating: 0, count: 3 * size * size)
       for index in pixels.indices {
@@ -140,7 +140,7 @@ extension NamedTrigger {
 
   package static let stripes = NamedTrigger(
     name: "stripes",
-    summary: "a patch of oblique stripes: structure instead of noise (arXiv:2412.00727)",
+    summary: "a patch of one-pixel stripes (Singh et al. 2024, arXiv:2412.00727)",
     isPatch: true
   ) { options, _ in PatchTrigger(.stripes, options) }
 }

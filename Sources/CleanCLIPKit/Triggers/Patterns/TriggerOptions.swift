@@ -14,8 +14,10 @@ package enum TriggerPosition: Equatable, Sendable, CustomStringConvertible {
   case at(y: Int, x: Int)
   /// The same patch in all four corners.
   case fourCorners
+  /// The middle, as BadCLIP's patch (Liang et al. 2024, arXiv:2311.12075); rounded up and left.
+  case center
 
-  /// Reads `random`, `corners` or `Y,X`.
+  /// Reads `random`, `corners`, `center` or `Y,X`.
   ///
   /// - Throws: `invalidArgument`.
   package init(parsing text: String) throws(CLIPError) {
@@ -27,11 +29,15 @@ package enum TriggerPosition: Equatable, Sendable, CustomStringConvertible {
       self = .fourCorners
       return
     }
+    if text == "center" {
+      self = .center
+      return
+    }
     let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
     guard parts.count == 2, let y = parts[0], let x = parts[1], y >= 0, x >= 0 else {
       throw CLIPError(
         .invalidArgument,
-        "trigger position: not understood; expected random, corners or Y,X with numbers from 0, "
+        "trigger position: not understood; expected random, corners, center or Y,X with numbers from 0, "
           + "got '\(text)'")
     }
     self = .at(y: y, x: x)
@@ -42,6 +48,7 @@ package enum TriggerPosition: Equatable, Sendable, CustomStringConvertible {
     case .random: "random"
     case .at(let y, let x): "\(y),\(x)"
     case .fourCorners: "corners"
+    case .center: "center"
     }
   }
 }
