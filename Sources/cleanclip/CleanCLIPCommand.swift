@@ -18,7 +18,8 @@ struct CleanCLIPCommand: ParsableCommand {
     version: libraryVersion,
     subcommands: [
       InspectCommand.self, EmbedCommand.self, EvaluateCommand.self, EvaluateRetrievalCommand.self,
-      SanitizeCommand.self, CheckCommand.self, PoisonCommand.self, TrainCommand.self,
+      SanitizeCommand.self, CheckCommand.self, PoisonCommand.self, OptimizeTriggerCommand.self,
+      TrainCommand.self,
       ReportCommand.self, BenchCommand.self, BenchCheckCommand.self,
     ])
 

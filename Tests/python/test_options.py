@@ -47,7 +47,7 @@ SUBJECTS = {
 }
 COMMANDS = {
     "sanitize", "train", "embed", "evaluate", "evaluate-retrieval", "poison", "check.model",
-    "check.data", "check.input", "report", "onnx-import",
+    "check.data", "check.input", "report", "onnx-import", "optimize-trigger",
 }
 # Methods that take an option which the default method refuses.
 METHODS = {"head_classes": "supervised", "max_accuracy_loss": "unlearn"}

@@ -52,6 +52,12 @@ OUTPUTS = {
     "poison-json": [
         "cleanclip", "poison", "--data", "pairs.csv", "--trigger", "trigger.png", "--target", "red",
         "--count", "4", "--image-size", "32", "-o", "table.csv", "--json"],
+    "optimize-trigger": [
+        "cleanclip", "optimize-trigger", "model.onnx", "--data", "pairs.csv", "--target", "red",
+        "--steps", "3", "--batch-size", "8", "-o", "patch.png", *CHECK],
+    "optimize-trigger-json": [
+        "cleanclip", "optimize-trigger", "model.onnx", "--data", "pairs.csv", "--target", "red",
+        "--steps", "3", "--batch-size", "8", "-o", "patch.png", "--json", *CHECK],
     "report": ["cleanclip", "report", "--history", "history.json", "-o", "run.html"],
     "onnx-import": ["onnx-import", "model.onnx", "-o", "imported.safetensors"],
     "onnx-import-graph": [

@@ -145,15 +145,17 @@ struct TriggerSearch {
   }
 }
 
-/// Adam (Kingma and Ba 2015) with DECREE's momenta.
+/// Adam (Kingma and Ba 2015), with DECREE's momenta unless others are given.
 final class SearchOptimizer {
   private let values: Tensor
   private let first: Tensor
   private let second: Tensor
+  private let momenta: (Float, Float)
   private var steps: Int64 = 0
 
-  init(_ values: Tensor) throws(CLIPError) {
+  init(_ values: Tensor, momenta: (Float, Float) = (0.5, 0.9)) throws(CLIPError) {
     self.values = values
+    self.momenta = momenta
     first = try Tensor.zeros(values.shape)
     second = try Tensor.zeros(values.shape)
   }
@@ -161,7 +163,7 @@ final class SearchOptimizer {
   func step(_ gradient: Tensor, learningRate: Float) {
     steps += 1
     ck_adamw(
-      values.f32, gradient.f32, first.f32, second.f32, Int64(values.count), learningRate, 0.5, 0.9,
-      1e-8, 0, steps)
+      values.f32, gradient.f32, first.f32, second.f32, Int64(values.count), learningRate, momenta.0,
+      momenta.1, 1e-8, 0, steps)
   }
 }
