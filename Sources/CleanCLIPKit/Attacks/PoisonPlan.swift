@@ -39,8 +39,11 @@ struct PoisonPlan {
       guard count <= candidates.count else {
         throw CLIPError(
           .invalidArgument,
-          "poison: more poisoned pairs than pairs that name the target; expected at most "
-            + "\(candidates.count) pairs with '\(attack.target)' in the caption, got \(count)")
+          attack.trigger.isLabelConsistent
+            ? "poison: more poisoned pairs than pairs that name the target; expected at most "
+              + "\(candidates.count) pairs with '\(attack.target)' in the caption, got \(count)"
+            : "poison: more poisoned pairs than pairs; expected at most \(candidates.count), which no "
+              + "other attack poisons, got \(count)")
       }
       for place in random.permutation(candidates.count).prefix(count) {
         poisoned[candidates[place]] = number

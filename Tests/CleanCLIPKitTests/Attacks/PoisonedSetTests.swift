@@ -288,6 +288,13 @@ import Testing
     expectError(containing: "expected at most 10, got 12") {
       _ = try set.write(to: folder.file("set.tar"), truthPath: nil)
     }
+    let full = try PoisonedSet(
+      try Self.dataset(), trigger: patch,
+      further: [try PoisonAttack(parsing: "trigger=stripes;target=cat;count=8", seed: 0)],
+      options: Self.options { $0.count = 25 })
+    expectError(containing: "expected at most 5, which no other attack poisons, got 8") {
+      _ = try full.write(to: folder.file("set.tar"), truthPath: nil)
+    }
   }
 
   @Test(arguments: [
