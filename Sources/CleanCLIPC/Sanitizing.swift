@@ -62,6 +62,7 @@ private var sanitizeDefaults: cleanclip_sanitize_options {
   options.weight_decay = defaults.training.adam.weightDecay
   options.clip_weight = defaults.cleanclip.clipWeight
   options.inmodal_weight = defaults.cleanclip.inmodalWeight
+  options.perturb_threshold = defaults.par.perturbThreshold
   options.precision = Int32(CLEANCLIP_PRECISION_AUTO.rawValue)
   return options
 }
@@ -84,6 +85,7 @@ private func sanitizeOptions(
   options.training.adam.weightDecay = given.weight_decay
   options.cleanclip.clipWeight = given.clip_weight
   options.cleanclip.inmodalWeight = given.inmodal_weight
+  options.par.perturbThreshold = given.perturb_threshold
   options.training.precision = try arguments.precision(given.precision, "options->precision")
   options.training.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")

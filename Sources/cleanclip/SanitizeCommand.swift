@@ -37,6 +37,14 @@ struct SanitizeCommand: ParsableCommand {
 
   @OptionGroup var training: TrainingArguments
 
+  @Option(
+    name: .long,
+    help: """
+      par: mean squared distance of L2-normalized features from the initial ones up to which they \
+      are pushed.
+      """)
+  var perturbThreshold = SanitizeOptions().par.perturbThreshold
+
   @Option(name: .long, help: "supervised: a safetensors file for the head; none by default.")
   var headPath: String?
 
@@ -73,6 +81,7 @@ struct SanitizeCommand: ParsableCommand {
     var options = training.options(
       SanitizeOptions(method), learningRate: learningRate, warmupSteps: warmupSteps,
       inmodalWeight: inmodalWeight)
+    options.par.perturbThreshold = perturbThreshold
     options.supervised.headPath = headPath
     options.supervised.headClasses = headClasses
     options.unlearn.maxAccuracyLoss = maxAccuracyLoss

@@ -50,7 +50,8 @@ COMMANDS = {
     "check.data", "check.input", "report", "onnx-import", "optimize-trigger",
 }
 # Methods that take an option which the default method refuses.
-METHODS = {"head_classes": "supervised", "max_accuracy_loss": "unlearn"}
+METHODS = {"head_classes": "supervised", "max_accuracy_loss": "unlearn",
+           "perturb_threshold": "par"}
 # Options of all commands, and what a command works on.
 SHARED = {
     "json", "quiet", "threads", "help", "version", "tokenizer", "output", "report", "gate", "data",

@@ -39,13 +39,14 @@ typedef struct cleanclip_sanitize_options {
                                      "supervised": cross-entropy of a linear head on labelled
                                      images, image tower only; "unlearn": triggers are recovered
                                      and unlearned with unlabelled images, image tower only; the
-                                     history has its verdict. */
+                                     history has its verdict; "par": contrastive loss on captioned
+                                     images while features are pushed away from where they were. */
   const char *state_directory;  /**< Folder of the resumable state; none by default (NULL). */
   const char *head_path;        /**< "supervised": a safetensors file for the head; none by default
                                      (NULL). */
   int64_t epochs;               /**< 1 to 1000000; default 10. */
-  int64_t batch_size;           /**< Pairs per step, 1 to 1048576, 2 or more with "cleanclip";
-                                     default 64. */
+  int64_t batch_size;           /**< Pairs per step, 1 to 1048576, 2 or more with "cleanclip"
+                                     and "par"; default 64. */
   int64_t warmup_steps;         /**< Steps of linear warm-up, 0 or more; default 50. */
   int64_t save_every;           /**< Steps between saved states, 0 or more, 0 saves at the end of
                                      epochs only; default 200. */
@@ -75,6 +76,9 @@ typedef struct cleanclip_sanitize_options {
   const cleanclip_trigger *const *triggers; /**< "unlearn": triggers that are known, such as those that
                                      a check recovered; unlearned with what is found, */
   int64_t trigger_count;        /**< as many as this; none by default (0). */
+  float perturb_threshold;      /**< "par": mean squared distance of L2-normalized features from the
+                                     initial ones up to which they are pushed, more than 0, at most
+                                     4; default 2.15. */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

@@ -50,14 +50,7 @@ package final class CleanCLIPRecipe: Recipe {
         "options: clip_weight is out of range; expected more than 0 when inmodal_weight is 0, "
           + "got \(loss.clipWeight)")
     }
-    guard model.configuration.vision != nil, model.configuration.text != nil else {
-      throw CLIPError(
-        .unsupported,
-        "cleanclip: the model has one tower only; expected image and text weights; "
-          + "load both files of a checkpoint that is split")
-    }
-    let broken = model.nonFiniteTensors()
-    guard broken.isEmpty else { throw CLIPError.nonFinite(broken) }
+    try model.requireBothTowers(for: "cleanclip")
     self.model = model
     self.loss = loss
     parameters = model.parameters.filter(\.isTrainable)
@@ -70,19 +63,12 @@ package final class CleanCLIPRecipe: Recipe {
   package func accumulateGradients(
     _ batch: TrainingBatch, precision: DType, chunkSize: Int?
   ) throws(CLIPError) -> StepLosses {
-    let chunks = batch.chunks(of: chunkSize)
-    let result: CleanCLIPLoss.Result
-    if chunks.count == 1 {
-      let tape = Tape(
-        precision: precision, isTraining: true, keepsPackedWeights: chunkSize != nil)
-      let features = try forward(tape, batch)
-      result = try evaluate(features.images.value, features.texts.value)
-      try tape.backward([
-        (features.images, result.imageGradient), (features.texts, result.textGradient),
-      ])
-    } else {
-      result = try accumulateInChunks(batch, chunks, precision: precision)
+    let gradients = FeatureGradients(model: model, isTraining: true) {
+      [loss, model] (images, texts) throws(CLIPError) in
+      try loss.evaluate(
+        imageFeatures: images, textFeatures: texts, logitScale: model.logitScale.value.f32[0])
     }
+    let result = try gradients.accumulate(batch, precision: precision, chunkSize: chunkSize)
     if model.logitScale.isTrainable {
       try model.logitScale.accumulatedGradient().f32[0] += Float(result.logitScaleGradient)
     }
@@ -95,75 +81,5 @@ package final class CleanCLIPRecipe: Recipe {
     let scale = model.logitScale.value.f32
     scale[0] = min(max(scale[0], 0), logf(100))
     model.logitScale.valueDidChange()
-  }
-
-  /// Gradient caching (Gao et al. 2021, arXiv:2101.06983): features of all chunks without a tape,
-  /// the loss and its feature gradients once, then each chunk again with its part of them.
-  private func accumulateInChunks(
-    _ batch: TrainingBatch, _ chunks: [Range<Int>], precision: DType
-  ) throws(CLIPError) -> CleanCLIPLoss.Result {
-    let shape = Shape([batch.views * batch.count, model.configuration.embedDim])
-    let images = try Tensor(shape, .f32)
-    let texts = try Tensor(shape, .f32)
-    // Both passes see the same statistics of their chunk; the running ones move in the second only,
-    // which records.
-    for range in chunks {
-      let tape = Tape(precision: precision, isTraining: true, isRecording: false)
-      let features = try forward(tape, try batch.pairs(range))
-      scatter(features.images.value, into: images, range, batch)
-      scatter(features.texts.value, into: texts, range, batch)
-    }
-    let result = try evaluate(images, texts)
-    guard result.loss.isFinite else { return result }
-    for range in chunks {
-      let tape = Tape(precision: precision, isTraining: true)
-      let features = try forward(tape, try batch.pairs(range))
-      try tape.backward([
-        (features.images, try gather(result.imageGradient, range, batch)),
-        (features.texts, try gather(result.textGradient, range, batch)),
-      ])
-    }
-    return result
-  }
-
-  private func forward(
-    _ tape: Tape, _ batch: TrainingBatch
-  ) throws(CLIPError) -> (images: Variable, texts: Variable) {
-    // Images last: unwinding starts with the tower that frees the most, and what it leaves serves the
-    // gradients of both.
-    let texts = try model.textFeatures(tape, batch.tokens)
-    let images = try model.imageFeatures(tape, Variable(batch.pixels))
-    return (try tape.normalize(images), try tape.normalize(texts))
-  }
-
-  private func evaluate(
-    _ images: Tensor, _ texts: Tensor
-  ) throws(CLIPError) -> CleanCLIPLoss.Result {
-    try loss.evaluate(
-      imageFeatures: images, textFeatures: texts, logitScale: model.logitScale.value.f32[0])
-  }
-
-  private func scatter(
-    _ part: Tensor, into whole: Tensor, _ range: Range<Int>, _ batch: TrainingBatch
-  ) {
-    for view in 0..<batch.views {
-      let source = part.slice(view * range.count..<(view + 1) * range.count)
-      let start = view * batch.count + range.lowerBound
-      memcpy(whole.slice(start..<start + range.count).bytes, source.bytes, source.byteCount)
-    }
-  }
-
-  private func gather(
-    _ whole: Tensor, _ range: Range<Int>, _ batch: TrainingBatch
-  ) throws(CLIPError) -> Tensor {
-    let part = try Tensor([batch.views * range.count, whole.shape[1]], .f32)
-    for view in 0..<batch.views {
-      let start = view * batch.count + range.lowerBound
-      let source = whole.slice(start..<start + range.count)
-      memcpy(
-        part.slice(view * range.count..<(view + 1) * range.count).bytes, source.bytes,
-        source.byteCount)
-    }
-    return part
   }
 }

@@ -4,6 +4,7 @@ package struct SanitizeOptions: Sendable {
   package var method: SanitizeMethod
   package var training: TrainingOptions
   package var cleanclip = CleanCLIPOptions()
+  package var par = PAROptions()
   package var supervised = SupervisedOptions()
   package var unlearn = UnlearnOptions()
 

@@ -14,6 +14,10 @@ package protocol Recipe: AnyObject {
   /// Everything that training changes, running statistics included, by unique name.
   var state: [(name: String, tensor: Tensor)] { get }
 
+  /// Prepares for a step, whose number from 0 is all that what a recipe draws may depend on besides its
+  /// seed: then a resumed run draws the same.
+  func willStep(_ step: Int)
+
   /// Adds the gradient of the batch's loss into `Parameter.gradient`.
   ///
   /// - Parameters:
@@ -34,6 +38,7 @@ package protocol Recipe: AnyObject {
 }
 
 extension Recipe {
+  package func willStep(_ step: Int) {}
   package func didUpdate() {}
   package func finish() throws(CLIPError) {}
 }

@@ -188,6 +188,7 @@ package final class Trainer {
     _ batch: TrainingBatch, learningRate: Float
   ) throws(CLIPError) -> StepLosses {
     try check(batch)
+    recipe.willStep(position.step)
     if position.plan == nil, options.chunkSize == nil, let budget = options.memoryBudget {
       position.plan = try MemoryPlan.measure(
         recipe, batch, precision: options.precision, budget: budget)

@@ -201,6 +201,9 @@ class SanitizeOptions:
     #: "unlearn": percentage points of held-out images that may be classified otherwise than before;
     #: more ends the run. None by default: no limit.
     max_accuracy_loss: Optional[float] = None
+    #: "par": mean squared distance of L2-normalized features from the initial ones up to which they
+    #: are pushed, at most 4.
+    perturb_threshold: float = 2.15
 
 
 class SanitizeKeywords(TypedDict, total=False):
@@ -222,6 +225,7 @@ class SanitizeKeywords(TypedDict, total=False):
     head_path: Optional[Path]
     head_classes: Optional[int]
     max_accuracy_loss: Optional[float]
+    perturb_threshold: float
 
 
 @takes(SanitizeOptions)
@@ -253,7 +257,8 @@ def sanitize(
     method
         "cleanclip": contrastive loss between images and captions plus self-supervised loss
         inside each; "supervised": cross-entropy on labelled images, image tower only;
-        "unlearn": triggers are recovered and unlearned with unlabelled images, image tower only.
+        "unlearn": triggers are recovered and unlearned with unlabelled images, image tower only;
+        "par": contrastive loss while features are pushed away from where they were.
     images
         Unlabelled images, in the place of ``data``, for "unlearn".
     classes, templates

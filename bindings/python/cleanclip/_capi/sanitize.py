@@ -37,6 +37,7 @@ class SanitizeOptions(Structure):
         ("template_count", c_int64),
         ("triggers", c_void_p_p),
         ("trigger_count", c_int64),
+        ("perturb_threshold", c_float),
     ]
 
 
