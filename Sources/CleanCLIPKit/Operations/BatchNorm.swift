@@ -64,7 +64,8 @@ extension Tape {
   ///
   /// A training tape takes mean and biased variance from the batch, and moves the running statistics
   /// when it records; forward passes without a record, as in gradient caching, leave them alone.
-  /// Otherwise the running statistics are used.
+  /// Otherwise the running statistics are used. Over ranks that share statistics, the batch is the parts
+  /// of all, as large on each.
   ///
   /// - Parameter x: `[…, C]`.
   package func batchNorm(
@@ -75,11 +76,13 @@ extension Tape {
     let channels = x.shape.columns
     precondition(norm.weight.shape == [channels] && rows > 0, "one weight for each channel")
     let usesBatch = isTraining
+    let communicator = usesBatch ? statisticsCommunicator : .single
+    let batchRows = rows * communicator.size
     let (mean, variance) =
       usesBatch
-      ? try statistics(x.value) : (try norm.runningMean.copy(), norm.runningVariance)
+      ? try statistics(x.value, communicator) : (try norm.runningMean.copy(), norm.runningVariance)
     if usesBatch && isRecording {
-      norm.updateRunningStatistics(mean: mean, variance: variance, rows: rows)
+      norm.updateRunningStatistics(mean: mean, variance: variance, rows: batchRows)
     }
     let (rstd, scale, shift) = try norm.affine(mean: mean, variance: variance)
     let compute = { [x = x.value] () throws(CLIPError) -> Tensor in
@@ -94,8 +97,8 @@ extension Tape {
     return record(
       try compute(), dependsOnGradient: x.requiresGradient || isTrained, recompute: compute
     ) { [slot = x.slot, x = x.value] (dy: Tensor) throws(CLIPError) in
-      let sums = try Tensor([channels])
-      let products = try Tensor([channels])
+      let both = try Tensor([2 * channels])
+      let (sums, products) = (both.slice(0..<channels), both.slice(channels..<2 * channels))
       let partials = try Tensor([Int(ck_partial_floats(Int64(rows), Int64(2 * channels)))])
       let isMasked: Int32 = followedByReLU ? 1 : 0
       ck_batch_norm_reduce(
@@ -106,13 +109,15 @@ extension Tape {
       guard slot.requiresGradient else { return }
 
       // dx = weight · rstd · (g - mean(g) - n · mean(g · n)) with n the normalised x, as a·g + b·x + c;
-      // running statistics are constants, and b and c vanish.
+      // running statistics are constants, and b and c vanish. The means are over the whole batch, the
+      // gradients of the weights above over this rank's part.
       let b = try Tensor.zeros([channels])
       let c = try Tensor.zeros([channels])
       if usesBatch {
+        try communicator.sum(both, for: .statistics)
         for i in 0..<channels {
-          b.f32[i] = -scale.f32[i] * rstd.f32[i] * products.f32[i] / Float(rows)
-          c.f32[i] = -scale.f32[i] * sums.f32[i] / Float(rows) - b.f32[i] * mean.f32[i]
+          b.f32[i] = -scale.f32[i] * rstd.f32[i] * products.f32[i] / Float(batchRows)
+          c.f32[i] = -scale.f32[i] * sums.f32[i] / Float(batchRows) - b.f32[i] * mean.f32[i]
         }
       }
       let dx = try Tensor(x.shape, dtype)
@@ -123,15 +128,43 @@ extension Tape {
     }
   }
 
-  /// Returns mean and biased variance of each channel.
-  private func statistics(_ x: Tensor) throws(CLIPError) -> (mean: Tensor, variance: Tensor) {
+  /// Returns mean and biased variance of each channel, over the parts of all ranks.
+  private func statistics(
+    _ x: Tensor, _ communicator: Communicator
+  ) throws(CLIPError) -> (mean: Tensor, variance: Tensor) {
     let rows = Int64(x.shape.rows)
-    let channels = Int64(x.shape.columns)
-    let mean = try Tensor([x.shape.columns])
-    let variance = try Tensor([x.shape.columns])
-    let partials = try Tensor([Int(ck_partial_floats(rows, 2 * channels))])
+    let channels = x.shape.columns
+    let both = try Tensor([2 * channels])
+    let partials = try Tensor([Int(ck_partial_floats(rows, Int64(2 * channels)))])
     ck_batch_statistics(
-      x.dtype.kernel, x.bytes, rows, channels, mean.f32, variance.f32, partials.f32)
+      x.dtype.kernel, x.bytes, rows, Int64(channels), both.f32, both.f32 + channels, partials.f32)
+    guard communicator.isSingle else {
+      return try Self.merged(try communicator.gather(both, for: .statistics), channels)
+    }
+    return (both.slice(0..<channels), both.slice(channels..<2 * channels))
+  }
+
+  /// Returns mean and variance over parts of the same number of rows, in double precision:
+  /// the variance is the mean of the variances and the variance of the means.
+  ///
+  /// - Parameter parts: `[R, 2 C]`, means and biased variances of each rank.
+  private static func merged(
+    _ parts: Tensor, _ channels: Int
+  ) throws(CLIPError) -> (mean: Tensor, variance: Tensor) {
+    let count = parts.shape[0]
+    let mean = try Tensor([channels])
+    let variance = try Tensor([channels])
+    for c in 0..<channels {
+      let means = (0..<count).map { Double(parts.f32[2 * $0 * channels + c]) }
+      let center = means.reduce(0, +) / Double(count)
+      var spread = 0.0
+      for part in 0..<count {
+        let offset = means[part] - center
+        spread += Double(parts.f32[(2 * part + 1) * channels + c]) + offset * offset
+      }
+      mean.f32[c] = Float(center)
+      variance.f32[c] = Float(spread / Double(count))
+    }
     return (mean, variance)
   }
 }

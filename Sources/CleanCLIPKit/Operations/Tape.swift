@@ -124,6 +124,8 @@ package final class Tape {
   /// Whether copies of trained weights in a product's own layout outlive their use, for another pass
   /// with the same values.
   package let keepsPackedWeights: Bool
+  /// The ranks whose parts of a batch make the statistics of a training pass together.
+  let statisticsCommunicator: Communicator
 
   typealias Backward = (Tensor) throws(CLIPError) -> Void
 
@@ -136,13 +138,14 @@ package final class Tape {
 
   package init(
     precision: DType = .f32, isTraining: Bool = false, isRecording: Bool = true,
-    keepsPackedWeights: Bool = true
+    keepsPackedWeights: Bool = true, statisticsCommunicator: Communicator = .single
   ) {
     precondition(precision != .i32, "activations are f32 or bf16")
     self.precision = precision
     self.isTraining = isTraining
     self.isRecording = isRecording
     self.keepsPackedWeights = keepsPackedWeights
+    self.statisticsCommunicator = statisticsCommunicator
   }
 
   /// Whether a packed copy of this weight will be asked for again.

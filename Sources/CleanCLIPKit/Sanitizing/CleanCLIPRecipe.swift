@@ -8,7 +8,7 @@ extension SanitizeMethod {
       the contrastive loss between images and captions plus a self-supervised loss inside each \
       modality (Bansal et al. 2023); with inmodal_weight 0, plain fine-tuning
       """,
-    needs: SanitizeNeeds(captions: .required),
+    needs: SanitizeNeeds(captions: .required), runsOverRanks: true,
     options: SanitizeOptions.trainingRules + [.clipWeight, .inmodalWeight]
   ) { (input, options) throws(CLIPError) in
     let loss = CleanCLIPLoss(
@@ -61,16 +61,20 @@ package final class CleanCLIPRecipe: Recipe {
   package var state: [(name: String, tensor: Tensor)] { model.stateDict() }
 
   package func accumulateGradients(
-    _ batch: TrainingBatch, precision: DType, chunkSize: Int?
+    _ batch: TrainingBatch, _ pass: Pass
   ) throws(CLIPError) -> StepLosses {
+    let communicator = pass.communicator
     let gradients = FeatureGradients(model: model, isTraining: true) {
       [loss, model] (images, texts) throws(CLIPError) in
       try loss.evaluate(
-        imageFeatures: images, textFeatures: texts, logitScale: model.logitScale.value.f32[0])
+        imageFeatures: images, textFeatures: texts, logitScale: model.logitScale.value.f32[0],
+        communicator)
     }
-    let result = try gradients.accumulate(batch, precision: precision, chunkSize: chunkSize)
+    let result = try gradients.accumulate(batch, pass)
     if model.logitScale.isTrainable {
-      try model.logitScale.accumulatedGradient().f32[0] += Float(result.logitScaleGradient)
+      // Every rank has the whole of it already; the sum over the ranks takes it from one.
+      try model.logitScale.accumulatedGradient().f32[0] +=
+        communicator.rank == 0 ? Float(result.logitScaleGradient) : 0
     }
     return StepLosses(
       loss: result.loss, crossmodalLoss: result.crossmodalLoss, inmodalLoss: result.inmodalLoss)

@@ -10,14 +10,11 @@ struct FeatureGradients {
 
   /// Adds the gradients into those of the towers' parameters; not that of the temperature.
   func accumulate(
-    _ batch: TrainingBatch, precision: DType, chunkSize: Int?
+    _ batch: TrainingBatch, _ pass: Pass
   ) throws(CLIPError) -> CleanCLIPLoss.Result {
-    let chunks = batch.chunks(of: chunkSize)
-    guard chunks.count == 1 else {
-      return try accumulateInChunks(batch, chunks, precision: precision)
-    }
-    let tape = Tape(
-      precision: precision, isTraining: isTraining, keepsPackedWeights: chunkSize != nil)
+    let chunks = batch.chunks(of: pass.chunkSize)
+    guard chunks.count == 1 else { return try accumulateInChunks(batch, chunks, pass) }
+    let tape = pass.tape(isTraining: isTraining, keepsPackedWeights: pass.chunkSize != nil)
     let features = try model.normalizedFeatures(tape, batch)
     let result = try loss(features.images.value, features.texts.value)
     try tape.backward([
@@ -29,16 +26,16 @@ struct FeatureGradients {
   /// Gradient caching (Gao et al. 2021, arXiv:2101.06983): features of all chunks without a tape,
   /// the loss and its feature gradients once, then each chunk again with its part of them.
   private func accumulateInChunks(
-    _ batch: TrainingBatch, _ chunks: [Range<Int>], precision: DType
+    _ batch: TrainingBatch, _ chunks: [Range<Int>], _ pass: Pass
   ) throws(CLIPError) -> CleanCLIPLoss.Result {
     // Both passes see the same statistics of their chunk; the running ones move in the second only,
     // which records.
     let (images, texts) = try model.normalizedFeatures(
-      batch, chunks, precision: precision, isTraining: isTraining)
+      batch, chunks, pass, isTraining: isTraining)
     let result = try loss(images, texts)
     guard result.loss.isFinite else { return result }
     for range in chunks {
-      let tape = Tape(precision: precision, isTraining: isTraining)
+      let tape = pass.tape(isTraining: isTraining)
       let features = try model.normalizedFeatures(tape, try batch.pairs(range))
       try tape.backward([
         (features.images, try gather(result.imageGradient, range, batch)),
@@ -82,13 +79,13 @@ extension CLIPModel {
   ///
   /// - Returns: `[V B, E]` of images and of texts.
   func normalizedFeatures(
-    _ batch: TrainingBatch, _ chunks: [Range<Int>], precision: DType, isTraining: Bool
+    _ batch: TrainingBatch, _ chunks: [Range<Int>], _ pass: Pass, isTraining: Bool
   ) throws(CLIPError) -> (images: Tensor, texts: Tensor) {
     let shape = Shape([batch.views * batch.count, configuration.embedDim])
     let images = try Tensor(shape, .f32)
     let texts = try Tensor(shape, .f32)
     for range in chunks {
-      let tape = Tape(precision: precision, isTraining: isTraining, isRecording: false)
+      let tape = pass.tape(isTraining: isTraining, isRecording: false)
       let features = try normalizedFeatures(tape, try batch.pairs(range))
       Self.scatter(features.images.value, into: images, range, batch)
       Self.scatter(features.texts.value, into: texts, range, batch)

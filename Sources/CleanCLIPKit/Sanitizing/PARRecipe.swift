@@ -65,18 +65,18 @@ package final class PARRecipe: Recipe {
   package func willStep(_ step: Int) { self.step = step }
 
   package func accumulateGradients(
-    _ batch: TrainingBatch, precision: DType, chunkSize: Int?
+    _ batch: TrainingBatch, _ pass: Pass
   ) throws(CLIPError) -> StepLosses {
     let augmented = try augmentation.applied(to: batch, step: step)
     let before = try initial.normalizedFeatures(
-      augmented, augmented.chunks(of: chunkSize), precision: precision, isTraining: false)
+      augmented, augmented.chunks(of: pass.chunkSize), pass, isTraining: false)
     let gradients = FeatureGradients(model: model, isTraining: false) {
       [loss, model] (images, texts) throws(CLIPError) in
       try loss.evaluate(
         imageFeatures: images, textFeatures: texts, initialImageFeatures: before.images,
         initialTextFeatures: before.texts, logitScale: model.logitScale.value.f32[0])
     }
-    let result = try gradients.accumulate(augmented, precision: precision, chunkSize: chunkSize)
+    let result = try gradients.accumulate(augmented, pass)
     return StepLosses(
       loss: result.loss, crossmodalLoss: result.crossmodalLoss, inmodalLoss: result.inmodalLoss)
   }

@@ -15,6 +15,7 @@ final class RecipeRun: SanitizeRun {
     let augmenter = TextAugmenter(synonyms: augments ? SynonymSource.installed() : nil)
     if augments, recipe.needs.captions, let notice = augmenter.notice { input.log(notice) }
     var loading = PairLoaderOptions(batchSize: options.training.batchSize)
+    loading.shard = Shard(rank: input.communicator.rank, count: input.communicator.size)
     loading.seed = options.training.seed
     loading.augments = augments
     loading.usesCaptions = recipe.needs.captions
@@ -33,7 +34,7 @@ final class RecipeRun: SanitizeRun {
     }
     trainer = try Trainer(
       recipe, source: loader.source, options: options.training,
-      settings: options.method.options.settings(options))
+      settings: options.method.options.settings(options), communicator: input.communicator)
     self.recipe = recipe
   }
 

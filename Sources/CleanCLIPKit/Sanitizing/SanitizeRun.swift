@@ -40,4 +40,6 @@ package struct SanitizeInput {
   package let dataset: PairDataset
   /// Takes a sentence for the user; it is kept in the history too. Called on any thread.
   package let log: @Sendable (String) -> Void
+  /// The ranks that run the method together; one, unless the method runs over ranks.
+  package let communicator: Communicator
 }

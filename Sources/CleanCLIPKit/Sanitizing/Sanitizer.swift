@@ -1,7 +1,11 @@
 /// Sanitizes a model: checks what a method needs, runs it, and keeps its history.
+///
+/// Over ranks, each has a sanitizer with the same model, data and options, and makes and runs it inside
+/// `Communicator.together`.
 package final class Sanitizer {
   private let run: any SanitizeRun
   private let messages: MessageList
+  private let communicator: Communicator
   /// What happened so far, also when the run is cancelled or fails.
   package private(set) var history = SanitizeHistory()
 
@@ -15,10 +19,18 @@ package final class Sanitizer {
   ///   missing; `state` or `format` for a state that does not belong to this run.
   package init(
     _ model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset, options: SanitizeOptions,
+    communicator: Communicator = .single,
     log: @escaping @Sendable (String) -> Void = { _ in }
   ) throws(CLIPError) {
     try options.validate()
     let method = options.method
+    guard communicator.isSingle || method.runsOverRanks else {
+      throw CLIPError(
+        .unsupported,
+        "\(method.name): does not run over ranks; expected a communicator of size 1, or method "
+          + SanitizeMethod.all.filter(\.runsOverRanks).map(\.name).joined(separator: " or ")
+          + ", got size \(communicator.size)")
+    }
     if method.needs.captions == .required, tokenizer == nil {
       throw CLIPError(
         .invalidArgument,
@@ -30,12 +42,15 @@ package final class Sanitizer {
     let messages = MessageList(log)
     run = try method.prepare(
       SanitizeInput(
-        model: model, tokenizer: tokenizer, dataset: dataset, log: { messages.add($0) }),
+        model: model, tokenizer: tokenizer, dataset: dataset, log: { messages.add($0) },
+        communicator: communicator),
       options)
     self.messages = messages
+    self.communicator = communicator
     history.settings = ["method": .string(method.name), "pairs": .integer(dataset.count)]
     for (name, value) in method.options.settings(options) { history.settings[name] = value }
     history.settings["threads"] = .integer(Threads.count)
+    if !communicator.isSingle { history.settings["ranks"] = .integer(communicator.size) }
     history.omissions = dataset.omissions
   }
 
@@ -59,7 +74,10 @@ package final class Sanitizer {
   /// took the time, can be saved first.
   ///
   /// - Throws: `io`.
-  package func finish() throws(CLIPError) { try run.finish() }
+  package func finish() throws(CLIPError) {
+    // One file for all ranks, which have the same.
+    if communicator.rank == 0 { try run.finish() }
+  }
 }
 
 /// Collects what is said during a run, and passes it on.

@@ -3,7 +3,7 @@ extension SanitizeMethod {
   static let supervised = SanitizeMethod(
     name: "supervised", title: "Supervised fine-tuning",
     summary: "cross-entropy of a linear head on labelled images, image tower only",
-    needs: SanitizeNeeds(labels: .required),
+    needs: SanitizeNeeds(labels: .required), runsOverRanks: true,
     options: SanitizeOptions.trainingRules + [.headClasses, .headPath]
   ) { (input, options) throws(CLIPError) in
     let classes: Int
@@ -99,7 +99,7 @@ package final class SupervisedRecipe: Recipe {
   }
 
   package func accumulateGradients(
-    _ batch: TrainingBatch, precision: DType, chunkSize: Int?
+    _ batch: TrainingBatch, _ pass: Pass
   ) throws(CLIPError) -> StepLosses {
     guard let labels = batch.labels else {
       throw CLIPError(
@@ -107,11 +107,10 @@ package final class SupervisedRecipe: Recipe {
         "supervised: the data has no labels; expected a label column, got captions only")
     }
     var loss = 0.0
-    for range in batch.chunks(of: chunkSize) {
+    for range in batch.chunks(of: pass.chunkSize) {
       let chunk = try batch.pairs(range)
-      let share = Double(range.count) / Double(batch.count)
-      let tape = Tape(
-        precision: precision, isTraining: true, keepsPackedWeights: chunkSize != nil)
+      let share = Double(range.count) / Double(batch.count * pass.communicator.size)
+      let tape = pass.tape(keepsPackedWeights: pass.chunkSize != nil)
       let features = try model.imageFeatures(tape, Variable(chunk.pixels))
       let logits = try tape.linear(features, weight: headWeight, bias: headBias)
       let result = try CrossEntropy.evaluate(
@@ -119,7 +118,7 @@ package final class SupervisedRecipe: Recipe {
       loss += result.loss
       try tape.backward(logits, gradient: try result.gradient.converted(to: logits.value.dtype))
     }
-    return StepLosses(loss: loss)
+    return StepLosses(loss: try pass.communicator.gather(loss, for: .losses).reduce(0, +))
   }
 
   /// Saves the head, where a path was given.

@@ -6,12 +6,17 @@ struct Fingerprint {
   private var restCount = 0
 
   /// Returns the fingerprint of tensors in their order.
-  static func text(of tensors: some Sequence<Tensor>) -> String {
-    var fingerprint = Fingerprint()
+  static func text(of tensors: some Sequence<Tensor>) -> String { Self(of: tensors).text }
+
+  /// Returns the number that `text(of:)` writes.
+  static func value(of tensors: some Sequence<Tensor>) -> UInt64 { Self(of: tensors).value }
+
+  init() {}
+
+  private init(of tensors: some Sequence<Tensor>) {
     for tensor in tensors {
-      fingerprint.add(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount))
+      add(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount))
     }
-    return fingerprint.text
   }
 
   /// Adds bytes; how they are divided among calls does not matter.

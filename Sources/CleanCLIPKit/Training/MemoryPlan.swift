@@ -1,5 +1,5 @@
 /// How many pairs fit into a number of bytes, measured before the first step.
-package struct MemoryPlan: Equatable {
+package struct MemoryPlan: Equatable, BitwiseCopyable {
   /// Bytes that do not depend on the chunk: weights, gradients, moments, the batch.
   package let fixedBytes: Int
   /// Bytes of activations and gradients for each pair of a chunk.
@@ -38,11 +38,12 @@ package struct MemoryPlan: Equatable {
 
   /// Runs one and two pairs of the batch through the recipe.
   ///
-  /// Gradients are left behind for the caller to clear; running statistics are put back.
+  /// Gradients are left behind for the caller to clear; running statistics are put back. Over ranks it
+  /// is the plan of the smallest chunk, so that all have as many chunks.
   ///
   /// - Throws: `invalidArgument` when not even one pair fits; what the recipe throws.
   static func measure(
-    _ recipe: any Recipe, _ batch: TrainingBatch, precision: DType, budget: Int
+    _ recipe: any Recipe, _ batch: TrainingBatch, _ pass: Pass, budget: Int
   ) throws(CLIPError) -> MemoryPlan {
     let snapshot = try BatchNormSnapshot(recipe.model)
     defer { snapshot.restore() }
@@ -52,10 +53,12 @@ package struct MemoryPlan: Equatable {
       let part = try batch.pairs(0..<min(count, batch.count))
       MemoryPool.shared.resetPeak()
       // A size, because chunks keep what the next one reads again.
-      _ = try recipe.accumulateGradients(part, precision: precision, chunkSize: part.count)
+      _ = try recipe.accumulateGradients(part, pass.chunked(part.count))
       peaks.append(MemoryPool.shared.statistics.peakBytes)
     }
-    return try MemoryPlan(
+    let own = try MemoryPlan(
       peakOfOne: peaks[1], peakOfTwo: peaks[2], batch: batch.count, budget: budget)
+    let plans = try pass.communicator.gather(own, for: .memoryPlan)
+    return plans.min { $0.chunkSize < $1.chunkSize } ?? own
   }
 }

@@ -21,14 +21,11 @@ package protocol Recipe: AnyObject {
   /// Adds the gradient of the batch's loss into `Parameter.gradient`.
   ///
   /// - Parameters:
-  ///   - batch: with what `needs` asks for.
-  ///   - precision: element type of activations.
-  ///   - chunkSize: pairs whose activations are held at once, while packed weights are kept from chunk
-  ///     to chunk; `nil` for all at once.
-  /// - Returns: the losses, which may be NaN.
-  func accumulateGradients(
-    _ batch: TrainingBatch, precision: DType, chunkSize: Int?
-  ) throws(CLIPError) -> StepLosses
+  ///   - batch: with what `needs` asks for; over ranks, this rank's part, as large on each.
+  ///   - pass: how it is computed.
+  /// - Returns: the losses, which may be NaN; over ranks those of the whole batch, whose gradient is the
+  ///   sum of the gradients of all ranks.
+  func accumulateGradients(_ batch: TrainingBatch, _ pass: Pass) throws(CLIPError) -> StepLosses
 
   /// Puts parameters back into their range after an update.
   func didUpdate()

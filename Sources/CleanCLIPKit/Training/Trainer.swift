@@ -5,6 +5,10 @@ internal import Glibc
 ///
 /// The same seed, data, options, threads and machine give the same weights bit for bit, with or
 /// without an interruption that was resumed.
+///
+/// Over ranks, each computes its part of every batch, gradients are summed, and every rank makes the same
+/// update: their weights stay the same bits, which is checked. Rank 0 keeps the state, and any number
+/// of ranks resumes it. Callers run all of it inside `Communicator.together`.
 package final class Trainer {
   private let recipe: any Recipe
   private let source: BatchSource
@@ -12,6 +16,11 @@ package final class Trainer {
   private let schedule: LearningRateSchedule
   private let optimizer: AdamW
   private let identity: [String: String]
+  private let communicator: Communicator
+  /// Whether rank 0 keeps a state.
+  private let keepsState: Bool
+  /// Whether the ranks have been found to have the same weights after an update.
+  private var hasCompared = false
   private var position = TrainingState.Position()
   private var history = TrainingHistory()
   /// What the rows that were trained on hold.
@@ -35,7 +44,7 @@ package final class Trainer {
   ///   does not fit; `outOfMemory`.
   package init(
     _ recipe: any Recipe, source: BatchSource, options: TrainingOptions,
-    settings: JSONObject = [:]
+    settings: JSONObject = [:], communicator: Communicator = .single
   ) throws(CLIPError) {
     try options.validate()
     guard options.batchSize >= recipe.smallestBatch else {
@@ -69,35 +78,29 @@ package final class Trainer {
     for parameter in recipe.parameters { parameter.gradient = nil }
     optimizer = try AdamW(recipe.parameters, options: options.adam)
     identity = Self.identity(recipe, source, options, settings)
-    if let directory = options.stateDirectory { try SavedStateKind.checkFolder(directory) }
-    if options.resume, let directory = options.stateDirectory,
-      TrainingState.exists(in: directory)
-    {
+    self.communicator = communicator
+    let facts = communicator.isSingle ? [:] : try Self.facts(source, options)
+    try communicator.agree(on: identity.merging(facts) { identity, _ in identity })
+    let directory = communicator.rank == 0 ? options.stateDirectory : nil
+    if let directory { try SavedStateKind.checkFolder(directory) }
+    keepsState = try communicator.gather(directory != nil, for: .state)[0]
+    try resume(from: options.resume ? directory : nil)
+  }
+
+  /// Reads the state on rank 0, if there is one, and hands it to every rank.
+  private func resume(from directory: String?) throws(CLIPError) {
+    let exists = directory.map { TrainingState.exists(in: $0) } ?? false
+    guard try communicator.gather(exists, for: .state)[0] else { return }
+    if let directory {
       let end = TrainingState.Position(
-        epoch: options.epochs, batch: source.batchesPerEpoch, step: steps)
+        epoch: options.epochs, batch: source.batchesPerEpoch, step: schedule.total)
       (position, history, contents) = try TrainingState.load(
         into: savedTensors, identity: identity, end: end, from: directory
       ) { (contents) throws(CLIPError) in try Self.compared(contents, source) }
-      optimizer.resume(afterSteps: position.step)
-      for parameter in recipe.parameters { parameter.valueDidChange() }
     }
-  }
-
-  /// Rows whose content is compared before a run is resumed; the others are when they are read again.
-  private static let comparedRows = 256
-
-  /// Compares rows that were trained on with what they hold now.
-  ///
-  /// - Throws: `state` for a row that has changed; what reading it throws.
-  private static func compared(
-    _ contents: RowContents, _ source: BatchSource
-  ) throws(CLIPError) -> RowContents {
-    guard let content = source.content else { return contents }
-    var contents = contents
-    let rows = contents.rows
-    let count = min(rows.count, comparedRows)
-    for index in 0..<count { try contents.add(try content(rows[index * rows.count / count])) }
-    return contents
+    try TrainingState.share(savedTensors, &position, &history, &contents, communicator)
+    optimizer.resume(afterSteps: position.step)
+    for parameter in recipe.parameters { parameter.valueDidChange() }
   }
 
   /// The steps that were done before this process, as far as the state that was resumed has them.
@@ -147,7 +150,7 @@ package final class Trainer {
       let next = try stream.next()
       clock.waiting += monotonicSeconds() - start
       guard let batch = next else { break }
-      for content in batch.contents { try contents.add(content) }
+      try contents.add(batch.contents, communicator)
       let rate = schedule.rate(at: position.step)
       let losses = try step(batch, learningRate: rate)
       position.step += 1
@@ -158,14 +161,15 @@ package final class Trainer {
       history.steps.append(
         TrainingHistory.Step(
           epoch: position.epoch + 1, losses: losses, learningRate: rate, logitScale: logitScale))
-      clock.pairs += batch.count
-      let goesOn = progress(report(losses, rate))
-      if !goesOn {
+      clock.pairs += batch.count * communicator.size
+      let goesOn = try communicator.gather(progress(report(losses, rate)), for: .cancelling)
+      if let rank = goesOn.firstIndex(of: false) {
         position.seconds = monotonicSeconds() - clock.epochStart
         try save()
         throw CLIPError(
           .cancelled,
           "\(recipe.name): cancelled after step \(position.step) of \(schedule.total)"
+            + (communicator.isSingle ? "" : " by rank \(rank)")
             + (options.stateDirectory.map { "; resume from '\($0)'" } ?? ""))
       }
       if options.saveEvery > 0, position.step % options.saveEvery == 0,
@@ -190,16 +194,19 @@ package final class Trainer {
     try check(batch)
     recipe.willStep(position.step)
     if position.plan == nil, options.chunkSize == nil, let budget = options.memoryBudget {
-      position.plan = try MemoryPlan.measure(
-        recipe, batch, precision: options.precision, budget: budget)
+      position.plan = try MemoryPlan.measure(recipe, batch, pass, budget: budget)
       optimizer.clearGradients()
     }
-    let chunkSize = options.chunkSize ?? position.plan?.chunkSize
     let snapshot = try BatchNormSnapshot(recipe.model)
     let losses: StepLosses
     do throws(CLIPError) {
-      losses = try recipe.accumulateGradients(
-        batch, precision: options.precision, chunkSize: chunkSize)
+      losses = try recipe.accumulateGradients(batch, pass)
+      try communicator.sum(recipe.parameters.compactMap(\.gradient), for: .gradients)
+      if !options.syncsBatchNorm {
+        let norms = recipe.model.batchNorms.map(\.norm)
+        try communicator.average(
+          norms.flatMap { [$0.runningMean, $0.runningVariance] }, for: .statistics)
+      }
     } catch {
       snapshot.restore()
       throw error
@@ -216,7 +223,31 @@ package final class Trainer {
     }
     optimizer.update(learningRate: learningRate)
     recipe.didUpdate()
+    if !hasCompared { try compareWeights(after: position.step + 1) }
     return losses
+  }
+
+  /// How the next passes are computed.
+  private var pass: Pass {
+    Pass(
+      precision: options.precision, chunkSize: options.chunkSize ?? position.plan?.chunkSize,
+      communicator: communicator, syncsBatchNorm: options.syncsBatchNorm)
+  }
+
+  /// Checks that every rank has the same weights and moments.
+  ///
+  /// - Throws: `state` naming a rank that has others.
+  private func compareWeights(after step: Int) throws(CLIPError) {
+    guard !communicator.isSingle else { return }
+    let own = Fingerprint.value(of: savedTensors.map(\.tensor))
+    let all = try communicator.gather(own, for: .weights)
+    hasCompared = true
+    guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
+    throw CLIPError(
+      .state,
+      "communicator: rank \(other) has other weights than rank 0 after step \(step); expected the same "
+        + "bits on every rank, got another fingerprint; use a sum that gives every rank the same bits, "
+        + "and processors of one kind")
   }
 
   private func check(_ batch: TrainingBatch) throws(CLIPError) {
@@ -248,27 +279,13 @@ package final class Trainer {
     recipe.state.map { ("model." + $0.name, $0.tensor) } + optimizer.state()
   }
 
+  /// Saves the state on rank 0; every rank calls it.
   private func save() throws(CLIPError) {
-    guard let directory = options.stateDirectory else { return }
+    guard keepsState else { return }
+    try compareWeights(after: position.step)
+    guard communicator.rank == 0, let directory = options.stateDirectory else { return }
     try TrainingState.save(
       savedTensors, position: position, history: history, contents: contents, identity: identity,
       in: directory)
-  }
-
-  /// What must agree for a state to belong to this run.
-  private static func identity(
-    _ recipe: any Recipe, _ source: BatchSource, _ options: TrainingOptions,
-    _ settings: JSONObject
-  ) -> [String: String] {
-    var identity = [
-      "recipe": recipe.name, "data": source.identity, "pairs": "\(source.pairs)",
-      "model": "\(recipe.model.configuration)",
-      "initial_weights": Fingerprint.text(of: recipe.state.map(\.tensor)),
-    ]
-    for rule in TrainingOptions.rules where rule.isSetting {
-      identity[rule.name] = rule.text(options)
-    }
-    for (name, value) in settings { identity[name] = value.string ?? value.serialized() }
-    return identity
   }
 }

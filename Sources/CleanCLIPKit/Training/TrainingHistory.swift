@@ -1,7 +1,7 @@
 /// What a run did, step by step and epoch by epoch, those before an interruption included.
 package struct TrainingHistory: Equatable, Sendable {
   /// One update.
-  package struct Step: Equatable, Sendable {
+  package struct Step: Equatable, Sendable, BitwiseCopyable {
     /// From 1.
     package var epoch: Int
     package var losses: StepLosses
@@ -11,7 +11,7 @@ package struct TrainingHistory: Equatable, Sendable {
   }
 
   /// One pass over the data.
-  package struct Epoch: Equatable, Sendable {
+  package struct Epoch: Equatable, Sendable, BitwiseCopyable {
     /// From 1.
     package var epoch: Int
     package var steps: Int

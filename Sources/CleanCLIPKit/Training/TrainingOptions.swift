@@ -2,7 +2,7 @@
 package struct TrainingOptions: Equatable, Sendable {
   /// Epochs of the whole run.
   package var epochs = 10
-  /// Pairs of one step.
+  /// Pairs of one step, of all ranks together.
   package var batchSize = 64
   /// The highest rate, at the end of the warm-up.
   package var learningRate: Float = 1e-5
@@ -18,7 +18,10 @@ package struct TrainingOptions: Equatable, Sendable {
   /// The gradient is that of the whole batch either way (gradient caching), except that batch norm
   /// then takes its statistics over the chunk.
   package var chunkSize: Int?
-  /// Bytes that tensors may take; chooses `chunkSize` when that is `nil`.
+  /// Whether batch norm takes its statistics over the parts of all ranks, as one process does; if not, over
+  /// each rank's, and the running statistics are the means of the ranks'.
+  package var syncsBatchNorm = true
+  /// Bytes that tensors may take, on each rank; chooses `chunkSize` when that is `nil`.
   package var memoryBudget: Int?
   /// Where the training state is kept; `nil` for nowhere.
   package var stateDirectory: String?
@@ -41,6 +44,7 @@ package struct TrainingOptions: Equatable, Sendable {
     OptionRule("epsilon", \.adam.epsilon, .above(0)),
     OptionRule("seed", \.seed),
     OptionRule("precision", \.precision, OptionValues("f32 or bf16") { $0 != .i32 }),
+    OptionRule("sync_batch_norm", \.syncsBatchNorm),
     OptionRule("chunk_size", \.chunkSize, .range(1...1_048_576)),
     OptionRule("memory_budget", \.memoryBudget, .range(1...1_000_000_000_000_000)),
     OptionRule("state_directory", \.stateDirectory, isSetting: false),

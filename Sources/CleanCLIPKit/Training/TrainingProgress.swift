@@ -19,7 +19,7 @@ package struct TrainingProgress: Equatable, Sendable {
 }
 
 /// The losses of one step.
-package struct StepLosses: Equatable, Sendable {
+package struct StepLosses: Equatable, Sendable, BitwiseCopyable {
   /// What is minimised.
   package var loss: Double
   /// The multimodal contrastive loss, unweighted; 0 when the recipe has none.

@@ -4,7 +4,7 @@ internal import Glibc
 /// the optimizer's moments, the position, and what tells this run from another.
 struct TrainingState {
   /// Where the run is.
-  struct Position: Equatable {
+  struct Position: Equatable, BitwiseCopyable {
     /// From 0.
     var epoch = 0
     /// Batches done of that epoch.

@@ -98,7 +98,7 @@ import Testing
     #expect(relativeError(try encoded(folded), try differentiated().features) < 1e-5)
     let recipe = try CleanCLIPRecipe(folded, loss: TinyRun.loss)
     #expect(
-      try recipe.accumulateGradients(batch, precision: .f32, chunkSize: nil).loss.isFinite)
+      try recipe.accumulateGradients(batch, Pass()).loss.isFinite)
     #expect(folded.parameters.allSatisfy { $0.gradient != nil })
   }
 }

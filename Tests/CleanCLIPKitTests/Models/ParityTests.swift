@@ -38,7 +38,7 @@ import Testing
     let model = try fixture.model()
     let recipe = try CleanCLIPRecipe(model, loss: Self.loss)
     let losses = try recipe.accumulateGradients(
-      try fixture.batch(0), precision: .f32, chunkSize: nil)
+      try fixture.batch(0), Pass())
     let actual = [losses.loss, losses.crossmodalLoss, losses.inmodalLoss].map { Float($0) }
     #expect(relativeError(actual, try fixture.values("loss")) < 1e-5)
 

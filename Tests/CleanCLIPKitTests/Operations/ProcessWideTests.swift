@@ -93,7 +93,7 @@ import Testing
       let recipe = try CleanCLIPRecipe(model, loss: TinyRun.loss)
       let batch = try TinyRun.batch(Array(0..<4), size: 32)
       func liveBytes(chunkSize: Int?) throws -> Int {
-        _ = try recipe.accumulateGradients(batch, precision: .f32, chunkSize: chunkSize)
+        _ = try recipe.accumulateGradients(batch, Pass(chunkSize: chunkSize))
         return MemoryPool.shared.statistics.liveBytes
       }
       let lean = try liveBytes(chunkSize: nil)

@@ -37,7 +37,7 @@ struct StepBenchmarks {
         }), views: 2, labels: nil, keys: (0..<pairs).map { "\($0)" })
     for step in 0..<4 {
       let start = (seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID))
-      let losses = try recipe.accumulateGradients(batch, precision: precision, chunkSize: nil)
+      let losses = try recipe.accumulateGradients(batch, Pass(precision: precision))
       let middle = (seconds(CLOCK_MONOTONIC), seconds(CLOCK_PROCESS_CPUTIME_ID))
       optimizer.update(learningRate: 1e-5)
       recipe.didUpdate()

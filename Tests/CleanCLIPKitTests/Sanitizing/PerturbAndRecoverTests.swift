@@ -128,7 +128,7 @@ import Testing
         for index in 0..<parameter.value.count { parameter.value.f32[index] *= 1.1 }
         parameter.valueDidChange()
       }
-      let losses = try recipe.accumulateGradients(batch, precision: .f32, chunkSize: chunkSize)
+      let losses = try recipe.accumulateGradients(batch, Pass(chunkSize: chunkSize))
       return (losses.loss, recipe.parameters.map { $0.gradient?.floats() ?? [] })
     }
     let (whole, parts) = (try gradients(nil), try gradients(2))

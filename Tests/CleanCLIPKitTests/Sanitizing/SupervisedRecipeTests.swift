@@ -28,7 +28,7 @@ import Testing
     var results: [[[Float]]] = []
     for chunkSize in [nil, 3] {
       let recipe = try SupervisedRecipe(try TinyRun.model(), classes: 3, seed: 1)
-      _ = try recipe.accumulateGradients(batch, precision: .f32, chunkSize: chunkSize)
+      _ = try recipe.accumulateGradients(batch, Pass(chunkSize: chunkSize))
       results.append(recipe.parameters.map { $0.gradient?.floats() ?? [] })
     }
     for (whole, chunked) in zip(results[0], results[1]) {

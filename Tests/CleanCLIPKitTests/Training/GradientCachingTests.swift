@@ -9,7 +9,7 @@ import Testing
     let loss = CleanCLIPLoss(clipWeight: weights.0, inmodalWeight: weights.1)
     let recipe = try CleanCLIPRecipe(model, loss: loss)
     let batch = try TinyRun.batch(Array(0..<7), views: loss.views)
-    let losses = try recipe.accumulateGradients(batch, precision: .f32, chunkSize: chunkSize)
+    let losses = try recipe.accumulateGradients(batch, Pass(chunkSize: chunkSize))
     return (losses, model.parameters.map { ($0.name, $0.gradient?.floats() ?? []) })
   }
 
@@ -29,7 +29,7 @@ import Testing
     let batch = try TinyRun.batch(Array(0..<6), size: 32)
     let model = try TinyRun.model(resNet: true)
     let recipe = try CleanCLIPRecipe(model, loss: TinyRun.loss)
-    _ = try recipe.accumulateGradients(batch, precision: .f32, chunkSize: 3)
+    _ = try recipe.accumulateGradients(batch, Pass(chunkSize: 3))
 
     let other = try TinyRun.model(resNet: true)
     for range in [0..<3, 3..<6] {

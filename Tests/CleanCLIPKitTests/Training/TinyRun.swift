@@ -54,7 +54,8 @@ enum TinyRun {
 
   /// A dataset of `pairs` random pairs in an order that depends on seed and epoch.
   static func source(
-    pairs: Int = 14, batchSize: Int = 4, views: Int = 2, size: Int = imageSize, seed: UInt64 = 5
+    pairs: Int = 14, batchSize: Int = 4, views: Int = 2, size: Int = imageSize, seed: UInt64 = 5,
+    shard: Shard = .whole
   ) -> BatchSource {
     BatchSource(pairs: pairs, batchesPerEpoch: pairs / batchSize, identity: "tiny \(pairs)") {
       (epoch, first) throws(CLIPError) in
@@ -64,8 +65,8 @@ enum TinyRun {
       return BatchStream { () throws(CLIPError) in
         guard (next + 1) * batchSize <= pairs else { return nil }
         defer { next += 1 }
-        return try batch(
-          Array(order[next * batchSize..<(next + 1) * batchSize]), views: views, size: size)
+        let rows = Array(order[next * batchSize..<(next + 1) * batchSize])
+        return try batch(Array(rows[shard.part(of: batchSize)]), views: views, size: size)
       }
     }
   }

@@ -1,4 +1,5 @@
-/// Where a trainer takes its batches from: a loader over a dataset, or memory.
+/// Where a trainer takes its batches from: a loader over a dataset, or memory. Over ranks, each opens
+/// its part of the batches.
 package struct BatchSource {
   /// The pairs of the dataset.
   package let pairs: Int

@@ -2,9 +2,11 @@
 /// reading, so that a run that is resumed notices rows that have changed.
 package struct RowContents: Equatable, Sendable {
   /// By row; 0 for those that were not read.
-  private var fingerprints: [UInt64] = []
+  private(set) var fingerprints: [UInt64] = []
 
   package init() {}
+
+  init(fingerprints: [UInt64]) { self.fingerprints = fingerprints }
 
   /// Reads what `tensor()` returned; `nil` for another tensor.
   init?(_ tensor: Tensor) {

@@ -8,6 +8,7 @@ final class BatchBuilder: @unchecked Sendable {
   private let loader: PairLoader
   private let epoch: Int
   private let rows: [Int]
+  private let batchRows: [Int]
   /// `[V B, 3, S, S]`.
   private let pixels: Tensor
   private let slots: UnsafeMutableBufferPointer<Slot>
@@ -24,12 +25,18 @@ final class BatchBuilder: @unchecked Sendable {
     var label: Int32 = 0
   }
 
+  /// - Parameters:
+  ///   - rows: of this rank's part.
+  ///   - batchRows: of the whole batch.
   /// - Throws: `outOfMemory`.
-  init(_ loader: PairLoader, epoch: Int, number: Int, rows: [Int]) throws(CLIPError) {
+  init(
+    _ loader: PairLoader, epoch: Int, number: Int, rows: [Int], batchRows: [Int]
+  ) throws(CLIPError) {
     self.loader = loader
     self.epoch = epoch
     self.number = number
     self.rows = rows
+    self.batchRows = batchRows
     unfinished = rows.count
     let side = loader.preprocessor.imageSize
     let views = loader.options.augments ? 2 : 1
@@ -71,7 +78,7 @@ final class BatchBuilder: @unchecked Sendable {
   ///
   /// - Throws: `format` when no good row is left to take the place of a bad one.
   func complete() throws(CLIPError) -> TrainingBatch {
-    var used = Set(rows)
+    var used = Set(batchRows)
     var random = loader.random(.replacement, epoch: epoch, item: number)
     for place in rows.indices where !slots[place].isFilled {
       try replace(place, notOneOf: &used, using: &random)
@@ -94,6 +101,8 @@ final class BatchBuilder: @unchecked Sendable {
     let start = random.integer(below: count)
     for step in 0..<count {
       let row = (start + step) % count
+      // Ranks take theirs from different rows, so that none comes twice.
+      guard loader.options.shard.contains(replacement: row) else { continue }
       guard used.insert(row).inserted else { continue }
       try fill(place, from: row)
       if slots[place].isFilled { return }

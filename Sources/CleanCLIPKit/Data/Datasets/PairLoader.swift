@@ -55,6 +55,12 @@ package final class PairLoader: Sendable {
         "data: \(name) is out of range; expected \(range.lowerBound) to \(range.upperBound), "
           + "got \(value)")
     }
+    guard options.batchSize.isMultiple(of: options.shard.count) else {
+      throw CLIPError(
+        .invalidArgument,
+        "data: batch_size cannot be divided among the ranks; expected a multiple of "
+          + "\(options.shard.count), got \(options.batchSize)")
+    }
     guard options.batchSize <= dataset.count else {
       throw CLIPError(
         .invalidArgument,

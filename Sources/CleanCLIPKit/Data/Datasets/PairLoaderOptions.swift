@@ -2,6 +2,8 @@
 package struct PairLoaderOptions: Sendable {
   /// B, rows in a batch.
   package var batchSize: Int
+  /// The part of each batch that is read.
+  package var shard = Shard.whole
   /// Orders rows, draws augmentations and replacements.
   package var seed: UInt64 = 0
   /// Adds a second view of each row: AutoAugment's of the image, EDA's of the caption.

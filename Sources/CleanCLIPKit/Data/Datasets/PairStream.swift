@@ -138,9 +138,10 @@ final class StreamWork: @unchecked Sendable {
         if place == 0 {
           do throws(CLIPError) {
             let size = loader.options.batchSize
+            let rows = Array(order[batch * size..<(batch + 1) * size])
+            let part = loader.options.shard.part(of: size)
             batches[batch] = try BatchBuilder(
-              loader, epoch: epoch, number: batch,
-              rows: Array(order[batch * size..<(batch + 1) * size]))
+              loader, epoch: epoch, number: batch, rows: Array(rows[part]), batchRows: rows)
           } catch {
             failure = failure ?? error
             isStopped = true
@@ -151,7 +152,7 @@ final class StreamWork: @unchecked Sendable {
         guard let builder = batches[batch] else { return nil }
         defer {
           place += 1
-          if place == loader.options.batchSize {
+          if place == loader.options.shard.part(of: loader.options.batchSize).count {
             place = 0
             batch += 1
           }

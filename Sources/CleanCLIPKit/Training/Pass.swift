@@ -1,0 +1,39 @@
+/// How the passes of one step are computed.
+package struct Pass {
+  /// Element type of activations.
+  package let precision: DType
+  /// Pairs whose activations are held at once, while packed weights are kept from chunk to chunk;
+  /// `nil` for all at once.
+  package let chunkSize: Int?
+  /// The ranks that have a part of the batch each.
+  package let communicator: Communicator
+  /// Whether batch norm takes its statistics over the parts of all ranks.
+  package let syncsBatchNorm: Bool
+
+  package init(
+    precision: DType = .f32, chunkSize: Int? = nil, communicator: Communicator = .single,
+    syncsBatchNorm: Bool = true
+  ) {
+    self.precision = precision
+    self.chunkSize = chunkSize
+    self.communicator = communicator
+    self.syncsBatchNorm = syncsBatchNorm
+  }
+
+  /// The same for chunks of another size.
+  func chunked(_ chunkSize: Int?) -> Pass {
+    Pass(
+      precision: precision, chunkSize: chunkSize, communicator: communicator,
+      syncsBatchNorm: syncsBatchNorm)
+  }
+
+  /// Makes a tape of a pass.
+  func tape(
+    isTraining: Bool = true, isRecording: Bool = true, keepsPackedWeights: Bool = true
+  ) -> Tape {
+    Tape(
+      precision: precision, isTraining: isTraining, isRecording: isRecording,
+      keepsPackedWeights: keepsPackedWeights,
+      statisticsCommunicator: syncsBatchNorm ? communicator : .single)
+  }
+}
