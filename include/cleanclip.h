@@ -87,6 +87,7 @@
 #include "cleanclip/tokenizer.h"
 #include "cleanclip/data.h"
 #include "cleanclip/encode.h"
+#include "cleanclip/communicator.h"
 #include "cleanclip/sanitize.h"
 #include "cleanclip/attack.h"
 #include "cleanclip/evaluate.h"

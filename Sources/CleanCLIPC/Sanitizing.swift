@@ -30,23 +30,27 @@ public func cleanclip_sanitize(
 ) -> cleanclip_status {
   out_history?.pointee = nil
   return guarded("cleanclip_sanitize") { (arguments) throws(CLIPError) in
-    let model = try arguments.handle(model, "model", as: ModelHandle.self)
-    let tokenizer = borrowed(tokenizer, as: Tokenizer.self)
-    let dataset = try arguments.handle(dataset, "dataset", as: PairDataset.self)
     let given = try arguments.options(options, defaults: sanitizeDefaults, "options")
-    let options = try sanitizeOptions(given, arguments)
-    try model.beginTraining(arguments)
-    defer { model.endTraining() }
-    let sanitizer = try Sanitizer(
-      model.model, tokenizer: tokenizer, dataset: dataset, options: options,
-      log: { HostLog.write($0) })
-    defer { out_history?.pointee = retained(HistoryHandle(sanitizer.history)) }
-    try sanitizer.run { progress in
-      guard let callback else { return true }
-      var copy = cleanclip_progress(progress)
-      return callback(&copy, user_data) == 0
+    let communicator = try HostCollectives.communicator(given.communicator, arguments)
+    // All of it, so that a rank whose arguments are wrong does not leave the others waiting.
+    try communicator.together { () throws(CLIPError) in
+      let model = try arguments.handle(model, "model", as: ModelHandle.self)
+      let tokenizer = borrowed(tokenizer, as: Tokenizer.self)
+      let dataset = try arguments.handle(dataset, "dataset", as: PairDataset.self)
+      let options = try sanitizeOptions(given, arguments)
+      try model.beginTraining(arguments)
+      defer { model.endTraining() }
+      let sanitizer = try Sanitizer(
+        model.model, tokenizer: tokenizer, dataset: dataset, options: options,
+        communicator: communicator, log: { HostLog.write($0) })
+      defer { out_history?.pointee = retained(HistoryHandle(sanitizer.history)) }
+      try sanitizer.run { progress in
+        guard let callback else { return true }
+        var copy = cleanclip_progress(progress)
+        return callback(&copy, user_data) == 0
+      }
+      try sanitizer.finish()
     }
-    try sanitizer.finish()
   }
 }
 
@@ -64,6 +68,7 @@ private var sanitizeDefaults: cleanclip_sanitize_options {
   options.inmodal_weight = defaults.cleanclip.inmodalWeight
   options.perturb_threshold = defaults.par.perturbThreshold
   options.precision = Int32(CLEANCLIP_PRECISION_AUTO.rawValue)
+  options.sync_batch_norm = defaults.training.syncsBatchNorm ? 1 : 0
   return options
 }
 
@@ -90,6 +95,7 @@ private func sanitizeOptions(
   options.training.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")
   options.training.resume = given.resume != 0
+  options.training.syncsBatchNorm = given.sync_batch_norm != 0
   options.unlearn.maxAccuracyLoss =
     given.max_accuracy_loss == 0 ? nil : given.max_accuracy_loss
   options.supervised.headPath = try arguments.optionalString(

@@ -82,6 +82,29 @@ void test_pairs_that_throw() {
   }));
 }
 
+/** Two ranks of which this is the second, and the first is gone. */
+class BrokenRanks : public cleanclip::Communicator {
+ public:
+  BrokenRanks() : Communicator(1, 2) {}
+  void allReduce(float *, std::int64_t) override {}
+  void allGather(const void *, std::int64_t, void *) override { throw Mine("rank 0 is gone"); }
+  void broadcast(void *, std::int64_t, std::int32_t) override {}
+};
+
+void test_collectives_that_throw() {
+  cleanclip::Model model = cleanclip::Model::create(tiny_architecture, 1);
+  const cleanclip::Tokenizer tokenizer(tiny_vocabulary());
+  pair_source source;
+  const cleanclip::Dataset pairs = pairsThatThrow(source, 16, -1);
+  BrokenRanks ranks;
+  CHECK(ranks.rank() == 1 && ranks.size() == 2 && ranks.get()->struct_size == sizeof *ranks.get());
+  cleanclip::SanitizeOptions options = shortOptions();
+  options.communicator = ranks.get();
+  CHECK(throwsMine("rank 0 is gone",
+                   [&] { cleanclip::sanitize(model, tokenizer, pairs, options); }));
+  CHECK(std::string(cleanclip_last_error()).find("got rank 0 is gone") != std::string::npos);
+}
+
 void test_pairs_that_are_not_there_are_left_out() {
   cleanclip::Model model = cleanclip::Model::create(tiny_architecture, 1);
   const cleanclip::Tokenizer tokenizer(tiny_vocabulary());
@@ -107,6 +130,7 @@ void test_pairs_that_are_not_there_are_left_out() {
 int main() {
   RUN(test_progress_that_throws);
   RUN(test_pairs_that_throw);
+  RUN(test_collectives_that_throw);
   RUN(test_pairs_that_are_not_there_are_left_out);
   remove_scratch();
   return finish();

@@ -21,6 +21,7 @@ STRUCTS = {
     "cleanclip_encode_options": _capi.EncodeOptions,
     "cleanclip_dataset_options": _capi.DatasetOptions,
     "cleanclip_pair": _capi.Pair,
+    "cleanclip_communicator": _capi.Communicator,
     "cleanclip_sanitize_options": _capi.SanitizeOptions,
     "cleanclip_progress": _capi.Progress,
     "cleanclip_trigger_options": _capi.TriggerOptions,

@@ -32,6 +32,7 @@
 #include "cleanclip/tokenizer.hpp"
 #include "cleanclip/data.hpp"
 #include "cleanclip/encode.hpp"
+#include "cleanclip/communicator.hpp"
 #include "cleanclip/sanitize.hpp"
 #include "cleanclip/attack.hpp"
 #include "cleanclip/evaluate.hpp"

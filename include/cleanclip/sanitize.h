@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "attack.h"
+#include "communicator.h"
 #include "data.h"
 #include "model.h"
 #include "tokenizer.h"
@@ -45,8 +46,9 @@ typedef struct cleanclip_sanitize_options {
   const char *head_path;        /**< "supervised": a safetensors file for the head; none by default
                                      (NULL). */
   int64_t epochs;               /**< 1 to 1000000; default 10. */
-  int64_t batch_size;           /**< Pairs per step, 1 to 1048576, 2 or more with "cleanclip"
-                                     and "par"; default 64. */
+  int64_t batch_size;           /**< Pairs per step, of all ranks together, 1 to 1048576, 2 or more
+                                     with "cleanclip" and "par", a multiple of the ranks; default
+                                     64. */
   int64_t warmup_steps;         /**< Steps of linear warm-up, 0 or more; default 50. */
   int64_t save_every;           /**< Steps between saved states, 0 or more, 0 saves at the end of
                                      epochs only; default 200. */
@@ -79,6 +81,13 @@ typedef struct cleanclip_sanitize_options {
   float perturb_threshold;      /**< "par": mean squared distance of L2-normalized features from the
                                      initial ones up to which they are pushed, more than 0, at most
                                      4; default 2.15. */
+  const cleanclip_communicator *communicator; /**< The ranks that run it together, "cleanclip" and
+                                     "supervised"; none by default (NULL): this process alone. Rank 0
+                                     writes the state and the head, and alone needs their paths. */
+  int32_t sync_batch_norm;      /**< 1: batch norm takes its statistics over the batch of all ranks, as
+                                     one process does; 0: over each rank's part, and the running
+                                     statistics are the means of the ranks'; default 1. */
+  int32_t reserved;             /**< 0. */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -126,6 +135,10 @@ typedef struct cleanclip_history cleanclip_history;
  * call is cancelled. With a `state_directory`, a cancelled or killed run resumes from there with
  * `resume` and gives, bit by bit, what it would have given (same machine, threads, precision).
  *
+ * With a communicator, every rank makes the call with the same model, the same whole dataset and the same
+ * options, and has the same weights afterwards. N ranks compute what one process with the same `batch_size`
+ * computes, but for rounding: the losses see the pairs of all ranks, and so do their gradients.
+ *
  * @param[in,out] model The model to clean. No other thread may use it meanwhile.
  * @param[in] tokenizer Its vocabulary is the model's; may be NULL for methods without captions.
  * @param[in] dataset Clean pairs with captions, or with labels for "supervised"; at least a batch.
@@ -136,8 +149,9 @@ typedef struct cleanclip_history cleanclip_history;
  *   the call was cancelled.
  * @return CLEANCLIP_CANCELLED: by the callback; CLEANCLIP_STATE: the loss became not a number (the
  *   text says at which step; the model keeps the last good weights), or there is no state to
- *   resume from; CLEANCLIP_INVALID_ARGUMENT: an option out of range, a batch larger than the
- *   dataset, a NULL.
+ *   resume from, or a rank has other weights; CLEANCLIP_INVALID_ARGUMENT: an option out of range, a
+ *   batch larger than the dataset, a NULL, ranks that do not agree; CLEANCLIP_IO: a collective failed;
+ *   CLEANCLIP_UNSUPPORTED: a method that does not run over ranks.
  */
 CLEANCLIP_API cleanclip_status cleanclip_sanitize(cleanclip_model *model,
                                                   const cleanclip_tokenizer *tokenizer,

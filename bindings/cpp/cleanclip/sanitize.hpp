@@ -11,8 +11,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <string>
 
+#include "communicator.hpp"
 #include "data.hpp"
 #include "handle.hpp"
 #include "model.hpp"
@@ -63,6 +65,8 @@ inline History sanitize(Model &model, const cleanclip_tokenizer *tokenizer, cons
       cleanclip_sanitize(model.get(), tokenizer, dataset.get(), &options, &progressCallback,
                          &listener, &handle);
   History history(handle);
+  const std::exception_ptr error = Communicator::takeError(options.communicator);
+  if (error != nullptr) std::rethrow_exception(error);
   listener.check(status);
   return history;
 }

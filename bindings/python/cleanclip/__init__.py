@@ -15,6 +15,7 @@ from . import _capi
 from ._library import library_path
 from ._listener import forward_log as _forward_log
 from .attack import PoisonOptions, Trigger, poison, trigger_names
+from .communicator import Communicator
 from .dataset import Dataset
 from .errors import (
     CancelledError,
@@ -72,6 +73,7 @@ __all__ = [
     "CheckDataOptions",
     "CheckModelOptions",
     "CleanCLIPError",
+    "Communicator",
     "Dataset",
     "DatasetCheck",
     "EvaluateOptions",

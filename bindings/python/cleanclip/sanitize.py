@@ -26,6 +26,7 @@ from ._options import chosen, native, takes
 from ._progress import Bar
 from ._torch import names_of, write_into
 from .attack import Trigger
+from .communicator import Communicator
 from .dataset import Dataset, DatasetSource, open_dataset
 from .errors import CleanCLIPError, NotFoundError, check
 from .loading import load
@@ -170,7 +171,7 @@ class SanitizeOptions:
 
     #: Of the whole run.
     epochs: int = 10
-    #: Pairs per step.
+    #: Pairs per step, of all ranks together.
     batch_size: int = 64
     #: Highest rate of AdamW, with linear warm-up and cosine decay.
     learning_rate: float = 1e-5
@@ -194,6 +195,8 @@ class SanitizeOptions:
     save_every: int = 200
     #: Whether to resume from the state.
     resume: bool = False
+    #: Whether batch norm takes its statistics over the batch of all ranks, as one process does.
+    sync_batch_norm: bool = True
     #: "supervised": a safetensors file for the head.
     head_path: Optional[Path] = None
     #: "supervised": classes of the head; none by default: one more than the highest label.
@@ -222,6 +225,7 @@ class SanitizeKeywords(TypedDict, total=False):
     state_directory: Optional[Path]
     save_every: int
     resume: bool
+    sync_batch_norm: bool
     head_path: Optional[Path]
     head_classes: Optional[int]
     max_accuracy_loss: Optional[float]
@@ -238,6 +242,7 @@ def sanitize(
     classes: Union[Path, Iterable[str], None] = None,
     templates: Union[Path, Iterable[str], None] = None,
     triggers: Sequence[Trigger] = (),
+    communicator: Optional[Communicator] = None,
     tokenizer: Optional[Tokenizer] = None,
     options: Optional[SanitizeOptions] = None,
     progress: Union[bool, ProgressFunction] = False,
@@ -268,6 +273,10 @@ def sanitize(
     triggers
         "unlearn": triggers that are known, such as those that a check recovered; unlearned with
         what is found.
+    communicator
+        "cleanclip" and "supervised": the ranks that run it together. Each makes the call with the same
+        model, all of the data and the same options, and has the same weights afterwards, which are
+        those of one process with the same ``batch_size`` but for rounding.
     options, or each as a keyword
         See :class:`SanitizeOptions`; a keyword comes before the field of ``options``.
     progress
@@ -291,6 +300,8 @@ def sanitize(
     if templates is not None:
         point_to_texts(given, "templates", inputs.lines(templates, "templates"))
     point_to_handles(given, "triggers", triggers)
+    if communicator is not None:
+        given.communicator = ctypes.pointer(communicator._struct)
     source = images if data is None else data
     assert source is not None
     dataset, listener = open_dataset(source), _ProgressListener(progress)

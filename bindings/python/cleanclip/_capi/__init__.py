@@ -97,6 +97,13 @@ from .encode import (
     model_encode_texts as model_encode_texts,
     model_encode_tokens as model_encode_tokens,
 )
+from .communicator import (
+    AllReduceCallback as AllReduceCallback,
+    AllGatherCallback as AllGatherCallback,
+    BroadcastCallback as BroadcastCallback,
+    Communicator as Communicator,
+    communicator_init as communicator_init,
+)
 from .sanitize import (
     SanitizeOptions as SanitizeOptions,
     sanitize_options_init as sanitize_options_init,

@@ -6,6 +6,7 @@ from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_float, c
 from ctypes import c_size_t, c_uint64, c_void_p
 
 from .binding import bind, bind_init, c_char_p_p, c_size_t_p, c_void_p_p
+from .communicator import Communicator
 from .status import c_status
 
 
@@ -38,6 +39,9 @@ class SanitizeOptions(Structure):
         ("triggers", c_void_p_p),
         ("trigger_count", c_int64),
         ("perturb_threshold", c_float),
+        ("communicator", POINTER(Communicator)),
+        ("sync_batch_norm", c_int32),
+        ("reserved", c_int32),
     ]
 
 
