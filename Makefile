@@ -28,9 +28,10 @@ test-swift: build ## Unit and numeric tests, optimised
 	$(SWIFT_BUILD) --build-tests
 	swift test -c release --skip-build
 
-test-c: build ## The C interface from C and C++, and the pool of threads
+test-c: build ## The C interface from C and C++, the pool of threads, MPI where it is installed
 	@Tests/Kernels/run.sh
 	@Tests/CAPI/run.sh
+	@Tests/MPI/run.sh
 
 test-python: build ## The Python package, and its types
 	@scripts/setup.sh --tests

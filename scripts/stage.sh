@@ -48,7 +48,7 @@ stage() {
   chmod 644 "$prefix/lib/libcleanclip.so.$version"
   for_compilers
   install -m 644 include/cleanclip.h bindings/cpp/cleanclip.hpp "$prefix/include/"
-  install -m 644 include/cleanclip/*.h bindings/cpp/cleanclip/*.hpp "$prefix/include/cleanclip/"
+  install -m 644 include/cleanclip/*.h bindings/cpp/cleanclip/*.hpp bindings/mpi/cleanclip/* "$prefix/include/cleanclip/"
   install -m 644 .data/bpe_simple_vocab_16e6.txt.gz "$prefix/$vocabulary"
   mkdir -p "$prefix"/share/{man/man1,bash-completion/completions,zsh/site-functions,fish/vendor_completions.d}
   for tool in cleanclip onnx-import; do

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Compiles the adapter of MPI and its example, and runs them under mpirun; skipped where there is no MPI.
+#
+#   Tests/MPI/run.sh [FOLDER OF libcleanclip.so]
+set -euo pipefail
+cd "$(dirname "$0")"
+root=$(cd ../.. && pwd)
+library=$(cd "${1:-$root/build/lib}" && pwd)
+for tool in mpicc mpicxx mpirun; do
+  command -v $tool > /dev/null || {
+    echo "skip $tool is not there: the adapter of MPI is not tested; install libopenmpi-dev and openmpi-bin"
+    exit 0
+  }
+done
+output=$(mktemp -d)
+trap 'rm -rf "$output"' EXIT
+warnings=(-Wall -Wextra -Werror)
+include=(-I"$root/include" -I"$root/bindings/cpp" -I"$root/bindings/mpi")
+link=(-L"$library" -lcleanclip -Wl,-rpath,"$library")
+mpicc -std=c99 -D_POSIX_C_SOURCE=200809L "${warnings[@]}" "${include[@]}" \
+  "$root/examples/mpi/sanitize.c" -o "$output/sanitize" "${link[@]}"
+mpicxx -std=c++17 -D_GNU_SOURCE -DOMPI_SKIP_MPICXX "${warnings[@]}" "${include[@]}" test_mpi.cpp -o "$output/test" "${link[@]}"
+echo "ok   the adapter and its example compile as C and C++"
+
+# As root, and with more ranks than cores, as on a machine for tests.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+ranks() { timeout 300 mpirun --oversubscribe --mca btl self,vader -n "$@"; }
+
+for size in 1 2 4; do ranks $size "$output/test" equal; done
+
+# A rank that hangs is named, and mpirun ends it with the others.
+if ranks 4 "$output/test" hang 2 > "$output/log" 2>&1; then
+  echo "FAIL a rank hung, and the others did not fail"
+  exit 1
+fi
+grep -q 'no answer within 3 s of rank 2' "$output/log" || { cat "$output/log"; exit 1; }
+echo "ok   a rank that hangs is named after the time-out"
+
+# The example, from files: two ranks write the model that one rank writes, but for rounding.
+PATH=$library/../bin:$PATH
+draw-scenes "$output/data" --train 128 --finetune 128 --test 16 --seed 0 > /dev/null
+cleanclip train --architecture "$root/examples/demo/model.json" --data "$output/data/train.tar" --epochs 1 \
+  --precision f32 --threads 1 --quiet -o "$output/model.onnx" > /dev/null
+for size in 1 2; do
+  ranks $size "$output/sanitize" "$output/model.onnx" "$output/data/finetune.tar" "$output/clean-$size.onnx" \
+    "$output/state-$size" 2> "$output/log-$size" > /dev/null || { cat "$output/log-$size"; exit 1; }
+done
+steps() { sed -n 's/^step .*loss \([0-9.]*\),.*/\1/p' "$output/log-$1"; }
+# In bf16, where the processor has it: rounding differs.
+close() { paste -d ' ' <(steps 1) <(steps 2) | awk '{ d = $1 - $2; if (d * d > 1e-4 * $1 * $1) exit 1 }'; }
+[ "$(steps 1 | wc -l)" = 8 ] && [ "$(steps 2 | wc -l)" = 8 ] && close ||
+  { steps 1; steps 2; echo "FAIL the losses of two ranks are others"; exit 1; }
+[ -s "$output/clean-2.onnx" ] && [ -s "$output/state-2/training-state.safetensors" ]
+echo "ok   the example sanitizes a checkpoint with one and two ranks"
