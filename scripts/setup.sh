@@ -83,6 +83,7 @@ install_test_environment() {
   python3 -m venv .venv
   local pip=(.venv/bin/pip install -q --disable-pip-version-check)
   "${pip[@]}" numpy==2.4.6 pytest==9.0.3 mypy==2.4.1 onnx==1.23.2 onnxruntime==1.31.1
+  "${pip[@]}" mpi4py==4.1.2 || echo "setup: mpi4py could not be installed; its tests are skipped"
   if "${pip[@]}" torch==2.13.0+cpu; then
     "${pip[@]}" transformers==5.23.0 ftfy==6.3.1 pillow
     "${pip[@]}" --no-deps open_clip_torch==3.3.0 timm==1.0.31 torchvision==0.28.0

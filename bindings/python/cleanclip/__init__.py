@@ -11,7 +11,7 @@ trains. Rows that are left out, and other things worth knowing, go to the logger
 
 from __future__ import annotations
 
-from . import _capi
+from . import _capi, distributed
 from ._library import library_path
 from ._listener import forward_log as _forward_log
 from .attack import PoisonOptions, Trigger, poison, trigger_names
@@ -101,6 +101,7 @@ __all__ = [
     "check_inputs",
     "check_model",
     "create",
+    "distributed",
     "evaluate",
     "evaluate_retrieval",
     "library_path",
