@@ -93,6 +93,9 @@ extension EvaluationResult {
       if let base = targetRateWithoutTrigger {
         lines.append("  without the trigger  \(percent(base.value)) top-1")
       }
+      if let accuracy = triggeredAccuracy {
+        lines.append("  accuracy with the trigger  \(percent(accuracy.value)) top-1")
+      }
     }
     if skipped > 0 { lines.append("left out: \(skipped) images that cannot be read") }
     return lines

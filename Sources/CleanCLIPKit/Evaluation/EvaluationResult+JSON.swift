@@ -27,6 +27,9 @@ extension EvaluationResult {
     if let base = json["target_rate_without_trigger"]?.double {
       targetRateWithoutTrigger = Self.proportion(base, of: attacked)
     }
+    if let rate = json["triggered_accuracy"]?.double {
+      triggeredAccuracy = Self.proportion(rate, of: attacked)
+    }
     if let perClass = json["class_accuracy"]?.object {
       classes = perClass.keys
       // The counts of the classes are not kept: a thousandth is as fine as a report shows.

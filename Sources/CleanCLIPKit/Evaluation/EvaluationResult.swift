@@ -18,6 +18,8 @@ package struct EvaluationResult: Sendable {
   package var attackSuccessRate: [Place]
   /// The same images without the trigger that have the target first: what the attack adds to.
   package var targetRateWithoutTrigger: Proportion?
+  /// Top-1 accuracy of the triggered images of other classes.
+  package var triggeredAccuracy: Proportion?
   /// Top-1 accuracy of each class, in the order of the classes.
   package var classAccuracy: [Proportion]
   package var classes: [String]
@@ -70,6 +72,7 @@ package struct EvaluationResult: Sendable {
     if let rate = targetRateWithoutTrigger {
       object["target_rate_without_trigger"] = .number(rate.value)
     }
+    if let rate = triggeredAccuracy { object["triggered_accuracy"] = .number(rate.value) }
     if let target, classes.indices.contains(target) {
       object["target"] = .string(classes[target])
     }

@@ -38,9 +38,11 @@ package struct EvaluationOptions {
 /// ```
 /// CA_k  = #{x : label in top-k(x)} / #{x}
 /// ASR_k = #{x : label ≠ target, target in top-k(trigger(x))} / #{x : label ≠ target}
+/// TA    = #{x : label ≠ target, label = top-1(trigger(x))}   / #{x : label ≠ target}
 /// ```
 ///
-/// Images of the target class are in neither part of the second rate. The `--asr` of CleanCLIP's
+/// Images of the target class are in neither part of the last two. TA, the accuracy of triggered images, is
+/// what a cleaned model gives back: a low ASR alone may be reached by classifying them as anything. The `--asr` of CleanCLIP's
 /// published code instead compares triggered images with their true label.
 package struct Evaluator {
   private let model: CLIPModel
@@ -80,6 +82,7 @@ package struct Evaluator {
     var clean: TopCounts
     var attacked: TopCounts
     var targetWithoutTrigger = 0
+    var triggeredCorrect = 0
     /// Correct and all images of each class.
     var classes: [(correct: Int, total: Int)]
     var skippedReasons: [String] = []
@@ -177,7 +180,9 @@ package struct Evaluator {
     guard let target, !attacked.isEmpty else { return }
     let triggered = try self.scores(of: attacked)
     for (index, origin) in origins.enumerated() {
-      counts.attacked.add(rank: TopCounts.rank(of: target, in: row(index, of: triggered)))
+      let row = row(index, of: triggered)
+      counts.attacked.add(rank: TopCounts.rank(of: target, in: row))
+      if TopCounts.rank(of: labels[origin], in: row) == 0 { counts.triggeredCorrect += 1 }
       if predictsTarget[origin] { counts.targetWithoutTrigger += 1 }
     }
   }
@@ -234,6 +239,7 @@ package struct Evaluator {
       result.attackSuccessRate = counts.attacked.places
       result.targetRateWithoutTrigger = Proportion(
         counts.targetWithoutTrigger, of: counts.attacked.total)
+      result.triggeredAccuracy = Proportion(counts.triggeredCorrect, of: counts.attacked.total)
     }
     return result
   }

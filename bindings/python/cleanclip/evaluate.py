@@ -37,7 +37,7 @@ class Evaluation(Dict[str, Any]):
 
     ``clean_accuracy`` and, with a trigger, ``attack_success_rate`` hold ``top1`` … ``top10``;
     ``intervals_95`` their Wilson intervals; ``images`` and ``attacked_images`` the counts;
-    ``class_accuracy`` the accuracy of each class.
+    ``triggered_accuracy`` is that of the triggered images, ``class_accuracy`` that of each class.
     """
 
     def __init__(self, handle: int) -> None:
