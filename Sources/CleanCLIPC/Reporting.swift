@@ -25,6 +25,7 @@ public func cleanclip_report_write(
       contents.title = title
     }
     contents.subtitle = try arguments.optionalString(given.subtitle, "options->subtitle") ?? ""
+    contents.version = CLEANCLIP_VERSION_STRING
     contents.model = try borrowed(given.model, as: ModelHandle.self)?.loaded.description()
     contents.before = borrowed(given.before, as: EvaluationHandle.self)?.result
     contents.after = borrowed(given.after, as: EvaluationHandle.self)?.result

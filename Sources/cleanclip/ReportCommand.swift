@@ -78,6 +78,7 @@ struct ReportCommand: ParsableCommand {
     var contents = ReportContents()
     if let title { contents.title = title }
     contents.subtitle = subtitle
+    contents.version = libraryVersion
     contents.before = try evaluation(before)
     contents.after = try evaluation(after)
     contents.control = try evaluation(control)

@@ -9,13 +9,15 @@ struct RateChart {
   let title: String
   let bars: [Bar]
 
-  private static let left = 150.0
   private static let width = 560.0
-  private static let rowHeight = 40.0
+  private static let left = 10.0
+  /// For the values behind the bars.
+  private static let right = 100.0
+  private static let rowHeight = 52.0
 
   /// The chart as an `<svg>` element.
   var svg: String {
-    let plot = Self.width - Self.left - 96
+    let plot = Self.width - Self.right - Self.left
     let height = Double(bars.count) * Self.rowHeight + 24
     func x(_ rate: Double) -> Double { Self.left + rate * plot }
     var text =
@@ -34,12 +36,12 @@ struct RateChart {
   }
 
   private func row(_ bar: Bar, top: Double, x: (Double) -> Double) -> String {
-    let middle = top + Self.rowHeight / 2
+    let middle = top + 34
     let interval = bar.rate.interval
     let ends = (x(interval.lowerBound), x(interval.upperBound))
     return
-      "<text class=\"name\" x=\"\(decimal(Self.left - 12, 1))\" y=\"\(decimal(middle + 5, 1))\" "
-      + "text-anchor=\"end\">\(escaped(Self.shortened(bar.name)))</text>"
+      "<text class=\"name\" x=\"\(decimal(Self.left, 1))\" y=\"\(decimal(top + 18, 1))\">"
+      + "\(escaped(bar.name))</text>"
       + "<rect class=\"track\" x=\"\(decimal(x(0), 1))\" y=\"\(decimal(middle - 9, 1))\" "
       + "width=\"\(decimal(x(1) - x(0), 1))\" height=\"18\" rx=\"3\"/>"
       + "<rect class=\"\(bar.role.rawValue)\" x=\"\(decimal(x(0), 1))\" "
@@ -50,9 +52,5 @@ struct RateChart {
       + "M\(decimal(ends.1, 1)) \(decimal(middle - 5, 1))v10\"/>"
       + "<text class=\"value\" x=\"\(decimal(x(1) + 12, 1))\" y=\"\(decimal(middle + 5, 1))\">"
       + "\(percent(bar.rate.value))</text>"
-  }
-
-  private static func shortened(_ name: String) -> String {
-    name.count <= 20 ? name : name.prefix(19) + "…"
   }
 }

@@ -2,6 +2,8 @@
 package struct ReportContents {
   package var title = "CleanCLIP report"
   package var subtitle = ""
+  /// Of the program that writes the report.
+  package var version = ""
   /// What `LoadedModel.description()` tells.
   package var model: JSONValue?
   package var before: EvaluationResult?
@@ -36,12 +38,19 @@ package struct ReportContents {
           losses: Self.losses(controlHistory)))
     }
     if let model = model?.object {
-      report.sections.append(RunReport.Section("Model", Self.rows(model)))
+      report.sections.append(
+        RunReport.Section("Model", Self.rows(model) + Self.checksums(model["files"])))
     }
     if let history {
       let outcome = Self.rows(history.outcome)
       if !outcome.isEmpty { report.sections.append(RunReport.Section("Outcome", outcome)) }
       report.sections.append(RunReport.Section("Settings", Self.rows(history.settings)))
+      report.searches = SearchSizes(history.outcome).rows
+    }
+    let measurement = (before ?? after ?? control).map(Self.measurement) ?? []
+    let program = version.isEmpty ? [] : [("version", version)]
+    if !(measurement + program).isEmpty {
+      report.sections.append(RunReport.Section("Measurement", measurement + program))
     }
     return report
   }
@@ -49,6 +58,23 @@ package struct ReportContents {
   private static func name(_ history: SanitizeHistory?, _ other: String) -> String {
     let method = history?.settings["method"]?.string
     return SanitizeMethod.all.first { $0.name == method }?.title ?? other
+  }
+
+  /// What rates were measured with.
+  private static func measurement(_ result: EvaluationResult) -> [(name: String, value: String)] {
+    var rows = [("images", "\(result.images)"), ("classes", "\(result.classes.count)")]
+    if result.templateCount > 0 { rows.append(("prompts of a class", "\(result.templateCount)")) }
+    if let target = result.target, result.classes.indices.contains(target) {
+      rows.append(("target", result.classes[target]))
+    }
+    if let trigger = result.trigger { rows.append(("trigger", trigger)) }
+    return rows + [("seed", "\(result.seed)")]
+  }
+
+  private static func checksums(_ files: JSONValue?) -> [(name: String, value: String)] {
+    (files?.array ?? []).flatMap { file in
+      ["path", "sha256"].compactMap { key in file[key]?.string.map { ("file, " + key, $0) } }
+    }
   }
 
   private static func losses(_ history: SanitizeHistory?) -> [RunReport.LossPoint] {

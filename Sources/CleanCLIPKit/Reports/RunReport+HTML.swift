@@ -9,7 +9,7 @@ extension RunReport {
       page.conclusion = HTMLPage.Conclusion(
         mark: outcome.mark, headline: outcome.headline, sentences: outcome.sentences)
     }
-    let charts = [attackCard, accuracyCard].compactMap(\.self) + lossCards
+    let charts = [attackCard, accuracyCard].compactMap(\.self) + lossCards + searchCards
     page.parts.append(HTMLPage.grid(charts))
     if !examples.isEmpty { page.parts.append(try exampleCard()) }
     page.parts.append(HTMLPage.grid([placesCard, classCard].compactMap(\.self)))
@@ -55,6 +55,18 @@ extension RunReport {
     }
   }
 
+  private var searchCards: [String] {
+    guard !searches.isEmpty else { return [] }
+    return [
+      HTMLPage.card(
+        "Sizes of the searches",
+        note:
+          "A dot is the smallest trigger towards a class, in units of the median of those towards "
+          + "the other classes, which are strokes. Far left of the strokes: a backdoor.",
+        StripPlot(title: "Sizes of the searches", rows: searches).svg)
+    ]
+  }
+
   private func exampleCard() throws(CLIPError) -> String {
     var figures = ""
     for example in examples {
@@ -82,6 +94,10 @@ extension RunReport {
         let cells = all.map { Self.cell($0.first { $0.place == place }?.rate) }
         rows += "<tr><th>\(measure), top \(place)</th>\(cells.joined())</tr>"
       }
+    }
+    if measured.contains(where: { $0.1.triggeredAccuracy != nil }) {
+      let cells = measured.map { Self.cell($0.1.triggeredAccuracy) }
+      rows += "<tr><th>Accuracy with the trigger</th>\(cells.joined())</tr>"
     }
     let head = measured.map { "<th class=\"number\">\(escaped($0.0))</th>" }.joined()
     return HTMLPage.card(

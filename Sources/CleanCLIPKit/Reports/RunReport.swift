@@ -76,6 +76,8 @@ package struct RunReport {
   package var subtitle = ""
   package var stages: [Stage] = []
   package var examples: [Example] = []
+  /// Sizes of searches for triggers, of methods that search.
+  var searches: [StripPlot.Row] = []
   /// Settings, seeds, versions.
   package var sections: [Section] = []
 

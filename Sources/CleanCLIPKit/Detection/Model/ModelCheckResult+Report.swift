@@ -106,6 +106,7 @@ extension ModelCheckResult {
           Self.imageMeanings(imageFindings),
           triggers))
     }
+    if let sizes = sizesCard { page.parts.append(sizes) }
     for finding in imageFindings { page.parts.append(Self.card(finding)) }
     if let textTower { page.parts.append(textTower.card) }
     page.parts.append(
@@ -130,14 +131,32 @@ extension ModelCheckResult {
     return text.prefix(1).uppercased() + text.dropFirst() + "."
   }
 
+  /// The size of each finding on its references.
+  private var sizesCard: String? {
+    let rows = imageFindings.compactMap { finding in
+      StripPlot.Row(
+        finding.name, Double(finding.search.size),
+        references: finding.reference.sizes.map(Double.init), mark: finding.verdict.mark)
+    }
+    guard !rows.isEmpty else { return nil }
+    return HTMLPage.card(
+      "Sizes of the searches",
+      note:
+        "A dot is the size of the smallest trigger that a search found, in units of the median of the "
+        + "sizes that it is compared with, which are strokes. Far left of the strokes: a backdoor.",
+      StripPlot(title: "Sizes of the searches", rows: rows).svg)
+  }
+
   private static func card(_ finding: TriggerFinding) -> String {
     var rows = [
       ("verdict of this search", finding.verdict.rawValue),
       ("found", finding.search.trigger == nil ? "no" : "yes"),
       (finding.kind.sizeMeaning, significant(Double(finding.search.size))),
       (
-        "the same of " + finding.reference.source.meaning,
-        finding.reference.sizes.map { significant(Double($0)) }.joined(separator: ", ")
+        "compared with",
+        finding.reference.sizes.count == 1
+          ? "a size of \(finding.reference.source.meaning)"
+          : "\(finding.reference.sizes.count) sizes of \(finding.reference.source.meaning)"
       ),
       ("p-value", probability(finding.pValue)),
       (

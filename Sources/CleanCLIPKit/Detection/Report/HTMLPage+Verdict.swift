@@ -24,7 +24,7 @@ extension Verdict {
     }
   }
 
-  fileprivate var mark: PageMark {
+  var mark: PageMark {
     switch self {
     case .clean: .good
     case .suspicious: .fair
