@@ -7,7 +7,7 @@ SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-swift test-c test-python test-tools test-address goldens lint fuzz demo abi bench \
-	bench-micro bench-scale bench-cifar bench-checks bench-text zoo install uninstall wheel deb dist test-install clean
+	bench-micro bench-scale bench-cifar bench-checks bench-text zoo experiment install uninstall wheel deb dist test-install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -80,6 +80,9 @@ bench: build ## Time cleanclip beside PyTorch on this machine (long)
 
 zoo: build ## Measure the model check on clean and backdoored CLIPs (hours): make zoo DATA=../shared
 	python3 benchmarks/zoo.py $(if $(DATA),--data "$(DATA)")
+
+experiment: build ## Attack, clean with every recipe, measure, write docs/results.md: make experiment [DATA=...]
+	python3 benchmarks/experiment.py $(if $(filter command line,$(origin DATA)),--data "$(DATA)")
 
 bench-scale: build ## Measure how the cost grows with batch, threads, tower and data
 	python3 benchmarks/scale.py

@@ -87,7 +87,7 @@ def sources(arguments):
     found.append(("scenes", [drawn / "train.tar"], drawn, "star"))
     found = [entry for entry in found if entry[0] in (arguments.sources or ["cifar10", "scenes"])]
     if found[-1][0] == "scenes" and not (drawn / "test.csv").exists():
-        run(arguments, "draw-scenes", drawn, "--train", 10000, "--finetune", 500, "--test", 1000,
+        run(arguments, "draw-scenes", drawn, "--train", 10000, "--finetune", 2000, "--test", 1000,
             "--seed", 0)
     return found
 
@@ -231,12 +231,13 @@ def markdown(report):
     return "\n".join(lines) + "\n"
 
 
-def run(arguments, tool, *options):
+def run(arguments, tool, *options, accepted=(0,)):
+    """Run a tool; return its standard output, or end when its exit code is none of the accepted."""
     command = [TOOLS / tool, *options]
     if arguments.threads and tool == "cleanclip":
         command += ["--threads", arguments.threads]
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
+    if done.returncode not in accepted:
         sys.exit(f"{command[0]} failed with exit code {done.returncode}: "
                  + " ".join(str(part) for part in command))
     return done.stdout
