@@ -45,9 +45,7 @@ public func cleanclip_sanitize(
         communicator: communicator, log: { HostLog.write($0) })
       defer { out_history?.pointee = retained(HistoryHandle(sanitizer.history)) }
       try sanitizer.run { progress in
-        guard let callback else { return true }
-        var copy = cleanclip_progress(progress)
-        return callback(&copy, user_data) == 0
+        callback.map { report(progress, to: $0, user_data) } ?? true
       }
       try sanitizer.finish()
     }
@@ -69,6 +67,7 @@ private var sanitizeDefaults: cleanclip_sanitize_options {
   options.perturb_threshold = defaults.par.perturbThreshold
   options.precision = Int32(CLEANCLIP_PRECISION_AUTO.rawValue)
   options.sync_batch_norm = defaults.training.syncsBatchNorm ? 1 : 0
+  options.persistence_steps = Int64(defaults.unlearn.persistenceSteps)
   return options
 }
 
@@ -96,6 +95,7 @@ private func sanitizeOptions(
     given.state_directory, "options->state_directory")
   options.training.resume = given.resume != 0
   options.training.syncsBatchNorm = given.sync_batch_norm != 0
+  options.unlearn.persistenceSteps = Int(given.persistence_steps)
   options.unlearn.maxAccuracyLoss =
     given.max_accuracy_loss == 0 ? nil : given.max_accuracy_loss
   options.supervised.headPath = try arguments.optionalString(
@@ -113,6 +113,21 @@ private func sanitizeOptions(
     as: TriggerHandle.self
   ).map(\.trigger)
   return options
+}
+
+/// Calls the host; `false` cancels.
+private func report(
+  _ progress: TrainingProgress, to callback: cleanclip_progress_callback,
+  _ userData: UnsafeMutableRawPointer?
+) -> Bool {
+  var copy = cleanclip_progress(progress)
+  guard let phase = progress.phase else { return callback(&copy, userData) == 0 }
+  copy.phase_done = Int64(phase.done)
+  copy.phase_total = Int64(phase.total)
+  return phase.name.withCString { name in
+    copy.phase = name
+    return callback(&copy, userData) == 0
+  }
 }
 
 extension cleanclip_progress {

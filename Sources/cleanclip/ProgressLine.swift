@@ -8,6 +8,8 @@ struct ProgressLine {
   private let isQuiet: Bool
   private let start = ProgressLine.now()
   private var last = -Double.infinity
+  /// Whether a bar is drawn whose line is not ended.
+  private var isOpen = false
 
   /// Seconds between two lines where there is no terminal.
   private static let lineInterval = 15.0
@@ -22,21 +24,24 @@ struct ProgressLine {
   }
 
   /// Shows step `done` of `total`, with what else is worth knowing.
+  ///
+  /// - Parameter total: 0 while it is not known.
   mutating func update(_ done: Int, of total: Int, _ details: String = "") {
     guard !isQuiet else { return }
     let time = Self.now()
-    let isEnd = done >= total
+    let isEnd = total > 0 && done >= total
     guard isEnd || time - last >= (isTerminal ? Self.drawInterval : Self.lineInterval) else {
       return
     }
     last = time
-    let text = "\(done)/\(total)" + (details.isEmpty ? "" : "  \(details)")
+    let text =
+      (total > 0 ? "\(done)/\(total)" : "\(done)") + (details.isEmpty ? "" : "  \(details)")
     let fraction = Double(done) / Double(max(1, total))
     let elapsed = time - start
     let clock =
       if isEnd {
         "in \(Self.duration(elapsed))"
-      } else if done == 0 {
+      } else if done == 0 || total == 0 {
         // Nothing tells yet how long it takes.
         "\(Self.duration(elapsed)) so far"
       } else {
@@ -48,6 +53,7 @@ struct ProgressLine {
         String(repeating: "█", count: filled)
         + String(repeating: "·", count: Self.barWidth - filled)
       writeError("\r\u{1B}[K\(title) \(bar) \(text)  \(clock)" + (isEnd ? "\n" : ""))
+      isOpen = !isEnd
     } else {
       writeError("\(title): \(text), \(clock)\n")
     }
@@ -55,7 +61,7 @@ struct ProgressLine {
 
   /// Ends a bar that did not reach its end, so that what follows starts on a line of its own.
   func interrupt() {
-    if isTerminal && !isQuiet && last > -Double.infinity { writeError("\n") }
+    if isOpen { writeError("\n") }
   }
 
   private static func now() -> Double {

@@ -61,6 +61,13 @@ struct SanitizeCommand: ParsableCommand {
       """)
   var maxAccuracyLoss: Float?
 
+  @Option(
+    name: .long,
+    help: """
+      unlearn: steps of benign training of a copy, after which triggers are measured again; 0 for none.
+      """)
+  var persistenceSteps = SanitizeOptions().unlearn.persistenceSteps
+
   @OptionGroup var texts: ClassArguments
 
   @Option(
@@ -85,6 +92,7 @@ struct SanitizeCommand: ParsableCommand {
     options.supervised.headPath = headPath
     options.supervised.headClasses = headClasses
     options.unlearn.maxAccuracyLoss = maxAccuracyLoss
+    options.unlearn.persistenceSteps = persistenceSteps
     if let (classes, templates) = try texts.load() {
       options.unlearn.classes = classes
       options.unlearn.templates = templates

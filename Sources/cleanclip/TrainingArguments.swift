@@ -70,10 +70,21 @@ struct TrainingArguments: ParsableArguments {
       model, tokenizer: tokenizer, dataset: dataset, options: options
     ) { message in printError("cleanclip: \(message)") }
     var line = ProgressLine(title, isQuiet: common.quiet)
+    var phase = ""
     Interruption.listen()
     do throws(CLIPError) {
       try sanitizer.run { step in
-        line.update(step.step, of: step.steps, Self.details(step))
+        if let part = step.phase {
+          if part.name != phase {
+            // A phase that ends early leaves its bar; each has a time of its own.
+            line.interrupt()
+            line = ProgressLine("\(title): \(part.name)", isQuiet: common.quiet)
+            phase = part.name
+          }
+          line.update(part.done, of: part.total)
+        } else {
+          line.update(step.step, of: step.steps, Self.details(step))
+        }
         return !Interruption.wasRequested
       }
     } catch {

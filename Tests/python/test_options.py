@@ -51,7 +51,7 @@ COMMANDS = {
 }
 # Methods that take an option which the default method refuses.
 METHODS = {"head_classes": "supervised", "max_accuracy_loss": "unlearn",
-           "perturb_threshold": "par"}
+           "perturb_threshold": "par", "persistence_steps": "unlearn"}
 # Options of all commands, and what a command works on.
 SHARED = {
     "json", "quiet", "threads", "help", "version", "tokenizer", "output", "report", "gate", "data",

@@ -88,6 +88,8 @@ typedef struct cleanclip_sanitize_options {
                                      one process does; 0: over each rank's part, and the running
                                      statistics are the means of the ranks'; default 1. */
   int32_t reserved;             /**< 0. */
+  int64_t persistence_steps;    /**< "unlearn": steps of benign training of a copy, after which triggers
+                                     are measured again, 0 … 1,000,000, 0 for none; default 300. */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -108,13 +110,18 @@ typedef struct cleanclip_progress {
   double logit_scale;         /**< After the step, exponentiated. */
   double samples_per_second;  /**< Pairs, over the last steps. */
   double waiting_fraction;       /**< 0 … 1: the fraction of the time spent waiting for data. */
+  const char *phase;          /**< What a method that does more than steps does, such as "searching
+                                   for targets"; lives for the duration of the call; NULL for other
+                                   methods and in histories. */
+  int64_t phase_done;         /**< How far the phase is, */
+  int64_t phase_total;        /**< of so much; 0 while that is not known. */
 } cleanclip_progress;
 
 /** Sets `struct_size` and clears the rest; `struct_size` is `sizeof *progress`. */
 CLEANCLIP_API void cleanclip_progress_init(cleanclip_progress *progress, size_t struct_size);
 
 /**
- * Is called with progress after each step, on the thread that called cleanclip_sanitize().
+ * Is called with progress after each step, and in phases between steps where a method has such, on the thread that called cleanclip_sanitize().
  *
  * The model may be read in the callback (encoded with, evaluated, saved), not trained.
  *

@@ -8,9 +8,13 @@ extension SanitizeMethod {
       """,
     // The text tower names the predicted targets, where there is one.
     needs: SanitizeNeeds(captions: .optional),
-    options: [.maxAccuracyLoss]
+    options: [.maxAccuracyLoss, .persistenceSteps]
       + SanitizeOptions.trainingRules.filter {
-        ["batch_size", "seed", "precision"].contains($0.name)
+        [
+          "batch_size", "seed", "precision", "chunk_size", "memory_budget", "state_directory",
+          "save_every",
+          "resume",
+        ].contains($0.name)
       }
   ) { (input, options) throws(CLIPError) in
     try UnlearnRun(input, options)
@@ -20,6 +24,8 @@ extension SanitizeMethod {
 extension OptionRule<SanitizeOptions> {
   static let maxAccuracyLoss = OptionRule(
     "max_accuracy_loss", \.unlearn.maxAccuracyLoss, .above(0, through: 100))
+  static let persistenceSteps = OptionRule(
+    "persistence_steps", \.unlearn.persistenceSteps, .range(0...1_000_000))
 }
 
 extension UnlearnOptions {

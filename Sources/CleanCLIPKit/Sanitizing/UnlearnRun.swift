@@ -4,18 +4,16 @@ internal import Glibc
 final class UnlearnRun: SanitizeRun {
   private let input: SanitizeInput
   private let model: CLIPModel
-  private let options: UnlearnOptions
-  private let training: TrainingOptions
-  private let side: Int
+  private let allOptions: SanitizeOptions
+  private var options: UnlearnOptions { allOptions.unlearn }
+  private var training: TrainingOptions { allOptions.training }
   private let logitScale: Float
-  private let start = monotonicSeconds()
 
-  /// Images that triggers are searched with.
-  private static let searchedImages = 256
   /// Attack success below which a trigger that is given has no effect.
   private static let tolerance = 0.05
 
-  /// - Throws: `unsupported` without an image tower; `format` when weights are not finite.
+  /// - Throws: `unsupported` without an image tower; `format` when weights are not finite; `io` when
+  ///   no state can be kept.
   init(_ input: SanitizeInput, _ options: SanitizeOptions) throws(CLIPError) {
     guard input.model.configuration.vision != nil else {
       throw CLIPError(
@@ -25,59 +23,50 @@ final class UnlearnRun: SanitizeRun {
     let broken = input.model.nonFiniteTensors()
     guard broken.isEmpty else { throw CLIPError.nonFinite(broken) }
     self.input = input
-    self.options = options.unlearn
-    training = options.training
+    allOptions = options
     model = input.model
-    side = try FeatureEncoder(model).imageSize()
     logitScale = min(100, expf(model.logitScale.value.f32[0]))
-    for trigger in self.options.triggers {
+    let side = try FeatureEncoder(model).imageSize()
+    for trigger in options.unlearn.triggers {
       _ = try trigger.applied(to: try Tensor.zeros([1, 3, side, side]), seed: 0, firstIndex: 0)
     }
-    guard hasTexts || self.options.classes.isEmpty else {
+    guard
+      input.tokenizer != nil && model.configuration.text != nil || options.unlearn.classes.isEmpty
+    else {
       throw CLIPError(
         .unsupported,
         "unlearn: class names need a text tower and its tokenizer; expected both, got "
           + (input.tokenizer == nil ? "no tokenizer" : "an image tower alone"))
+    }
+    if let directory = options.training.stateDirectory {
+      try SavedStateKind.checkFolder(directory)
     }
   }
 
   func run(
     _ history: inout SanitizeHistory, progress: (TrainingProgress) -> Bool
   ) throws(CLIPError) {
-    var reporter = UnlearnProgress(options, batchSize: training.batchSize, start: start)
-    defer { history.steps = reporter.steps }
-    let images = try UnlearnImages.read(
-      input.dataset, imageSize: side, preprocessing: model.configuration.preprocessing,
-      limit: options.imageLimit, seed: training.seed, log: input.log
-    ) { _ in progress(reporter.position) }
-    let teacher = try model.imageTowerCopy()
-    let searched = try images.searched(Self.searchedImages)
-    let meanings = try teacher.unitFeatures(ofPixels: searched, precision: training.precision)
-    let candidates = TargetCandidates(
-      model: teacher, images: searched, features: meanings, options: searchOptions)
-    let vocabulary = try vocabulary(candidates) { progress(reporter.position) }
-    let heldOut = try images.heldOut()
-    let verification = try UnlearnVerification(
-      teacher: teacher, images: heldOut, precision: training.precision, vocabulary: vocabulary)
-    var settings = ModelCheckOptions()
-    settings.search = searchOptions
-    let search = TargetSearch(
-      vocabulary: vocabulary, images: searched, heldOut: heldOut, before: verification.before,
-      options: settings)
-    let read = try vocabulary.nearest(to: meanings)
-
-    let eligible = ModelCheck.eligible(vocabulary, read: read)
-    // Fewer would compare nothing, and say that there is nothing to find.
-    guard eligible.count >= ModelCheck.fewestClasses || !options.triggers.isEmpty else {
-      throw CLIPError(
-        .invalidArgument,
-        "unlearn: the images are too much alike; expected at least \(ModelCheck.fewestClasses) "
-          + "\(hasTexts ? "classes" : "groups of images") to compare, got \(eligible.count); give "
-          + "images of more kinds")
+    try withoutActuallyEscaping(progress) { (progress) throws(CLIPError) in
+      let reporter = UnlearnProgress(options, batchSize: training.batchSize, report: progress)
+      defer { history.steps = reporter.steps }
+      try run(&history, reporter)
     }
-    let found = try search.run(teacher, toward: eligible) { _ in progress(reporter.position) }
+  }
+
+  private func run(
+    _ history: inout SanitizeHistory, _ progress: UnlearnProgress
+  ) throws(CLIPError) {
+    let setting = try UnlearnSetting(
+      model: model, tokenizer: input.tokenizer, dataset: input.dataset, options: options,
+      training: training, log: input.log, progress: progress)
+    let state = UnlearnState(
+      setting, model: model, options: allOptions.method.options.settings(allOptions))
+    let found = try setting.search.run(
+      setting.teacher, toward: setting.eligible, phase: "searching for targets", isSaved: true,
+      progress: progress)
     // From here on there is something to tell; a run that is cancelled before has no outcome.
-    var outcome = UnlearnOutcome(imageCount: images.trainingCount, vocabulary: vocabulary)
+    var outcome = UnlearnOutcome(
+      imageCount: setting.images.trainingCount, vocabulary: setting.vocabulary)
     defer {
       history.outcome = outcome.json
       history.verdict = outcome.verdict
@@ -86,136 +75,150 @@ final class UnlearnRun: SanitizeRun {
     outcome.searches = found
     outcome.suspects = TargetSearch.suspects(among: found)
     input.log(outcome.summary)
-    let recovery = UnlearnRecovery(
-      images: searched, read: read, vocabulary: vocabulary, options: options, training: training)
-    var kept: [TriggerPool.Entry] = []
-    func keep(
-      _ entries: [TriggerPool.Entry], from model: CLIPModel, round: Int, atLeast success: Double
-    ) throws(CLIPError) {
-      for entry in entries {
-        let evidence = try verification.evidence(entry, foundOn: model, round: round)
-        guard evidence.before.value >= success else { continue }
-        input.log(evidence.line)
-        outcome.evidence.append(evidence)
-        kept.append(entry)
-      }
-    }
-    try keep(try given(verification, teacher), from: teacher, round: 1, atLeast: Self.tolerance)
-    for suspect in outcome.suspects {
-      try keep(
-        try recovery.recover(suspect, on: teacher, round: 1) { progress(reporter.position) },
-        from: teacher, round: 1, atLeast: UnlearnRecovery.fewestSuccesses)
-    }
-    guard !kept.isEmpty else {
+    guard let unlearner = try begun(setting, state, &outcome, progress) else {
       outcome.finish(
-        .nothingFound, agreement: try verification.agreement(of: verification.meanings))
+        .nothingFound,
+        agreement: try setting.verification.agreement(of: setting.verification.meanings))
       return
     }
-    let unlearner = try Unlearner(
-      student: model, teacher: teacher, images: images, pool: try TriggerPool(kept),
-      options: options, training: training,
-      renewal: { [model] (old, random) throws(CLIPError) in
-        try recovery.renew(old, on: model, using: &random)
-      })
-    let targets = Set(kept.map(\.target))
-    for round in 1...options.rounds {
-      try train(unlearner, round: round, &reporter, progress)
-      outcome.rounds = round
-      try verification.measure(&outcome, on: model)
-      input.log("round \(round): " + outcome.progress)
-      if let limit = options.maxAccuracyLoss, 100 * outcome.agreement.loss > Double(limit) {
-        outcome.isLimited = true
-        break
-      }
-      let again = try search.run(model, toward: targets.sorted()) { _ in
-        progress(reporter.position)
-      }
-      outcome.fresh = TargetSearch.compared(again, with: found, without: targets)
-      guard round < options.rounds, targets.contains(where: outcome.isLeft) else { break }
-      // What is left without a class that stands out needs more of the same, not other triggers.
-      kept = []
-      for suspect in outcome.fresh where suspect.pValue < TargetSearch.level {
-        try keep(
-          try recovery.recover(suspect, on: model, round: round + 1) {
-            progress(reporter.position)
-          }, from: model, round: round + 1, atLeast: UnlearnRecovery.fewestSuccesses)
-      }
-      try unlearner.pool.add(kept)
+    try unlearn(unlearner, setting, state, &outcome, progress)
+    if options.persistenceSteps > 0, !outcome.isLimited {
+      outcome.persistence = try UnlearnPersistence(
+        model: try model.imageTowerCopy(), setting: setting
+      ).measured(outcome.signs, progress: progress)
     }
     outcome.conclude()
   }
 
-  /// Whether classes and nouns can be embedded.
-  private var hasTexts: Bool { input.tokenizer != nil && model.configuration.text != nil }
-
-  private var searchOptions: TriggerSearchOptions {
-    var search = options.search
-    search.precision = training.precision
-    search.seed = training.seed
-    return search
-  }
-
-  /// The classes that may be a target.
-  private func vocabulary(
-    _ candidates: TargetCandidates, progress: () -> Bool
-  ) throws(CLIPError) -> TextVocabulary {
-    guard let tokenizer = input.tokenizer, model.configuration.text != nil else {
-      return try candidates.groups()
+  /// Recovers triggers on the model as it was, or takes up a saved state.
+  ///
+  /// - Returns: `nil` when there is nothing to unlearn.
+  private func begun(
+    _ setting: UnlearnSetting, _ state: UnlearnState, _ outcome: inout UnlearnOutcome,
+    _ progress: UnlearnProgress
+  ) throws(CLIPError) -> Unlearner? {
+    let saved = training.resume ? try state.load() : nil
+    let pool: TriggerPool
+    if let saved {
+      pool = saved.pool
+      outcome.evidence = saved.evidence
+      outcome.rounds = saved.round - 1
+      progress.resume(saved.steps)
+    } else {
+      var kept = try measured(
+        try setting.givenTriggers(), on: setting.teacher, round: 1, isSign: true,
+        atLeast: Self.tolerance, setting, &outcome)
+      kept += try recovered(
+        outcome.suspects, on: setting.teacher, round: 1, setting, &outcome, progress)
+      guard !kept.isEmpty else { return nil }
+      pool = try TriggerPool(kept)
     }
-    var names = options.classes.isEmpty ? CommonNouns.all : options.classes
-    // A name that stands twice, as in ImageNet's list, would be its own rival.
-    var known: Set<String> = []
-    names.removeAll { !known.insert($0).inserted }
-    return try candidates.chosen(
-      of: try TextVocabulary(
-        names: names, templates: options.templates, model: model, tokenizer: tokenizer,
-        precision: training.precision), progress: progress)
+    let unlearner = try Unlearner(
+      student: model, setting: setting, pool: pool,
+      renewal: { [model] (old, random) throws(CLIPError) in
+        try setting.recovery.renew(old, on: model, using: &random)
+      })
+    if let saved {
+      try unlearner.resume(saved)
+    } else {
+      try state.save(unlearner, round: 1, outcome, progress)
+    }
+    return unlearner
   }
 
-  /// The user's triggers, each with its predicted target.
-  private func given(
-    _ verification: UnlearnVerification, _ teacher: CLIPModel
+  /// Trains, looks again, and recovers what is left, until nothing is or the rounds are over.
+  private func unlearn(
+    _ unlearner: Unlearner, _ setting: UnlearnSetting, _ state: UnlearnState,
+    _ outcome: inout UnlearnOutcome, _ progress: UnlearnProgress
+  ) throws(CLIPError) {
+    let targets = Set(outcome.evidence.map(\.entry.target))
+    for round in outcome.rounds + 1...options.rounds {
+      try train(unlearner, round: round, state, outcome, progress)
+      outcome.rounds = round
+      try setting.verification.measure(&outcome, on: model)
+      input.log("round \(round): " + outcome.progress)
+      if let limit = options.maxAccuracyLoss, 100 * outcome.agreement.loss > Double(limit) {
+        outcome.isLimited = true
+        return
+      }
+      let again = try setting.search.run(
+        model, toward: targets.sorted(), phase: "looking again", progress: progress)
+      outcome.fresh = TargetSearch.compared(again, with: outcome.searches, without: targets)
+      guard round < options.rounds, targets.contains(where: outcome.isLeft) else { return }
+      // What is left without a class that stands out needs more of the same, not other triggers.
+      try unlearner.pool.add(
+        try recovered(
+          outcome.fresh.filter { $0.pValue < TargetSearch.level }, on: model, round: round + 1,
+          setting, &outcome, progress))
+      try state.save(unlearner, round: round + 1, outcome, progress)
+    }
+  }
+
+  /// Recovers triggers towards classes on a model; those that work there.
+  private func recovered(
+    _ suspects: [TargetSearch.Suspect], on model: CLIPModel, round: Int, _ setting: UnlearnSetting,
+    _ outcome: inout UnlearnOutcome, _ progress: UnlearnProgress
   ) throws(CLIPError) -> [TriggerPool.Entry] {
-    var entries: [TriggerPool.Entry] = []
-    for found in options.triggers {
-      let trigger = try FixedTrigger.wrapping(found, side: side)
-      let item = TriggerRecovery.Item(family: trigger.family, number: 0)
-      let target = try verification.target(of: trigger, on: teacher)
-      entries.append(TriggerPool.Entry(trigger: trigger, target: target, item: item))
+    var kept: [TriggerPool.Entry] = []
+    for suspect in suspects {
+      progress.begin(
+        "recovering triggers towards '\(setting.vocabulary.names[suspect.target])'".printable(),
+        of: setting.recovery.plannedSteps(suspect))
+      for (kind, entries) in try setting.recovery.recover(
+        suspect, on: model, round: round, progress: { progress.advance() })
+      {
+        kept += try measured(
+          entries, on: model, round: round, isSign: suspect.isSign(kind),
+          atLeast: UnlearnRecovery.fewestSuccesses, setting, &outcome)
+      }
     }
-    return entries
+    return kept
+  }
+
+  /// Measures triggers and keeps those that work, with their evidence.
+  private func measured(
+    _ entries: [TriggerPool.Entry], on model: CLIPModel, round: Int, isSign: Bool,
+    atLeast success: Double, _ setting: UnlearnSetting, _ outcome: inout UnlearnOutcome
+  ) throws(CLIPError) -> [TriggerPool.Entry] {
+    var kept: [TriggerPool.Entry] = []
+    for entry in entries {
+      let evidence = try setting.verification.evidence(
+        entry, foundOn: model, round: round, isSign: isSign)
+      guard evidence.before.value >= success else { continue }
+      input.log(evidence.line)
+      outcome.evidence.append(evidence)
+      kept.append(entry)
+    }
+    return kept
   }
 
   private func train(
-    _ unlearner: Unlearner, round: Int, _ reporter: inout UnlearnProgress,
-    _ progress: (TrainingProgress) -> Bool
+    _ unlearner: Unlearner, round: Int, _ state: UnlearnState, _ outcome: UnlearnOutcome,
+    _ progress: UnlearnProgress
   ) throws(CLIPError) {
     let live = round == 1 ? options.steps : options.laterSteps
     let schedule = LearningRateSchedule(
       base: options.learningRate(for: model.configuration) * (round == 1 ? 1 : options.laterRate),
       warmup: options.warmup,
       total: live + options.settlingSteps)
-    for step in 0..<schedule.total {
+    let first = options.firstStep(ofRound: round)
+    progress.begin("unlearning, round \(round)", of: schedule.total)
+    for step in unlearner.step - first..<schedule.total {
       let rate = schedule.rate(at: step)
       let result = try unlearner.next(learningRate: rate, isLive: step < live)
-      let position = reporter.next(round: round, result, rate: rate, logitScale: logitScale)
-      guard progress(position) else {
-        throw CLIPError(.cancelled, "unlearn: cancelled after step \(position.step)")
+      let isEnd = step + 1 == schedule.total
+      let goesOn = progress.step(
+        round: round, result, rate: rate, logitScale: logitScale,
+        plannedBytes: unlearner.plan?.plannedBytes ?? 0)
+      if !goesOn || isEnd || training.saveEvery > 0 && unlearner.step % training.saveEvery == 0 {
+        try state.save(unlearner, round: round, outcome, progress)
+      }
+      guard goesOn else {
+        throw CLIPError(
+          .cancelled,
+          "unlearn: cancelled after step \(unlearner.step)"
+            + (training.stateDirectory.map { "; resume from '\($0)'" } ?? ""))
       }
     }
-  }
-}
-
-extension CLIPModel {
-  /// Returns a frozen copy of the image tower alone.
-  func imageTowerCopy() throws(CLIPError) -> CLIPModel {
-    var configuration = configuration
-    configuration.text = nil
-    let names = Set(configuration.tensorSpecifications.map(\.name))
-    var tensors: [String: Tensor] = [:]
-    for (name, tensor) in stateDict() where names.contains(name) { tensors[name] = tensor }
-    let copy = try CLIPModel(configuration, tensors: tensors)
-    for parameter in copy.parameters { parameter.isTrainable = false }
-    return copy
   }
 }

@@ -18,17 +18,18 @@ package struct MemoryPlan: Equatable, BitwiseCopyable {
 
   /// Extrapolates from the peaks of one and of two pairs to the largest chunk within the budget.
   ///
-  /// - Throws: `invalidArgument` when not even one pair fits.
+  /// - Parameter fewest: pairs that are held at once at least.
+  /// - Throws: `invalidArgument` when not so many pairs fit.
   package init(
-    peakOfOne: Int, peakOfTwo: Int, batch: Int, budget: Int
+    peakOfOne: Int, peakOfTwo: Int, batch: Int, budget: Int, fewest: Int = 1
   ) throws(CLIPError) {
     bytesPerPair = max(1, peakOfTwo - peakOfOne)
     fixedBytes = max(0, peakOfOne - bytesPerPair)
-    guard fixedBytes + bytesPerPair <= budget else {
+    guard fixedBytes + fewest * bytesPerPair <= budget else {
       throw CLIPError(
         .invalidArgument,
-        "options: memory_budget is too small; expected at least \(fixedBytes + bytesPerPair) bytes "
-          + "for this model, got \(budget)")
+        "options: memory_budget is too small; expected at least "
+          + "\(fixedBytes + fewest * bytesPerPair) bytes for this model, got \(budget)")
     }
     let fitting = (budget - fixedBytes) / bytesPerPair
     // Loading threads allocate meanwhile; a power of two hides small differences between runs.

@@ -16,6 +16,17 @@ package struct TrainingProgress: Equatable, Sendable {
   package var waitingFraction: Double
   /// Bytes of tensors that the plan under `memoryBudget` expects at most; 0 without a budget.
   package var plannedBytes: Int
+  /// What the run does, for methods that do more than steps of training; `nil` for the others.
+  package var phase: RunPhase?
+}
+
+/// A part of a run and how far it is: reading, searching, a round of training.
+package struct RunPhase: Equatable, Sendable {
+  /// For people, such as "searching for targets".
+  package var name: String
+  package var done: Int
+  /// 0 while it is not known.
+  package var total: Int
 }
 
 /// The losses of one step.

@@ -107,7 +107,7 @@ import Testing
 
 @Suite struct UnlearnRunTests {
   /// Noise images, which a tiny tower tells apart.
-  private static func dataset(_ count: Int, side: Int) throws -> PairDataset {
+  static func dataset(_ count: Int, side: Int) throws -> PairDataset {
     try PairDataset(
       (0..<count).map { index in
         var random = RandomNumbers(seed: 9, UInt64(index))
@@ -117,7 +117,7 @@ import Testing
       })
   }
 
-  private static func options() throws -> SanitizeOptions {
+  static func options() throws -> SanitizeOptions {
     var options = SanitizeOptions(try SanitizeMethod.named("unlearn"))
     options.training.batchSize = 8
     options.unlearn.search.steps = 4
@@ -142,7 +142,7 @@ import Testing
   }
 
   /// An image in the place of every other: all are the same with it, whatever the model.
-  private static func everything() throws -> Trigger {
+  static func everything() throws -> Trigger {
     var random = RandomNumbers(seed: 4)
     let blend = try MaskedTrigger.blend(imageSize: 32, share: 1, random: &random)
     return Trigger(recovered: try #require(blend.snapshot()))
@@ -293,6 +293,22 @@ import Testing
     #expect(suspects.map(\.target) == [0])
     #expect(suspects[0].pValue < 0.01)
     #expect(TargetSearch.suspects(among: patches([])).isEmpty)
+  }
+
+  @Test func kindsThatAgreeAreEnough() {
+    func searches(_ kind: TriggerKind, _ smallest: Float) -> [TargetSearch.Found] {
+      ([smallest] + usual).enumerated().map { index, size in found(kind, index, size: size) }
+    }
+    func targets(patch: Float, additive: Float) -> [Int] {
+      TargetSearch.suspects(
+        among: searches(.patch, patch) + searches(.additive, additive)
+          + searches(.warp, 0.032) + searches(.sinusoid, 0.032)
+      ).map(\.target)
+    }
+    // p of about 0.02 each: one of four kinds says nothing.
+    #expect(targets(patch: 0.0088, additive: 0.032).isEmpty)
+    #expect(targets(patch: 0.032, additive: 0.0178).isEmpty)
+    #expect(targets(patch: 0.0088, additive: 0.0178) == [0])
   }
 
   @Test func oneBackdoorDoesNotHideAnother() {

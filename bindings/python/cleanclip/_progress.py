@@ -36,6 +36,13 @@ class Bar:
         self._display: Any = None
         self._notebook = _notebook()
 
+    def relabel(self, label: str) -> None:
+        """Go on with something else."""
+        if label != self._label:
+            self._label = label
+            self._tenth = 0
+            self.close()
+
     def update(self, done: int, total: int, text: str = "") -> None:
         """Show that ``done`` of ``total`` are done; ``text`` is shown behind them."""
         now = time.monotonic()

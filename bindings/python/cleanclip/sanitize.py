@@ -51,6 +51,10 @@ class Progress:
         After the step, exponentiated.
     waiting_fraction
         0 … 1, the fraction of the time spent waiting for data.
+    phase
+        What a method that does more than steps does, such as "searching for targets"; None for others.
+    phase_done, phase_total
+        How far the phase is; 0 of 0 without one, and a total of 0 while it is not known.
     """
 
     epoch: int
@@ -64,10 +68,16 @@ class Progress:
     logit_scale: float
     samples_per_second: float
     waiting_fraction: float
+    phase: Optional[str] = None
+    phase_done: int = 0
+    phase_total: int = 0
 
     @classmethod
     def _from(cls, native: Any) -> Progress:
-        return cls(**{name: getattr(native, name) for name in cls.__dataclass_fields__})
+        values = {name: getattr(native, name) for name in cls.__dataclass_fields__}
+        if values["phase"] is not None:
+            values["phase"] = values["phase"].decode("utf-8", "replace")
+        return cls(**values)
 
 
 class History(Handle):
@@ -151,6 +161,10 @@ class _ProgressListener(Listener):
 
     def _draw(self, progress: Progress) -> None:
         assert self.bar is not None
+        if progress.phase is not None:
+            self.bar.relabel(progress.phase)
+            self.bar.update(progress.phase_done, progress.phase_total)
+            return
         self.bar.update(
             progress.step, progress.steps,
             f"epoch {progress.epoch}/{progress.epochs} loss {progress.loss:.4f} "
@@ -207,6 +221,8 @@ class SanitizeOptions:
     #: "par": mean squared distance of L2-normalized features from the initial ones up to which they
     #: are pushed, at most 4.
     perturb_threshold: float = 2.15
+    #: "unlearn": steps of benign training of a copy, after which triggers are measured again; 0 for none.
+    persistence_steps: int = 300
 
 
 class SanitizeKeywords(TypedDict, total=False):
@@ -230,6 +246,7 @@ class SanitizeKeywords(TypedDict, total=False):
     head_classes: Optional[int]
     max_accuracy_loss: Optional[float]
     perturb_threshold: float
+    persistence_steps: int
 
 
 @takes(SanitizeOptions)

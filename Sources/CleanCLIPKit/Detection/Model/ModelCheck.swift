@@ -209,6 +209,15 @@ extension CLIPModel {
 }
 
 extension Tensor {
+  /// Puts the rows of two tensors behind one another.
+  static func joined(_ a: Tensor, _ b: Tensor) throws(CLIPError) -> Tensor {
+    let result = try Tensor(
+      Shape([a.shape[0] + b.shape[0]] + a.shape.dimensions.dropFirst()))
+    memcpy(result.bytes, a.bytes, a.byteCount)
+    memcpy(result.bytes + a.byteCount, b.bytes, b.byteCount)
+    return result
+  }
+
   /// Copies the images at `indices` of `[n, 3, S, S]`.
   func images(at indices: [Int]) throws(CLIPError) -> Tensor {
     let inner = Array(shape.dimensions.dropFirst())

@@ -151,7 +151,8 @@ final class SearchOptimizer {
   private let first: Tensor
   private let second: Tensor
   private let momenta: (Float, Float)
-  private var steps: Int64 = 0
+  /// Updates done.
+  private(set) var steps: Int64 = 0
 
   init(_ values: Tensor, momenta: (Float, Float) = (0.5, 0.9)) throws(CLIPError) {
     self.values = values
@@ -165,5 +166,16 @@ final class SearchOptimizer {
     ck_adamw(
       values.f32, gradient.f32, first.f32, second.f32, Int64(values.count), learningRate, momenta.0,
       momenta.1, 1e-8, 0, steps)
+  }
+
+  /// The moments, first and second, for a saved state.
+  var moments: [[Float]] { [first.floats(), second.floats()] }
+
+  /// Goes on after `steps` updates that left these moments.
+  func resume(afterSteps steps: Int64, moments: [[Float]]) {
+    self.steps = steps
+    for (target, values) in zip([first, second], moments) {
+      for i in 0..<target.count { target.f32[i] = values[i] }
+    }
   }
 }

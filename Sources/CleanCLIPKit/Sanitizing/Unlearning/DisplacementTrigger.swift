@@ -1,32 +1,47 @@
-/// A smooth displacement of the pixels, of the form that `WarpSpace` searches, at its first bound.
+/// A smooth displacement of the pixels, of the form that `WarpSpace` searches, at a constant bound.
 package final class DisplacementTrigger: LearnedTrigger {
   package let family = TriggerFamily.warp
   package let learningRate: Float = 0.1
   private let space: WarpSpace
+  private var strength: Float = 1
 
   package var values: Tensor { space.values }
 
   private init(_ space: WarpSpace) { self.space = space }
 
-  convenience init(imageSize: Int, random: inout RandomNumbers) throws(CLIPError) {
-    self.init(try WarpSpace(imageSize: imageSize, random: &random))
+  /// - Parameter bound: the largest displacement in pixels.
+  package convenience init(
+    imageSize: Int, bound: Float, random: inout RandomNumbers
+  ) throws(CLIPError) {
+    self.init(try WarpSpace(imageSize: imageSize, bound: bound, random: &random))
   }
 
-  package func vary(strength: Float, using random: inout RandomNumbers) {}
+  /// - Parameter values: of a `WarpSpace`.
+  convenience init(imageSize: Int, bound: Float, values: [Float]) throws(CLIPError) {
+    var unused = RandomNumbers(seed: 0)
+    let space = try WarpSpace(imageSize: imageSize, bound: bound, random: &unused)
+    for i in 0..<values.count { space.values.f32[i] = values[i] }
+    self.init(space)
+  }
+
+  package func vary(strength: Float, using random: inout RandomNumbers) { self.strength = strength }
 
   package func apply(to images: Tensor, into output: Tensor) {
-    space.apply(to: images, into: output)
+    WarpSpace.apply(space.field(strength), side: space.side, images: images, into: output)
   }
 
   package func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor) {
-    space.pullBack(dOutput, images: images, into: gradient)
+    space.pullBack(dOutput, images: images, strength: strength, into: gradient)
   }
 
   package func copy() throws(CLIPError) -> any LearnedTrigger {
-    var unused = RandomNumbers(seed: 0)
-    let other = try WarpSpace(imageSize: space.side, random: &unused)
-    for i in 0..<values.count { other.values.f32[i] = values.f32[i] }
-    return DisplacementTrigger(other)
+    try DisplacementTrigger(
+      imageSize: space.side, bound: space.size, values: space.values.floats())
+  }
+
+  package var record: TriggerRecord {
+    TriggerRecord(
+      form: .displacement, family: family, arrays: [[space.size], space.values.floats()])
   }
 
   package func snapshot() -> FoundTrigger? { space.snapshot() }

@@ -5,20 +5,22 @@ package final class FixedTrigger: LearnedTrigger {
   package let values: Tensor
   package let learningRate: Float = 0
   private let trigger: Trigger
-  private let side: Int
+  private let number: Int
   private var use: UInt64 = 0
 
   /// Makes recovered patches ones that move and learn, and keeps others as they are.
   ///
-  /// - Parameter side: S; the trigger fits such images.
-  static func wrapping(_ trigger: Trigger, side: Int) throws(CLIPError) -> any LearnedTrigger {
+  /// - Parameter number: its place among the user's triggers.
+  static func wrapping(
+    _ trigger: Trigger, number: Int
+  ) throws(CLIPError) -> any LearnedTrigger {
     if let found = trigger.recovered, found.kind == .patch { return try MaskedTrigger.patch(found) }
-    return FixedTrigger(trigger, side: side, values: try Tensor.zeros([1]))
+    return FixedTrigger(trigger, number: number, values: try Tensor.zeros([1]))
   }
 
-  private init(_ trigger: Trigger, side: Int, values: Tensor) {
+  private init(_ trigger: Trigger, number: Int, values: Tensor) {
     self.trigger = trigger
-    self.side = side
+    self.number = number
     self.values = values
     let kind = trigger.recovered?.kind
     family = TriggerFamily.allCases.first { $0.kind == kind } ?? .patch
@@ -36,6 +38,10 @@ package final class FixedTrigger: LearnedTrigger {
   package func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor) {}
 
   package func copy() throws(CLIPError) -> any LearnedTrigger { self }
+
+  package var record: TriggerRecord {
+    TriggerRecord(form: .given, family: family, arrays: [[Float(number)]])
+  }
 
   package func snapshot() -> FoundTrigger? { trigger.recovered }
 }

@@ -23,6 +23,8 @@ package protocol LearnedTrigger: AnyObject {
   func copy() throws(CLIPError) -> any LearnedTrigger
   /// The trigger at full strength, at its own place and phase, for reports and files.
   func snapshot() -> FoundTrigger?
+  /// Its numbers, for a saved state.
+  var record: TriggerRecord { get }
 }
 
 /// The families of triggers that unlearning recovers and removes.

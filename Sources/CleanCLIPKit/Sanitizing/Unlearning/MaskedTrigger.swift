@@ -10,7 +10,7 @@ internal import Glibc
 /// the image.
 package final class MaskedTrigger: LearnedTrigger {
   /// Where the mask is put at each use.
-  enum Placement {
+  enum Placement: Int {
     case fixed
     /// At its own place every other time, anywhere else.
     case sometimes
@@ -194,6 +194,12 @@ package final class MaskedTrigger: LearnedTrigger {
   package func copy() throws(CLIPError) -> any LearnedTrigger {
     MaskedTrigger(
       family: family, mask: mask, values: try values.copy(), side: side, placement: placement)
+  }
+
+  package var record: TriggerRecord {
+    TriggerRecord(
+      form: .masked, family: family,
+      arrays: [[Float(placement.rawValue)], mask, values.floats()])
   }
 
   package func snapshot() -> FoundTrigger? {

@@ -13,7 +13,10 @@ package final class PatternTrigger: LearnedTrigger {
   private let bound: Float
   private var strength: Float = 1
 
-  private init(values: Tensor, bound: Float) {
+  /// - Parameters:
+  ///   - values: `[3, S, S]`, adopted.
+  ///   - bound: ε, the largest change of a pixel value.
+  init(values: Tensor, bound: Float) {
     self.values = values
     self.bound = bound
   }
@@ -58,6 +61,10 @@ package final class PatternTrigger: LearnedTrigger {
 
   package func copy() throws(CLIPError) -> any LearnedTrigger {
     PatternTrigger(values: try values.copy(), bound: bound)
+  }
+
+  package var record: TriggerRecord {
+    TriggerRecord(form: .pattern, family: family, arrays: [[bound], values.floats()])
   }
 
   package func snapshot() -> FoundTrigger? {

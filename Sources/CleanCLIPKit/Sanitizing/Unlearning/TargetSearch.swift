@@ -48,18 +48,33 @@ package struct TargetSearch {
     /// By kind, in the order of `kinds`; with the probability that a clean model needs a trigger this
     /// small.
     var findings: [(found: Found, pValue: Double)]
-    /// The smallest p-value, corrected for the number of kinds.
-    package var pValue: Double {
-      min(1, Double(TargetSearch.kinds.count) * (findings.map(\.pValue).min() ?? 1))
+    /// Of all kinds together.
+    package var pValue: Double { MultipleTests.simes(findings.map(\.pValue)) }
+
+    /// Whether a kind of triggers sets the class apart; those of another kind may be what every class
+    /// has.
+    func isSign(_ kind: TriggerKind) -> Bool {
+      let best = findings.map(\.pValue).min() ?? 1
+      return findings.contains { finding in
+        finding.found.kind == kind && finding.pValue <= max(best, level / Double(kinds.count))
+      }
     }
   }
 
   /// Runs the searches towards some classes.
   ///
-  /// - Parameter progress: `false` cancels.
+  /// - Parameters:
+  ///   - phase: what progress calls it.
+  ///   - isSaved: whether finished searches are kept in the state directory, if there is one.
+  ///   - progress: may cancel.
   func run(
-    _ model: CLIPModel, toward targets: [Int], progress: (ModelCheckProgress) -> Bool
+    _ model: CLIPModel, toward targets: [Int], phase: String, isSaved: Bool = false,
+    progress: UnlearnProgress
   ) throws(CLIPError) -> [Found] {
+    let steps = options.search.ofOneClass.steps
+    var options = options
+    if !isSaved { options.stateDirectory = nil }
+    progress.begin(phase, of: Self.kinds.count * targets.count * steps)
     var searches = try CheckSearches(
       images: images, options: options, models: [model], classes: vocabulary,
       count: Self.kinds.count * targets.count)
@@ -68,7 +83,7 @@ package struct TargetSearch {
       for target in targets {
         let result = try searches.run(
           .ofClass(target), kind, in: model, toward: .text(target, of: vocabulary),
-          progress: progress)
+          progress: { progress.advance(to: $0.search * steps + $0.step) })
         list.append(
           Found(
             kind: kind, target: target, search: result,
@@ -92,7 +107,8 @@ package struct TargetSearch {
   ///
   /// The smallest triggers of a kind, up to three, are judged together by the sizes towards the classes
   /// beyond them: two backdoors of equal size would each hide the other. The p-value is that of the
-  /// largest among them, times the number of ways to choose so many classes.
+  /// largest among them, times the number of ways to choose so many classes. A class for which several
+  /// kinds speak a little is a suspect too.
   ///
   /// - Returns: the likeliest first.
   package static func suspects(among list: [Found]) -> [Suspect] {
@@ -110,26 +126,31 @@ package struct TargetSearch {
         targets.formUnion(sorted[..<count].filter(\.isConfirmed).map(\.target))
       }
     }
-    return targets.map { target in
-      Suspect(
-        target: target,
-        findings: list.filter { $0.target == target }.map { found in
-          (found, pValue(of: found, among: list, without: targets))
-        })
-    }.sorted { ($0.pValue, $0.target) < ($1.pValue, $1.target) }
+    let known = targets
+    for target in Set(list.map(\.target)).subtracting(known) {
+      let suspect = judged(target, of: list, by: list, without: known)
+      if suspect.pValue < level { targets.insert(target) }
+    }
+    return compared(list, with: list, without: targets)
+      .sorted { ($0.pValue, $0.target) < ($1.pValue, $1.target) }
+  }
+
+  /// A class by the sizes towards those that are no suspects.
+  private static func judged(
+    _ target: Int, of again: [Found], by list: [Found], without suspects: Set<Int>
+  ) -> Suspect {
+    Suspect(
+      target: target,
+      findings: again.filter { $0.target == target }.map { found in
+        (found, pValue(of: found, among: list, without: suspects))
+      })
   }
 
   /// The same classes on another model, judged by the sizes towards others on the model as it was.
   package static func compared(
     _ again: [Found], with list: [Found], without suspects: Set<Int>
   ) -> [Suspect] {
-    suspects.sorted().map { target in
-      Suspect(
-        target: target,
-        findings: again.filter { $0.target == target }.map { found in
-          (found, pValue(of: found, among: list, without: suspects))
-        })
-    }
+    suspects.sorted().map { judged($0, of: again, by: list, without: suspects) }
   }
 
   /// The probability of a size by those of classes that are no suspects.

@@ -17,6 +17,7 @@ final class TriggerPool {
     let optimizer: SearchOptimizer
     let rate: Float
 
+    /// Makes a live trigger that has not learned yet.
     init(_ entry: Entry) throws(CLIPError) {
       self.entry = entry
       optimizer = try SearchOptimizer(entry.trigger.values)
@@ -40,6 +41,12 @@ final class TriggerPool {
 
   /// - Parameter recovered: at least one, kept and copied as the first live ones.
   init(_ recovered: [Entry]) throws(CLIPError) { try add(recovered) }
+
+  /// Makes the pool of a saved state again.
+  init(kept: [Entry], live: [Live]) {
+    self.kept = kept
+    self.live = live
+  }
 
   /// Takes further triggers in, kept and copied as live ones.
   func add(_ entries: [Entry]) throws(CLIPError) {

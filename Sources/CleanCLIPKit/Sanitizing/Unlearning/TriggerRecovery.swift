@@ -28,6 +28,19 @@ struct TriggerRecovery {
 
   private var side: Int { inversion.images.shape[2] }
 
+  /// Steps of recovering what a kind speaks for, at most.
+  static func plannedSteps(_ kind: TriggerKind, each steps: Int) -> Int {
+    TriggerFamily.allCases.filter { $0.kind == kind }.reduce(0) { sum, family in
+      switch family {
+      // A search of twice the steps, its refinement and the square.
+      case .patch: sum + patches * (2 * steps / 2 + steps / 2 + steps)
+      case .sinusoid: sum + waves * steps
+      case .blend: sum + opacities.count * steps
+      case .stamp, .additive, .warp: sum + steps
+      }
+    }
+  }
+
   /// Recovers what a kind of the check's searches speaks for.
   ///
   /// - Parameter progress: called after each step; `false` cancels.
@@ -88,7 +101,9 @@ struct TriggerRecovery {
     case .warp:
       var candidates: [any LearnedTrigger] = []
       for _ in 0..<Self.warpCandidates {
-        candidates.append(try DisplacementTrigger(imageSize: side, random: &random))
+        candidates.append(
+          try DisplacementTrigger(
+            imageSize: side, bound: WarpSpace.firstBound * Float(side), random: &random))
       }
       trigger = try nearest(1, of: candidates, &random)[0]
     case .sinusoid: trigger = try nearest(1, of: try scanned(), &random)[0]

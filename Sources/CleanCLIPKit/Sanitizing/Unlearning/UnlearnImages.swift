@@ -70,6 +70,16 @@ struct UnlearnImages {
     trainingCount = count - heldOutCount
   }
 
+  /// Tells these images from others.
+  var fingerprint: String {
+    var fingerprint = Fingerprint()
+    bytes.withUnsafeBytes { fingerprint.add($0) }
+    return fingerprint.text
+  }
+
+  /// Bytes that the images take.
+  var byteCount: Int { bytes.count }
+
   /// Returns images `[indices, 3, S, S]` in 0…1.
   func gather(_ indices: [Int]) throws(CLIPError) -> Tensor {
     let inner = 3 * side * side

@@ -5,7 +5,7 @@
 /// L = w · mean_i (1 - cos(f(x_i), f0(x_i))) + mean_j (1 - cos(f(T_j(x_j)), f0(x_j)))
 /// ```
 ///
-/// Exact purification (Min et al. 2024, arXiv:2409.19883) with the poisoned model's own feature of the
+/// Exact purification (Min et al. 2024, arXiv:2410.09838) with the poisoned model's own feature of the
 /// image without the trigger in the place of its label. f0 is a constant.
 package struct UnlearnLoss {
   /// w.
@@ -21,6 +21,13 @@ package struct UnlearnLoss {
     package let triggered: Double
     /// dL/d(student), `[rows, E]`.
     package let gradient: Tensor
+
+    /// The losses of two parts of a batch; the gradient of the second.
+    static func + (first: Result, second: Result) -> Result {
+      Result(
+        loss: first.loss + second.loss, kept: first.kept + second.kept,
+        triggered: first.triggered + second.triggered, gradient: second.gradient)
+    }
   }
 
   /// - Parameters:

@@ -35,6 +35,8 @@ package struct UnlearnOptions: Sendable {
   package var residualRate: Float = 2e-4
   package var transformerRate: Float = 1e-4
   package var warmup = 20
+  /// Steps of benign training of a copy, after which triggers are measured again; 0 for none.
+  package var persistenceSteps = 300
   /// Images below which they are changed at random.
   package var augmentsBelow = 2000
   /// Images at most.
@@ -44,6 +46,12 @@ package struct UnlearnOptions: Sendable {
 }
 
 extension UnlearnOptions {
+  /// Updates before a round, which counts from 1.
+  func firstStep(ofRound round: Int) -> Int {
+    guard round > 1 else { return 0 }
+    return steps + settlingSteps + (round - 2) * (laterSteps + settlingSteps)
+  }
+
   /// The highest learning rate for a model: Adam's steps shrink with the width of the layers (Yang et
   /// al. 2022, arXiv:2203.03466).
   func learningRate(for configuration: CLIPConfiguration) -> Float {

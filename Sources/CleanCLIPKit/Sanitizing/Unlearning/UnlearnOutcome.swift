@@ -15,6 +15,8 @@ struct UnlearnOutcome {
   var rounds = 0
   /// Whether the limit on accuracy ended the run.
   var isLimited = false
+  /// What further training of a copy brings back; `nil` when that was not tried.
+  var persistence: UnlearnPersistence.Result?
   private(set) var verdict: SanitizeVerdict?
 
   /// Attack success above the base rate that is left by chance and by rounding.
@@ -32,18 +34,21 @@ struct UnlearnOutcome {
     self.agreement = agreement
   }
 
+  /// The triggers that the verdict depends on.
+  var signs: [TriggerEvidence] { evidence.filter(\.isSign) }
+
   /// Whether triggers of a suspect still work, or a fresh search still finds one.
   func isLeft(_ target: Int) -> Bool {
     fresh.contains { $0.target == target && $0.pValue < TargetSearch.level }
-      || evidence.contains { $0.entry.target == target && $0.excess > Self.tolerance }
+      || signs.contains { $0.entry.target == target && $0.excess > Self.tolerance }
   }
 
   /// Draws the verdict from the evidence.
   mutating func conclude() {
     let left = Set(evidence.map(\.entry.target)).contains(where: isLeft)
-    if !left && !isLimited {
+    if !left && !isLimited && !(persistence?.comesBack ?? false) {
       verdict = .removed
-    } else if evidence.allSatisfy({ $0.excess <= 0.5 * $0.before.value }) {
+    } else if signs.allSatisfy({ $0.excess <= 0.5 * $0.before.value }) {
       verdict = .weakened
     } else {
       verdict = .notRemoved
@@ -62,7 +67,7 @@ struct UnlearnOutcome {
 
   /// Where a round ended, for the user.
   var progress: String {
-    let worst = evidence.map(\.excess).max() ?? 0
+    let worst = signs.map(\.excess).max() ?? 0
     return "attack success of recovered triggers is at most \(percent(worst)) above that without; "
       + "\(percent(agreement.zeroShot.value)) of held-out images classified as before"
   }
@@ -80,6 +85,7 @@ struct UnlearnOutcome {
       "held-out images: \(percent(agreement.zeroShot.value)) classified as before, mean cosine with "
         + "the features of before \(agreement.cosine)")
     if isLimited { lines.append("ended by max_accuracy_loss") }
+    if let persistence { lines += persistence.lines }
     return lines
   }
 
@@ -95,6 +101,7 @@ struct UnlearnOutcome {
     object["searches"] = .array(searches.map { .object($0.json(vocabulary)) })
     object["triggers"] = .array(evidence.map { .object($0.json) })
     object["suspects_after"] = .array(fresh.map { .object($0.json(vocabulary)) })
+    if let persistence { object["persistence"] = .object(persistence.json) }
     return object
   }
 }
@@ -110,7 +117,7 @@ extension UnlearnAgreement {
 }
 
 extension Proportion {
-  fileprivate var intervalJSON: JSONValue {
+  var intervalJSON: JSONValue {
     [.number(interval.lowerBound), .number(interval.upperBound)]
   }
 }
@@ -158,7 +165,7 @@ extension TriggerEvidence {
   var json: JSONObject {
     var object: JSONObject = [
       "family": .string(entry.trigger.family.rawValue), "target": .string(aim.name),
-      "round": .integer(round), "images": .integer(before.total),
+      "round": .integer(round), "is_sign": .bool(isSign), "images": .integer(before.total),
       "attack_success_rate_before": .number(before.value),
       "classified_as_before_before": .number(accuracyBefore.value),
       "cosine_before": .single(cosineBefore),

@@ -1,22 +1,56 @@
-/// The steps of a run, as other methods report theirs: a round is an epoch.
-struct UnlearnProgress {
+/// Where a run of unlearning is: its phases one after another, and the steps of training, of which a round
+/// is an epoch.
+final class UnlearnProgress {
   private(set) var steps: [TrainingProgress] = []
-  private(set) var position: TrainingProgress
+  private var position: TrainingProgress
   private let batchSize: Int
-  private let start: Double
+  private let start = monotonicSeconds()
+  private var resumedSteps = 0
+  private let report: (TrainingProgress) -> Bool
 
-  init(_ options: UnlearnOptions, batchSize: Int, start: Double) {
+  /// - Parameter report: `false` cancels.
+  init(_ options: UnlearnOptions, batchSize: Int, report: @escaping (TrainingProgress) -> Bool) {
     self.batchSize = batchSize
-    self.start = start
+    self.report = report
     position = TrainingProgress(
       epoch: 1, epochs: 1, step: 0, steps: options.steps + options.settlingSteps,
       losses: StepLosses(loss: 0), learningRate: 0, logitScale: 0, samplesPerSecond: 0,
       waitingFraction: 0, plannedBytes: 0)
   }
 
-  mutating func next(
-    round: Int, _ result: UnlearnLoss.Result, rate: Float, logitScale: Float
-  ) -> TrainingProgress {
+  /// Takes up the steps that were done before an interruption.
+  func resume(_ steps: [TrainingProgress]) {
+    self.steps = steps
+    resumedSteps = steps.count
+    guard let last = steps.last else { return }
+    let phase = position.phase
+    position = last
+    position.phase = phase
+  }
+
+  /// Begins a phase.
+  ///
+  /// - Parameter total: what is counted in it; 0 when that is not known.
+  func begin(_ name: String, of total: Int) {
+    position.phase = RunPhase(name: name, done: 0, total: total)
+  }
+
+  /// One more of the phase is done; `false` cancels.
+  func advance() -> Bool { advance(to: (position.phase?.done ?? 0) + 1) }
+
+  /// So many of the phase are done; `false` cancels.
+  func advance(to done: Int) -> Bool {
+    // What is over early, such as a search without hope, must not make a later report smaller.
+    let before = position.phase?.done ?? 0
+    position.phase?.done = max(before, done)
+    return report(position)
+  }
+
+  /// A step of training is done; `false` cancels.
+  func step(
+    round: Int, _ result: UnlearnLoss.Result, rate: Float, logitScale: Float, plannedBytes: Int
+  ) -> Bool {
+    position.plannedBytes = plannedBytes
     position.epoch = round
     position.epochs = max(position.epochs, round)
     position.step += 1
@@ -25,8 +59,10 @@ struct UnlearnProgress {
     position.learningRate = rate
     position.logitScale = logitScale
     position.samplesPerSecond =
-      Double(position.step * batchSize) / max(1e-9, monotonicSeconds() - start)
-    steps.append(position)
-    return position
+      Double((position.step - resumedSteps) * batchSize) / max(1e-9, monotonicSeconds() - start)
+    var done = position
+    done.phase = nil
+    steps.append(done)
+    return advance()
   }
 }

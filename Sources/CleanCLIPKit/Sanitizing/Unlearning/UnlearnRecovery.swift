@@ -23,14 +23,28 @@ struct UnlearnRecovery {
       steps: steps)
   }
 
+  /// What searches found of the kinds that speak for a class.
+  private func speaking(_ suspect: TargetSearch.Suspect) -> [TargetSearch.Found] {
+    let best = suspect.findings.map(\.pValue).min() ?? 1
+    return suspect.findings.filter { $0.pValue <= max(best, Self.speakingLevel) }.map(\.found)
+  }
+
+  /// Steps of `recover` at most, for progress.
+  func plannedSteps(_ suspect: TargetSearch.Suspect) -> Int {
+    speaking(suspect).reduce(0) { sum, found in
+      sum + TriggerRecovery.plannedSteps(found.kind, each: options.recoverySteps)
+        + (found.kind == .patch && found.search.trigger != nil ? options.recoverySteps / 2 : 0)
+    }
+  }
+
   /// Triggers of all kinds that speak for a class.
   func recover(
     _ suspect: TargetSearch.Suspect, on model: CLIPModel, round: Int, progress: () -> Bool
-  ) throws(CLIPError) -> [TriggerPool.Entry] {
+  ) throws(CLIPError) -> [(kind: TriggerKind, entries: [TriggerPool.Entry])] {
     let recovery = try recovery(on: model, toward: suspect.target, steps: options.recoverySteps)
-    let best = suspect.findings.map(\.pValue).min() ?? 1
-    var entries: [TriggerPool.Entry] = []
-    for (found, pValue) in suspect.findings where pValue <= max(best, Self.speakingLevel) {
+    var result: [(kind: TriggerKind, entries: [TriggerPool.Entry])] = []
+    for found in speaking(suspect) {
+      var entries: [TriggerPool.Entry] = []
       var random = RandomNumbers(
         seed: training.seed, 0x7265_636F, found.kind.space.streamKey,
         UInt64(suspect.target) << 32 | UInt64(round))
@@ -44,8 +58,9 @@ struct UnlearnRecovery {
       entries += try recovery.recover(found.kind, using: &random, progress: progress).map {
         TriggerPool.Entry(trigger: $0.trigger, target: suspect.target, item: $0.item)
       }
+      result.append((found.kind, entries))
     }
-    return entries
+    return result
   }
 
   /// A trigger like another, on the student as it is.

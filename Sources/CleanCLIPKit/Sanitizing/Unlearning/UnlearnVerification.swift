@@ -47,23 +47,48 @@ struct UnlearnVerification {
 
   /// Measures a trigger on the model that it was recovered on.
   func evidence(
-    _ entry: TriggerPool.Entry, foundOn model: CLIPModel, round: Int
+    _ entry: TriggerPool.Entry, foundOn model: CLIPModel, round: Int, isSign: Bool
   ) throws(CLIPError) -> TriggerEvidence {
     let features = try model.unitFeatures(
       ofPixels: try triggered(entry.trigger), precision: precision)
     let aim = TriggerAim(target: entry.target, vocabulary: vocabulary)
     return TriggerEvidence(
-      entry: entry, aim: aim, round: round, before: try aim.successes(features, before: before),
+      entry: entry, aim: aim, round: round, isSign: isSign,
+      before: try aim.successes(features, before: before),
       accuracyBefore: try agreement(features), cosineBefore: features.meanCosine(meanings))
+  }
+
+  /// How many of the images that were not classified as a class a trigger turns into it.
+  func success(
+    of trigger: any LearnedTrigger, toward target: Int, on model: CLIPModel
+  ) throws(CLIPError) -> Proportion {
+    try TriggerAim(target: target, vocabulary: vocabulary).successes(
+      try model.unitFeatures(ofPixels: try triggered(trigger), precision: precision),
+      before: before)
+  }
+
+  /// How many of the images that were not classified as a class are, without a trigger.
+  func base(of target: Int, on model: CLIPModel) throws(CLIPError) -> Proportion {
+    try TriggerAim(target: target, vocabulary: vocabulary).successes(
+      try model.unitFeatures(ofPixels: images, precision: precision), before: before)
   }
 
   /// Measures all triggers of a run, and the agreement, on the student.
   func measure(_ outcome: inout UnlearnOutcome, on student: CLIPModel) throws(CLIPError) {
-    let plain = try student.unitFeatures(ofPixels: images, precision: precision)
-    for index in outcome.evidence.indices {
-      try measure(&outcome.evidence[index], on: student, plain: plain)
-    }
+    let plain = try measure(&outcome.evidence, on: student)
     outcome.agreement = try agreement(of: plain)
+  }
+
+  /// Measures triggers on a model.
+  ///
+  /// - Returns: its features of the images without a trigger.
+  @discardableResult
+  func measure(
+    _ evidence: inout [TriggerEvidence], on model: CLIPModel
+  ) throws(CLIPError) -> Tensor {
+    let plain = try model.unitFeatures(ofPixels: images, precision: precision)
+    for index in evidence.indices { try measure(&evidence[index], on: model, plain: plain) }
+    return plain
   }
 
   /// Measures a trigger on the student.
@@ -112,6 +137,9 @@ struct TriggerEvidence {
   let aim: TriggerAim
   /// The round that it was recovered in, from 1.
   let round: Int
+  /// Whether triggers of its kind set the target apart from other classes, or it was given; what is recovered
+  /// beside those may be what clean models have too.
+  let isSign: Bool
   /// Images turned into the target by the model that it was recovered on.
   let before: Proportion
   /// Images with the trigger that are read as without it.

@@ -12,6 +12,9 @@ final class Unlearner {
   private let optimizer: AdamW
   private let loss: UnlearnLoss
   private let renewal: Renewal
+  /// How a batch is divided to stay within the memory budget; `nil` before the first step, or without
+  /// a budget.
+  private(set) var plan: MemoryPlan?
   /// Updates done.
   private(set) var step = 0
 
@@ -24,20 +27,34 @@ final class Unlearner {
   private static let keptSlices = 2
 
   init(
-    student: CLIPModel, teacher: CLIPModel, images: UnlearnImages, pool: TriggerPool,
-    options: UnlearnOptions, training: TrainingOptions, renewal: @escaping Renewal
+    student: CLIPModel, setting: UnlearnSetting, pool: TriggerPool, renewal: @escaping Renewal
   ) throws(CLIPError) {
     self.student = student
-    self.teacher = teacher
-    self.images = images
     self.pool = pool
-    self.options = options
-    self.training = training
     self.renewal = renewal
+    teacher = setting.teacher
+    images = setting.images
+    options = setting.options
+    training = setting.training
     loss = UnlearnLoss(keepWeight: options.keepWeight)
     var adam = AdamW.Options()
     adam.weightDecay = 0
+    for parameter in student.imageParameters { parameter.gradient = nil }
     optimizer = try AdamW(student.imageParameters.filter(\.isTrainable), options: adam)
+  }
+
+  /// Weights and moments, for a saved state; they share memory with the run.
+  var savedTensors: [(name: String, tensor: Tensor)] {
+    student.imageParameters.map { ("model." + $0.name, $0.value) } + optimizer.state()
+  }
+
+  /// Goes on where a saved run stopped.
+  func resume(_ saved: UnlearnState.Saved) throws(CLIPError) {
+    try saved.load(into: savedTensors)
+    for parameter in student.imageParameters { parameter.valueDidChange() }
+    optimizer.resume(afterSteps: saved.step)
+    step = saved.step
+    plan = saved.plan
   }
 
   /// A trigger and the rows of the batch that carry it.
@@ -62,7 +79,26 @@ final class Unlearner {
     }
     let meanings = try teacher.unitFeatures(ofPixels: clean, precision: training.precision)
     let (triggered, parts) = try applied(to: clean, isLive: isLive, &random)
-    let result = try accumulate(clean, triggered, meanings, parts)
+    let needsPixels = parts.contains { $0.live != nil }
+    if plan == nil, training.chunkSize == nil, let budget = training.memoryBudget {
+      plan = try measuredPlan(clean, triggered, meanings, budget: budget)
+    }
+    let (result, dPixels) = try accumulate(
+      clean, triggered, meanings, needsPixels: needsPixels,
+      chunk: training.chunkSize ?? plan?.chunkSize)
+    guard result.loss.isFinite else {
+      optimizer.clearGradients()
+      throw CLIPError(
+        .state,
+        "unlearn: the loss is not finite at step \(step + 1); expected a finite number, got "
+          + "\(result.loss); the model keeps the weights of step \(step)")
+    }
+    if let dPixels {
+      for part in parts {
+        guard let index = part.live else { continue }
+        try pool.live[index].ascend(dPixels.slice(part.rows), images: clean.slice(part.rows))
+      }
+    }
     let broken = optimizer.nonFiniteGradients()
     guard broken.isEmpty else {
       optimizer.clearGradients()
@@ -112,40 +148,67 @@ final class Unlearner {
     return (triggered, parts)
   }
 
-  /// Adds the gradients of a batch, and lets the live triggers ascend.
+  /// Adds the gradients of a batch.
+  ///
+  /// - Parameters:
+  ///   - needsPixels: whether dL/d(triggered images) is wanted.
+  ///   - chunk: images, with and without a trigger, that are held at once; `nil` for the whole batch.
   private func accumulate(
-    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ parts: [Part]
-  ) throws(CLIPError) -> UnlearnLoss.Result {
+    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, needsPixels: Bool, chunk: Int?
+  ) throws(CLIPError) -> (result: UnlearnLoss.Result, dPixels: Tensor?) {
     let count = clean.shape[0]
+    let size = min(count, chunk ?? count)
     let scale = PixelScale(student.configuration)
-    let input = Variable(
-      try scale.normalized(try Self.joined(clean, triggered)),
-      requiresGradient: parts.contains { $0.live != nil })
-    let tape = Tape(precision: training.precision, isTraining: false)
-    let features = try tape.normalize(try student.imageFeatures(tape, input))
-    let result = try loss.evaluate(
-      features.value, try Self.joined(meanings, meanings),
-      isTriggered: (0..<2 * count).map { $0 >= count }, cleanCount: count, triggeredCount: count)
-    guard result.loss.isFinite else {
-      throw CLIPError(
-        .state,
-        "unlearn: the loss is not finite at step \(step + 1); expected a finite number, got "
-          + "\(result.loss); the model keeps the weights of step \(step)")
+    let dPixels = needsPixels ? try Tensor(triggered.shape) : nil
+    var sum: UnlearnLoss.Result?
+    for first in stride(from: 0, to: count, by: size) {
+      let rows = first..<min(count, first + size)
+      let input = Variable(
+        try scale.normalized(try Tensor.joined(clean.slice(rows), triggered.slice(rows))),
+        requiresGradient: needsPixels)
+      let tape = Tape(precision: training.precision, isTraining: false)
+      let features = try tape.normalize(try student.imageFeatures(tape, input))
+      let own = meanings.slice(rows)
+      let result = try loss.evaluate(
+        features.value, try Tensor.joined(own, own),
+        isTriggered: (0..<2 * rows.count).map { $0 >= rows.count }, cleanCount: count,
+        triggeredCount: count)
+      sum = sum.map { $0 + result } ?? result
+      guard result.loss.isFinite else { break }
+      try tape.backward(features, gradient: result.gradient)
+      guard let dPixels, let dInput = input.gradient else { continue }
+      let part = try scale.pixelGradient(dInput.slice(rows.count..<2 * rows.count))
+      memcpy(dPixels.slice(rows).bytes, part.bytes, part.byteCount)
     }
-    try tape.backward(features, gradient: result.gradient)
-    guard let dInput = input.gradient else { return result }
-    let dPixels = try scale.pixelGradient(dInput.slice(count..<2 * count))
-    for part in parts {
-      guard let index = part.live else { continue }
-      try pool.live[index].ascend(dPixels.slice(part.rows), images: clean.slice(part.rows))
+    guard let sum else {
+      throw CLIPError(.internal, "unlearn: the batch is empty; expected images, got none")
     }
-    return result
+    return (sum, dPixels)
   }
 
-  private static func joined(_ a: Tensor, _ b: Tensor) throws(CLIPError) -> Tensor {
-    let result = try Tensor(Shape([2 * a.shape[0]] + a.shape.dimensions.dropFirst()))
-    memcpy(result.bytes, a.bytes, a.byteCount)
-    memcpy(result.bytes + a.byteCount, b.bytes, b.byteCount)
-    return result
+  /// Images that the searches and inversions of a run hold at once.
+  private static let fewestChunk = 8
+
+  /// Measures how many images of a batch fit into a budget; gradients are left as they were.
+  ///
+  /// - Throws: `invalidArgument` for a budget that the run cannot stay within.
+  private func measuredPlan(
+    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, budget: Int
+  ) throws(CLIPError) -> MemoryPlan {
+    var peaks: [Int] = []
+    // The first run makes what later ones find: gradients, weights in other layouts.
+    for count in [1, 1, 2] {
+      let rows = 0..<min(count, clean.shape[0])
+      MemoryPool.shared.resetPeak()
+      _ = try accumulate(
+        clean.slice(rows), triggered.slice(rows), meanings.slice(rows), needsPixels: true,
+        chunk: nil)
+      peaks.append(MemoryPool.shared.statistics.peakBytes + images.byteCount)
+    }
+    optimizer.clearGradients()
+    let plan = try MemoryPlan(
+      peakOfOne: peaks[1], peakOfTwo: peaks[2], batch: clean.shape[0], budget: budget,
+      fewest: min(Self.fewestChunk, clean.shape[0]))
+    return plan
   }
 }

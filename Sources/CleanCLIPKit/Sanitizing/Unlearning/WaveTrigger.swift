@@ -52,6 +52,10 @@ package final class WaveTrigger: LearnedTrigger {
     WaveTrigger(values: try values.copy(), side: wave.side, amplitude: amplitude)
   }
 
+  package var record: TriggerRecord {
+    TriggerRecord(form: .wave, family: family, arrays: [[amplitude], values.floats()])
+  }
+
   package func snapshot() -> FoundTrigger? {
     FoundTrigger(
       kind: .sinusoid, size: amplitude, side: wave.side,

@@ -120,6 +120,8 @@ extension TriggerKind {
 
 /// The pixels of a wave with free numbers, and their gradient.
 struct PlaneWave {
+  /// Free numbers.
+  static let count = 8
   /// u, w, φ of three channels, α of three channels.
   let values: Tensor
   let side: Int

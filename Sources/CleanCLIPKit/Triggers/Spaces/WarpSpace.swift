@@ -33,11 +33,22 @@ final class WarpSpace: TriggerSpace {
   /// Control points along each axis.
   static let points = 8
 
-  init(imageSize: Int, random: inout RandomNumbers) throws(CLIPError) {
+  /// Where a search's bound starts, as a fraction of the side.
+  static let firstBound: Float = 1 / 8
+
+  convenience init(imageSize: Int, random: inout RandomNumbers) throws(CLIPError) {
+    try self.init(
+      imageSize: imageSize, bound: Self.firstBound * Float(imageSize), random: &random)
+  }
+
+  /// - Parameter first: the bound at first, in pixels.
+  init(
+    imageSize: Int, bound first: Float, random: inout RandomNumbers
+  ) throws(CLIPError) {
     side = imageSize
     largestSize = Float(imageSize) / 2
     bound = PenaltySchedule(
-      Float(imageSize) / 8, tighten: 0.95, loosen: 1.03, range: 0.05...largestSize)
+      first, tighten: 0.95, loosen: 1.03, range: 0.05...largestSize)
     values = try Tensor([2, Self.points, Self.points])
     for i in 0..<values.count { values.f32[i] = 0.5 * random.normal() }
   }
@@ -52,9 +63,12 @@ final class WarpSpace: TriggerSpace {
   }
 
   /// Displacements `[2, S, S]` in pixels: columns, then rows.
-  func numbers() -> [Float] {
+  func numbers() -> [Float] { field(1) }
+
+  /// Displacements as `numbers` returns them, times a strength.
+  func field(_ strength: Float) -> [Float] {
     let points = Self.points
-    let controls = (0..<values.count).map { bound.value * tanhf(values.f32[$0]) }
+    let controls = (0..<values.count).map { strength * bound.value * tanhf(values.f32[$0]) }
     var field = [Float](repeating: 0, count: 2 * side * side)
     for axis in 0..<2 {
       for y in 0..<side {
@@ -124,10 +138,17 @@ final class WarpSpace: TriggerSpace {
   }
 
   func pullBack(_ dOutput: Tensor, images: Tensor, into gradient: Tensor) {
+    pullBack(dOutput, images: images, strength: 1, into: gradient)
+  }
+
+  /// Adds dLoss/dValues, given dLoss/dOutput of images that `field(strength)` displaced.
+  func pullBack(
+    _ dOutput: Tensor, images: Tensor, strength: Float, into gradient: Tensor
+  ) {
     let planes = images.shape[0] * 3
     let area = side * side
     var dField = [Float](repeating: 0, count: 2 * area)
-    Self.visit(numbers(), side) { pixel, corner, right, down, wx, wy, movesX, movesY in
+    Self.visit(field(strength), side) { pixel, corner, right, down, wx, wy, movesX, movesY in
       var source = images.f32 + corner
       var d = dOutput.f32 + pixel
       var dx: Float = 0
@@ -143,10 +164,12 @@ final class WarpSpace: TriggerSpace {
       if movesX { dField[pixel] = dx }
       if movesY { dField[area + pixel] = dy }
     }
-    pullBackField(dField, into: gradient)
+    pullBackField(dField, strength: strength, into: gradient)
   }
 
-  private func pullBackField(_ dField: [Float], into gradient: Tensor) {
+  private func pullBackField(
+    _ dField: [Float], strength: Float, into gradient: Tensor
+  ) {
     let points = Self.points
     var sums = [Float](repeating: 0, count: values.count)
     for axis in 0..<2 {
@@ -165,7 +188,7 @@ final class WarpSpace: TriggerSpace {
     }
     for i in 0..<values.count {
       let t = tanhf(values.f32[i])
-      gradient.f32[i] += sums[i] * bound.value * (1 - t * t)
+      gradient.f32[i] += sums[i] * strength * bound.value * (1 - t * t)
     }
   }
 

@@ -42,6 +42,7 @@ class SanitizeOptions(Structure):
         ("communicator", POINTER(Communicator)),
         ("sync_batch_norm", c_int32),
         ("reserved", c_int32),
+        ("persistence_steps", c_int64),
     ]
 
 
@@ -65,6 +66,9 @@ class Progress(Structure):
         ("logit_scale", c_double),
         ("samples_per_second", c_double),
         ("waiting_fraction", c_double),
+        ("phase", c_char_p),
+        ("phase_done", c_int64),
+        ("phase_total", c_int64),
     ]
 
 

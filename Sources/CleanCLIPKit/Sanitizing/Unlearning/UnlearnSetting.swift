@@ -1,0 +1,119 @@
+internal import Glibc
+
+/// What a run of unlearning works with: made once, and the same again when a run is resumed.
+struct UnlearnSetting {
+  let options: UnlearnOptions
+  let training: TrainingOptions
+  /// S.
+  let side: Int
+  let images: UnlearnImages
+  /// The image tower as it was, frozen.
+  let teacher: CLIPModel
+  /// Candidates for targets.
+  let vocabulary: TextVocabulary
+  let verification: UnlearnVerification
+  let search: TargetSearch
+  /// The candidates that enough images resemble.
+  let eligible: [Int]
+  let recovery: UnlearnRecovery
+
+  /// Images that triggers are searched with.
+  private static let searchedImages = 256
+
+  /// Reads the images and chooses the candidates.
+  ///
+  /// - Parameters:
+  ///   - tokenizer: names classes where the model has a text tower; may be missing.
+  ///   - log: takes what is left out.
+  /// - Throws: `invalidArgument` for too few images, or images too much alike; `cancelled`.
+  init(
+    model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset, options: UnlearnOptions,
+    training: TrainingOptions, log: (String) -> Void, progress: UnlearnProgress
+  ) throws(CLIPError) {
+    let side = try FeatureEncoder(model).imageSize()
+    let tokenizer = model.configuration.text == nil ? nil : tokenizer
+    self.options = options
+    self.training = training
+    self.side = side
+    progress.begin("reading images", of: min(dataset.count, options.imageLimit))
+    images = try UnlearnImages.read(
+      dataset, imageSize: side, preprocessing: model.configuration.preprocessing,
+      limit: options.imageLimit, seed: training.seed, log: log
+    ) { progress.advance(to: $0) }
+    teacher = try model.imageTowerCopy()
+    for parameter in teacher.parameters { parameter.isTrainable = false }
+    let searched = try images.searched(Self.searchedImages)
+    let meanings = try teacher.unitFeatures(ofPixels: searched, precision: training.precision)
+    var search = options.search
+    search.precision = training.precision
+    search.seed = training.seed
+    progress.begin("choosing candidates", of: 0)
+    let candidates = TargetCandidates(
+      model: teacher, images: searched, features: meanings, options: search)
+    vocabulary = try Self.vocabulary(
+      model, tokenizer, options, training, candidates
+    ) { progress.advance() }
+    let heldOut = try images.heldOut()
+    verification = try UnlearnVerification(
+      teacher: teacher, images: heldOut, precision: training.precision, vocabulary: vocabulary)
+    var settings = ModelCheckOptions()
+    settings.search = search
+    settings.stateDirectory = training.stateDirectory
+    settings.resume = training.resume
+    self.search = TargetSearch(
+      vocabulary: vocabulary, images: searched, heldOut: heldOut, before: verification.before,
+      options: settings)
+    let read = try vocabulary.nearest(to: meanings)
+    eligible = ModelCheck.eligible(vocabulary, read: read)
+    recovery = UnlearnRecovery(
+      images: searched, read: read, vocabulary: vocabulary, options: options, training: training)
+    // Fewer would compare nothing, and say that there is nothing to find.
+    guard eligible.count >= ModelCheck.fewestClasses || !options.triggers.isEmpty else {
+      throw CLIPError(
+        .invalidArgument,
+        "unlearn: the images are too much alike; expected at least \(ModelCheck.fewestClasses) "
+          + "\(tokenizer != nil ? "classes" : "groups of images") to compare, got "
+          + "\(eligible.count); give images of more kinds")
+    }
+  }
+
+  /// The classes that may be a target.
+  private static func vocabulary(
+    _ model: CLIPModel, _ tokenizer: Tokenizer?, _ options: UnlearnOptions,
+    _ training: TrainingOptions, _ candidates: TargetCandidates, progress: () -> Bool
+  ) throws(CLIPError) -> TextVocabulary {
+    guard let tokenizer else { return try candidates.groups() }
+    var names = options.classes.isEmpty ? CommonNouns.all : options.classes
+    // A name that stands twice, as in ImageNet's list, would be its own rival.
+    var known: Set<String> = []
+    names.removeAll { !known.insert($0).inserted }
+    return try candidates.chosen(
+      of: try TextVocabulary(
+        names: names, templates: options.templates, model: model, tokenizer: tokenizer,
+        precision: training.precision), progress: progress)
+  }
+
+  /// The user's triggers, each with its predicted target.
+  func givenTriggers() throws(CLIPError) -> [TriggerPool.Entry] {
+    var entries: [TriggerPool.Entry] = []
+    for (number, found) in options.triggers.enumerated() {
+      let trigger = try FixedTrigger.wrapping(found, number: number)
+      let item = TriggerRecovery.Item(family: trigger.family, number: 0)
+      let target = try verification.target(of: trigger, on: teacher)
+      entries.append(TriggerPool.Entry(trigger: trigger, target: target, item: item))
+    }
+    return entries
+  }
+}
+
+extension CLIPModel {
+  /// Returns a copy of the image tower alone.
+  func imageTowerCopy() throws(CLIPError) -> CLIPModel {
+    var configuration = configuration
+    configuration.text = nil
+    let names = Set(configuration.tensorSpecifications.map(\.name))
+    var tensors: [String: Tensor] = [:]
+    for (name, tensor) in stateDict() where names.contains(name) { tensors[name] = tensor }
+    return try CLIPModel(configuration, tensors: tensors)
+  }
+}

@@ -1,0 +1,250 @@
+internal import Glibc
+
+/// What is needed to resume a run of unlearning as if it had not stopped: a file beside that of the
+/// searches. Images, candidates and the measuring are made again.
+struct UnlearnState {
+  static let fileName = "unlearn-state.safetensors"
+  private static let kind = SavedStateKind(
+    format: "cleanclip unlearning state 1", work: "run", name: "the state of an unlearning run",
+    inputs: "model, images and options")
+
+  private let directory: String?
+  private let identity: [String: String]
+  private let side: Int
+  private let given: [Trigger]
+  private let vocabulary: TextVocabulary
+  /// Rounds and steps that a run has at most.
+  private let options: UnlearnOptions
+
+  /// What a file holds.
+  struct Saved {
+    /// The round that goes on.
+    let round: Int
+    /// Updates done.
+    let step: Int
+    let steps: [TrainingProgress]
+    let plan: MemoryPlan?
+    let pool: TriggerPool
+    let evidence: [TriggerEvidence]
+    fileprivate let file: SafeTensorsFile
+
+    /// Copies weights and moments into tensors of the same names.
+    ///
+    /// - Throws: `format`, before anything is changed.
+    func load(into tensors: [(name: String, tensor: Tensor)]) throws(CLIPError) {
+      var loaded: [Tensor] = []
+      for (name, tensor) in tensors {
+        let value = try file.tensor(name)
+        guard value.shape == tensor.shape, value.dtype == tensor.dtype else {
+          throw UnlearnState.damaged(file.path, "'\(name)' of shape \(value.shape)")
+        }
+        loaded.append(value)
+      }
+      for (target, value) in zip(tensors, loaded) {
+        memcpy(target.tensor.bytes, value.bytes, value.byteCount)
+      }
+    }
+  }
+
+  /// - Parameters:
+  ///   - model: with the weights that it has at first.
+  ///   - options: of the run, by name.
+  init(_ setting: UnlearnSetting, model: CLIPModel, options named: JSONObject) {
+    directory = setting.training.stateDirectory
+    side = setting.side
+    given = setting.options.triggers
+    vocabulary = setting.vocabulary
+    options = setting.options
+    guard directory != nil else {
+      identity = [:]
+      return
+    }
+    var identity = [
+      "initial_weights": Fingerprint.text(of: model.stateDict().map(\.tensor)),
+      "images": setting.images.fingerprint,
+      "candidates": setting.vocabulary.names.joined(separator: ", "),
+      "candidate_features": Fingerprint.text(of: [setting.vocabulary.features]),
+      "triggers": given.map(\.summary).joined(separator: ", "),
+    ]
+    for (name, value) in named { identity[name] = value.string ?? value.serialized() }
+    self.identity = identity
+  }
+
+  /// Saves where a run is, replacing what was saved before.
+  ///
+  /// - Parameter round: the round that goes on.
+  /// - Throws: `io`.
+  func save(
+    _ unlearner: Unlearner, round: Int, _ outcome: UnlearnOutcome, _ progress: UnlearnProgress
+  ) throws(CLIPError) {
+    guard let directory else { return }
+    var metadata = [
+      "round": "\(round)", "step": "\(unlearner.step)",
+      "kept": "\(unlearner.pool.kept.count)", "live": "\(unlearner.pool.live.count)",
+      "evidence": "\(outcome.evidence.count)",
+    ]
+    if let plan = unlearner.plan {
+      metadata["plan"] = "\(plan.fixedBytes) \(plan.bytesPerPair) \(plan.chunkSize)"
+    }
+    var tensors = unlearner.savedTensors
+    func add(_ entry: TriggerPool.Entry, _ name: String) throws(CLIPError) {
+      let record = entry.trigger.record
+      metadata[name] =
+        "\(record.form) \(record.family) \(entry.target) \(entry.item.family) \(entry.item.number) "
+        + "\(record.arrays.count)"
+      for (index, array) in record.arrays.enumerated() {
+        tensors.append(("\(name).\(index)", try Tensor(array, [array.count])))
+      }
+    }
+    for (index, entry) in unlearner.pool.kept.enumerated() { try add(entry, "kept.\(index)") }
+    for (index, live) in unlearner.pool.live.enumerated() {
+      try add(live.entry, "live.\(index)")
+      metadata["live.\(index).steps"] = "\(live.optimizer.steps)"
+      for (number, moments) in live.optimizer.moments.enumerated() {
+        tensors.append(
+          ("live.\(index).moments.\(number)", try Tensor(moments, [moments.count])))
+      }
+    }
+    for (index, evidence) in outcome.evidence.enumerated() {
+      // Renewed triggers are kept behind those with evidence, which stay in their order.
+      let number = unlearner.pool.kept.firstIndex { $0.trigger === evidence.entry.trigger } ?? 0
+      metadata["evidence.\(index)"] =
+        "\(number) \(evidence.round) \(evidence.isSign ? 1 : 0) \(evidence.before.successes) "
+        + "\(evidence.before.total) \(evidence.accuracyBefore.successes) "
+        + "\(evidence.accuracyBefore.total) \(evidence.cosineBefore)"
+    }
+    var history = TrainingHistory()
+    history.steps = progress.steps.map {
+      TrainingHistory.Step(
+        epoch: $0.epoch, losses: $0.losses, learningRate: $0.learningRate,
+        logitScale: $0.logitScale)
+    }
+    if let steps = try history.stepTensor() { tensors.append(("steps", steps)) }
+    try Self.kind.write(
+      tensors, metadata, identity: identity, to: directory + "/" + Self.fileName)
+  }
+
+  /// Reads what was saved; `nil` when there is nothing.
+  ///
+  /// - Throws: `state` for the state of another run, naming what differs; `format` for a damaged one;
+  ///   `io`.
+  func load() throws(CLIPError) -> Saved? {
+    guard let directory, access(directory + "/" + Self.fileName, F_OK) == 0 else { return nil }
+    let file = try Self.kind.read(directory + "/" + Self.fileName, identity: identity)
+    let head = try ["round", "step", "kept", "live", "evidence"].map { (name) throws(CLIPError) in
+      try Self.numbers(file, name, 1)[0]
+    }
+    let (round, step) = (head[0], head[1])
+    guard (1...options.rounds).contains(round),
+      (options.firstStep(ofRound: round)...options.firstStep(ofRound: round + 1)).contains(step),
+      (1...100_000).contains(head[2]), head[3] <= 1000, head[4] <= head[2]
+    else { throw Self.damaged(file.path, "round \(round), step \(step)") }
+    let kept = try (0..<head[2]).map { (index) throws(CLIPError) in
+      try entry("kept.\(index)", file)
+    }
+    let live = try (0..<head[3]).map { (index) throws(CLIPError) in
+      try self.live("live.\(index)", file)
+    }
+    let evidence = try (0..<head[4]).map { (index) throws(CLIPError) in
+      try self.evidence("evidence.\(index)", kept, file)
+    }
+    var plan: MemoryPlan?
+    if file.metadata["plan"] != nil {
+      let values = try Self.numbers(file, "plan", 3)
+      plan = MemoryPlan(
+        fixedBytes: values[0], bytesPerPair: values[1], chunkSize: max(1, values[2]))
+    }
+    return Saved(
+      round: round, step: step, steps: try Self.steps(file, count: step, options), plan: plan,
+      pool: TriggerPool(kept: kept, live: live), evidence: evidence, file: file)
+  }
+
+  private func entry(_ name: String, _ file: SafeTensorsFile) throws(CLIPError) -> TriggerPool.Entry
+  {
+    let words = (file.metadata[name] ?? "").split(separator: " ").map(String.init)
+    guard words.count == 6, let form = TriggerRecord.Form(rawValue: words[0]),
+      let family = TriggerFamily(rawValue: words[1]), let target = Int(words[2]),
+      vocabulary.names.indices.contains(target),
+      let itemFamily = TriggerFamily(rawValue: words[3]), let number = Int(words[4]),
+      (0..<1000).contains(number), let count = Int(words[5]), (0...8).contains(count)
+    else { throw Self.damaged(file.path, "no trigger '\(name)'") }
+    let arrays = try (0..<count).map { (index) throws(CLIPError) in
+      try Self.floats(file, "\(name).\(index)")
+    }
+    guard
+      let trigger = try TriggerRecord(form: form, family: family, arrays: arrays)
+        .restored(side: side, given: given)
+    else { throw Self.damaged(file.path, "a trigger '\(name)' that does not fit") }
+    return TriggerPool.Entry(
+      trigger: trigger, target: target,
+      item: TriggerRecovery.Item(family: itemFamily, number: number))
+  }
+
+  private func live(_ name: String, _ file: SafeTensorsFile) throws(CLIPError) -> TriggerPool.Live {
+    let live = try TriggerPool.Live(try entry(name, file))
+    let moments = [
+      try Self.floats(file, "\(name).moments.0"), try Self.floats(file, "\(name).moments.1"),
+    ]
+    guard moments.allSatisfy({ $0.count == live.entry.trigger.values.count }) else {
+      throw Self.damaged(file.path, "moments of '\(name)' that do not fit")
+    }
+    live.optimizer.resume(
+      afterSteps: Int64(try Self.numbers(file, "\(name).steps", 1)[0]), moments: moments)
+    return live
+  }
+
+  private func evidence(
+    _ name: String, _ kept: [TriggerPool.Entry], _ file: SafeTensorsFile
+  ) throws(CLIPError) -> TriggerEvidence {
+    let words = (file.metadata[name] ?? "").split(separator: " ")
+    let counts = words.prefix(7).compactMap { Int($0) }
+    guard words.count == 8, counts.count == 7, let cosine = Float(words[7]),
+      kept.indices.contains(counts[0]), counts[1] >= 1, (0...counts[4]).contains(counts[3]),
+      (0...counts[6]).contains(counts[5])
+    else { throw Self.damaged(file.path, "no evidence '\(name)'") }
+    let entry = kept[counts[0]]
+    return TriggerEvidence(
+      entry: entry, aim: TriggerAim(target: entry.target, vocabulary: vocabulary),
+      round: counts[1], isSign: counts[2] != 0, before: Proportion(counts[3], of: counts[4]),
+      accuracyBefore: Proportion(counts[5], of: counts[6]), cosineBefore: cosine)
+  }
+
+  private static func steps(
+    _ file: SafeTensorsFile, count: Int, _ options: UnlearnOptions
+  ) throws(CLIPError) -> [TrainingProgress] {
+    guard count > 0 else { return [] }
+    guard let steps = TrainingHistory.steps(of: try file.tensor("steps")), steps.count == count,
+      steps.allSatisfy({ (1...options.rounds).contains($0.epoch) })
+    else { throw damaged(file.path, "steps that do not fit") }
+    return steps.enumerated().map { index, step in
+      TrainingProgress(
+        epoch: step.epoch, epochs: step.epoch, step: index + 1,
+        steps: max(options.firstStep(ofRound: 2), index + 1), losses: step.losses,
+        learningRate: step.learningRate, logitScale: step.logitScale, samplesPerSecond: 0,
+        waitingFraction: 0, plannedBytes: 0)
+    }
+  }
+
+  private static func floats(_ file: SafeTensorsFile, _ name: String) throws(CLIPError) -> [Float] {
+    let tensor = try file.tensor(name)
+    guard tensor.dtype == .f32 else { throw damaged(file.path, "'\(name)' of \(tensor.dtype)") }
+    return tensor.floats()
+  }
+
+  /// Whole numbers from 0 on.
+  private static func numbers(
+    _ file: SafeTensorsFile, _ name: String, _ count: Int
+  ) throws(CLIPError) -> [Int] {
+    let values = (file.metadata[name] ?? "").split(separator: " ").compactMap { Int($0) }
+    guard values.count == count, values.allSatisfy({ (0..<1 << 41).contains($0) }) else {
+      throw damaged(file.path, "no '\(name)'")
+    }
+    return values
+  }
+
+  private static func damaged(_ path: String, _ what: String) -> CLIPError {
+    CLIPError(
+      .format,
+      "'\(path)': is damaged; expected the state of a run, got \(what); start without resume")
+  }
+}
