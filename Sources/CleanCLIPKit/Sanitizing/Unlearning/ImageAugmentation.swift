@@ -1,9 +1,8 @@
-internal import Glibc
-
-/// Flips, shifts, colour, noise and mixtures, seen by teacher and student alike.
+/// Flips, shifts, colour and mixtures, seen by teacher and student alike.
 ///
 /// Not an invariance that is taught: the teacher says what the changed image means. It makes few images
-/// many, which is what keeps accuracy then.
+/// many, which is what keeps accuracy then. No noise: it is a trigger to models with a noise image
+/// blended in, which then teach that everything is the target.
 enum ImageAugmentation {
   /// Changes images `[B, 3, S, S]` in 0…1 in place.
   static func augment(_ images: Tensor, using random: inout RandomNumbers) throws(CLIPError) {
@@ -27,9 +26,7 @@ enum ImageAugmentation {
         }
       }
     }
-    for i in 0..<images.count {
-      images.f32[i] = min(1, max(0, images.f32[i] + noise(&random)))
-    }
+    for i in 0..<images.count { images.f32[i] = min(1, images.f32[i]) }
     mix(images, try images.copy(), using: &random)
   }
 
@@ -37,13 +34,6 @@ enum ImageAugmentation {
   private static func mirrored(_ place: Int, _ side: Int) -> Int {
     if place < 0 { return -place }
     return place < side ? place : 2 * side - 2 - place
-  }
-
-  /// Nearly normal, deviation 0.1: four uniform numbers of 16 bits.
-  private static func noise(_ random: inout RandomNumbers) -> Float {
-    let bits = random.next()
-    let sum = (bits & 0xFFFF) + (bits >> 16 & 0xFFFF) + (bits >> 32 & 0xFFFF) + (bits >> 48)
-    return (Float(sum) * (1 / 65536) - 2) * 0.1732
   }
 
   /// Mixes up to a half of another image into every other one.
