@@ -16,7 +16,7 @@ extension CLIPError {
       ?? (number == ENOSPC || number == EDQUOT
         ? "free space on that disk" : "check the path and its permissions")
     return CLIPError(
-      code, "'\(path)': cannot \(action); expected success, got \(reason); \(advice)")
+      code, "'\(path)': cannot \(action): \(reason); \(advice)")
   }
 
   /// Refuses paths that the system would cut at a NUL character.

@@ -59,7 +59,7 @@ package func printResult(_ text: String) throws(CLIPError) {
   guard number == 0 else {
     throw CLIPError(
       .io,
-      "standard output: cannot write the result; expected success, got "
+      "standard output: cannot write the result: "
         + String(cString: strerror(number)).lowercased() + "; redirect it to a file")
   }
 }

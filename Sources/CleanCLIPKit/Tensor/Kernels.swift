@@ -24,7 +24,7 @@ func check(_ status: ck_status, _ operation: String) throws(CLIPError) {
       "\(operation): this processor cannot compute it; expected AVX-512 for bf16, got '\(reason)'; "
         + "use f32")
   default:
-    throw CLIPError(.internal, "\(operation): the kernel failed; expected success, got '\(reason)'")
+    throw CLIPError(.internal, "\(operation): the kernel failed: \(reason)")
   }
 }
 

@@ -15,7 +15,8 @@ extension PairDataset {
   ) throws(CLIPError) -> PairDataset {
     guard !specification.isEmpty else {
       throw CLIPError(
-        .invalidArgument, "data: nothing to open; expected files of captioned images, got none")
+        .invalidArgument, "data: nothing to open; expected images or files that list them, got none"
+      )
     }
     var opener = SourceOpener(columns: columns)
     for pattern in specification {
@@ -26,7 +27,7 @@ extension PairDataset {
     guard dataset.count > 0 else {
       throw CLIPError(
         .invalidArgument,
-        "data: dataset is empty; expected captioned images in "
+        "data: dataset is empty; expected images in "
           + specification.prefix(4).map { "'\($0)'" }.joined(separator: ", ") + ", got no row"
           + (dataset.omissions.lines.first.map { " (\($0))" } ?? ""))
     }

@@ -18,7 +18,7 @@ enum SourcePattern {
     guard !paths.isEmpty else {
       throw CLIPError(
         .notFound,
-        "'\(pattern)': no such file; expected files of captioned images; check the path")
+        "'\(pattern)': no such file; expected images or files that list them; check the path")
     }
     return paths
   }
