@@ -58,8 +58,21 @@ extension ParsableCommand {
           "command line: argument \(index) is not UTF-8; expected UTF-8, got "
             + "'\(String(cString: bytes))'; rename the file")
       }
-      arguments.append(argument)
+      if isNegativeNumber(argument), let option = arguments.last, option.hasPrefix("--"),
+        !option.contains("=")
+      {
+        arguments[arguments.count - 1] = option + "=" + argument
+      } else {
+        arguments.append(argument)
+      }
     }
     return arguments
+  }
+
+  /// Whether an argument is a number below zero, which the parser takes for an option: it would report
+  /// that the value is missing.
+  private static func isNegativeNumber(_ argument: String) -> Bool {
+    argument.hasPrefix("-") && Double(argument) != nil
+      && argument.dropFirst().first.map { $0.isNumber || $0 == "." } == true
   }
 }
