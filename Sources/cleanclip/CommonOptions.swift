@@ -91,11 +91,14 @@ struct TokenizerOptions: ParsableArguments {
 /// Pairs to train with.
 struct PairArguments: ParsableArguments {
   @Option(
-    name: [.long, .customLong("images")], parsing: .upToNextOption,
+    name: .long, parsing: .upToNextOption,
     help: """
       csv or tsv files, WebDataset tar shards, folders, or patterns such as 'finetune-*.tar'.
       """)
-  var data: [String]
+  var data: [String] = []
+
+  @Option(name: .long, parsing: .upToNextOption, help: "The same as --data, instead of it.")
+  var images: [String] = []
 
   @Option(name: .long, help: "The column of csv files with the path of the image.")
   var imageColumn = DatasetColumns().image
@@ -120,6 +123,18 @@ struct ByteCount: ExpressibleByArgument {
     let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
     var digits = argument[...]
     var unit = 1
+
+  /// What --data or --images named.
+  var sources: [String] { data + images }
+
+  func validate() throws {
+    guard data.isEmpty || images.isEmpty else {
+      throw ValidationError("--data and --images name the same pairs; give one of them")
+    }
+    guard !sources.isEmpty else {
+      throw ValidationError("--data is missing; give files of pairs, or --images")
+    }
+  }
     if digits.last == "B" || digits.last == "b" { digits = digits.dropLast() }
     if let last = digits.last, let factor = units[Character(last.uppercased())] {
       unit = factor

@@ -108,7 +108,7 @@ extension PairArguments {
   /// Opens the dataset.
   func open() throws(CLIPError) -> PairDataset {
     try PairDataset.reporting(
-      data,
+      sources,
       columns: DatasetColumns(image: imageColumn, caption: captionColumn, label: labelColumn),
       keep: keep)
   }
