@@ -1,4 +1,5 @@
 package import CleanCLIPKit
+internal import Glibc
 
 /// What a command writes at the end of its work: the main result first, then the others, each even
 /// when one before it failed.
@@ -25,7 +26,26 @@ package struct Outputs {
       try asOutput { () throws(CLIPError) in try AtomicFile.check(path) }
     }
     if let folder {
-      try asOutput { () throws(CLIPError) in try SavedStateKind.checkFolder(folder) }
+      try asOutput { () throws(CLIPError) in try SavedStateKind.tryFolder(folder) }
+    }
+  }
+
+  /// Refuses to replace what a command reads: the only copy of a suspect, or of the data, would be lost.
+  ///
+  /// - Parameters:
+  ///   - inputs: files, folders, patterns of files, models in two files.
+  ///   - outputs: `nil` for those that are not asked for.
+  /// - Throws: `invalidArgument`, naming the output.
+  package static func keep(_ inputs: [String], from outputs: String?...) throws(CLIPError) {
+    let kept = Set(inputs.flatMap(NamedFiles.paths).compactMap(FileIdentity.init))
+    for output in outputs.compactMap(\.self) {
+      for path in NamedFiles.paths(output) {
+        guard let file = FileIdentity(path), kept.contains(file) else { continue }
+        throw CLIPError(
+          .invalidArgument,
+          "'\(path)': is both read and written; expected another file for the output, which leaves "
+            + "this one as it is, got the same")
+      }
     }
   }
 
@@ -51,5 +71,19 @@ package struct Outputs {
   package func finish() throws(CLIPError) {
     guard !failures.isEmpty else { return }
     throw CLIPError(.io, failures.map(\.message).joined(separator: "; and "))
+  }
+}
+
+/// What tells one regular file from another, whatever their paths.
+private struct FileIdentity: Hashable {
+  private let device: UInt
+  private let number: UInt
+
+  /// `nil` for what is not a regular file.
+  init?(_ path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    device = UInt(status.st_dev)
+    number = UInt(status.st_ino)
   }
 }

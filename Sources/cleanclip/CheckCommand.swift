@@ -64,6 +64,9 @@ struct ClassArguments: ParsableArguments {
     }
   }
 
+  /// The files that are given.
+  var files: [String] { [classes, templates].compactMap(\.self) }
+
   func load() throws(CLIPError) -> (classes: [String], templates: [PromptTemplate])? {
     guard let classes else { return nil }
     var prompts = PromptTemplate.standard

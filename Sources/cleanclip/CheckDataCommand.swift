@@ -67,6 +67,8 @@ struct CheckDataCommand: ParsableCommand {
     try checkOptions.validate()
     Interruption.listen()
     try Outputs.check(scores, cleaned, check.report, folder: kept.stateDirectory)
+    try Outputs.keep(
+      [model, trusted].compactMap(\.self) + pairs.files, from: scores, cleaned, check.report)
     let dataset = try pairs.open()
     let (given, result) = try kept.hinting { () throws(CLIPError) in
       let read = try dataset.map { (dataset) throws(CLIPError) in try self.read(dataset) }

@@ -64,6 +64,9 @@ struct CheckInputCommand: ParsableCommand {
     try UnreadLimit(allowUnread).validate()
     Interruption.listen()
     try Outputs.check(makeBank ? bank : nil, check.report)
+    try Outputs.keep(
+      [model.model] + images + texts.files + (makeBank ? [] : [bank]),
+      from: makeBank ? bank : nil, check.report)
     let loaded = try model.load().model
     let dataset = try PairDataset.reporting(
       images, columns: DatasetColumns(image: imageColumn))

@@ -43,6 +43,11 @@ struct CheckedPairs: ParsableArguments {
       separator: ", ")
   }
 
+  /// The files that are given.
+  var files: [String] {
+    data + trustedFeatures + [imageFeatures, keep, keys, captions].compactMap(\.self)
+  }
+
   /// - Parameters:
   ///   - needsData: whether something was asked for that images are needed for.
   ///   - hasSubject: whether a checkpoint was given.

@@ -46,6 +46,7 @@ struct EmbedCommand: ParsableCommand {
     common.apply()
     Interruption.listen()
     try Outputs.check(output)
+    try Outputs.keep([model.model] + images + [texts].compactMap(\.self), from: output)
     var encoder = FeatureEncoder(try model.load().model)
     encoder.normalize = normalize
     encoder.precision = precision.dtype

@@ -57,6 +57,7 @@ struct OptimizeTriggerCommand: ParsableCommand {
     common.apply()
     Interruption.listen()
     try Outputs.check(output)
+    try Outputs.keep([model.model] + pairs.sources, from: output)
     var options = DualEmbeddingOptions(target: target)
     options.patchSize = patchSize
     options.steps = steps

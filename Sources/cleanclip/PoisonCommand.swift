@@ -67,6 +67,8 @@ struct PoisonCommand: ParsableCommand {
     common.apply()
     Interruption.listen()
     try Outputs.check(output, truthPath)
+    try Outputs.keep(
+      pairs.sources + [templates, attack.trigger].compactMap(\.self), from: output, truthPath)
     let dataset = try pairs.open()
     guard let trigger = try attack.load(seed: seed) else { return }
     var options = PoisonOptions(target: target)

@@ -82,6 +82,9 @@ struct ReportCommand: ParsableCommand {
     contents.before = try evaluation(before)
     contents.after = try evaluation(after)
     contents.control = try evaluation(control)
+    try Outputs.keep(
+      [before, after, control, history, controlHistory, model, images, classes].compactMap(\.self),
+      from: output)
     contents.history = try trainingHistory(history)
     contents.controlHistory = try trainingHistory(controlHistory)
     let loaded = try model.map { (path) throws(CLIPError) in

@@ -83,6 +83,9 @@ struct SanitizeCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try Outputs.check(training.history, headPath, folder: training.stateDirectory)
+    try Outputs.keep(
+      [model.model] + pairs.sources + triggers + texts.files, from: output, training.history,
+      headPath)
     let loaded = try model.load()
     try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
     var options = training.options(

@@ -37,6 +37,7 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try Outputs.check(training.history, folder: training.stateDirectory)
+    try Outputs.keep(pairs.sources + [architecture], from: output, training.history)
     let configuration = try readArchitecture()
     let model = try CLIPModel(configuration, randomSeed: training.seed)
     let loaded = LoadedModel(model)

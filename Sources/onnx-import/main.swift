@@ -66,6 +66,7 @@ struct ONNXImportTool: ParsableCommand {
 
   func run() throws {
     try Outputs.check(output)
+    try Outputs.keep([input, textInput, verify].compactMap(\.self), from: output)
     let loaded = try LoadedModel.load(textInput.map { input + "," + $0 } ?? input)
     var outputs = Outputs()
     outputs.write { () throws(CLIPError) in try printResult(Summary.text(loaded)) }
