@@ -64,6 +64,13 @@ struct ReportCommand: ParsableCommand {
     guard output.hasSuffix(".html") || output.hasSuffix(".json") else {
       throw ValidationError("--output is of an unknown kind; expected .html or .json")
     }
+    guard
+      [before, after, control, history, controlHistory, model, images].contains(where: { $0 != nil }
+      )
+    else {
+      throw ValidationError(
+        "there is nothing to report; give --before, --after, --history, --model or --images")
+    }
     if images != nil && (classes == nil || attack.trigger == nil) {
       throw ValidationError("--images needs --classes and --trigger")
     }
@@ -75,6 +82,9 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     common.apply()
     try Outputs.check(output)
+    try Outputs.keep(
+      [before, after, control, history, controlHistory, model, images, classes].compactMap(\.self),
+      from: output)
     var contents = ReportContents()
     if let title { contents.title = title }
     contents.subtitle = subtitle
@@ -82,9 +92,6 @@ struct ReportCommand: ParsableCommand {
     contents.before = try evaluation(before)
     contents.after = try evaluation(after)
     contents.control = try evaluation(control)
-    try Outputs.keep(
-      [before, after, control, history, controlHistory, model, images, classes].compactMap(\.self),
-      from: output)
     contents.history = try trainingHistory(history)
     contents.controlHistory = try trainingHistory(controlHistory)
     let loaded = try model.map { (path) throws(CLIPError) in
@@ -92,6 +99,7 @@ struct ReportCommand: ParsableCommand {
     }
     contents.model = try loaded.map { (model) throws(CLIPError) in try model.description() }
     contents.examples = try examples(as: loaded?.model.configuration)
+    for notice in contents.notices { printError("cleanclip: \(notice)") }
     let report = contents.report
     try report.write(to: output)
     try printResult(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")

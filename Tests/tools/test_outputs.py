@@ -35,7 +35,7 @@ OUTPUTS = {
     "poison --truth-path": [*POISON, "x.tar", "--truth-path"],
     "poison --truth-path of a table": [*POISON, "x.csv", "--truth-path"],
     "poison --output": POISON,
-    "report --output": ["cleanclip", "report", "-o"],
+    "report --output": ["cleanclip", "report", "--model", "model.onnx", "-o"],
     "onnx-import --output": ["onnx-import", "model.onnx", "-o"],
 }
 SUFFIXES = {

@@ -34,7 +34,7 @@ package struct ReportContents {
     if control != nil || controlHistory != nil {
       report.stages.append(
         RunReport.Stage(
-          .control, name: "Plain fine-tuning", evaluation: control,
+          .control, name: "Plain fine-tuning" + Self.mark(controlHistory), evaluation: control,
           losses: Self.losses(controlHistory)))
     }
     if let model = model?.object {
@@ -55,9 +55,23 @@ package struct ReportContents {
     return report
   }
 
+  /// What is worth knowing of the report, in sentences for people.
+  package var notices: [String] {
+    [history, controlHistory].compactMap(\.self).filter { !$0.isComplete }.map {
+      "report: a run did not come to its end; it stopped after step \($0.steps.last?.step ?? 0), and "
+        + "the page says so"
+    }
+  }
+
+  /// Marks the run in every heading and legend.
+  private static func mark(_ history: SanitizeHistory?) -> String {
+    history?.isComplete == false ? " (run not completed)" : ""
+  }
+
   private static func name(_ history: SanitizeHistory?, _ other: String) -> String {
     let method = history?.settings["method"]?.string
-    return SanitizeMethod.all.first { $0.name == method }?.title ?? other
+    let title = SanitizeMethod.all.first { $0.name == method }?.title ?? other
+    return title + mark(history)
   }
 
   /// What rates were measured with.

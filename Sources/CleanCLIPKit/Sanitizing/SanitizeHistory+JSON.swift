@@ -10,6 +10,7 @@ extension SanitizeHistory {
         .format, "'\(name)': not a history; expected settings and steps, got another JSON document")
     }
     self.settings = settings
+    isComplete = json["completed"]?.bool ?? true
     outcome = json["outcome"]?.object ?? JSONObject()
     badRowCount = json["bad_rows"]?.integer ?? 0
     for (index, step) in steps.enumerated() {

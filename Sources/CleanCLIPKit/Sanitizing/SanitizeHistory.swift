@@ -2,6 +2,8 @@
 package struct SanitizeHistory: Sendable {
   /// The settings, by the names of the options.
   package var settings = JSONObject()
+  /// Whether the run came to its end: one that was cancelled or failed did not.
+  package var isComplete = false
   /// Steps of the whole run; those before an interruption have no rates.
   package var steps: [TrainingProgress] = []
   /// Epochs of the whole run, once it is complete.
@@ -27,6 +29,7 @@ package struct SanitizeHistory: Sendable {
   package var json: JSONValue {
     var object = JSONObject()
     object["settings"] = .object(settings)
+    object["completed"] = .bool(isComplete)
     object["epochs"] = .array(
       epochs.map { epoch in
         [

@@ -68,6 +68,7 @@ package final class Sanitizer {
       self.history = history
     }
     try run.run(&history, progress: progress)
+    history.isComplete = true
   }
 
   /// Saves what the method makes besides the model, such as a head, after `run`: the model, which

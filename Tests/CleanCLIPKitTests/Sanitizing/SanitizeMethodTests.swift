@@ -110,6 +110,7 @@ import Testing
   @Test func theOutcomeOfAMethodIsKeptAndShown() throws {
     var history = SanitizeHistory()
     history.settings = ["method": "supervised"]
+    history.isComplete = true
     history.outcome = ["verdict": "removed", "searches": [:]]
     let read = try SanitizeHistory(json: history.json, name: "history")
     #expect(read.outcome == history.outcome)
@@ -119,5 +120,10 @@ import Testing
     #expect(report.stages.map(\.name) == ["Supervised fine-tuning"])
     #expect(report.sections.map(\.title) == ["Outcome", "Settings"])
     #expect(report.sections[0].rows.map(\.value) == ["removed"])
+    #expect(contents.notices.isEmpty)
+    history.isComplete = false
+    contents.history = try SanitizeHistory(json: history.json, name: "history")
+    #expect(contents.report.stages.map(\.name) == ["Supervised fine-tuning (run not completed)"])
+    #expect(contents.notices.count == 1)
   }
 }
