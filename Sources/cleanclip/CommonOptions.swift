@@ -68,7 +68,8 @@ struct PreprocessingOptions: ParsableArguments {
   /// Reads it where no model is read.
   func read(imageSize: Int) throws(CLIPError) -> ImagePreprocessing? {
     guard let preprocessing else { return nil }
-    return try ImagePreprocessing.reading(textOrPath: preprocessing, imageSize: imageSize)
+    return try ImagePreprocessing.reading(
+      textOrPath: preprocessing, imageSize: imageSize, remedy: .ofImageSize)
   }
 }
 

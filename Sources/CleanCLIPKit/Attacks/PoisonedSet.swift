@@ -26,7 +26,8 @@ package struct PoisonedSet {
   /// - Parameters:
   ///   - trigger: of the attack whose target and rate are in the options.
   ///   - further: attacks on other pairs of the same set.
-  /// - Throws: `invalidArgument` for options out of range; as `ImagePreprocessing.reading`.
+  /// - Throws: `invalidArgument` for options out of range; `shape` for a trigger that does not fit images
+  ///   of this size; as `ImagePreprocessing.reading`.
   package init(
     _ dataset: PairDataset, trigger: Trigger, further: [PoisonAttack] = [],
     options: PoisonOptions
@@ -40,10 +41,12 @@ package struct PoisonedSet {
       ] + further
     self.options = options
     let preprocessing = try options.preprocessing.map { (text) throws(CLIPError) in
-      try ImagePreprocessing.reading(textOrPath: text, imageSize: options.imageSize)
+      try ImagePreprocessing.reading(
+        textOrPath: text, imageSize: options.imageSize, remedy: .ofImageSize)
     }
     preprocessor = ImagePreprocessor(
       imageSize: options.imageSize, preprocessing ?? ImagePreprocessing())
+    for attack in attacks { try attack.trigger.checkFit(imageSize: options.imageSize) }
   }
 
   /// Writes the poisoned set.

@@ -5,37 +5,41 @@ extension ImagePreprocessing {
   /// - Parameters:
   ///   - imageSize: S of the model, which sizes must be; `nil` without an image tower.
   ///   - name: what error messages call the document.
+  ///   - remedy: what helps where the document is wrong.
   /// - Throws: `format` for a member that is not what it should be; `unsupported` for a member or a value
   ///   that is not known, naming it.
   package static func reading(
-    _ json: JSONValue, imageSize: Int?, name: String
+    _ json: JSONValue, imageSize: Int?, name: String, remedy: PreprocessingRemedy = .ofFileBeside
   ) throws(CLIPError) -> ImagePreprocessing {
     let inner = json["preprocess_cfg"]
     let reader = try PreprocessingReader(
-      inner ?? json, imageSize: imageSize, name: name, path: inner == nil ? "" : "preprocess_cfg.")
+      inner ?? json, imageSize: imageSize, name: name, path: inner == nil ? "" : "preprocess_cfg.",
+      remedy: remedy)
     return inner == nil && reader.isHuggingFace ? try reader.huggingFace() : try reader.openCLIP()
   }
 
-  /// Reads such a document from a text, or from the file that the text is the path of.
+  /// Reads such a document as options give it: a text, or the path of a file.
   ///
   /// - Throws: as the other `reading`; `notFound`, `io`.
   package static func reading(
-    textOrPath text: String, imageSize: Int?
+    textOrPath text: String, imageSize: Int?, remedy: PreprocessingRemedy = .ofOptions
   ) throws(CLIPError) -> ImagePreprocessing {
     if text.first(where: { !$0.isWhitespace }) == "{" {
       return try reading(
         try JSONValue.parse(text, name: "preprocessing"), imageSize: imageSize,
-        name: "preprocessing")
+        name: "preprocessing", remedy: remedy)
     }
-    return try reading(file: text, imageSize: imageSize)
+    return try reading(file: text, imageSize: imageSize, remedy: remedy)
   }
 
   /// Reads such a document from a file.
-  static func reading(file path: String, imageSize: Int?) throws(CLIPError) -> ImagePreprocessing {
+  static func reading(
+    file path: String, imageSize: Int?, remedy: PreprocessingRemedy = .ofFileBeside
+  ) throws(CLIPError) -> ImagePreprocessing {
     let bytes = try FileContents.read(path, limit: 1 << 20)
     return try reading(
       try JSONValue.parse(String(decoding: bytes, as: UTF8.self), name: path),
-      imageSize: imageSize, name: path)
+      imageSize: imageSize, name: path, remedy: remedy)
   }
 
   /// The preparation as OpenCLIP's `preprocess_cfg`.
@@ -67,15 +71,40 @@ extension ImagePreprocessing {
   private static func number(_ value: Float) -> JSONValue { .number(Double("\(value)") ?? 0) }
 }
 
+/// What helps where a document of preprocessing is wrong, which depends on who gave it.
+package struct PreprocessingRemedy: Sendable {
+  /// Where a member or its value is wrong.
+  let member: String
+  /// Where a size is not that of the images.
+  let size: String
+
+  package init(member: String, size: String) {
+    self.member = member
+    self.size = size
+  }
+
+  /// A file beside a model, which options can replace.
+  package static let ofFileBeside = PreprocessingRemedy(
+    member: "give the preprocessing in the options to leave the file's out",
+    size: "give the preprocessing in the options to leave the file's out")
+  /// What options say of a model, which has one size.
+  package static let ofOptions = PreprocessingRemedy(
+    member: "correct it", size: "leave the size out")
+  /// What options say of images whose size is an option too.
+  package static let ofImageSize = PreprocessingRemedy(
+    member: "correct it", size: "leave the size out, or make image_size the same")
+}
+
 /// Reads the members of a document; see `ImagePreprocessing.reading`.
 private struct PreprocessingReader {
   private let members: JSONObject
   private let imageSize: Int?
   private let name: String
   private let path: String
+  private let remedy: PreprocessingRemedy
 
   init(
-    _ json: JSONValue, imageSize: Int?, name: String, path: String
+    _ json: JSONValue, imageSize: Int?, name: String, path: String, remedy: PreprocessingRemedy
   ) throws(CLIPError) {
     guard let members = json.object else {
       throw CLIPError(
@@ -87,6 +116,7 @@ private struct PreprocessingReader {
     self.imageSize = imageSize
     self.name = name
     self.path = path
+    self.remedy = remedy
   }
 
   var isHuggingFace: Bool {
@@ -199,13 +229,12 @@ private struct PreprocessingReader {
   }
 
   private func wrong(
-    _ key: String, _ expected: String, code: CLIPError.Code = .format
+    _ key: String, _ expected: String, code: CLIPError.Code = .format, remedy: String? = nil
   ) -> CLIPError {
     CLIPError(
       code,
       "'\(name)': \(path)\(key) cannot be used; expected \(expected), got "
-        + "\(members[key]?.serialized() ?? "nothing"); give the preprocessing in the options to leave "
-        + "the file's out")
+        + "\(members[key]?.serialized() ?? "nothing"); \(remedy ?? self.remedy.member)")
   }
 
   /// Refuses members that are not known, unless they say that something is not used.
@@ -251,7 +280,8 @@ private struct PreprocessingReader {
   private func checkSide(_ value: JSONValue, _ key: String) throws(CLIPError) {
     guard let side = value.integer else { throw wrong(key, "a number of pixels") }
     if let imageSize, side != imageSize {
-      throw wrong(key, "the model's \(imageSize) pixels", code: .unsupported)
+      throw wrong(
+        key, "\(imageSize) pixels, the side of the images", code: .unsupported, remedy: remedy.size)
     }
   }
 }

@@ -27,9 +27,7 @@ final class UnlearnRun: SanitizeRun {
     model = input.model
     logitScale = min(100, expf(model.logitScale.value.f32[0]))
     let side = try FeatureEncoder(model).imageSize()
-    for trigger in options.unlearn.triggers {
-      _ = try trigger.applied(to: try Tensor.zeros([1, 3, side, side]), seed: 0, firstIndex: 0)
-    }
+    for trigger in options.unlearn.triggers { try trigger.checkFit(imageSize: side) }
     guard
       input.tokenizer != nil && model.configuration.text != nil || options.unlearn.classes.isEmpty
     else {

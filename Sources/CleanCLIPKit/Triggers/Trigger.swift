@@ -89,6 +89,13 @@ package struct Trigger: Sendable {
     return Trigger(patch: decoded.image, position: options.position ?? .random)
   }
 
+  /// Checks that the trigger fits square images of a size, before the work on many.
+  ///
+  /// - Throws: see `applied`.
+  package func checkFit(imageSize: Int) throws(CLIPError) {
+    _ = try applied(to: RGBImage(width: imageSize, height: imageSize), seed: 0, index: 0)
+  }
+
   /// Returns the image with the trigger on it.
   ///
   /// - Parameters:

@@ -132,7 +132,7 @@ import Testing
     #expect(try corner("{\"resize_mode\": \"longest\", \"fill_color\": 7}") == [7, 7, 7])
     try AtomicFile.write("{\"resize_mode\": \"squash\"}", to: folder.file("how.json"))
     #expect(try corner(folder.file("how.json")) == [255, 0, 0])
-    expectError(containing: "size cannot be used; expected the model's 16 pixels") {
+    expectError(containing: "size cannot be used; expected 16 pixels, the side of the images") {
       _ = try corner("{\"size\": 32}")
     }
   }
