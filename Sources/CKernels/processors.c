@@ -28,15 +28,21 @@ static int core_of(int processor) {
   return read_line(path, line, sizeof line) ? atoi(line) : processor;
 }
 
-/// Physical cores in the affinity mask; processors that share one count once.
-static int32_t allowed_cores(void) {
+typedef struct {
+  int32_t processors;
+  /// Processors that share a physical core count once.
+  int32_t cores;
+} allowance;
+
+/// What the affinity mask allows.
+static allowance allowed(void) {
   cpu_set_t *mask = NULL;
   int processors = 1024;
   size_t bytes = 0;
   // The kernel refuses a mask that is smaller than its own.
   for (; processors <= 1 << 20; processors *= 2) {
     mask = CPU_ALLOC(processors);
-    if (!mask) return 1;
+    if (!mask) return (allowance){1, 1};
     bytes = CPU_ALLOC_SIZE(processors);
     if (sched_getaffinity(0, bytes, mask) == 0) break;
     CPU_FREE(mask);
@@ -44,10 +50,11 @@ static int32_t allowed_cores(void) {
   }
   if (!mask) {
     long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 0 ? (int32_t)online : 1;
+    int32_t count = online > 0 ? (int32_t)online : 1;
+    return (allowance){count, count};
   }
   cpu_set_t *cores = CPU_ALLOC(processors);
-  int32_t count = CPU_COUNT_S(bytes, mask);
+  allowance count = {CPU_COUNT_S(bytes, mask), 0};
   if (cores) {
     CPU_ZERO_S(bytes, cores);
     for (int i = 0; i < processors; ++i) {
@@ -55,11 +62,13 @@ static int32_t allowed_cores(void) {
       int core = core_of(i);
       if (core >= 0 && core < processors) CPU_SET_S(core, bytes, cores);
     }
-    count = CPU_COUNT_S(bytes, cores);
+    count.cores = CPU_COUNT_S(bytes, cores);
     CPU_FREE(cores);
   }
   CPU_FREE(mask);
-  return count > 0 ? count : 1;
+  if (count.processors < 1) count.processors = 1;
+  if (count.cores < 1) count.cores = count.processors;
+  return count;
 }
 
 /// Processors that a folder of control groups grants, of either version; infinite without a quota.
@@ -117,10 +126,17 @@ static double group_quota(void) {
   return least;
 }
 
-int32_t ck_default_threads(void) {
-  int32_t count = allowed_cores();
+/// A number of processors within the quota of the control group.
+static int32_t within_quota(int32_t count) {
   double quota = ceil(group_quota());
   if (quota < count) count = quota < 1 ? 1 : (int32_t)quota;
+  return count;
+}
+
+int32_t ck_processors(void) { return within_quota(allowed().processors); }
+
+int32_t ck_default_threads(void) {
+  int32_t count = within_quota(allowed().cores);
   // A list such as "4,2" gives the threads of each level of nested regions; only the first counts.
   const char *wanted = getenv("OMP_NUM_THREADS");
   long limit = wanted ? strtol(wanted, NULL, 10) : 0;

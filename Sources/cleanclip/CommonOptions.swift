@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// Options of every command.
 struct CommonOptions: ParsableArguments {
@@ -9,7 +10,9 @@ struct CommonOptions: ParsableArguments {
   @Flag(name: .long, help: "Show no progress.")
   var quiet = false
 
-  @Option(name: .long, help: "Computing threads; by default, one for each core.")
+  @Option(
+    name: .long,
+    help: "Computing threads, at most one for each processor; by default, one for each core.")
   var threads: Int?
 
   mutating func validate() throws {
@@ -21,7 +24,13 @@ struct CommonOptions: ParsableArguments {
 
   /// Applies what concerns the whole process.
   func apply() {
-    if let threads { Threads.set(threads) }
+    guard let threads else { return }
+    if threads > Threads.processors {
+      printError(
+        "cleanclip: --threads \(threads) is more than there are processors for this process; "
+          + "computing with \(Threads.processors)")
+    }
+    Threads.set(min(threads, Threads.processors))
   }
 }
 

@@ -34,6 +34,9 @@ void ck_set_threads(int32_t count);
 /// The number that was set, or by default what ck_default_threads() finds. Inside a call the number of
 /// its beginning.
 int32_t ck_threads(void);
+/// The processors that the process may use: its affinity mask, or the quota of its control group rounded
+/// up, whichever is less; at least 1.
+int32_t ck_processors(void);
 
 /// Keeps ck_threads() of this thread as it is until ck_end_call(). Calls may be nested.
 void ck_begin_call(void);

@@ -23,6 +23,10 @@ package enum Threads {
   /// The number of computing threads; by default the physical cores that the process may use,
   /// OMP_NUM_THREADS, or the quota of its control group, whichever is least.
   package static var count: Int { Int(ck_threads()) }
+
+  /// The processors that the process may use: those of its affinity mask, or the quota of its control
+  /// group, whichever is less. More threads than that wait for one another.
+  package static var processors: Int { Int(ck_processors()) }
 }
 
 /// What the processor can do.
