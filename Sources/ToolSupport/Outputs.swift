@@ -12,7 +12,7 @@ package struct Outputs {
   ///
   /// - Parameters:
   ///   - paths: `nil` for outputs that are not asked for.
-  ///   - folder: where a state is kept; made if there is none.
+  ///   - folder: where a state or several files are kept, which need not be there.
   /// - Throws: `io` for a folder that is missing or cannot be written to, something that is not a
   ///   file, a full disk; `invalidArgument` when two outputs are the same file.
   package static func check(_ paths: String?..., folder: String? = nil) throws(CLIPError) {

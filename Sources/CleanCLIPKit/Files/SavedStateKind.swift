@@ -21,17 +21,28 @@ package struct SavedStateKind {
     guard isThere else {
       throw CLIPError(
         .io,
-        "'\(directory)': cannot make the state directory; expected a new folder or one that is "
-          + "there, got \(String(cString: strerror(errno)).lowercased())")
+        "'\(directory)': cannot make the folder: "
+          + "\(String(cString: strerror(errno)).lowercased()); name a new folder or one that is there"
+      )
     }
   }
 
-  /// Tries whether a state can be kept in a folder, which is made if there is none, before the work.
+  /// Makes the folder of a state, if there is none, and tries whether files can be written to it.
   ///
   /// - Throws: `io` for a folder that cannot be made or written to.
   package static func checkFolder(_ directory: String) throws(CLIPError) {
     try makeDirectory(directory)
     try AtomicFile.check(directory + "/state")
+  }
+
+  /// Tries whether files can be written to a folder, before it is known whether there is work to do: nothing
+  /// remains of the trial.
+  ///
+  /// - Throws: as `checkFolder`.
+  package static func tryFolder(_ directory: String) throws(CLIPError) {
+    let isNew = access(directory, F_OK) != 0
+    defer { if isNew { rmdir(directory) } }
+    try checkFolder(directory)
   }
 
   /// Writes a state with a checksum.
