@@ -70,6 +70,9 @@ struct ParameterTable {
     return tensor
   }
 
+  /// Problems that a message lists; the others are counted.
+  private static let shownProblems = 16
+
   /// Checks names, shapes and values of a checkpoint's tensors; reports everything at once.
   static func check(
     _ specifications: [TensorSpecification], against tensors: [String: Tensor],
@@ -98,7 +101,8 @@ struct ParameterTable {
       throw CLIPError(
         .format,
         "model: tensors do not fit the configuration; expected \(specifications.count) named "
-          + "tensors, got: \(problems.joined(separator: "; "))")
+          + "tensors, got: \(problems.prefix(shownProblems).joined(separator: "; "))"
+          + (problems.count > shownProblems ? "; and \(problems.count - shownProblems) more" : ""))
     }
     guard !allowsNonFinite else { return }
     let broken = specifications.map(\.name).filter { tensors[$0].map { !$0.isFinite } ?? false }

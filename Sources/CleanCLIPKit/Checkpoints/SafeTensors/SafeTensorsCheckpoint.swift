@@ -25,6 +25,8 @@ enum SafeTensorsCheckpoint {
     ).read(&facts)
     if isHuggingFace {
       try HuggingFaceNames.leaveOutTowers(without: names, of: &configuration, path: path)
+    } else {
+      leaveOutTowers(without: names, of: &configuration)
     }
     var tensors: [String: Tensor] = [:]
     var types: Set<String> = []
@@ -53,6 +55,20 @@ enum SafeTensorsCheckpoint {
     }
     facts.producer = set.metadata["producer"] ?? ""
     return Checkpoint(configuration: configuration, tensors: tensors, facts: facts)
+  }
+
+  /// Leaves out the tower that a file has no tensor of, whatever its configuration says; a file with
+  /// neither keeps both, which are then missing.
+  private static func leaveOutTowers(
+    without names: [String], of configuration: inout CLIPConfiguration
+  ) {
+    let hasVision = names.contains { $0.hasPrefix("visual.") }
+    let hasText = names.contains {
+      $0.hasPrefix("transformer.")
+        || ["token_embedding.weight", "positional_embedding", "text_projection"].contains($0)
+    }
+    if hasVision && !hasText { configuration.text = nil }
+    if hasText && !hasVision { configuration.vision = nil }
   }
 
   /// Names without "module." of parallel training, where every name has it, and without "text." of
