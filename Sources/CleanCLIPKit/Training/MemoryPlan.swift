@@ -25,17 +25,23 @@ package struct MemoryPlan: Equatable, BitwiseCopyable {
   ) throws(CLIPError) {
     bytesPerPair = max(1, peakOfTwo - peakOfOne)
     fixedBytes = max(0, peakOfOne - bytesPerPair)
-    guard fixedBytes + fewest * bytesPerPair <= budget else {
+    let least = fixedBytes + fewest * bytesPerPair
+    guard least <= budget else {
       throw CLIPError(
         .invalidArgument,
-        "options: memory_budget is too small; expected at least "
-          + "\(fixedBytes + fewest * bytesPerPair) bytes for this model, got \(budget)")
+        "options: memory_budget is too small; expected at least \(least) bytes "
+          + "(\(Self.mebibytes(least))M) for this model with \(fewest == 1 ? "one pair" : "\(fewest) pairs") "
+          + "at a time, \(Self.mebibytes(fixedBytes + batch * bytesPerPair))M with all \(batch) of a "
+          + "step, got \(budget)")
     }
     let fitting = (budget - fixedBytes) / bytesPerPair
     // Loading threads allocate meanwhile; a power of two hides small differences between runs.
     let rounded = 1 << (Int.bitWidth - 1 - fitting.leadingZeroBitCount)
     chunkSize = fitting >= batch ? batch : rounded
   }
+
+  /// A number of bytes in MiB, rounded up: what the option takes.
+  private static func mebibytes(_ bytes: Int) -> Int { (bytes + (1 << 20) - 1) >> 20 }
 
   /// Runs one and two pairs of the batch through the recipe.
   ///
