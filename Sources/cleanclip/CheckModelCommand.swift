@@ -43,7 +43,8 @@ struct CheckModelCommand: ParsableCommand {
   @Option(name: .long, help: "Steps of a search at most.")
   var steps = ModelCheckOptions().search.steps
 
-  @Option(name: .long, help: "Batch size of a search.")
+  @Option(
+    name: .long, help: "Batch size of a search; of images of more than 256 MiB together, fewer.")
   var batchSize = ModelCheckOptions().search.batchSize
 
   @Option(

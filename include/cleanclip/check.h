@@ -92,7 +92,8 @@ typedef struct cleanclip_check_model_options {
                                                   fit in 1 GiB (256 of 591 pixels); default 256. */
   int64_t steps;                             /**< Steps of a search at most, 1 to 1000000; default
                                                   200. */
-  int64_t batch_size;                        /**< Batch size of a search, 2 to 65536; default 12. */
+  int64_t batch_size;                        /**< Batch size of a search, 2 to 65536; default 12. Of images so
+                                                  large that a batch takes more than 256 MiB, fewer. */
   int64_t reference_searches;                /**< Searches of each space in the model itself to
                                                   compare with, without `references`, 2 to 100;
                                                   default 3. */

@@ -98,7 +98,7 @@ struct CheckSearches {
     var position = counter
     let features = try features(of: model)
     return try model.withFrozenParameters { () throws(CLIPError) in
-      var images = images
+      var rows: [Int]?
       var settings = options.search
       switch goal {
       case .anywhere(let forbidden):
@@ -106,11 +106,11 @@ struct CheckSearches {
         if !forbidden.isEmpty { settings.hopeless = settings.steps }
       case .text(let index, let vocabulary):
         let read = try vocabulary.nearest(to: features)
-        images = try images.images(at: read.indices.filter { read[$0] != index })
+        rows = read.indices.filter { read[$0] != index }
         settings = settings.ofOneClass
       }
       return try TriggerSearch(
-        model: model, images: images, cleanMean: FeatureMatrix.mean(features),
+        model: model, images: images, rows: rows, cleanMean: FeatureMatrix.mean(features),
         options: settings
       ).run(space, goal: goal, random: &random) { step in
         position.step = step

@@ -193,8 +193,15 @@ package struct ModelCheck {
 extension CLIPModel {
   /// Returns L2-normalized features `[n, E]` of images `[n, 3, S, S]` in 0…1.
   func unitFeatures(ofPixels images: Tensor, precision: DType) throws(CLIPError) -> Tensor {
-    try encodeImages(
-      try PixelScale(configuration).normalized(images), normalize: true, precision: precision)
+    let count = images.shape[0]
+    let result = try Tensor([count, configuration.embedDim])
+    let scale = PixelScale(configuration)
+    try PixelMemory.forEachPiece(of: images) { (range, piece) throws(CLIPError) in
+      let features = try encodeImages(
+        try scale.normalized(piece), normalize: true, precision: precision)
+      memcpy(result.slice(range).bytes, features.bytes, features.byteCount)
+    }
+    return result
   }
 
   /// Runs `body` while no parameter wants a gradient, so that only the input's is computed.

@@ -16,16 +16,19 @@ struct TriggerScan {
     _ candidates: [any TriggerSpace], model: CLIPModel, images: Tensor, precision: DType
   ) throws(CLIPError) {
     let few = images.slice(0..<min(Self.images, images.shape[0]))
-    let triggered = try Tensor(few.shape)
     candidateCount = candidates.count
     imageCount = few.shape[0]
     collapseThreshold = candidates[0].kind.collapseThreshold
     let features = try Tensor([candidateCount * imageCount, model.configuration.embedDim])
     for (index, candidate) in candidates.enumerated() {
-      candidate.apply(to: few, into: triggered)
-      let rows = try model.unitFeatures(ofPixels: triggered, precision: precision)
-      let target = features.slice(index * imageCount..<(index + 1) * imageCount)
-      for i in 0..<rows.count { target.f32[i] = rows.f32[i] }
+      try PixelMemory.forEachPiece(of: few) { (range, piece) throws(CLIPError) in
+        let triggered = try Tensor(piece.shape)
+        candidate.apply(to: piece, into: triggered)
+        let rows = try model.unitFeatures(ofPixels: triggered, precision: precision)
+        let first = index * few.shape[0] + range.lowerBound
+        let target = features.slice(first..<first + range.count)
+        for i in 0..<rows.count { target.f32[i] = rows.f32[i] }
+      }
     }
     self.features = features
   }

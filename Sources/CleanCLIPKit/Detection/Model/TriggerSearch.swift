@@ -69,9 +69,23 @@ struct TriggerSearch {
   let model: CLIPModel
   /// `[n, 3, S, S]` in 0…1.
   let images: Tensor
+  /// Those of the images that are searched with.
+  let rows: [Int]
   /// `[E]`: the mean of the images' normalised features.
   let cleanMean: [Float]
   let options: TriggerSearchOptions
+
+  /// - Parameter rows: `nil` for all images.
+  init(
+    model: CLIPModel, images: Tensor, rows: [Int]? = nil, cleanMean: [Float],
+    options: TriggerSearchOptions
+  ) {
+    self.model = model
+    self.images = images
+    self.rows = rows ?? Array(0..<images.shape[0])
+    self.cleanMean = cleanMean
+    self.options = options
+  }
 
   /// Searches one space.
   ///
@@ -84,7 +98,7 @@ struct TriggerSearch {
     progress: (Int) -> Bool
   ) throws(CLIPError) -> TriggerSearchResult {
     let optimizer = try SearchOptimizer(space.values)
-    let batch = min(options.batchSize, images.shape[0])
+    let batch = PixelMemory.batch(min(options.batchSize, rows.count), side: images.shape[2])
     let inner = images.count / images.shape[0]
     let clean = try Tensor(Shape([batch] + images.shape.dimensions.dropFirst()))
     let triggered = try Tensor(clean.shape)
@@ -93,7 +107,7 @@ struct TriggerSearch {
     var step = 0
     while step < options.steps {
       for row in 0..<batch {
-        let index = random.integer(below: images.shape[0])
+        let index = rows[random.integer(below: rows.count)]
         memcpy(clean.f32 + row * inner, images.f32 + index * inner, inner * 4)
       }
       space.apply(to: clean, into: triggered)

@@ -23,7 +23,9 @@ struct TriggerInversion {
     try model.withFrozenParameters { () throws(CLIPError) in
       let optimizer = try SearchOptimizer(trigger.values)
       for step in 0..<steps {
-        let rows = (0..<min(Self.batchSize, images.shape[0])).map { _ in
+        let batch = PixelMemory.batch(
+          min(Self.batchSize, images.shape[0]), side: images.shape[2])
+        let rows = (0..<batch).map { _ in
           stream.integer(below: images.shape[0])
         }
         let clean = try images.images(at: rows)
