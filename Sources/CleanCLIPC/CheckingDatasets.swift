@@ -44,7 +44,7 @@ public func cleanclip_check_data(
     }
     try take(given, count: total, into: &features, arguments)
     let unreadable = Omissions(unreadable: features.skipped, examples: features.skippedReasons)
-    for line in unreadable.lines { HostLog.write(line) }
+    HostLog.write(unreadable)
     let result = try check.run(features) { fraction in told(total + Int64(fraction * Double(total)))
     }
     out.pointee = retained(

@@ -33,7 +33,7 @@ public func cleanclip_dataset_open(
     }
     let dataset = try PairDataset.open(
       sources, columns: columns, keep: try arguments.optionalString(options.keep, "options->keep"))
-    for line in dataset.omissions.lines { HostLog.write(line) }
+    HostLog.write(dataset.omissions)
     out.pointee = retained(dataset)
   }
 }

@@ -38,7 +38,7 @@ public func cleanclip_evaluate(
       callback.map { $0(Int64(done), total, user_data) == 0 } ?? true
     }
     let unreadable = Omissions(unreadable: result.skipped, examples: result.skippedReasons)
-    for line in unreadable.lines { HostLog.write(line) }
+    HostLog.write(unreadable)
     out.pointee = retained(EvaluationHandle(result))
   }
 }

@@ -68,7 +68,7 @@ struct TrainingArguments: ParsableArguments {
   ) throws(CLIPError) -> SanitizeHistory {
     let sanitizer = try Sanitizer(
       model, tokenizer: tokenizer, dataset: dataset, options: options
-    ) { message in printError("cleanclip: \(message)") }
+    ) { message in printError("cleanclip: \(message.text)") }
     var line = ProgressLine(title, isQuiet: common.quiet)
     var phase = ""
     Interruption.listen()

@@ -16,6 +16,9 @@ done
 echo "ok   every header of the C++ binding compiles by itself as c++17 and c++20"
 
 exported=$(nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' | sort -u)
+# What has a successor is left to programs in C.
+deprecated=$(grep -hA 1 '^CLEANCLIP_DEPRECATED' "$include"/cleanclip/*.h | grep -oE '\bcleanclip_[a-z0-9_]+' | sort -u)
+exported=$(comm -23 <(echo "$exported") <(echo "$deprecated"))
 used=$(grep -hoE '\bcleanclip_[a-z0-9_]+' "$binding"/cleanclip/*.hpp | sort -u)
 if unused=$(comm -23 <(echo "$exported") <(echo "$used")) && [ -n "$unused" ]; then
   echo "FAIL the C++ binding lacks: $unused"

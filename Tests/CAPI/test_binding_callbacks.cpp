@@ -114,13 +114,16 @@ void test_pairs_that_are_not_there_are_left_out() {
     return hand_over_pair(index, &pair, &source) == 0;
   });
   std::vector<std::string> messages;
-  cleanclip::setLog([&messages](const std::string &message) { messages.push_back(message); });
+  cleanclip::setLog([&messages](std::int32_t severity, const std::string &message) {
+    CHECK(severity == CLEANCLIP_SEVERITY_WARNING);
+    messages.push_back(message);
+  });
   const cleanclip::History history =
       cleanclip::sanitize(model, tokenizer, pairs, shortOptions());
   CHECK(history.json().find("\"bad_rows\":") != std::string::npos);
   CHECK(!messages.empty());
   // A log that throws has no caller, and does not end the call.
-  cleanclip::setLog([](const std::string &) { throw Mine("log"); });
+  cleanclip::setLog([](std::int32_t, const std::string &) { throw Mine("log"); });
   cleanclip::sanitize(model, tokenizer, pairs, shortOptions());
   cleanclip::setLog(nullptr);
 }

@@ -39,6 +39,8 @@ STRUCTS = {
 def declarations():
     """The declarations of the header, comments and macros taken out."""
     text = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.S)
+    # What has a successor is left to programs in C.
+    text = re.sub(r"^CLEANCLIP_DEPRECATED\(.*?\)\nCLEANCLIP_API.*?;", "", text, flags=re.S | re.M)
     return re.findall(r"^CLEANCLIP_API\s+(.*?);", text, flags=re.S | re.M)
 
 

@@ -54,11 +54,40 @@ CLEANCLIP_API int64_t cleanclip_memory_peak(void);
 /** Gives memory that is kept for later tensors back to the system. */
 CLEANCLIP_API void cleanclip_memory_trim(void);
 
+/** How much a message matters. Later versions may add values, which come between or above these. */
+typedef enum cleanclip_severity {
+  /** What a long call is doing and has found. */
+  CLEANCLIP_SEVERITY_INFO = 20,
+  /** What the result may depend on: rows of a dataset that are left out and why, alpha channels that hide
+      another image, synonyms that are not installed. */
+  CLEANCLIP_SEVERITY_WARNING = 30
+} cleanclip_severity;
+
 /**
- * Is called with warnings: rows of a dataset that are left out and
- * why, alpha channels that hide another image, synonyms that are not installed.
+ * Is called with what the library has to say.
  *
  * Called on the thread that called the function which has something to say.
+ *
+ * @param[in] severity A cleanclip_severity; compare with `>=`, because there may be others.
+ * @param[in] message Lives for the duration of the call.
+ * @param[in] user_data As it was given to cleanclip_set_message_callback().
+ */
+typedef void (*cleanclip_message_callback)(int32_t severity, const char *message,
+                                           void *user_data);
+
+/**
+ * Sets who is called with messages, in the whole process, in place of who was before; at first, none is.
+ *
+ * A call that runs on another thread may still use the callback that was set before.
+ *
+ * @param[in] callback NULL: none.
+ * @param[in] user_data Passed to the callback; may be NULL.
+ */
+CLEANCLIP_API void cleanclip_set_message_callback(cleanclip_message_callback callback,
+                                                  void *user_data);
+
+/**
+ * Is called with messages of every severity.
  *
  * @param[in] message Lives for the duration of the call.
  * @param[in] user_data As it was given to cleanclip_set_log_callback().
@@ -66,13 +95,12 @@ CLEANCLIP_API void cleanclip_memory_trim(void);
 typedef void (*cleanclip_log_callback)(const char *message, void *user_data);
 
 /**
- * Sets who is called with warnings, in the whole process; at first, none is.
- *
- * A call that runs on another thread may still use the callback that was set before.
+ * Sets who is called with messages, as cleanclip_set_message_callback() does, which tells how much they matter.
  *
  * @param[in] callback NULL: none.
  * @param[in] user_data Passed to the callback; may be NULL.
  */
+CLEANCLIP_DEPRECATED("use cleanclip_set_message_callback()")
 CLEANCLIP_API void cleanclip_set_log_callback(cleanclip_log_callback callback, void *user_data);
 
 /**

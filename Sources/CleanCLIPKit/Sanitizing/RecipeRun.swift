@@ -13,7 +13,9 @@ final class RecipeRun: SanitizeRun {
   ) throws(CLIPError) {
     let augments = recipe.needs.views > 1
     let augmenter = TextAugmenter(synonyms: augments ? SynonymSource.installed() : nil)
-    if augments, recipe.needs.captions, let notice = augmenter.notice { input.log(notice) }
+    if augments, recipe.needs.captions, let notice = augmenter.notice {
+      input.log(LogMessage(.warning, notice))
+    }
     var loading = PairLoaderOptions(batchSize: options.training.batchSize)
     loading.shard = Shard(rank: input.communicator.rank, count: input.communicator.size)
     loading.seed = options.training.seed
@@ -28,8 +30,9 @@ final class RecipeRun: SanitizeRun {
       contextLength: input.model.configuration.text?.contextLength ?? 0, options: loading
     ) { event in
       switch event {
-      case .badRow(_, let key, let reason): log("'\(key)' is left out: \(reason)".printable())
-      case .note(_, let key, let text): log("'\(key)': \(text)".printable())
+      case .badRow(_, let key, let reason):
+        log(LogMessage(.warning, "'\(key)' is left out: \(reason)".printable()))
+      case .note(_, let key, let text): log(LogMessage(.warning, "'\(key)': \(text)".printable()))
       }
     }
     trainer = try Trainer(

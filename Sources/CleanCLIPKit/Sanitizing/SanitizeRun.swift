@@ -39,7 +39,7 @@ package struct SanitizeInput {
   /// Images, with captions and labels as far as the method requires them.
   package let dataset: PairDataset
   /// Takes a sentence for the user; it is kept in the history too. Called on any thread.
-  package let log: @Sendable (String) -> Void
+  package let log: @Sendable (LogMessage) -> Void
   /// The ranks that run the method together; one, unless the method runs over ranks.
   package let communicator: Communicator
 }

@@ -20,7 +20,7 @@ package final class Sanitizer {
   package init(
     _ model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset, options: SanitizeOptions,
     communicator: Communicator = .single,
-    log: @escaping @Sendable (String) -> Void = { _ in }
+    log: @escaping @Sendable (LogMessage) -> Void = { _ in }
   ) throws(CLIPError) {
     try options.validate()
     let method = options.method
@@ -83,17 +83,17 @@ package final class Sanitizer {
 
 /// Collects what is said during a run, and passes it on.
 private final class MessageList: Sendable {
-  private let log: @Sendable (String) -> Void
+  private let log: @Sendable (LogMessage) -> Void
   private let list = Locked<[String]>([])
 
-  init(_ log: @escaping @Sendable (String) -> Void) { self.log = log }
+  init(_ log: @escaping @Sendable (LogMessage) -> Void) { self.log = log }
 
   var texts: [String] { list.withLock { $0 } }
 
-  func add(_ text: String) {
-    log(text)
+  func add(_ message: LogMessage) {
+    log(message)
     list.withLock { list in
-      if list.count < SanitizeHistory.messageLimit { list.append(text) }
+      if list.count < SanitizeHistory.messageLimit { list.append(message.text) }
     }
   }
 }

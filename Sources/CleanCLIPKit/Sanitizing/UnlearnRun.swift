@@ -72,7 +72,7 @@ final class UnlearnRun: SanitizeRun {
     }
     outcome.searches = found
     outcome.suspects = TargetSearch.suspects(among: found)
-    input.log(outcome.summary)
+    input.log(LogMessage(.info, outcome.summary))
     guard let unlearner = try begun(setting, state, &outcome, progress) else {
       outcome.finish(
         .nothingFound,
@@ -134,7 +134,7 @@ final class UnlearnRun: SanitizeRun {
       try train(unlearner, round: round, state, outcome, progress)
       outcome.rounds = round
       try setting.verification.measure(&outcome, on: model)
-      input.log("round \(round): " + outcome.progress)
+      input.log(LogMessage(.info, "round \(round): " + outcome.progress))
       if let limit = options.maxAccuracyLoss, 100 * outcome.agreement.loss > Double(limit) {
         outcome.isLimited = true
         return
@@ -183,7 +183,7 @@ final class UnlearnRun: SanitizeRun {
       let evidence = try setting.verification.evidence(
         entry, foundOn: model, round: round, isSign: isSign)
       guard evidence.before.value >= success else { continue }
-      input.log(evidence.line)
+      input.log(LogMessage(.info, evidence.line))
       outcome.evidence.append(evidence)
       kept.append(entry)
     }

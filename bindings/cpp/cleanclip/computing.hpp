@@ -35,12 +35,16 @@ inline std::int64_t memoryPeak() noexcept { return cleanclip_memory_peak(); }
 /** Returns memory that is kept for reuse to the system. */
 inline void trimMemory() noexcept { cleanclip_memory_trim(); }
 
-/** Called with warnings, on the thread that called the library. What it throws is dropped. */
-using LogFunction = std::function<void(const std::string &message)>;
+/**
+ * Called with messages, on the thread that called the library. What it throws is dropped.
+ *
+ * A severity is a cleanclip_severity; compare with `>=`, because there may be others.
+ */
+using LogFunction = std::function<void(std::int32_t severity, const std::string &message)>;
 
 namespace detail {
 
-/** The function that warnings go to, which a running call keeps alive. */
+/** The function that messages go to, which a running call keeps alive. */
 class Log {
  public:
   static Log &shared() {
@@ -54,7 +58,7 @@ class Log {
       const std::lock_guard<std::mutex> lock(mutex_);
       function_ = listens ? std::make_shared<const LogFunction>(std::move(function)) : nullptr;
     }
-    cleanclip_set_log_callback(listens ? &Log::call : nullptr, this);
+    cleanclip_set_message_callback(listens ? &Log::call : nullptr, this);
   }
 
   Log(const Log &) = delete;
@@ -62,9 +66,9 @@ class Log {
 
  private:
   Log() = default;
-  ~Log() { cleanclip_set_log_callback(nullptr, nullptr); }
+  ~Log() { cleanclip_set_message_callback(nullptr, nullptr); }
 
-  static void call(const char *message, void *log) noexcept {
+  static void call(std::int32_t severity, const char *message, void *log) noexcept {
     try {
       Log &self = *static_cast<Log *>(log);
       std::shared_ptr<const LogFunction> function;
@@ -72,9 +76,9 @@ class Log {
         const std::lock_guard<std::mutex> lock(self.mutex_);
         function = self.function_;
       }
-      if (function != nullptr) (*function)(message);
+      if (function != nullptr) (*function)(severity, message);
     } catch (...) {
-      // A warning has no caller to whom this could be returned.
+      // A message has no caller to whom this could be returned.
     }
   }
 
@@ -112,7 +116,7 @@ class Poll {
   std::function<bool()> function_;
 };
 
-/** Sends the warnings of the library to a function; nullptr ends that. */
+/** Sends the messages of the library to a function; nullptr ends that. */
 inline void setLog(LogFunction function) { detail::Log::shared().set(std::move(function)); }
 
 }  // namespace cleanclip

@@ -119,13 +119,14 @@ class CountListener(Listener):
         return handle.value
 
 
-def _log(message: bytes, user_data: Any) -> None:
-    logging.getLogger("cleanclip").warning("%s", message.decode("utf-8", "replace"))
+def _log(severity: int, message: bytes, user_data: Any) -> None:
+    # The library's severities have the numbers of logging's levels.
+    logging.getLogger("cleanclip").log(severity, "%s", message.decode("utf-8", "replace"))
 
 
-_log_callback = _capi.LogCallback(_log)  # the library keeps no reference of Python's
+_log_callback = _capi.MessageCallback(_log)  # the library keeps no reference of Python's
 
 
 def forward_log() -> None:
     """Pass what the library has to say on to the logger "cleanclip"."""
-    _capi.set_log_callback(_log_callback, None)
+    _capi.set_message_callback(_log_callback, None)

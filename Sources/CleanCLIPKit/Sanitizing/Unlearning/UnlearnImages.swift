@@ -24,7 +24,7 @@ struct UnlearnImages {
   static func read(
     _ dataset: PairDataset, imageSize: Int, preprocessing: ImagePreprocessing, limit: Int,
     seed: UInt64,
-    log: (String) -> Void, progress: (Int) -> Bool
+    log: (LogMessage) -> Void, progress: (Int) -> Bool
   ) throws(CLIPError) -> UnlearnImages {
     var random = RandomNumbers(seed: seed, 0x756E_6C69)
     let preprocessor = ImagePreprocessor(
@@ -32,7 +32,10 @@ struct UnlearnImages {
     let area = imageSize * imageSize
     let wanted = min(dataset.count, limit, max(fewest, byteLimit / (3 * area)))
     if wanted < min(dataset.count, limit) {
-      log("unlearn: takes \(wanted) of \(dataset.count) images, which is what fits in its memory")
+      log(
+        LogMessage(
+          .warning,
+          "unlearn: takes \(wanted) of \(dataset.count) images, which is what fits in its memory"))
     }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(wanted * 3 * area)
@@ -46,7 +49,7 @@ struct UnlearnImages {
         }
         read += 1
       } catch {
-        log("image \(index) is left out: \(error.message)")
+        log(LogMessage(.warning, "image \(index) is left out: \(error.message)"))
       }
       guard progress(read) else {
         throw CLIPError(.cancelled, "unlearn: reading images was cancelled at \(read)")

@@ -28,7 +28,7 @@ struct UnlearnSetting {
   /// - Throws: `invalidArgument` for too few images, or images too much alike; `cancelled`.
   init(
     model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset, options: UnlearnOptions,
-    training: TrainingOptions, log: (String) -> Void, progress: UnlearnProgress
+    training: TrainingOptions, log: (LogMessage) -> Void, progress: UnlearnProgress
   ) throws(CLIPError) {
     let side = try FeatureEncoder(model).imageSize()
     let tokenizer = model.configuration.text == nil ? nil : tokenizer
@@ -51,7 +51,7 @@ struct UnlearnSetting {
     let candidates = TargetCandidates(
       model: teacher, images: searched, features: meanings, options: search)
     vocabulary = try Self.vocabulary(
-      model, tokenizer, options, training, candidates
+      model, tokenizer, options, training, candidates, log: log
     ) { progress.advance() }
     let heldOut = try images.heldOut()
     verification = try UnlearnVerification(
@@ -80,13 +80,13 @@ struct UnlearnSetting {
   /// The classes that may be a target.
   private static func vocabulary(
     _ model: CLIPModel, _ tokenizer: Tokenizer?, _ options: UnlearnOptions,
-    _ training: TrainingOptions, _ candidates: TargetCandidates, progress: () -> Bool
+    _ training: TrainingOptions, _ candidates: TargetCandidates, log: (LogMessage) -> Void,
+    progress: () -> Bool
   ) throws(CLIPError) -> TextVocabulary {
     guard let tokenizer else { return try candidates.groups() }
-    var names = options.classes.isEmpty ? CommonNouns.all : options.classes
-    // A name that stands twice, as in ImageNet's list, would be its own rival.
-    var known: Set<String> = []
-    names.removeAll { !known.insert($0).inserted }
+    let classes = DistinctNames(options.classes)
+    if let notice = classes.notice { log(LogMessage(.warning, "unlearn: " + notice)) }
+    let names = classes.names.isEmpty ? CommonNouns.all : classes.names
     return try candidates.chosen(
       of: try TextVocabulary(
         names: names, templates: options.templates, model: model, tokenizer: tokenizer,

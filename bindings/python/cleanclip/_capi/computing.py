@@ -26,11 +26,15 @@ memory_peak = bind("cleanclip_memory_peak", c_int64)
 # void cleanclip_memory_trim(void);
 memory_trim = bind("cleanclip_memory_trim", None)
 
-# typedef void (*cleanclip_log_callback)(const char *message, void *user_data);
-LogCallback = CFUNCTYPE(None, c_char_p, c_void_p)
+SEVERITY_INFO = 20
+SEVERITY_WARNING = 30
 
-# void cleanclip_set_log_callback(cleanclip_log_callback callback, void *user_data);
-set_log_callback = bind("cleanclip_set_log_callback", None, LogCallback, c_void_p)
+# typedef void (*cleanclip_message_callback)(int32_t severity, const char *message,
+#                                            void *user_data);
+MessageCallback = CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
+
+# void cleanclip_set_message_callback(cleanclip_message_callback callback, void *user_data);
+set_message_callback = bind("cleanclip_set_message_callback", None, MessageCallback, c_void_p)
 
 # typedef int32_t (*cleanclip_poll_callback)(void *user_data);
 PollCallback = CFUNCTYPE(c_int32, c_void_p)
