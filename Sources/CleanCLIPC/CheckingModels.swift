@@ -33,6 +33,7 @@ public func cleanclip_check_model(
     let given = try arguments.options(options, defaults: checkModelDefaults, "options")
     let out = try arguments.required(out_check, "out_check")
     let check = try checkpointCheck(handle.model, given, arguments)
+    for notice in check.notices { HostLog.write(LogMessage(.warning, notice)) }
     func report(_ done: Int, _ total: Int) -> Bool {
       callback.map { $0(Int64(done), Int64(total), user_data) == 0 } ?? true
     }

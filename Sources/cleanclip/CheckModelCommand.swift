@@ -86,20 +86,23 @@ struct CheckModelCommand: ParsableCommand {
   func run() throws {
     common.apply()
     Interruption.listen()
-    try Outputs.check(check.report, folder: kept.stateDirectory)
+    try Outputs.check(self.check.report, folder: kept.stateDirectory)
     try Outputs.check(folder: triggers)
+    try Outputs.keep([model.model] + images + references, from: self.check.report)
     let loaded = try model.load().model
-    let result = try run(try checkpointCheck(loaded))
+    let check = try checkpointCheck(loaded)
+    for notice in check.notices { printError("cleanclip: \(notice)") }
+    let result = try run(check)
     var outputs = Outputs()
     outputs.write { () throws(CLIPError) in try print(result) }
-    outputs.write(check.report) { (path) throws(CLIPError) in
+    outputs.write(self.check.report) { (path) throws(CLIPError) in
       try result.write(to: path, subject: model.model, version: libraryVersion)
     }
     outputs.write(triggers) { (folder) throws(CLIPError) in
       _ = try result.saveTriggers(to: folder)
     }
     try outputs.finish()
-    try check.exit(result.verdict)
+    try self.check.exit(result.verdict)
   }
 
   private func checkpointCheck(_ loaded: CLIPModel) throws(CLIPError) -> CheckpointCheck {

@@ -44,11 +44,12 @@ extension UnlearnOptions {
         "options: \(name) have no effect with method \(method.name); expected none, or method "
           + SanitizeMethod.unlearn.name)
     }
-    guard classes.isEmpty || Set(classes).count >= ModelCheck.fewestClasses else {
+    let distinct = DistinctNames(classes).names.count
+    guard classes.isEmpty || distinct >= ModelCheck.fewestClasses else {
       throw CLIPError(
         .invalidArgument,
         "options: there are too few classes; expected none or at least \(ModelCheck.fewestClasses), "
-          + "which are compared, got \(Set(classes).count)")
+          + "which are compared, got \(distinct)")
     }
     guard !classes.isEmpty || templates == PromptTemplate.standard else {
       throw CLIPError(

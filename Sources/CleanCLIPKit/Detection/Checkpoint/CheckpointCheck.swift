@@ -31,6 +31,11 @@ package struct CheckpointCheck {
 
   package init(_ model: CLIPModel) { self.model = model }
 
+  /// What is worth knowing before the check, in sentences for people.
+  package var notices: [String] {
+    [DistinctNames(classes).notice].compactMap(\.self).map { "check model: " + $0 }
+  }
+
   /// Checks the towers, one after the other.
   ///
   /// - Parameter progress: called after each step; `false` cancels.
@@ -84,7 +89,8 @@ package struct CheckpointCheck {
     guard let tokenizer, model.configuration.text != nil else { return }
     if !classes.isEmpty {
       check.classes = try TextVocabulary(
-        names: classes, templates: templates.isEmpty ? PromptTemplate.standard : templates,
+        names: DistinctNames(classes).names,
+        templates: templates.isEmpty ? PromptTemplate.standard : templates,
         model: model, tokenizer: tokenizer)
     }
     guard usesNouns else { return }
