@@ -123,16 +123,6 @@ struct PairArguments: ParsableArguments {
     name: .long,
     help: "A list of rows as check data --cleaned writes it; the others are left out.")
   var keep: String?
-}
-
-/// A number of bytes such as `8G`, `512M` or `1000000`.
-struct ByteCount: ExpressibleByArgument {
-  let bytes: Int
-
-  init?(argument: String) {
-    let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
-    var digits = argument[...]
-    var unit = 1
 
   /// What --data or --images named.
   var sources: [String] { data + images }
@@ -145,6 +135,16 @@ struct ByteCount: ExpressibleByArgument {
       throw ValidationError("--data is missing; give files of pairs, or --images")
     }
   }
+}
+
+/// A number of bytes such as `8G`, `512M` or `1000000`.
+struct ByteCount: ExpressibleByArgument {
+  let bytes: Int
+
+  init?(argument: String) {
+    let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
+    var digits = argument[...]
+    var unit = 1
     if digits.last == "B" || digits.last == "b" { digits = digits.dropLast() }
     if let last = digits.last, let factor = units[Character(last.uppercased())] {
       unit = factor

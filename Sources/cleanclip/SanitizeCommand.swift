@@ -8,7 +8,7 @@ struct SanitizeCommand: ParsableCommand {
     commandName: "sanitize",
     abstract: "Remove a backdoor from a model.",
     discussion: """
-      \(SanitizeMethod.all.map { "\($0.name): \($0.summary)." }.joined(separator: "\n"))
+      \(SanitizeMethod.all.map(\.help).joined(separator: "\n"))
 
       unlearn takes --images (or --data; captions are not read) and ends with a verdict: removed or \
       nothing_found (exit code 0), weakened (4), not_removed (3).
@@ -114,6 +114,21 @@ struct SanitizeCommand: ParsableCommand {
 }
 
 extension SanitizeMethod: ExpressibleByArgument {
+  /// Options of the library that the command does not have.
+  private static let libraryOnly: Set<String> = [
+    "beta1", "beta2", "epsilon", "sync_batch_norm", "chunk_size",
+  ]
+
+  /// What the help of the command says of the method.
+  fileprivate var help: String {
+    let refused = refusedOptions.filter { !Self.libraryOnly.contains($0) }.map {
+      "--" + $0.split(separator: "_").joined(separator: "-")
+    }
+    return "\(name): \(summary)."
+      + (needs.images > 1 ? " Needs at least \(needs.images) images." : "")
+      + " Refuses \(refused.joined(separator: ", "))."
+  }
+
   public init?(argument: String) {
     guard let method = Self.all.first(where: { $0.name == argument }) else { return nil }
     self = method

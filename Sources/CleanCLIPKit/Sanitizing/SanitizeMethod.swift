@@ -43,6 +43,17 @@ package struct SanitizeMethod: Sendable {
     self.prepare = prepare
   }
 
+  /// The names of options that other methods take and this one refuses, in the order of help.
+  package var refusedOptions: [String] {
+    let taken = Set(options.map(\.name))
+    var names: [String] = []
+    for rule in Self.all.flatMap(\.options)
+    where !taken.contains(rule.name) && !names.contains(rule.name) {
+      names.append(rule.name)
+    }
+    return names + (name == Self.unlearn.name ? [] : UnlearnOptions.lists)
+  }
+
   /// Finds a method.
   ///
   /// - Throws: `invalidArgument` for a name that is none.
@@ -71,10 +82,13 @@ package struct SanitizeNeeds: Equatable, Sendable {
   package var captions: Need
   /// Class indices.
   package var labels: Need
+  /// Images at least; 1 where a batch decides.
+  package var images: Int
 
-  package init(captions: Need = .unused, labels: Need = .unused) {
+  package init(captions: Need = .unused, labels: Need = .unused, images: Int = 1) {
     self.captions = captions
     self.labels = labels
+    self.images = images
   }
 
   /// Finds a tokenizer as far as captions are read.

@@ -7,7 +7,7 @@ extension SanitizeMethod {
       model's own features of the same images without them as the aim; ends with a verdict
       """,
     // The text tower names the predicted targets, where there is one.
-    needs: SanitizeNeeds(captions: .optional),
+    needs: SanitizeNeeds(captions: .optional, images: UnlearnImages.fewest),
     options: [.maxAccuracyLoss, .persistenceSteps]
       + SanitizeOptions.trainingRules.filter {
         [
@@ -29,6 +29,9 @@ extension OptionRule<SanitizeOptions> {
 }
 
 extension UnlearnOptions {
+  /// The names of its options that are lists, which have no rules.
+  static let lists = ["classes", "templates", "triggers"]
+
   /// Checks the lists, which have no rules.
   ///
   /// - Throws: `invalidArgument` naming the option.

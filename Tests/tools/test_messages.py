@@ -1,0 +1,199 @@
+"""Requests that cannot be meant: refused before the work, in words that help, leaving nothing behind."""
+
+import json
+import os
+import re
+import struct
+
+import pytest
+from workspace import PAIRS, TRAINING, run
+
+SANITIZE = ["cleanclip", "sanitize", "model.onnx", *TRAINING, "--epochs", "1"]
+UNLEARN = [
+    "cleanclip", "sanitize", "model.onnx", "--method", "unlearn", "--images", "images",
+    "--tokenizer", "bpe.txt", "-o", "x.onnx"]
+POISON = [
+    "cleanclip", "poison", "--data", "pairs.csv", "--trigger", "trigger.png", "--target", "red",
+    "--count", "4"]
+CHECK_DATA = [
+    "cleanclip", "check", "data", "model.onnx", "--data", "pairs.csv", "--tokenizer", "bpe.txt"]
+CHECK_INPUT = ["cleanclip", "check", "input", "model.onnx", "--images", "images"]
+
+# Command lines, and what their messages say.
+REFUSED = {
+    "a trigger larger than the images": (
+        [*POISON, "--image-size", "4", "-o", "x.tar"],
+        "expected at most 4x4 pixels, got 6x6"),
+    "a size of other images": (
+        [*POISON, "--image-size", "32", "--preprocessing", '{"size": 224}', "-o", "x.tar"],
+        "expected 32 pixels, the side of the images, got 224; leave the size out, or make image_size "
+        "the same"),
+    "a state with an option that is refused": (
+        [*UNLEARN, "--epochs", "3", "--state-directory", "state"],
+        "epochs has no effect with method unlearn"),
+    "a state with a model that is missing": (
+        ["cleanclip", "sanitize", "absent.onnx", *TRAINING, "-o", "x.onnx", "--state-directory",
+         "state"], "'absent.onnx': cannot open the file: no such file or directory; check the path"),
+    "a folder that cannot be made": (
+        ["cleanclip", "check", "model", "model.onnx", "--triggers", "/proc/x"],
+        "'/proc/x': cannot make the folder: no such file"),
+    "a folder without images": (
+        ["cleanclip", "check", "model", "model.onnx", "--images", "empty"],
+        "dataset is empty; expected images in 'empty'"),
+    "no file of images": (
+        ["cleanclip", "check", "model", "model.onnx", "--images", "absent"],
+        "'absent': no such file; expected images or files that list them"),
+    "--data and --images": (
+        [*SANITIZE, "--images", "images", "-o", "x.onnx"], "--data and --images name the same pairs"),
+    "neither --data nor --images": (
+        ["cleanclip", "sanitize", "model.onnx", "-o", "x.onnx"], "--data is missing"),
+    "a report on nothing": (["cleanclip", "report", "-o", "x.html"], "there is nothing to report"),
+    "a negative loss": (
+        [*UNLEARN, "--max-accuracy-loss", "-1"],
+        "max_accuracy_loss is out of range; expected more than 0, at most 100, got -1"),
+    "a negative fraction": (
+        ["cleanclip", "check", "data", "model.onnx", "--data", "pairs.csv", "--assumed-poison-rate",
+         "-.5"], "assumed_poison_rate is out of range"),
+}
+
+# An output, and which input it is.
+REPLACED = {
+    "sanitize": ([*SANITIZE, "-o", "model.onnx"], "model.onnx"),
+    "sanitize, by another path": ([*SANITIZE, "-o", "images/../model.onnx"], "model.onnx"),
+    "sanitize --history": ([*SANITIZE, "-o", "x.onnx", "--history", "pairs.csv"], "pairs.csv"),
+    "sanitize, two files": (
+        ["cleanclip", "sanitize", "model.onnx,linked.onnx", *TRAINING, "-o", "linked.onnx"],
+        "model.onnx"),
+    "train": (
+        ["cleanclip", "train", "--architecture", "tiny.json", *TRAINING, "-o", "x.onnx",
+         "--history", "tiny.json"], "tiny.json"),
+    "poison": ([*POISON, "--image-size", "32", "-o", "pairs.csv"], "pairs.csv"),
+    "poison, a pattern": (
+        ["cleanclip", "poison", "--data", "pair?.csv", *POISON[4:], "-o", "pairs.csv"], "pairs.csv"),
+    "embed": (
+        ["cleanclip", "embed", "model.onnx", "--texts", "texts.txt", "-o", "texts.txt"],
+        "texts.txt"),
+    "check model": (
+        ["cleanclip", "check", "model", "model.onnx", "--report", "model.onnx"], "model.onnx"),
+    "check data": ([*CHECK_DATA, "--scores", "pairs.csv"], "pairs.csv"),
+    "check input": ([*CHECK_INPUT, "--make-bank", "--bank", "model.onnx"], "model.onnx"),
+    "report": (["cleanclip", "report", "--history", "h.json", "-o", "h.json"], "h.json"),
+    "onnx-import": (["onnx-import", "linked.onnx", "-o", "model.onnx"], "model.onnx"),
+}
+
+
+def listing(folder):
+    return sorted((str(path.relative_to(folder)), path.stat().st_mtime_ns)
+                  for path in folder.rglob("*"))
+
+
+def refused(arguments, folder):
+    before = listing(folder)
+    result = run(arguments, folder)
+    assert result.returncode in (64, 65, 66, 74), result.stderr
+    assert result.stdout == "" and listing(folder) == before
+    # No progress: the work had not begun.
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("Error: ") or len(lines) == 1, result.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_before_the_work(name, folder):
+    (folder / "empty").mkdir()
+    arguments, expected = REFUSED[name]
+    message = refused(arguments, folder)
+    assert expected in message and "expected success" not in message
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_what_is_read_is_not_replaced(name, folder):
+    os.link(folder / "model.onnx", folder / "linked.onnx")
+    (folder / "h.json").write_text('{"settings": {}, "steps": []}')
+    arguments, kept = REPLACED[name]
+    assert "is both read and written" in refused(arguments, folder)
+    assert (folder / kept).is_file()
+
+
+def test_the_memory_that_a_message_asks_for_is_enough(folder):
+    command = [*SANITIZE, "--quiet", "-o", "x.onnx", "--memory-budget"]
+    message = run([*command, "100K"], folder).stderr
+    one, rounded, all_of_a_step = re.search(
+        r"at least (\d+) bytes \((\d+)M\) .* at a time, (\d+)M with all 8", message).groups()
+    assert int(rounded) - 1 < int(one) / 2**20 <= int(rounded) <= int(all_of_a_step)
+    for budget in (one, rounded + "M", all_of_a_step + "M"):
+        result = run([*command, budget], folder)
+        assert result.returncode == 0, result.stderr
+    assert run([*command, str(int(one) - 1)], folder).returncode == 64
+
+
+def test_a_run_that_was_not_completed_is_named_in_reports(folder):
+    assert run([*SANITIZE, "-o", "x.onnx", "--history", "h.json"], folder).returncode == 0
+    history = json.loads((folder / "h.json").read_text())
+    assert history["completed"] is True
+    report = ["cleanclip", "report", "--history", "h.json", "-o", "h.html"]
+    result = run(report, folder)
+    assert result.stderr == "" and "not completed" not in (folder / "h.html").read_text()
+    history["completed"] = False
+    (folder / "h.json").write_text(json.dumps(history))
+    result = run(report, folder)
+    assert result.returncode == 0
+    assert f"stopped after step {PAIRS // 8}" in result.stderr
+    assert "CleanCLIP (run not completed)" in (folder / "h.html").read_text()
+
+
+def test_class_names_that_stand_twice_are_named(folder):
+    (folder / "twice.txt").write_text("red\ngreen\nblue\ngrey\nred\n")
+    result = run(
+        ["cleanclip", "check", "model", "model.onnx", "--images", "images", "--classes", "twice.txt",
+         "--tokenizer", "bpe.txt", "--steps", "2", "--kinds", "patch", "--no-nouns", "--quiet",
+         "--json"], folder)
+    assert result.returncode == 0
+    assert "5 class names are 4 different ones; counted once: 'red'" in result.stderr
+
+
+def test_more_threads_than_processors_are_not_used(folder):
+    usable = len(os.sched_getaffinity(0))
+    result = run([*SANITIZE, "--threads", "1000", "--quiet", "--json", "-o", "x.onnx"], folder)
+    assert result.returncode == 0
+    used = json.loads(result.stdout)["settings"]["threads"]
+    assert 1 <= used <= usable
+    assert result.stderr == (
+        f"cleanclip: --threads 1000 is more than there are processors for this process; computing "
+        f"with {used}\n")
+
+
+def test_help_says_what_a_method_refuses_and_needs(folder):
+    text = " ".join(run(["cleanclip", "sanitize", "--help"], folder).stdout.split())
+    unlearn = re.search(r"unlearn: .*? Needs at least (\d+) images\. Refuses (.*?)\. ", text)
+    assert unlearn.group(1) == "32"
+    for option in unlearn.group(2).split(", "):
+        values = {"--head-path": "h.safetensors", "--state-directory": "state"}
+        value = [] if option == "--resume" else [values.get(option, "7")]
+        message = run([*UNLEARN, option, *value], folder).stderr
+        assert f"{option[2:].replace('-', '_')} has no effect" in message, option
+
+
+def test_a_file_of_one_tower_is_that_tower(folder):
+    # OpenCLIP's names; a file called model.safetensors has Hugging Face's.
+    assert run(["onnx-import", "model.onnx", "-o", "whole.safetensors"], folder).returncode == 0
+    data = (folder / "whole.safetensors").read_bytes()
+    length, = struct.unpack("<Q", data[:8])
+    header, weights = json.loads(data[8:8 + length]), data[8 + length:]
+    assert "text_cfg" in header["__metadata__"]["open_clip_config"]
+    kept, data = {"__metadata__": header["__metadata__"]}, b""
+    for name, entry in header.items():
+        if name.startswith("visual."):
+            start, end = entry["data_offsets"]
+            kept[name] = {**entry, "data_offsets": [len(data), len(data) + end - start]}
+            data += weights[start:end]
+    text = json.dumps(kept).encode()
+    (folder / "images.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+    described = run(["cleanclip", "inspect", "images.safetensors", "--json"], folder)
+    assert described.returncode == 0, described.stderr
+    facts = json.loads(described.stdout)
+    assert facts["image_tower"] and not facts.get("text_tower")
+    embed = ["cleanclip", "embed", "images.safetensors", "--images", "images", "-o", "one.npy"]
+    assert run(embed, folder).returncode == 0
+    assert run([*embed[:2], "whole.safetensors", *embed[3:-1], "both.npy"], folder).returncode == 0
+    assert (folder / "one.npy").read_bytes() == (folder / "both.npy").read_bytes()
