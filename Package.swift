@@ -51,6 +51,9 @@ let package = Package(
     .systemLibrary(name: "CJSON", pkgConfig: "libcjson", providers: [.apt(["libcjson-dev"])]),
     .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),
 
+    // System calls that Glibc's module leaves out.
+    .target(name: "CSystem"),
+
     // C and C++: oneDNN calls and vector loops, image files, ONNX protobuf.
     .target(
       name: "CKernels",
@@ -66,7 +69,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("protobuf-lite")]),
 
     // Errors and files; ONNX graphs read by what their operators mean, whatever model they hold.
-    .target(name: "CleanCLIPFiles", swiftSettings: swiftSettings),
+    .target(name: "CleanCLIPFiles", dependencies: ["CSystem"], swiftSettings: swiftSettings),
     .target(
       name: "ONNXGraphs", dependencies: ["CleanCLIPFiles", "COnnx"], swiftSettings: swiftSettings),
 

@@ -29,11 +29,8 @@ public func cleanclip_model_load_with(
   out_model?.pointee = nil
   return guarded("cleanclip_model_load_with") { (arguments) throws(CLIPError) in
     let path = try arguments.path(path, "path")
-    let options = try arguments.options(
-      options, defaults: cleanclip_model_options(), "options")
+    let preprocessing = try arguments.preprocessing(options)
     let out = try arguments.required(out_model, "out_model")
-    let preprocessing = try arguments.optionalString(
-      options.preprocessing, "options->preprocessing")
     out.pointee = retained(ModelHandle(try LoadedModel.load(path, preprocessing: preprocessing)))
   }
 }

@@ -26,6 +26,21 @@ package struct AtomicFile: ~Copyable {
     try file.commit()
   }
 
+  /// Writes what `body` appends to a file, or to memory.
+  ///
+  /// - Throws: as the other `write`.
+  package static func write(
+    to destination: FileDestination, _ body: (inout AtomicFile) throws(CLIPError) -> Void
+  ) throws(CLIPError) {
+    switch destination {
+    case .path(let path): try write(path, body)
+    case .memory(let memory):
+      var file = try AtomicFile(memory)
+      try body(&file)
+      try file.flush()
+    }
+  }
+
   /// Writes a whole file from bytes.
   package static func write(_ bytes: [UInt8], to path: String) throws(CLIPError) {
     try write(path) { (file) throws(CLIPError) in try file.append(bytes) }
@@ -53,6 +68,13 @@ package struct AtomicFile: ~Copyable {
     let file = try TemporaryFile(for: target, path: path)
     self.path = path
     self.target = target
+    self.file = file
+  }
+
+  private init(_ memory: MemoryFile) throws(CLIPError) {
+    let file = try TemporaryFile(memory)
+    path = memory.name
+    target = memory.name
     self.file = file
   }
 

@@ -5,7 +5,11 @@ internal import Glibc
 /// It is read, not mapped: another process that shortens a mapped file ends this one with SIGBUS. A file
 /// that is replaced by renaming stays readable here; one that is changed in place is noticed.
 package final class InputFile: Sendable {
+  /// Its path; of a file in memory, what messages call it.
   package let path: String
+  /// The path of its folder, up to the last slash and empty for the current one; `nil` for a file in memory,
+  /// which has nothing beside it.
+  package let folder: String?
   private let descriptor: Int32
   /// The file's size and time when it was opened.
   package let stamp: FileStamp
@@ -28,7 +32,18 @@ package final class InputFile: Sendable {
       throw error
     }
     self.path = path
+    folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
     self.descriptor = descriptor
+  }
+
+  /// Opens a file in memory, which stays as long as this one.
+  ///
+  /// - Throws: `io`.
+  package init(_ file: MemoryFile) throws(CLIPError) {
+    stamp = try FileStamp(descriptor: file.descriptor, path: file.name)
+    path = file.name
+    folder = nil
+    descriptor = try file.duplicate()
   }
 
   deinit { close(descriptor) }

@@ -30,6 +30,16 @@ struct TemporaryFile: ~Copyable {
     self.target = target
   }
 
+  /// Opens a file in memory for writing, which takes no name.
+  ///
+  /// - Throws: `io`.
+  init(_ memory: MemoryFile) throws(CLIPError) {
+    let descriptor = try memory.duplicate()
+    self.descriptor = descriptor
+    target = memory.name
+    name = nil
+  }
+
   deinit {
     close(descriptor)
     if let name { unlink(name) }

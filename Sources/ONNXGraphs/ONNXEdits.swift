@@ -106,7 +106,7 @@ package final class ONNXEdits {
   ///
   /// - Throws: `io`; `state` when the source changes meanwhile; `unsupported` when the file would have
   ///   2 GiB or more; `format` when fields that are replaced overlap.
-  package func write(to path: String) throws(CLIPError) {
+  package func write(to destination: FileDestination) throws(CLIPError) {
     var pieces = connx_pieces()
     let result = connx_edits_finish(handle, &pieces)
     if result == 0 { throw Self.outOfMemory }
@@ -119,11 +119,11 @@ package final class ONNXEdits {
     guard pieces.length < 1 << 31 else {
       throw CLIPError(
         .unsupported,
-        "'\(path)': the file would be too large for protobuf; expected less than 2 GiB, got "
+        "'\(destination.name)': the file would be too large for protobuf; expected less than 2 GiB, got "
           + "\(pieces.length) bytes; save the model as safetensors")
     }
     let all = UnsafeBufferPointer(start: pieces.pieces, count: pieces.count)
-    try AtomicFile.write(path) { (file) throws(CLIPError) in
+    try AtomicFile.write(to: destination) { (file) throws(CLIPError) in
       for piece in all { try append(piece, to: &file) }
       // What was read belongs together only if nothing changed meanwhile.
       try model.checkUnchanged()

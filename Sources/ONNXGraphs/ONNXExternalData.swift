@@ -15,10 +15,11 @@ package struct ONNXExternalData: Sendable {
 
   /// Finds and opens the file, which must be inside the model's folder.
   ///
+  /// - Parameter folder: of the model's file; `nil` for one in memory.
   /// - Throws: `format` for a location that leaves the folder and for numbers that do not fit the
   ///   file; `notFound` when the file is missing.
   init(
-    _ info: connx_tensor, tensor: String, modelPath: String, byteCount: Int?,
+    _ info: connx_tensor, tensor: String, modelPath: String, folder: String?, byteCount: Int?,
     _ files: inout [String: InputFile]
   ) throws(CLIPError) {
     let what = "'\(modelPath)': external data of tensor '\(tensor)'"
@@ -26,7 +27,13 @@ package struct ONNXExternalData: Sendable {
     if let known = files[location] {
       file = known
     } else {
-      let path = try Self.resolve(location, modelPath: modelPath, what: what)
+      guard let folder else {
+        throw CLIPError(
+          .notFound,
+          "\(what) is in a file of its own; expected weights inside a graph that is given as bytes, got "
+            + "'\(location)'; load the graph by its path")
+      }
+      let path = try Self.resolve(location, folder: folder.isEmpty ? "./" : folder, what: what)
       file = try InputFile(path)
       files[location] = file
     }
@@ -56,7 +63,7 @@ package struct ONNXExternalData: Sendable {
   /// The path of a location: relative, without "..", and still inside the folder when symbolic
   /// links are followed.
   private static func resolve(
-    _ location: String, modelPath: String, what: String
+    _ location: String, folder: String, what: String
   ) throws(CLIPError) -> String {
     let parts = location.split(separator: "/", omittingEmptySubsequences: false)
     guard !location.isEmpty, !location.hasPrefix("/"), !location.utf8.contains(0),
@@ -66,7 +73,6 @@ package struct ONNXExternalData: Sendable {
         .format,
         "\(what) leaves the model's folder; expected a file beside the model, got '\(location)'")
     }
-    let folder = modelPath.lastIndex(of: "/").map { String(modelPath[...$0]) } ?? "./"
     guard let folderPath = realpath(folder, nil) else {
       throw CLIPError.system(folder, "find the folder")
     }

@@ -18,6 +18,8 @@ extension String {
 struct ONNXMessageReader {
   let handle: OpaquePointer
   let path: String
+  /// Of the model's file; `nil` for one in memory.
+  let folder: String?
 
   /// A name that graphs connect nodes with: valid UTF-8 without NUL, so that it stays unique.
   private func name(_ text: connx_string) throws(CLIPError) -> String {
@@ -167,7 +169,8 @@ struct ONNXMessageReader {
     case CONNX_STORAGE_EXTERNAL:
       payload = .external(
         try ONNXExternalData(
-          info, tensor: name, modelPath: path, byteCount: type?.byteCount(of: count), &external))
+          info, tensor: name, modelPath: path, folder: folder,
+          byteCount: type?.byteCount(of: count), &external))
     case CONNX_STORAGE_OTHER: payload = .unreadable
     default: break
     }

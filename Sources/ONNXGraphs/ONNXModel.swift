@@ -30,14 +30,14 @@ package final class ONNXModel: Sendable {
   /// Opens, parses and validates a file; no weight is read yet.
   ///
   /// - Throws: `notFound`, `io`, and `format` for anything that is not an ONNX model or is inconsistent.
-  package init(_ path: String) throws(CLIPError) {
-    let file = try InputFile(path)
+  package init(_ file: InputFile) throws(CLIPError) {
+    let path = file.path
     guard file.count > 0 else {
       throw CLIPError(.format, "'\(path)': is empty; expected an ONNX model, got 0 bytes")
     }
     let handle = try Self.parse(file)
     defer { connx_model_free(handle) }
-    let reader = ONNXMessageReader(handle: handle, path: path)
+    let reader = ONNXMessageReader(handle: handle, path: path, folder: file.folder)
     let info = connx_model_describe(handle)
     self.path = path
     self.file = file

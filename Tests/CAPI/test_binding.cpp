@@ -41,6 +41,24 @@ static void test_models_round_trip() {
   CHECK(cleanclip::Model(path).logitScale() > 14);
 }
 
+static void test_models_in_memory() {
+  const cleanclip::Model model = cleanclip::Model::create(tiny_architecture, 1);
+  const cleanclip::Buffer graph = model.saveBuffer("onnx");
+  CHECK(graph.size() > 1000);
+  const std::vector<unsigned char> bytes(graph.data(), graph.data() + graph.size());
+  CHECK(cleanclip::Model::load(bytes).logitScale() == model.logitScale());
+  cleanclip::ModelOptions options;
+  options.preprocessing = "{\"resize_mode\": \"squash\"}";
+  const cleanclip::Model squashed = cleanclip::Model::load(bytes, options);
+  CHECK(squashed.describe().find("squash") != std::string::npos);
+  try {
+    cleanclip::Model::load(bytes, bytes);
+    CHECK(false);
+  } catch (const cleanclip::Error &error) {
+    CHECK(error.code() == CLEANCLIP_INVALID_ARGUMENT);
+  }
+}
+
 static void test_features() {
   const cleanclip::Model model = cleanclip::Model::create(tiny_architecture, 1);
   const cleanclip::Tokenizer tokenizer(tiny_vocabulary());
@@ -129,6 +147,7 @@ static void test_training() {
 int main() {
   RUN(test_errors_carry_code_and_text);
   RUN(test_models_round_trip);
+  RUN(test_models_in_memory);
   RUN(test_features);
   RUN(test_views_have_a_size);
   RUN(test_the_process);

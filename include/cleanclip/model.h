@@ -77,6 +77,28 @@ CLEANCLIP_API cleanclip_status cleanclip_model_load_with(const char *path,
                                                          cleanclip_model **out_model);
 
 /**
+ * Loads a checkpoint from bytes, as cleanclip_model_load() does from files.
+ *
+ * Bytes have nothing beside them: weights, configuration and preprocessing must be inside, or in the options.
+ * Messages call them `<buffer>`.
+ *
+ * @param[in] bytes An ONNX or safetensors file, told by its content; or the image tower's ONNX file. They are
+ *   copied: a graph's copy lives as long as the model, which is saved into a copy of it.
+ * @param[in] size Bytes of `bytes`.
+ * @param[in] text_bytes The text tower's ONNX file where it is one of its own, else NULL.
+ * @param[in] text_size Bytes of `text_bytes`; 0 where that is NULL.
+ * @param[in] options NULL for the defaults.
+ * @param[out] out_model The model, to be freed with cleanclip_model_free().
+ * @return As cleanclip_model_load_with(); CLEANCLIP_NOT_FOUND: weights or a configuration would be beside the
+ *   file; CLEANCLIP_INVALID_ARGUMENT: no bytes.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_model_load_buffer(const void *bytes, size_t size,
+                                                           const void *text_bytes,
+                                                           size_t text_size,
+                                                           const cleanclip_model_options *options,
+                                                           cleanclip_model **out_model);
+
+/**
  * Makes a model with random weights.
  *
  * Weights may then be written with cleanclip_model_write_parameter().
@@ -118,6 +140,32 @@ CLEANCLIP_API cleanclip_status cleanclip_model_copy(const cleanclip_model *model
  */
 CLEANCLIP_API cleanclip_status cleanclip_model_save(const cleanclip_model *model,
                                                     const char *path);
+
+/** Bytes that the library made, such as a checkpoint that goes to no file. */
+typedef struct cleanclip_buffer cleanclip_buffer;
+
+/**
+ * Saves a model to memory, as cleanclip_model_save() does to a file.
+ *
+ * @param[in] model The model to save.
+ * @param[in] form "onnx" or "safetensors".
+ * @param[out] out_buffer What the file would hold, to be freed with cleanclip_buffer_free().
+ * @return CLEANCLIP_UNSUPPORTED: more than one file, which are graphs of two towers and weights in files of
+ *   their own; weights that the graph cannot hold, the text says which; CLEANCLIP_STATE: the graph that the
+ *   model was loaded from was changed in place since; CLEANCLIP_INVALID_ARGUMENT: another form, a NULL.
+ */
+CLEANCLIP_API cleanclip_status cleanclip_model_save_buffer(const cleanclip_model *model,
+                                                           const char *form,
+                                                           cleanclip_buffer **out_buffer);
+
+/** Returns the bytes, which live as long as the buffer; NULL for NULL. */
+CLEANCLIP_API const void *cleanclip_buffer_bytes(const cleanclip_buffer *buffer);
+
+/** Returns how many bytes there are; 0 for NULL. */
+CLEANCLIP_API size_t cleanclip_buffer_size(const cleanclip_buffer *buffer);
+
+/** Frees a buffer. NULL is allowed and does nothing. */
+CLEANCLIP_API void cleanclip_buffer_free(cleanclip_buffer *buffer);
 
 /** Frees a model. NULL is allowed and does nothing. */
 CLEANCLIP_API void cleanclip_model_free(cleanclip_model *model);

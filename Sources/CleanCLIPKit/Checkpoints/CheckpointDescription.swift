@@ -55,6 +55,10 @@ struct CheckpointDescription {
   ) throws(CLIPError) {
     var files: [JSONValue] = []
     for file in facts.files {
+      guard !file.isInMemory else {
+        files.append(["path": .string(file.path), "bytes": .integer(file.stamp.byteCount)])
+        continue
+      }
       // A file may be gone, or a temporary one: the model does not need it any more.
       guard FileContents.exists(file.path) else {
         files.append(["path": .string(file.path)])

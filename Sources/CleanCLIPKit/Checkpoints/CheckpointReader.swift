@@ -26,16 +26,45 @@ package enum CheckpointReader {
   static func open(
     _ specification: String, preprocessing: String?, allowsNonFinite: Bool
   ) throws(CLIPError) -> (checkpoint: Checkpoint, source: CheckpointSource) {
-    let set: SafeTensorsSet
     switch try CheckpointLocation(specification) {
     case .onnx(let paths):
-      let (checkpoint, imports) = try ONNXCheckpoint.load(
-        paths, preprocessing: preprocessing, allowsNonFinite: allowsNonFinite)
-      return (checkpoint, .onnx(imports))
-    case .safetensors(let path): set = try SafeTensorsSet(path)
-    case .shards(let index): set = try SafeTensorsSet(index: index)
+      return try load(
+        try paths.map { (path) throws(CLIPError) in try InputFile(path) }, preprocessing,
+        allowsNonFinite)
+    case .safetensors(let path):
+      return try load(try SafeTensorsSet(try InputFile(path)), preprocessing, allowsNonFinite)
+    case .shards(let index):
+      return try load(try SafeTensorsSet(index: index), preprocessing, allowsNonFinite)
     }
-    return (
+  }
+
+  /// Loads a checkpoint from files in memory: ONNX or safetensors, told by their bytes, or the two graphs of
+  /// the towers.
+  ///
+  /// - Parameters: as the other `open`.
+  /// - Throws: as the other `open`, and `notFound` for what would be beside the files.
+  static func open(
+    _ parts: [MemoryFile], preprocessing: String?, allowsNonFinite: Bool
+  ) throws(CLIPError) -> (checkpoint: Checkpoint, source: CheckpointSource) {
+    let files = try parts.map { (part) throws(CLIPError) in try InputFile(part) }
+    if files.count == 1, try SafeTensors.isUsed(in: files[0]) {
+      return try load(try SafeTensorsSet(files[0]), preprocessing, allowsNonFinite)
+    }
+    return try load(files, preprocessing, allowsNonFinite)
+  }
+
+  private static func load(
+    _ graphs: [InputFile], _ preprocessing: String?, _ allowsNonFinite: Bool
+  ) throws(CLIPError) -> (checkpoint: Checkpoint, source: CheckpointSource) {
+    let (checkpoint, imports) = try ONNXCheckpoint.load(
+      graphs, preprocessing: preprocessing, allowsNonFinite: allowsNonFinite)
+    return (checkpoint, .onnx(imports))
+  }
+
+  private static func load(
+    _ set: SafeTensorsSet, _ preprocessing: String?, _ allowsNonFinite: Bool
+  ) throws(CLIPError) -> (checkpoint: Checkpoint, source: CheckpointSource) {
+    (
       try SafeTensorsCheckpoint.load(
         set, preprocessing: preprocessing, allowsNonFinite: allowsNonFinite), .safetensors
     )

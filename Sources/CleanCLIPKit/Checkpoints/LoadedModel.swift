@@ -29,9 +29,29 @@ package struct LoadedModel {
   ) throws(CLIPError) -> LoadedModel {
     let (checkpoint, source) = try CheckpointReader.open(
       path, preprocessing: preprocessing, allowsNonFinite: allowsNonFinite)
-    let model = try CLIPModel(
-      checkpoint.configuration, adopting: checkpoint.tensors, allowsNonFinite: allowsNonFinite)
-    return LoadedModel(model, facts: checkpoint.facts, source: source)
+    return try LoadedModel(checkpoint, source, allowsNonFinite)
+  }
+
+  /// Loads a checkpoint from files in memory, which it keeps as long as it is there: ONNX or safetensors, or
+  /// the graphs of the two towers.
+  ///
+  /// - Parameters: as the other `load`.
+  /// - Throws: as `CheckpointReader.open`.
+  package static func load(
+    _ parts: [MemoryFile], preprocessing: String? = nil, allowsNonFinite: Bool = false
+  ) throws(CLIPError) -> LoadedModel {
+    let (checkpoint, source) = try CheckpointReader.open(
+      parts, preprocessing: preprocessing, allowsNonFinite: allowsNonFinite)
+    return try LoadedModel(checkpoint, source, allowsNonFinite)
+  }
+
+  private init(
+    _ checkpoint: Checkpoint, _ source: CheckpointSource, _ allowsNonFinite: Bool
+  ) throws(CLIPError) {
+    self.init(
+      try CLIPModel(
+        checkpoint.configuration, adopting: checkpoint.tensors, allowsNonFinite: allowsNonFinite),
+      facts: checkpoint.facts, source: source)
   }
 
   /// Returns an independent copy of the model; both are written back to the same kind of file.
@@ -65,6 +85,16 @@ package struct LoadedModel {
     try CheckpointTarget(path, source: source).write(model.configuration, stateDict)
   }
 
+  /// Writes the model to memory as `save` writes it to a file.
+  ///
+  /// - Parameter name: what messages call the result.
+  /// - Throws: as `save`, and `unsupported` for what would be more than one file.
+  package func saved(as form: CheckpointForm, name: String) throws(CLIPError) -> MemoryFile {
+    let memory = try MemoryFile(name: name)
+    try CheckpointTarget(form, in: memory, source: source).write(model.configuration, stateDict)
+    return memory
+  }
+
   /// Saves the model as `save` does. When that fails after the work is done, the weights go to a
   /// safetensors file beside the path, which needs nothing of the file that the model came from.
   ///
@@ -94,9 +124,9 @@ package struct LoadedModel {
   package func export(to path: String, names: TensorNames) throws(CLIPError) {
     let target: CheckpointTarget
     if path.hasSuffix(".onnx") {
-      target = .freshGraph(path, names == .openCLIP ? .openCLIP : .huggingFace)
+      target = .freshGraph(.path(path), names == .openCLIP ? .openCLIP : .huggingFace)
     } else if path.hasSuffix(".safetensors") {
-      target = .safetensors(path, names)
+      target = .safetensors(.path(path), names)
     } else {
       throw CLIPError(
         .unsupported,

@@ -9,8 +9,18 @@ extension SafeTensors {
     _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:],
     to path: String
   ) throws(CLIPError) {
+    try write(tensors, metadata: metadata, to: .path(path))
+  }
+
+  /// Writes tensors as the other `write` does, to a file or to memory.
+  ///
+  /// - Throws: as the other `write`.
+  static func write(
+    _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String],
+    to destination: FileDestination
+  ) throws(CLIPError) {
     let ordered = ordered(tensors)
-    try write(try head(ordered, metadata, path), ordered, to: path)
+    try write(try head(ordered, metadata, destination.name), ordered, to: destination)
   }
 
   /// Writes tensors as `write` does, with a checksum of all bytes of the file.
@@ -29,7 +39,7 @@ extension SafeTensors {
       fingerprint.add(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount))
     }
     FileSeal.set(fingerprint.text, in: &head)
-    try write(head, ordered, to: path)
+    try write(head, ordered, to: .path(path))
   }
 
   /// Readers map the data: four-byte elements come first so that every tensor is aligned.
@@ -41,9 +51,9 @@ extension SafeTensors {
   }
 
   private static func write(
-    _ head: [UInt8], _ tensors: [(name: String, tensor: Tensor)], to path: String
+    _ head: [UInt8], _ tensors: [(name: String, tensor: Tensor)], to destination: FileDestination
   ) throws(CLIPError) {
-    try AtomicFile.write(path) { (file) throws(CLIPError) in
+    try AtomicFile.write(to: destination) { (file) throws(CLIPError) in
       try file.append(head)
       for (_, tensor) in tensors {
         try file.append(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount))

@@ -96,7 +96,13 @@ package enum SafeTensors {
   /// - Throws: `notFound`, `io`.
   static func isUsed(in path: String) throws(CLIPError) -> Bool {
     if path.hasSuffix(".safetensors") { return true }
-    let file = try InputFile(path)
+    return try isUsed(in: try InputFile(path))
+  }
+
+  /// Whether a file is one by its first bytes.
+  ///
+  /// - Throws: `io`.
+  static func isUsed(in file: InputFile) throws(CLIPError) -> Bool {
     let head = try file.head(9)
     guard head.count > 8, head[8] == UInt8(ascii: "{") else { return false }
     return length(head) <= UInt64(file.count - 8)
@@ -111,7 +117,14 @@ package enum SafeTensors {
   ///
   /// - Throws: `notFound`, `io`, and `format` for a file that contradicts itself.
   package static func read(_ path: String) throws(CLIPError) -> SafeTensorsFile {
-    let file = try InputFile(path)
+    try read(try InputFile(path))
+  }
+
+  /// Validates header, types, shapes and offsets of an open file.
+  ///
+  /// - Throws: `io`; `format` for a file that contradicts itself.
+  static func read(_ file: InputFile) throws(CLIPError) -> SafeTensorsFile {
+    let path = file.path
     guard file.count >= 8 else {
       throw CLIPError(
         .format,

@@ -2,6 +2,8 @@
 package struct SafeTensorsSet {
   /// The file, or the index.
   let path: String
+  /// Of the file, or of the index; `nil` for a file in memory.
+  let folder: String?
   let files: [SafeTensorsFile]
   /// All tensors, each with the file that has it.
   let entries: [(entry: SafeTensorsEntry, file: Int)]
@@ -10,9 +12,10 @@ package struct SafeTensorsSet {
   var metadata: [String: String] { files.first?.metadata ?? [:] }
 
   /// Opens a single file.
-  init(_ path: String) throws(CLIPError) {
-    let file = try SafeTensors.read(path)
-    self.path = path
+  init(_ input: InputFile) throws(CLIPError) {
+    let file = try SafeTensors.read(input)
+    path = input.path
+    folder = input.folder
     files = [file]
     entries = file.entries.map { ($0, 0) }
   }
@@ -66,6 +69,7 @@ package struct SafeTensorsSet {
           + "no such tensor; download the checkpoint again")
     }
     self.path = path
+    self.folder = folder
     self.files = files
     self.entries = entries
   }

@@ -89,7 +89,7 @@ import Testing
   @Test func weightsBesideAFreshGraphAreReadAndWrittenBack() throws {
     let model = try LoadedModel.load(CheckpointFixture.path("vit.onnx")).model
     try FreshGraph.write(
-      model.configuration, tensors: model.tensorsByName, to: folder.file("a.onnx"),
+      model.configuration, tensors: model.tensorsByName, to: .path(folder.file("a.onnx")),
       largestInside: 100)
     #expect(folder.names == ["a.onnx", "a.onnx.data"])
     let outside = try LoadedModel.load(folder.file("a.onnx"))

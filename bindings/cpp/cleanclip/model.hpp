@@ -36,6 +36,21 @@ struct ModelOptions : cleanclip_model_options {
   ModelOptions() { cleanclip_model_options_init(this, sizeof(cleanclip_model_options)); }
 };
 
+/** Bytes that the library made, such as a checkpoint that goes to no file. */
+class Buffer {
+ public:
+  const unsigned char *data() const noexcept {
+    return static_cast<const unsigned char *>(cleanclip_buffer_bytes(handle_.get()));
+  }
+  std::size_t size() const noexcept { return cleanclip_buffer_size(handle_.get()); }
+
+ private:
+  friend class Model;
+  explicit Buffer(cleanclip_buffer *handle) : handle_(handle) {}
+
+  detail::Handle<cleanclip_buffer, cleanclip_buffer_free> handle_;
+};
+
 /** A CLIP model. */
 class Model {
  public:
@@ -53,6 +68,20 @@ class Model {
     handle_.reset(handle);
   }
 
+  /** Loads a checkpoint from the bytes of an ONNX or safetensors file, which are copied. */
+  static Model load(Span<const unsigned char> bytes, const ModelOptions &options = {}) {
+    return load(bytes, {}, options);
+  }
+
+  /** Loads a checkpoint from the bytes of the ONNX files of its image and of its text tower. */
+  static Model load(Span<const unsigned char> visual, Span<const unsigned char> textual,
+                    const ModelOptions &options = {}) {
+    cleanclip_model *handle = nullptr;
+    check(cleanclip_model_load_buffer(visual.data(), visual.size(), textual.data(), textual.size(),
+                                      &options, &handle));
+    return Model(handle);
+  }
+
   /** Makes a model with random weights: an architecture's name, or its JSON. */
   static Model create(const std::string &architecture, std::uint64_t seed) {
     cleanclip_model *handle = nullptr;
@@ -68,6 +97,13 @@ class Model {
   }
 
   void save(const std::string &path) const { check(cleanclip_model_save(get(), path.c_str())); }
+
+  /** Saves to memory: "onnx" or "safetensors". */
+  Buffer saveBuffer(const std::string &form) const {
+    cleanclip_buffer *handle = nullptr;
+    check(cleanclip_model_save_buffer(get(), form.c_str(), &handle));
+    return Buffer(handle);
+  }
 
   /** Returns the description as JSON. */
   std::string describe() const {

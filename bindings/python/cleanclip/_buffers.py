@@ -1,67 +1,64 @@
-"""Checkpoints in memory: bytes and file objects as files that the library opens."""
+"""Checkpoints in memory: bytes and binary file objects in the place of files."""
 
 from __future__ import annotations
 
+import ctypes
 import os
-import shutil
-import tempfile
-from contextlib import ExitStack, contextmanager
-from typing import IO, Any, Callable, Iterator, Tuple, Union
+from typing import IO, Any, List, Union
 
-from ._handle import Path
-from .errors import CleanCLIPError
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _capi
+from ._handle import Path, created
 
 #: The bytes of a checkpoint, or a binary file object, which is read from where it stands to its end.
 Buffer = Union[bytes, bytearray, memoryview, IO[bytes]]
 
 
 def is_buffer(source: Any) -> bool:
-    """Whether a model's source is bytes or a file object."""
+    """Whether a model's source is bytes or a file object, or has such a part."""
+    if isinstance(source, (tuple, list)):
+        return any(is_buffer(part) for part in source)
     return isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read")
 
 
-@contextmanager
-def as_files(source: Any) -> Iterator[Union[Path, Tuple[Path, ...]]]:
-    """Give paths for a source, or for its parts; those of buffers live as long as the context.
+def loaded(source: Any, options: Any) -> int:
+    """Load a checkpoint of bytes, or of two, and return the handle of the model.
 
-    The library keeps open what it opened, so that the memory lives as long as it is needed.
+    A path in the place of bytes is read whole: weights in files of their own are not found.
     """
-    with ExitStack() as stack:
-        parts = source if isinstance(source, (tuple, list)) else (source,)
-        paths = [stack.enter_context(_file(part)) if is_buffer(part) else part for part in parts]
-        try:
-            yield tuple(paths) if isinstance(source, (tuple, list)) else paths[0]
-        except CleanCLIPError as error:
-            text = error.message
-            for part, path in zip(parts, paths):
-                if is_buffer(part):
-                    text = text.replace(path, f"<{type(part).__name__}>")
-            raise type(error)(error.code, text) from error.__cause__
+    parts = source if isinstance(source, (tuple, list)) else (source,)
+    if not 1 <= len(parts) <= 2:
+        raise ValueError(f"load: expected one source or (visual, textual), got {len(parts)}")
+    views = [_view(part) for part in parts]
+    arguments: List[Any] = []
+    for view in views:
+        arguments += [view.ctypes.data, view.size]
+    if len(views) == 1:
+        arguments += [None, 0]
+    return created(_capi.model_load_buffer, *arguments, ctypes.byref(options))
 
 
-@contextmanager
-def _file(buffer: Buffer) -> Iterator[str]:
-    """Copy a buffer to memory that has a descriptor, and give its path."""
-    with os.fdopen(os.memfd_create("cleanclip-checkpoint", os.MFD_CLOEXEC), "wb") as file:
-        if isinstance(buffer, (bytes, bytearray, memoryview)):
-            file.write(buffer)
-        else:
-            shutil.copyfileobj(buffer, file, 1 << 20)
-        file.flush()
-        yield f"/proc/self/fd/{file.fileno()}"
+def _view(part: Union[Buffer, Path]) -> NDArray[np.uint8]:
+    """View bytes, without a copy; the content of a file object or of a file."""
+    if isinstance(part, (str, os.PathLike)):
+        with open(part, "rb") as file:
+            part = file.read()
+    content = part if isinstance(part, (bytes, bytearray, memoryview)) else part.read()
+    if isinstance(content, str):
+        raise TypeError("load: expected a file object of bytes, got one of text; open it with 'rb'")
+    if memoryview(content).nbytes == 0:
+        raise ValueError("load: expected the bytes of a checkpoint, got none")
+    return np.frombuffer(content, dtype=np.uint8)
 
 
-def saved(save: Callable[[str], None], form: str) -> bytes:
-    """Return the bytes of the file of a form, "onnx" or "safetensors", that a function writes."""
+def saved(model: int, form: str) -> bytes:
+    """Return what a file of a form, "onnx" or "safetensors", would hold."""
     if form not in ("onnx", "safetensors"):
         raise ValueError(f"form: unknown; expected onnx or safetensors, got {form!r}")
-    with tempfile.TemporaryDirectory(prefix="cleanclip-") as folder:
-        path = os.path.join(folder, f"model.{form}")
-        save(path)
-        # The configuration beside safetensors is in their metadata too.
-        if form == "onnx" and os.listdir(folder) != ["model.onnx"]:
-            raise ValueError(
-                "to_bytes: the graph has weights in files of their own; expected a graph that "
-                "holds them; use save()")
-        with open(path, "rb") as file:
-            return file.read()
+    buffer = created(_capi.model_save_buffer, model, form.encode("ascii"))
+    try:
+        return ctypes.string_at(_capi.buffer_bytes(buffer), _capi.buffer_size(buffer))
+    finally:
+        _capi.buffer_free(buffer)

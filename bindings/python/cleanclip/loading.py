@@ -6,10 +6,10 @@ import ctypes
 import json
 import os
 import tempfile
-from typing import Any, Mapping, Optional, Tuple, Union
+from typing import Any, Mapping, Optional, Tuple, Union, cast
 
 from . import _capi
-from ._buffers import Buffer, as_files, is_buffer
+from ._buffers import Buffer, is_buffer, loaded
 from ._handle import Path, Preprocessing, created, preprocessing_bytes, specification, text_bytes
 from ._torch import architecture_metadata, write_safetensors
 from .model import Model
@@ -75,11 +75,11 @@ def load(
     options = _capi.initialised(_capi.ModelOptions, _capi.model_options_init)
     if preprocessing is not None:
         options.preprocessing = preprocessing_bytes(preprocessing)
-    with as_files(source) as files:
-        encoded = specification(files)
-        model = Model(created(_capi.model_load_with, encoded, ctypes.byref(options)), given)
-    if files == source:
-        model._path = os.fsdecode(encoded)
+    if is_buffer(source):
+        return Model(loaded(source, options), given)
+    encoded = specification(cast(Any, source))
+    model = Model(created(_capi.model_load_with, encoded, ctypes.byref(options)), given)
+    model._path = os.fsdecode(encoded)
     return model
 
 

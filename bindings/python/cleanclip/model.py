@@ -395,6 +395,8 @@ class Model(Handle):
         Raises
         ------
         ValueError
-            For another form, and for a graph with weights in files of their own.
+            For another form.
+        UnsupportedError
+            For what is more than one file: graphs of two towers, weights in files of their own.
         """
-        return saved(self.save, form)
+        return saved(self._pointer(), form)

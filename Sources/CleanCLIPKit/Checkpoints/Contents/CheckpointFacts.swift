@@ -3,10 +3,13 @@ package struct SourceFile: Sendable, Equatable {
   package let path: String
   /// What tells whether it is still the same.
   let stamp: FileStamp
+  /// Whether it was bytes of the host's, of which nothing is left outside of the model.
+  let isInMemory: Bool
 
   init(_ file: InputFile) {
     path = file.path
     stamp = file.stamp
+    isInMemory = file.folder == nil
   }
 }
 

@@ -36,15 +36,15 @@ struct CheckpointPreprocessing {
   ///
   /// - Throws: as `ImagePreprocessing.reading`.
   static func ofGraph(
-    _ path: String, metadata: [String: String], imageSize: Int
+    _ file: InputFile, metadata: [String: String], imageSize: Int
   ) throws(CLIPError) -> CheckpointPreprocessing {
     if let text = metadata[metadataKey] {
       return CheckpointPreprocessing(
         try ImagePreprocessing.reading(
-          try JSONValue.parse(text, name: path), imageSize: imageSize, name: path),
+          try JSONValue.parse(text, name: file.path), imageSize: imageSize, name: file.path),
         "the graph's metadata")
     }
-    let folder = ModelPaths.folder(of: path)
+    guard let folder = file.folder else { return assumed }
     let above = folder.hasSuffix("/onnx/") || folder == "onnx/" ? [folder + "../"] : []
     for folder in [folder] + above {
       if let found = try beside(folder, imageSize: imageSize) { return found }

@@ -16,16 +16,21 @@ package enum FreshGraph {
   ///
   /// - Parameters:
   ///   - tensors: the state dictionary, by OpenCLIP name.
-  ///   - path: the file; weights of 1.9 GB and more go to `path` + `.data`, written first.
-  /// - Throws: `format` when a tensor is missing; `io`; `outOfMemory`.
+  ///   - destination: a file, whose weights of 1.9 GB and more go to its path + `.data`, written first; or
+  ///     memory.
+  /// - Throws: `format` when a tensor is missing; `io`; `outOfMemory`; `unsupported` for weights of 1.9 GB
+  ///   and more that are to go to memory.
   package static func write(
-    _ configuration: CLIPConfiguration, tensors: [String: Tensor], to path: String,
+    _ configuration: CLIPConfiguration, tensors: [String: Tensor], to destination: FileDestination,
     convention: Convention = .openCLIP, largestInside: Int = largestInside
   ) throws(CLIPError) {
     let bytes = configuration.tensorSpecifications.reduce(0) { sum, specification in
       sum + (tensors[specification.name]?.byteCount ?? 0)
     }
-    let dataPath = bytes > largestInside ? path + ".data" : nil
+    guard bytes <= largestInside || destination.path != nil else {
+      throw CLIPError.weightsBeside(destination.name)
+    }
+    let dataPath = bytes > largestInside ? destination.path.map { $0 + ".data" } : nil
     let location = dataPath.map { path in
       path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
     }
@@ -44,7 +49,9 @@ package enum FreshGraph {
         }
       }
     }
-    try AtomicFile.write(path) { (file) throws(CLIPError) in try builder.write(into: &file) }
+    try AtomicFile.write(to: destination) { (file) throws(CLIPError) in
+      try builder.write(into: &file)
+    }
   }
 
   private static func describe(

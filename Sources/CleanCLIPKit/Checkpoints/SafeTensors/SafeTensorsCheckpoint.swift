@@ -94,12 +94,12 @@ enum SafeTensorsCheckpoint {
   ///
   /// - Throws: `unsupported` for a ResNet under Hugging Face's names; `io`.
   static func write(
-    _ configuration: CLIPConfiguration, _ tensors: [String: Tensor], to path: String,
-    names: TensorNames
+    _ configuration: CLIPConfiguration, _ tensors: [String: Tensor],
+    to destination: FileDestination, names: TensorNames
   ) throws(CLIPError) {
-    let split = path.lastIndex(of: "/")
-    let folder = split.map { String(path[...$0]) } ?? ""
-    let base = split.map { String(path[path.index(after: $0)...]) } ?? path
+    let path = destination.path ?? ""
+    let folder = ModelPaths.folder(of: path)
+    let base = String(path.dropFirst(folder.count))
     var metadata = ["format": "pt", "producer": "cleanclip"]
     switch names {
     case .openCLIP:
@@ -112,12 +112,12 @@ enum SafeTensorsCheckpoint {
           configuration.openCLIPJSON.serialized(pretty: true) + "\n",
           to: folder + "open_clip_config.json")
       }
-      try SafeTensors.write(ordered, metadata: metadata, to: path)
+      try SafeTensors.write(ordered, metadata: metadata, to: destination)
     case .huggingFace:
       guard let json = configuration.huggingFaceJSON else {
         throw CLIPError(
           .unsupported,
-          "'\(path)': Hugging Face has no CLIP with a ResNet; expected a Vision Transformer; save "
+          "'\(destination.name)': Hugging Face has no CLIP with a ResNet; expected a Vision Transformer; save "
             + "it with OpenCLIP's names")
       }
       // Hugging Face's file has no words for some models: its reader must find the same model.
@@ -130,7 +130,7 @@ enum SafeTensorsCheckpoint {
             configuration.preprocessing, imageSize: imageSize, to: folder)
         }
       }
-      try SafeTensors.write(ordered, metadata: metadata, to: path)
+      try SafeTensors.write(ordered, metadata: metadata, to: destination)
     }
   }
 }

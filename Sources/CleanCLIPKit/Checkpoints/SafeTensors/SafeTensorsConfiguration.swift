@@ -33,11 +33,17 @@ struct SafeTensorsConfiguration {
     if let text = set.metadata[Self.metadataKey] {
       return try openCLIP(try JSONValue.parse(text, name: path), path, "the file's metadata")
     }
-    let folder = ModelPaths.folder(of: path)
+    let folder = set.folder
     if isHuggingFace, let text = set.metadata[Self.huggingFaceKey] {
       return try huggingFace(try JSONValue.parse(text, name: path), path, folder)
     }
     let name = isHuggingFace ? "config.json" : "open_clip_config.json"
+    guard let folder else {
+      throw CLIPError(
+        .notFound,
+        "'\(path)': has no configuration; expected '\(Self.metadataKey)' in its metadata, because bytes "
+          + "have nothing beside them; load the model by its path")
+    }
     guard FileContents.exists(folder + name) else {
       throw CLIPError(
         .notFound,
@@ -67,10 +73,10 @@ struct SafeTensorsConfiguration {
   }
 
   private func huggingFace(
-    _ json: JSONValue, _ name: String, _ folder: String
+    _ json: JSONValue, _ name: String, _ folder: String?
   ) throws(CLIPError) -> (CLIPConfiguration, CheckpointPreprocessing) {
     let configuration = try CLIPConfiguration.reading(huggingFace: json, name: name)
-    guard preprocessing == nil, let imageSize = configuration.vision?.imageSize else {
+    guard preprocessing == nil, let folder, let imageSize = configuration.vision?.imageSize else {
       return (configuration, .assumed)
     }
     return (

@@ -29,6 +29,21 @@ model_load_with = bind(
     "cleanclip_model_load_with", c_status, c_char_p, POINTER(ModelOptions), c_void_p_p
 )
 
+# cleanclip_status cleanclip_model_load_buffer(const void *bytes, size_t size,
+#                                              const void *text_bytes, size_t text_size,
+#                                              const cleanclip_model_options *options,
+#                                              cleanclip_model **out_model);
+model_load_buffer = bind(
+    "cleanclip_model_load_buffer",
+    c_status,
+    c_void_p,
+    c_size_t,
+    c_void_p,
+    c_size_t,
+    POINTER(ModelOptions),
+    c_void_p_p,
+)
+
 # cleanclip_status cleanclip_model_create(const char *architecture, uint64_t seed,
 #                                         cleanclip_model **out_model);
 model_create = bind("cleanclip_model_create", c_status, c_char_p, c_uint64, c_void_p_p)
@@ -39,6 +54,21 @@ model_copy = bind("cleanclip_model_copy", c_status, c_void_p, c_void_p_p)
 
 # cleanclip_status cleanclip_model_save(const cleanclip_model *model, const char *path);
 model_save = bind("cleanclip_model_save", c_status, c_void_p, c_char_p)
+
+# cleanclip_status cleanclip_model_save_buffer(const cleanclip_model *model, const char *form,
+#                                              cleanclip_buffer **out_buffer);
+model_save_buffer = bind(
+    "cleanclip_model_save_buffer", c_status, c_void_p, c_char_p, c_void_p_p
+)
+
+# const void *cleanclip_buffer_bytes(const cleanclip_buffer *buffer);
+buffer_bytes = bind("cleanclip_buffer_bytes", c_void_p, c_void_p)
+
+# size_t cleanclip_buffer_size(const cleanclip_buffer *buffer);
+buffer_size = bind("cleanclip_buffer_size", c_size_t, c_void_p)
+
+# void cleanclip_buffer_free(cleanclip_buffer *buffer);
+buffer_free = bind("cleanclip_buffer_free", None, c_void_p)
 
 # void cleanclip_model_free(cleanclip_model *model);
 model_free = bind("cleanclip_model_free", None, c_void_p)

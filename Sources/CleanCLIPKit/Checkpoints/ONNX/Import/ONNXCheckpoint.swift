@@ -7,10 +7,10 @@ enum ONNXCheckpoint {
   ///
   /// - Parameters: as `CheckpointReader.open`.
   static func load(
-    _ paths: [String], preprocessing: String?, allowsNonFinite: Bool
+    _ files: [InputFile], preprocessing: String?, allowsNonFinite: Bool
   ) throws(CLIPError) -> (Checkpoint, [ONNXImport]) {
     var imports: [ONNXImport] = []
-    for path in paths { imports.append(try ONNXImport(path)) }
+    for file in files { imports.append(try ONNXImport(file)) }
     var configuration = imports[0].match.configuration
     if imports.count == 2 {
       configuration = try join(imports[0], imports[1])
@@ -27,7 +27,7 @@ enum ONNXCheckpoint {
           try CheckpointPreprocessing.given(preprocessing, imageSize: imageSize)
         } else {
           try CheckpointPreprocessing.ofGraph(
-            model.path, metadata: model.metadata, imageSize: imageSize)
+            model.file, metadata: model.metadata, imageSize: imageSize)
         }
       configuration.preprocessing = found.value
       facts.preprocessingSource = found.source

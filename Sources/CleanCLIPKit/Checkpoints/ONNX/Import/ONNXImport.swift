@@ -13,8 +13,9 @@ final class ONNXImport {
   ///
   /// - Throws: `format` for inconsistent files, `unsupported` for graphs that are not a CLIP model,
   ///   naming the node, what was expected there and what was found.
-  init(_ path: String) throws(CLIPError) {
-    let model = try ONNXModel(path)
+  init(_ file: InputFile) throws(CLIPError) {
+    let path = file.path
+    let model = try ONNXModel(file)
     guard model.functionCount == 0 else {
       throw CLIPError(
         .unsupported,

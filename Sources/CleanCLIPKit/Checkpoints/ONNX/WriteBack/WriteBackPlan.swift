@@ -202,13 +202,16 @@ final class WriteBackPlan {
 
   // MARK: - Writing
 
-  /// Writes the graph with the new weights; external data goes to `path` + `.data`. Preprocessing that is
-  /// not assumed becomes a part of the graph's metadata.
+  /// Writes the graph with the new weights; external data goes to the file's path + `.data`. Preprocessing
+  /// that is not assumed becomes a part of the graph's metadata.
   ///
-  /// - Throws: `io`; `unsupported` for values that the element type cannot hold.
-  func write(to path: String, _ preprocessing: ImagePreprocessing) throws(CLIPError) {
+  /// - Throws: `io`; `unsupported` for values that the element type cannot hold, and for external data that
+  ///   is to go to memory.
+  func write(
+    to destination: FileDestination, _ preprocessing: ImagePreprocessing
+  ) throws(CLIPError) {
     let edits = try ONNXEdits(model)
-    let locations = try writeExternalFiles(beside: path)
+    let locations = try writeExternalFiles(beside: destination)
     for tensor in model.tensors {
       if case .external(let external) = tensor.payload {
         if let location = locations[external.location], location != external.location {
@@ -233,7 +236,7 @@ final class WriteBackPlan {
       try edits.setMetadata(
         CheckpointPreprocessing.metadataKey, preprocessing.json.serialized())
     }
-    try edits.write(to: path)
+    try edits.write(to: destination)
   }
 
   private func replace(
@@ -249,7 +252,11 @@ final class WriteBackPlan {
   }
 
   /// Writes the files of external data with the new elements; returns their new locations.
-  private func writeExternalFiles(beside path: String) throws(CLIPError) -> [String: String] {
+  private func writeExternalFiles(
+    beside destination: FileDestination
+  ) throws(CLIPError) -> [String: String] {
+    guard !model.externalFiles.isEmpty else { return [:] }
+    guard let path = destination.path else { throw CLIPError.weightsBeside(destination.name) }
     let base = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
     let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
     var locations: [String: String] = [:]
