@@ -6,8 +6,8 @@ DATA ?= $(wildcard ../shared)
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-swift test-c test-python test-tools test-address goldens lint fuzz demo abi bench \
-	bench-micro bench-scale bench-cifar bench-checks bench-text zoo experiment install uninstall wheel deb dist test-install clean
+.PHONY: help setup build test test-swift test-c test-python test-tools test-examples test-address goldens lint fuzz \
+	docs demo abi bench bench-micro bench-scale bench-cifar bench-checks bench-text zoo experiment install uninstall wheel deb dist test-install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -22,7 +22,7 @@ build: setup ## Build the library and the tools into build/
 demo: build ## Poison, train, sanitize and report on synthetic images (up to 6 minutes)
 	@examples/demo/run.sh
 
-test: lint test-swift test-c test-python test-tools test-address ## Run every test (up to 20 minutes)
+test: lint test-swift test-c test-python test-tools test-examples test-address ## Run every test (up to 20 minutes)
 
 test-swift: build ## Unit and numeric tests, optimised
 	$(SWIFT_BUILD) --build-tests
@@ -42,6 +42,10 @@ test-python: build ## The Python package, and its types
 test-tools: build ## The tools: outputs, help, exit codes, streams, signals, bad places
 	@scripts/setup.sh --tests
 	.venv/bin/python -m pytest -q Tests/tools
+
+test-examples: build ## Every example, compiled or run on drawn data
+	@scripts/setup.sh --tests
+	.venv/bin/python -m pytest -q Tests/examples
 
 goldens: build ## Write the outputs and help texts anew that test-tools compares with
 	@scripts/setup.sh --tests

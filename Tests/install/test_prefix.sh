@@ -42,7 +42,7 @@ with_cmake() {
 }
 too_new() {
   sed 's/find_package(cleanclip 0.1/find_package(cleanclip 1.0/' "$root/examples/cpp/CMakeLists.txt" > "$work/CMakeLists.txt"
-  cp "$root/examples/cpp/sanitize.cpp" "$work/"
+  cp "$root"/examples/cpp/*.cpp "$work/"
   refused 'compatible with requested' cmake -S "$work" -B "$work/cmake-new" -DCMAKE_PREFIX_PATH="$1"
 }
 shell_files() {
