@@ -108,6 +108,10 @@ deb: build ## Make the Debian packages in build/deb, and check them with lintian
 	@scripts/setup.sh --package
 	@scripts/deb.sh
 
+docs: build ## Make the API pages of C, C++ and Python in build/docs
+	@scripts/setup.sh --docs
+	@scripts/docs.sh
+
 dist: ## Make the source archive build/cleanclip-VERSION.tar.gz of the last commit
 	@scripts/dist.sh
 

@@ -5,6 +5,7 @@
 #   scripts/setup.sh            packages and vocabulary
 #   scripts/setup.sh --tests    also the Python environment in .venv
 #   scripts/setup.sh --bench    also PyTorch and OpenCLIP in .venv-bench
+#   scripts/setup.sh --docs     also what makes the API pages: Doxygen, and pdoc in .venv-docs
 #   scripts/setup.sh --package  also what makes wheels (.venv-wheel) and Debian packages, and tests both
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -105,6 +106,17 @@ install_bench_environment() {
   touch "$stamp"
 }
 
+# What makes the API pages.
+install_docs() {
+  install_packages doxygen
+  local stamp=.venv-docs/installed
+  [ -e "$stamp" ] && [ "$stamp" -nt scripts/setup.sh ] && return
+  echo "setup: making the Python environment for API pages in .venv-docs"
+  python3 -m venv .venv-docs
+  .venv-docs/bin/pip install -q --disable-pip-version-check pdoc==16.0.0 numpy==2.4.6
+  touch "$stamp"
+}
+
 # What makes and checks wheels, Debian packages, and roots to install them in.
 install_packaging() {
   install_packages cmake debhelper dh-python lintian mmdebstrap
@@ -125,5 +137,6 @@ install_vocabulary
 case ${1:-} in
   --tests) install_test_environment ;;
   --bench) install_bench_environment ;;
+  --docs) install_docs ;;
   --package) install_packaging ;;
 esac

@@ -50,6 +50,7 @@ stage() {
   install -m 644 include/cleanclip.h bindings/cpp/cleanclip.hpp "$prefix/include/"
   install -m 644 include/cleanclip/*.h bindings/cpp/cleanclip/*.hpp bindings/mpi/cleanclip/* "$prefix/include/cleanclip/"
   install -m 644 .data/bpe_simple_vocab_16e6.txt.gz "$prefix/$vocabulary"
+  install -m 644 packaging/tsan.supp "$prefix/share/cleanclip/"
   mkdir -p "$prefix"/share/{man/man1,bash-completion/completions,zsh/site-functions,fish/vendor_completions.d}
   for tool in cleanclip onnx-import; do
     "$prefix/bin/$tool" --experimental-dump-help | python3 scripts/manual.py "$version" "$prefix/share/man/man1"

@@ -36,7 +36,8 @@ extern "C" {
 /**
  * Replaces numbers by their sums over all ranks, which must be the same bits on every rank.
  *
- * @param[in,out] values `count` numbers, as many on every rank.
+ * @param[in,out] values `count` numbers.
+ * @param[in] count Numbers, as many on every rank.
  * @param[in] user_data The member of the communicator.
  * @return 0; anything else: it failed, and the call of the library ends.
  */
@@ -45,7 +46,8 @@ typedef int32_t (*cleanclip_all_reduce_callback)(float *values, int64_t count, v
 /**
  * Hands the bytes of every rank to every rank.
  *
- * @param[in] bytes `byte_count` bytes of this rank, as many on every rank.
+ * @param[in] bytes `byte_count` bytes of this rank.
+ * @param[in] byte_count Bytes, as many on every rank.
  * @param[out] all_bytes size * `byte_count` bytes: those of rank 0, of rank 1, and so on.
  * @param[in] user_data The member of the communicator.
  * @return 0; anything else: it failed, and the call of the library ends.
@@ -56,7 +58,8 @@ typedef int32_t (*cleanclip_all_gather_callback)(const void *bytes, int64_t byte
 /**
  * Replaces bytes by those of one rank.
  *
- * @param[in,out] bytes `byte_count` bytes, as many on every rank.
+ * @param[in,out] bytes `byte_count` bytes.
+ * @param[in] byte_count Bytes, as many on every rank.
  * @param[in] root The rank whose bytes they become.
  * @param[in] user_data The member of the communicator.
  * @return 0; anything else: it failed, and the call of the library ends.

@@ -142,8 +142,11 @@ class Check {
 /**
  * Looks for a backdoor in a model, which is used exclusively meanwhile, though it is not changed.
  *
+ * @param model The suspect.
  * @param images Unlabelled images; nullptr: synthetic ones.
  * @param tokenizer nullptr: predicted targets are not named.
+ * @param options As in cleanclip_check_model_options.
+ * @param progress Called after each step; false cancels.
  */
 inline Check checkModel(Model &model, const Dataset *images, const Tokenizer *tokenizer,
                         const CheckModelOptions &options = {},
@@ -175,6 +178,8 @@ inline Check checkModel(Model &model, const Dataset *images, const Tokenizer *to
  *
  * @param model The suspect; nullptr with features given, or with a trusted checkpoint alone.
  * @param dataset nullptr with features given.
+ * @param options As in cleanclip_check_data_options.
+ * @param progress Called with rows done; false cancels.
  */
 inline Check checkData(const Model *model, const Dataset *dataset,
                        const CheckDataOptions &options = {},

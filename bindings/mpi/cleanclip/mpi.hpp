@@ -22,6 +22,7 @@ namespace cleanclip {
 class MPICommunicator {
  public:
   /**
+   * @param comm Whose ranks they are; it is duplicated.
    * @param timeoutSeconds How long a rank waits for the others in one collective; 0: for ever.
    * @throws std::runtime_error when MPI cannot duplicate the communicator.
    */
