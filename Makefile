@@ -119,6 +119,9 @@ test-install: wheel deb ## Every way to install, in prefixes, clean environments
 	@scripts/setup.sh --tests
 	Tests/install/test_prefix.sh
 	Tests/install/test_wheel.sh
+	@scripts/setup.sh --docs
+	Tests/install/test_docs.sh
+	Tests/install/test_feel.sh
 	Tests/install/test_roots.sh
 
 clean: ## Remove everything built
