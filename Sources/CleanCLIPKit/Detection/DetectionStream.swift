@@ -10,4 +10,6 @@ enum DetectionStream {
   static let syntheticImages: UInt64 = 0x7379_6E74
   /// Captions that words are tried in.
   static let captions: UInt64 = 0x776F_7264
+  /// Short searches that choose candidates for targets.
+  static let candidates: UInt64 = 0x6361_6E64
 }

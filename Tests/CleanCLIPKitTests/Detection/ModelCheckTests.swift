@@ -92,6 +92,7 @@ import Testing
     check.options.kinds = [.patch]
     check.options.classSearches = searches
     check.options.imageLimit = 64
+    guard count > 0 else { return check }
     check.classes = try TextVocabulary(
       names: (0..<count).map { "class \($0)" },
       features: try randomTensor([count, 24], seed: 5))
@@ -106,10 +107,11 @@ import Testing
       phases.insert(state.phase)
       return true
     }
+    #expect(phases.contains("patch towards \(result.targets.count) texts"))
     #expect(result.imageFindings.map { $0.target != nil } == [false, true])
     let finding = try #require(result.imageFindings.last)
     #expect(finding.reference.source == .otherClasses)
-    #expect(finding.reference.sizes.count == phases.count(where: { $0.contains("class") }) - 1)
+    #expect(finding.reference.sizes.count == result.targets.count - 1)
     #expect(finding.reference.sizes.allSatisfy { $0 >= finding.search.size })
     #expect(result.json["findings"]?.array?.last?["class"]?.string == finding.target)
     #expect(try result.html(model: "m", version: "1").contains("patch towards"))
@@ -118,6 +120,21 @@ import Testing
   @Test func ofManyClassesAFewAreSearched() throws {
     let result = try checkWithClasses(30, searches: 6).run(images: nil) { _ in true }
     #expect(result.imageFindings.last?.reference.sizes.count == 5)
+  }
+
+  @Test func withoutClassesNounsThatAreEasilyReachedAreSearched() throws {
+    var check = try checkWithClasses(0, searches: 6)
+    // Of these directions, images can only be brought to that of a white one.
+    let white = try Tensor([Float](repeating: 1, count: 3 * 32 * 32), [1, 3, 32, 32])
+    let meaning = try check.model.encodeImages(white, normalize: true, precision: .f32)
+    check.nouns = try TextVocabulary(
+      names: ["white"] + (1..<60).map { "noun \($0)" },
+      features: try Tensor(
+        meaning.floats() + randomFloats(59 * 24, seed: 5), [60, 24]))
+    let result = try check.run(images: nil) { state in state.search < state.searches }
+    #expect(result.targets.first == "white")
+    #expect(Set(result.targets).count == result.targets.count && result.targets.count > 3)
+    #expect(result.imageFindings.map { $0.target != nil } == [false, true])
   }
 
   @Test func tooFewClassesAreNoReference() throws {

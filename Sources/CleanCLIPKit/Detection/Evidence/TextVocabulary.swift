@@ -59,6 +59,12 @@ package struct TextVocabulary: Sendable {
     self.features = try Tape(isRecording: false).normalize(Variable(features)).value
   }
 
+  /// The texts of some rows.
+  func rows(_ rows: [Int]) throws(CLIPError) -> TextVocabulary {
+    try TextVocabulary(
+      names: rows.map { names[$0] }, features: try FeatureMatrix.gather(features, rows))
+  }
+
   private static func writeMean(of features: Tensor, to target: UnsafeMutablePointer<Float>) {
     let width = features.shape[1]
     var sum = [Float](repeating: 0, count: width)

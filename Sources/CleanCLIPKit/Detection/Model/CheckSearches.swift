@@ -43,12 +43,12 @@ struct CheckSearches {
 
   /// - Parameters:
   ///   - models: the suspect, then the clean ones.
-  ///   - classes: texts that searches are made for.
+  ///   - vocabulary: texts that searches are made for, or chosen from.
   ///   - count: searches in all at most, for the progress.
   /// - Throws: see `ModelCheckState`.
   init(
-    images: Tensor, options: ModelCheckOptions, models: [CLIPModel], classes: TextVocabulary?,
-    count: Int
+    images: Tensor, options: ModelCheckOptions, models: [CLIPModel],
+    vocabulary: TextVocabulary?, count: Int
   ) throws(CLIPError) {
     self.images = images
     self.options = options
@@ -57,24 +57,100 @@ struct CheckSearches {
     state = try ModelCheckState(
       directory: options.stateDirectory, resume: options.resume,
       identity: options.stateDirectory == nil
-        ? [:] : Self.identity(images, options, models, classes),
+        ? [:] : Self.identity(images, options, models, vocabulary),
       side: images.shape[2], embedDim: models.first?.configuration.embedDim ?? 0)
   }
 
-  /// Returns the result of a search, which is run unless it was finished before.
+  /// Returns the result of an untargeted search, which is run unless it was finished before.
   ///
-  /// - Throws: see `TriggerSearch`.
+  /// - Parameter forbidden: directions of earlier finds.
+  /// - Throws: see `JointSearch`.
   mutating func run(
-    _ purpose: Purpose, _ kind: TriggerKind, in model: CLIPModel, toward goal: SearchGoal,
+    _ purpose: Purpose, _ kind: TriggerKind, in model: CLIPModel, awayFrom forbidden: [[Float]],
     progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> TriggerSearchResult {
-    let name = kind.name + ", " + purpose.name
+    let name = Self.name(kind, purpose)
     defer { counter.search += 1 }
     if let finished = state.result(of: name) { return finished }
     if case .main = purpose { counter.phase = kind.name } else { counter.phase = name }
-    let result = try search(purpose, kind, model, goal, progress)
-    try state.record(result, of: name)
-    return result
+    var settings = options.search
+    // A reference that gives up early would count as a large size.
+    if !forbidden.isEmpty { settings.hopeless = settings.steps }
+    let search = try prepared(
+      purpose, kind, model, .anywhere(forbidden: forbidden), images: images, settings)
+    try run([search], in: model, progress)
+    try state.record([(name, search.result)])
+    return search.result
+  }
+
+  /// Returns the results of searches of one kind, one towards each of some texts, those that were not
+  /// finished before run together.
+  ///
+  /// - Parameter rows: of the vocabulary.
+  /// - Throws: see `JointSearch`.
+  mutating func run(
+    _ kind: TriggerKind, in model: CLIPModel, toward rows: [Int], of vocabulary: TextVocabulary,
+    progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> [TriggerSearchResult] {
+    let settings = options.search.ofOneClass
+    let read = try vocabulary.nearest(to: try features(of: model))
+    let together = JointSearch.count(side: images.shape[2], batchSize: settings.batchSize)
+    var results: [TriggerSearchResult] = []
+    for start in stride(from: 0, to: rows.count, by: together) {
+      let part = rows[start..<min(rows.count, start + together)]
+      let names = part.map { Self.name(kind, .ofClass($0)) }
+      defer { counter.search += part.count }
+      let finished = names.compactMap { state.result(of: $0) }
+      // What a search finds depends, in the last digits, on those beside it.
+      if finished.count == part.count {
+        results += finished
+        continue
+      }
+      counter.phase =
+        kind.name + " towards "
+        + (part.count == 1 ? "'\(vocabulary.names[part[start]])'" : "\(part.count) texts")
+      var searches: [RunningSearch] = []
+      for row in part {
+        searches.append(
+          try prepared(
+            .ofClass(row), kind, model, .text(row, of: vocabulary),
+            images: try images.images(at: read.indices.filter { read[$0] != row }), settings))
+      }
+      try run(searches, in: model, progress)
+      try state.record(Array(zip(names, searches.map(\.result))))
+      results += searches.map(\.result)
+    }
+    return results
+  }
+
+  /// Chooses texts that may be targets, from more than are searched for: see `TargetCandidates`.
+  ///
+  /// - Returns: rows of the vocabulary.
+  mutating func candidates(
+    _ count: Int, of vocabulary: TextVocabulary, in model: CLIPModel,
+    progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> [Int] {
+    counter.phase = "choose targets"
+    let first = counter
+    let steps = options.search.steps
+    defer { counter.search += Self.candidateSearches(options) }
+    return try TargetCandidates(
+      model: model, images: images, features: try features(of: model), options: options.search
+    ).chosen(count, of: vocabulary) { done in
+      var position = first
+      position.search += done / steps
+      position.step = done % steps
+      return progress(position)
+    }
+  }
+
+  /// What choosing candidates costs, in searches.
+  static func candidateSearches(_ options: ModelCheckOptions) -> Int {
+    TargetCandidates.cost(options.search) / options.search.steps + 1
+  }
+
+  private static func name(_ kind: TriggerKind, _ purpose: Purpose) -> String {
+    kind.name + ", " + purpose.name
   }
 
   /// Counts searches that turned out not to be needed.
@@ -88,34 +164,33 @@ struct CheckSearches {
     return result
   }
 
-  private mutating func search(
+  private mutating func prepared(
     _ purpose: Purpose, _ kind: TriggerKind, _ model: CLIPModel, _ goal: SearchGoal,
-    _ progress: (ModelCheckProgress) -> Bool
-  ) throws(CLIPError) -> TriggerSearchResult {
+    images: Tensor, _ settings: TriggerSearchOptions
+  ) throws(CLIPError) -> RunningSearch {
     var random = RandomNumbers(
       seed: options.search.seed, kind.space.streamKey, purpose.start)
     let space = try start(kind, model, goal, &random)
-    var position = counter
-    let features = try features(of: model)
-    return try model.withFrozenParameters { () throws(CLIPError) in
-      var rows: [Int]?
-      var settings = options.search
-      switch goal {
-      case .anywhere(let forbidden):
-        // A reference that gives up early would count as a large size.
-        if !forbidden.isEmpty { settings.hopeless = settings.steps }
-      case .text(let index, let vocabulary):
-        let read = try vocabulary.nearest(to: features)
-        rows = read.indices.filter { read[$0] != index }
-        settings = settings.ofOneClass
-      }
-      return try TriggerSearch(
-        model: model, images: images, rows: rows, cleanMean: FeatureMatrix.mean(features),
-        options: settings
-      ).run(space, goal: goal, random: &random) { step in
-        position.step = step
-        return progress(position)
-      }
+    return try RunningSearch(
+      space, images: images, goal: goal, options: settings, random: random)
+  }
+
+  private mutating func run(
+    _ searches: [RunningSearch], in model: CLIPModel, _ progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) {
+    let first = counter
+    let mean = FeatureMatrix.mean(try features(of: model))
+    let limit = searches.map(\.stepLimit).max() ?? 1
+    try model.withFrozenParameters { () throws(CLIPError) in
+      try JointSearch(model: model, cleanMean: mean, precision: options.search.precision)
+        .run(searches) { step in
+          var position = first
+          // As steps of one search after the other.
+          let done = step * searches.count * first.steps / limit
+          position.search += min(searches.count - 1, done / first.steps)
+          position.step = done - (position.search - first.search) * first.steps
+          return progress(position)
+        }
     }
   }
 
@@ -144,13 +219,13 @@ struct CheckSearches {
   /// What must agree for a state to belong to this check.
   private static func identity(
     _ images: Tensor, _ options: ModelCheckOptions, _ models: [CLIPModel],
-    _ classes: TextVocabulary?
+    _ vocabulary: TextVocabulary?
   ) -> [String: String] {
     [
       "models": models.map { Fingerprint.text(of: $0.stateDict().map(\.tensor)) }
         .joined(separator: " "),
       "images": Fingerprint.text(of: [images]),
-      "classes": Fingerprint.text(of: classes.map { [$0.features] } ?? []),
+      "classes": Fingerprint.text(of: vocabulary.map { [$0.features] } ?? []),
       "steps": "\(options.search.steps)",
       "batch_size": "\(options.search.batchSize)", "patience": "\(options.search.patience)",
       "precision": "\(options.search.precision)", "seed": "\(options.search.seed)",

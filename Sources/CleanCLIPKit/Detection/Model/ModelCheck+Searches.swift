@@ -10,14 +10,13 @@ extension ModelCheck {
     progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> (smallest: TriggerSearchResult, reference: SizeReference) {
     let main = try searches.run(
-      .main, kind, in: model, toward: .anywhere(forbidden: []), progress: progress)
+      .main, kind, in: model, awayFrom: [], progress: progress)
     if !cleanReferences.isEmpty {
       var sizes: [Float] = []
       for (index, reference) in cleanReferences.enumerated() {
         sizes.append(
           try searches.run(
-            .cleanReference(index + 1), kind, in: reference, toward: .anywhere(forbidden: []),
-            progress: progress
+            .cleanReference(index + 1), kind, in: reference, awayFrom: [], progress: progress
           ).size)
       }
       return (main, SizeReference(source: .cleanCheckpoints, sizes: sizes, kind: kind))
@@ -31,28 +30,21 @@ extension ModelCheck {
       let found = results.filter { $0.trigger != nil }.map(\.direction)
       results.append(
         try searches.run(
-          .own(number), kind, in: model, toward: .anywhere(forbidden: found), progress: progress))
+          .own(number), kind, in: model, awayFrom: found, progress: progress))
     }
     return Self.smallest(of: results, source: .referenceSearches)
   }
 
-  /// The class that a trigger reaches cheapest, and what to judge its size by.
-  ///
-  /// - Parameter classes: rows of `vocabulary`.
-  func comparedClasses(
-    _ kind: TriggerKind, _ classes: [Int], of vocabulary: TextVocabulary,
+  /// The text that a trigger reaches cheapest, and what to judge its size by.
+  func comparedTargets(
+    _ kind: TriggerKind, _ targets: (rows: [Int], vocabulary: TextVocabulary),
     _ searches: inout CheckSearches, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> (target: Int, smallest: TriggerSearchResult, reference: SizeReference) {
-    var results: [TriggerSearchResult] = []
-    for index in classes {
-      results.append(
-        try searches.run(
-          .ofClass(index), kind, in: model, toward: .text(index, of: vocabulary),
-          progress: progress))
-    }
+    let results = try searches.run(
+      kind, in: model, toward: targets.rows, of: targets.vocabulary, progress: progress)
     let target = results.indices.min { results[$0].size < results[$1].size } ?? 0
     let (smallest, reference) = Self.smallest(of: results, source: .otherClasses)
-    return (classes[target], smallest, reference)
+    return (targets.rows[target], smallest, reference)
   }
 
   private static func smallest(
@@ -67,47 +59,32 @@ extension ModelCheck {
     )
   }
 
-  /// The classes with enough images that are not classified as them.
+  /// The texts with enough images that are not classified as them.
   ///
-  /// - Parameter read: the class that each searched image is classified as.
+  /// - Parameter read: the text that each searched image is classified as.
   static func eligible(_ vocabulary: TextVocabulary, read: [Int]) -> [Int] {
     vocabulary.names.indices.filter { index in
       read.count - read.count(where: { $0 == index }) >= fewestImages
     }
   }
 
-  /// The classes to search for, at most `options.classSearches`, in their order.
+  /// The texts that are searched for: the classes, or of too many classes and of nouns the likeliest.
   ///
-  /// Of too many, predicted targets of the found triggers come first, then always the one least like
-  /// those chosen before. Classes that most images are classified as anyway are left out; so are all
-  /// when fewer than four remain, which would compare too little.
-  ///
-  /// - Parameters:
-  ///   - read: the class that each searched image is classified as.
-  ///   - likely: names of classes, the likeliest first.
-  func chosenClasses(_ vocabulary: TextVocabulary, read: [Int], likely: [String]) -> [Int] {
-    let eligible = Self.eligible(vocabulary, read: read)
-    guard min(eligible.count, options.classSearches) >= Self.fewestClasses else { return [] }
-    guard eligible.count > options.classSearches else { return eligible }
-    var chosen: [Int] = []
-    for name in likely.prefix(options.classSearches / 2) {
-      guard let index = vocabulary.names.firstIndex(of: name) else { continue }
-      if eligible.contains(index) && !chosen.contains(index) { chosen.append(index) }
+  /// Texts that most images are classified as anyway are left out. None are searched for when fewer than
+  /// four remain, which would compare too little.
+  func targets(
+    _ searches: inout CheckSearches, progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> (rows: [Int], vocabulary: TextVocabulary)? {
+    guard let all = classes ?? nouns, options.classSearches > 0,
+      min(all.names.count, options.classSearches) >= Self.fewestClasses
+    else { return nil }
+    let features = try searches.features(of: model)
+    var vocabulary = all
+    if all.names.count > options.classSearches {
+      vocabulary = try all.rows(
+        try searches.candidates(options.classSearches, of: all, in: model, progress: progress))
     }
-    if chosen.isEmpty { chosen.append(eligible[0]) }
-    var closest = [Float](repeating: -2, count: vocabulary.names.count)
-    func account(for index: Int) {
-      for other in eligible {
-        closest[other] = max(closest[other], vocabulary.cosine(index, other))
-      }
-    }
-    chosen.forEach(account)
-    while chosen.count < options.classSearches {
-      let rest = eligible.filter { !chosen.contains($0) }
-      guard let next = rest.min(by: { closest[$0] < closest[$1] }) else { break }
-      chosen.append(next)
-      account(for: next)
-    }
-    return chosen.sorted()
+    let rows = Self.eligible(vocabulary, read: try vocabulary.nearest(to: features))
+    return rows.count < Self.fewestClasses ? nil : (rows, vocabulary)
   }
 }

@@ -61,7 +61,7 @@ package struct ModelCheck {
           + "pixels and features of \(model.configuration.embedDim) numbers, got \(side) and "
           + "\(reference.configuration.embedDim)")
     }
-    let findings = try findings(searched, heldOut: heldOut, progress: progress)
+    let (findings, targets) = try findings(searched, heldOut: heldOut, progress: progress)
     let examples = try self.examples(heldOut, findings)
     let pValue = MultipleTests.simes(findings.map(\.pValue))
     let verdict = Self.verdict(findings, pValue: pValue)
@@ -69,7 +69,8 @@ package struct ModelCheck {
       verdict: verdict, pValue: pValue, findings: findings, imagesAreSynthetic: given == nil)
     return ModelCheckResult(
       imageVerdict: verdict, pValue: pValue, imageFindings: findings, imageExplanation: explanation,
-      images: images.shape[0], imagesAreSynthetic: given == nil, options: options,
+      targets: targets, images: images.shape[0], imagesAreSynthetic: given == nil,
+      options: options,
       seconds: monotonicSeconds() - start, examples: examples)
   }
 
@@ -78,15 +79,18 @@ package struct ModelCheck {
     cleanReferences.isEmpty ? max(2, options.referenceSearches) : cleanReferences.count
   }
 
-  /// Runs all searches: untargeted, then targeted.
+  /// Runs all searches: untargeted, then towards texts, which are returned too.
   private func findings(
     _ searched: Tensor, heldOut: Tensor, progress: (ModelCheckProgress) -> Bool
-  ) throws(CLIPError) -> [TriggerFinding] {
-    let classCount = min(options.classSearches, classes?.names.count ?? 0)
+  ) throws(CLIPError) -> (findings: [TriggerFinding], targets: [String]) {
+    let textCount = options.classSearches > 0 ? (classes ?? nouns)?.names.count ?? 0 : 0
+    let choosing =
+      textCount > options.classSearches ? CheckSearches.candidateSearches(options) : 0
     var searches = try CheckSearches(
       images: searched, options: options, models: [model] + cleanReferences,
-      classes: options.classSearches > 0 ? classes : nil,
-      count: options.kinds.count * (1 + referenceSearches + classCount))
+      vocabulary: options.classSearches > 0 ? classes ?? nouns : nil,
+      count: options.kinds.count
+        * (1 + referenceSearches + min(options.classSearches, textCount)) + choosing)
     let clean = try encode(heldOut)
     var findings: [TriggerFinding] = []
     for kind in options.kinds {
@@ -94,20 +98,18 @@ package struct ModelCheck {
       findings.append(
         try finding(smallest, reference, target: nil, heldOut: heldOut, clean: clean))
     }
-    guard let classes, classCount > 0 else { return findings }
-    let chosen = chosenClasses(
-      classes, read: try classes.nearest(to: try searches.features(of: model)),
-      likely: findings.sorted { $0.pValue < $1.pValue }
-        .compactMap { $0.classes?.entries.first?.text })
-    guard !chosen.isEmpty else { return findings }
+    guard let targets = try targets(&searches, progress: progress) else {
+      return (findings, [])
+    }
     for kind in options.kinds {
-      let (target, smallest, reference) = try comparedClasses(
-        kind, chosen, of: classes, &searches, progress: progress)
+      let (target, smallest, reference) = try comparedTargets(
+        kind, targets, &searches, progress: progress)
       findings.append(
         try finding(
-          smallest, reference, target: classes.names[target], heldOut: heldOut, clean: clean))
+          smallest, reference, target: (target, targets.vocabulary), heldOut: heldOut, clean: clean)
+      )
     }
-    return findings
+    return (findings, targets.rows.map { targets.vocabulary.names[$0] })
   }
 
   static func verdict(_ findings: [TriggerFinding], pValue: Double) -> Verdict {
@@ -141,10 +143,12 @@ package struct ModelCheck {
       at: Array(random.permutation(images.shape[0]).prefix(options.imageLimit)))
   }
 
-  /// - Parameter clean: the features of the held-out images as they are.
+  /// - Parameters:
+  ///   - target: the text that was searched for, of a vocabulary.
+  ///   - clean: the features of the held-out images as they are.
   private func finding(
-    _ search: TriggerSearchResult, _ reference: SizeReference, target: String?, heldOut: Tensor,
-    clean: Tensor
+    _ search: TriggerSearchResult, _ reference: SizeReference,
+    target: (index: Int, vocabulary: TextVocabulary)?, heldOut: Tensor, clean: Tensor
   ) throws(CLIPError) -> TriggerFinding {
     var triggered: Tensor?
     if let trigger = search.trigger { triggered = try encode(try trigger.applied(to: heldOut)) }
@@ -156,19 +160,20 @@ package struct ModelCheck {
       return try TargetReadout(
         clean: clean, triggered: triggered, vocabulary: vocabulary, logitScale: scale)
     }
-    let inClasses = try readout(classes)
+    let name = target.map { $0.vocabulary.names[$0.index] }
+    let reached = try readout(target?.vocabulary)
     // A trigger that fails on held-out images is fitted to those of the search.
     let isConfirmed =
-      if let target {
-        inClasses?.entries.first?.text == target
-          && (inClasses?.successRate ?? 0) > Self.confirmedSuccessRate
+      if let name {
+        reached?.entries.first?.text == name
+          && (reached?.successRate ?? 0) > Self.confirmedSuccessRate
       } else {
         search.trigger != nil && CollapseLoss.isConfirmed(after, from: before)
       }
     return TriggerFinding(
-      kind: search.kind, target: target, search: search, reference: reference,
+      kind: search.kind, target: name, search: search, reference: reference,
       pValue: isConfirmed ? reference.pValue(of: search.size) : 1, cleanCollapse: before,
-      heldOutCollapse: after, classes: inClasses, nouns: try readout(nouns))
+      heldOutCollapse: after, classes: try readout(classes), nouns: try readout(nouns))
   }
 
   private func encode(_ images: Tensor) throws(CLIPError) -> Tensor {

@@ -55,6 +55,7 @@ extension ModelCheckResult {
       "check": "model", "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
       "explanation": .string(explanation), "origin": "natural or unknown",
       "findings": .array(imageFindings.map(\.json)),
+      "targets": .array(targets.map { .string($0) }),
       "images": [
         "count": .integer(images), "source": .string(imagesAreSynthetic ? "synthetic" : "given"),
       ],
@@ -113,7 +114,9 @@ extension ModelCheckResult {
       HTMLPage.table(
         "How this was made",
         [
-          ("version", version), ("images", "\(images)\(imagesAreSynthetic ? ", synthetic" : "")"),
+          ("version", version),
+          ("targets searched for", targets.isEmpty ? "none" : targets.joined(separator: ", ")),
+          ("images", "\(images)\(imagesAreSynthetic ? ", synthetic" : "")"),
           ("steps at most", "\(options.search.steps)"),
           ("images a step", "\(options.search.batchSize)"), ("seed", "\(options.search.seed)"),
           ("p-value of the image tower", probability(pValue)),

@@ -82,6 +82,8 @@ package struct ModelCheckResult: Sendable {
   package let imageFindings: [TriggerFinding]
   /// Why, in a paragraph for people who do not know the method.
   package let imageExplanation: String
+  /// Classes or nouns that were searched for, each by itself.
+  package let targets: [String]
   package let images: Int
   /// Whether the images were drawn for the check because none were given.
   package let imagesAreSynthetic: Bool

@@ -44,11 +44,13 @@ struct ModelCheckState {
     finished.first { $0.name == name }?.result
   }
 
-  /// Keeps the result of a search.
+  /// Keeps the results of searches that ran together.
   ///
   /// - Throws: what writing the file throws.
-  mutating func record(_ result: TriggerSearchResult, of name: String) throws(CLIPError) {
-    finished.append((name, result))
+  mutating func record(
+    _ results: [(name: String, result: TriggerSearchResult)]
+  ) throws(CLIPError) {
+    finished += results
     guard let directory else { return }
     var metadata = ["searches": "\(finished.count)"]
     var tensors: [(name: String, tensor: Tensor)] = []

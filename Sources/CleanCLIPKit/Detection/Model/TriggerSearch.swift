@@ -69,23 +69,9 @@ struct TriggerSearch {
   let model: CLIPModel
   /// `[n, 3, S, S]` in 0…1.
   let images: Tensor
-  /// Those of the images that are searched with.
-  let rows: [Int]
   /// `[E]`: the mean of the images' normalised features.
   let cleanMean: [Float]
   let options: TriggerSearchOptions
-
-  /// - Parameter rows: `nil` for all images.
-  init(
-    model: CLIPModel, images: Tensor, rows: [Int]? = nil, cleanMean: [Float],
-    options: TriggerSearchOptions
-  ) {
-    self.model = model
-    self.images = images
-    self.rows = rows ?? Array(0..<images.shape[0])
-    self.cleanMean = cleanMean
-    self.options = options
-  }
 
   /// Searches one space.
   ///
@@ -97,65 +83,12 @@ struct TriggerSearch {
     _ space: any TriggerSpace, goal: SearchGoal, random: inout RandomNumbers,
     progress: (Int) -> Bool
   ) throws(CLIPError) -> TriggerSearchResult {
-    let optimizer = try SearchOptimizer(space.values)
-    let batch = PixelMemory.batch(min(options.batchSize, rows.count), side: images.shape[2])
-    let inner = images.count / images.shape[0]
-    let clean = try Tensor(Shape([batch] + images.shape.dimensions.dropFirst()))
-    let triggered = try Tensor(clean.shape)
-    var best: TriggerSearchResult?
-    var lastGain = 0
-    var step = 0
-    while step < options.steps {
-      for row in 0..<batch {
-        let index = rows[random.integer(below: rows.count)]
-        memcpy(clean.f32 + row * inner, images.f32 + index * inner, inner * 4)
-      }
-      space.apply(to: clean, into: triggered)
-      let (reached, dPixels) = try objective(triggered, goal, space.kind)
-      let smallest = best?.size ?? space.largestSize
-      if reached.isReached, space.size < smallest {
-        if best == nil || space.size < 0.98 * smallest { lastGain = step }
-        best = TriggerSearchResult(
-          kind: space.kind, trigger: space.snapshot(), size: space.size,
-          collapse: reached.collapse, direction: reached.direction, steps: step + 1)
-      }
-      let gradient = try Tensor.zeros(space.values.shape)
-      space.pullBack(dPixels, images: clean, into: gradient)
-      space.adjustPenalty(succeeded: reached.isReached, into: gradient)
-      optimizer.step(gradient, learningRate: space.learningRate * rate(step))
-      step += 1
-      guard progress(step) else {
-        throw CLIPError(.cancelled, "trigger search: cancelled at step \(step)")
-      }
-      if step - lastGain > (best == nil ? options.hopeless : options.patience) { break }
-    }
-    guard let best else {
-      return TriggerSearchResult(
-        kind: space.kind, trigger: nil, size: space.largestSize, collapse: 0, direction: [],
-        steps: step)
-    }
-    return best
-  }
-
-  /// The fraction of the first learning rate at a step: full for half of the search, then a fifth.
-  private func rate(_ step: Int) -> Float { step < options.steps / 2 ? 1 : 0.2 }
-
-  /// How far the triggered images are from the goal, and the gradient with respect to them in 0…1.
-  private func objective(
-    _ triggered: Tensor, _ goal: SearchGoal, _ kind: TriggerKind
-  ) throws(CLIPError) -> (reached: GoalProgress, dPixels: Tensor) {
-    let tape = Tape(precision: options.precision, isTraining: false)
-    let input = Variable(
-      try PixelScale(model.configuration).normalized(triggered), requiresGradient: true)
-    let features = try tape.normalize(try model.imageFeatures(tape, input))
-    let reached = try goal.measure(
-      features.value, cleanMean: cleanMean, collapseThreshold: kind.collapseThreshold)
-    try tape.backward(features, gradient: reached.gradient)
-    guard let dInput = input.gradient else {
-      throw CLIPError(
-        .internal, "check model: pixels got no gradient; expected one, got a constant feature")
-    }
-    return (reached, try PixelScale(model.configuration).pixelGradient(dInput))
+    let search = try RunningSearch(
+      space, images: images, goal: goal, options: options, random: random)
+    try JointSearch(model: model, cleanMean: cleanMean, precision: options.precision)
+      .run([search], progress: progress)
+    random = search.random
+    return search.result
   }
 }
 

@@ -76,14 +76,16 @@ package struct TargetSearch {
     if !isSaved { options.stateDirectory = nil }
     progress.begin(phase, of: Self.kinds.count * targets.count * steps)
     var searches = try CheckSearches(
-      images: images, options: options, models: [model], classes: vocabulary,
+      images: images, options: options, models: [model], vocabulary: vocabulary,
       count: Self.kinds.count * targets.count)
     var list: [Found] = []
     for kind in Self.kinds {
-      for target in targets {
-        let result = try searches.run(
-          .ofClass(target), kind, in: model, toward: .text(target, of: vocabulary),
-          progress: { progress.advance(to: $0.search * steps + $0.step) })
+      let results = try searches.run(
+        kind, in: model, toward: targets, of: vocabulary,
+        progress: {
+          progress.advance(to: $0.search * steps + $0.step * steps / $0.steps)
+        })
+      for (target, result) in zip(targets, results) {
         list.append(
           Found(
             kind: kind, target: target, search: result,

@@ -86,11 +86,11 @@ struct UnlearnSetting {
     guard let tokenizer else { return try candidates.groups() }
     let classes = DistinctNames(options.classes)
     if let notice = classes.notice { log(LogMessage(.warning, "unlearn: " + notice)) }
-    let names = classes.names.isEmpty ? CommonNouns.all : classes.names
-    return try candidates.chosen(
-      of: try TextVocabulary(
-        names: names, templates: options.templates, model: model, tokenizer: tokenizer,
-        precision: training.precision), progress: progress)
+    let texts = try TextVocabulary(
+      names: classes.names.isEmpty ? CommonNouns.all : classes.names,
+      templates: options.templates, model: model, tokenizer: tokenizer,
+      precision: training.precision)
+    return try texts.rows(try candidates.chosen(of: texts) { _ in progress() })
   }
 
   /// The user's triggers, each with its predicted target.

@@ -140,6 +140,7 @@ class ModelCheckFields(TypedDict):
     explanation: str
     origin: str
     findings: List[FindingFields]
+    targets: List[str]
     images: ImagesFields
     settings: SettingsFields
     seconds: float
@@ -214,7 +215,7 @@ class CheckModelOptions:
     batch_size: int = 12
     #: Searches of each space in the model itself to compare with, without ``references``.
     reference_searches: int = 3
-    #: Classes with a targeted search at most; 0 leaves these searches out.
+    #: Classes, or nouns without classes, with a targeted search at most; 0 leaves these searches out.
     class_searches: int = 10
     #: Of everything that is drawn.
     seed: int = 0
