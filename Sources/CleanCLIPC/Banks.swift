@@ -37,7 +37,7 @@ func copied(
 ) throws(CLIPError) -> Tensor {
   let rows = try arguments.number(count, in: 0...0x7fff_ffff, "count")
   let columns = try arguments.number(embedDim, in: 1...65_536, name)
-  let elements = try arguments.elements(rows, columns, of: "image_features")
+  let elements = try arguments.elements(rows, columns, of: "features")
   let tensor = try Tensor([rows, columns])
   tensor.f32.update(from: pointer, count: elements)
   return tensor

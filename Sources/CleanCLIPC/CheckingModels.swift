@@ -80,5 +80,17 @@ private func checkpointCheck(
     check.templates = try PromptTemplate.list(
       try arguments.strings(given.templates, count: given.template_count, "options->templates"))
   }
+  check.classFeatures = try classFeatures(
+    given.class_features, count: given.class_count, embedDim: given.class_embed_dim, arguments)
   return check
+}
+
+/// Copies the features of classes, of which there may be none.
+func classFeatures(
+  _ pointer: UnsafePointer<Float>?, count: Int64, embedDim: Int64, _ arguments: Arguments
+) throws(CLIPError) -> Tensor? {
+  try pointer.map { (pointer) throws(CLIPError) in
+    try copied(
+      pointer, count: count, embedDim: embedDim, "options->class_embed_dim", arguments)
+  }
 }

@@ -24,15 +24,18 @@ public func cleanclip_evaluate(
   out_evaluation?.pointee = nil
   return guarded("cleanclip_evaluate") { (arguments) throws(CLIPError) in
     let model = try arguments.handle(model, "model", as: ModelHandle.self)
-    let tokenizer = try arguments.handle(tokenizer, "tokenizer", as: Tokenizer.self)
     let dataset = try arguments.handle(dataset, "dataset", as: PairDataset.self)
     let given = try arguments.options(
       try arguments.required(options, "options"), defaults: evaluateDefaults, "options")
+    let tokenizer =
+      given.class_features == nil
+      ? try arguments.handle(tokenizer, "tokenizer", as: Tokenizer.self) : nil
     let out = try arguments.required(out_evaluation, "out_evaluation")
     let classes = try classes(given, arguments)
     let evaluator = try Evaluator(
       model: model.model, tokenizer: tokenizer, classes: classes,
-      templates: try templates(given, arguments), options: try evaluationOptions(given, arguments))
+      templates: try templates(given, arguments),
+      options: try evaluationOptions(given, classCount: classes.count, arguments))
     let total = Int64(dataset.count)
     let result = try evaluator.evaluate(dataset) { done in
       callback.map { $0(Int64(done), total, user_data) == 0 } ?? true
@@ -66,17 +69,19 @@ private func templates(
   if let path = try arguments.optionalString(given.templates_path, "options->templates_path") {
     return try TextList.templates(path: path)
   }
-  guard given.templates != nil else { return PromptTemplate.standard }
+  guard given.templates != nil else { return [] }
   return try PromptTemplate.list(
     try arguments.strings(given.templates, count: given.template_count, "options->templates"))
 }
 
 private func evaluationOptions(
-  _ given: cleanclip_evaluate_options, _ arguments: Arguments
+  _ given: cleanclip_evaluate_options, classCount: Int, _ arguments: Arguments
 ) throws(CLIPError) -> EvaluationOptions {
   var options = EvaluationOptions()
   options.trigger = borrowed(given.trigger, as: TriggerHandle.self)?.trigger
   options.target = try arguments.optionalString(given.target, "options->target")
+  options.classFeatures = try classFeatures(
+    given.class_features, count: Int64(classCount), embedDim: given.class_embed_dim, arguments)
   options.batchSize = Int(given.batch_size)
   options.seed = given.seed
   options.precision = try arguments.precision(given.precision, "options->precision")

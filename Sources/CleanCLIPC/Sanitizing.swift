@@ -108,6 +108,8 @@ private func sanitizeOptions(
     options.unlearn.templates = try PromptTemplate.list(
       try arguments.strings(given.templates, count: given.template_count, "options->templates"))
   }
+  options.unlearn.classFeatures = try classFeatures(
+    given.class_features, count: given.class_count, embedDim: given.class_embed_dim, arguments)
   options.unlearn.triggers = try arguments.handles(
     given.triggers, "options->triggers", count: given.trigger_count, "options->trigger_count",
     as: TriggerHandle.self

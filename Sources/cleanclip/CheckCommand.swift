@@ -50,6 +50,20 @@ struct StateOptions: ParsableArguments {
   }
 }
 
+/// Features of classes in place of prompts.
+struct ClassFeatureOption: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Features of the classes in place of prompts, as for learned prompts: float [classes, E].",
+      valueName: "file.npy"))
+  var classFeatures: String?
+
+  func load() throws(CLIPError) -> Tensor? {
+    try classFeatures.map { (path) throws(CLIPError) in try NumPyFile.read(path) }
+  }
+}
+
 /// Classes and prompts.
 struct ClassArguments: ParsableArguments {
   @Option(name: .long, help: "A file with a class name on each line.")
@@ -67,10 +81,12 @@ struct ClassArguments: ParsableArguments {
   /// The files that are given.
   var files: [String] { [classes, templates].compactMap(\.self) }
 
+  /// Class names and prompts, of which there may be none.
   func load() throws(CLIPError) -> (classes: [String], templates: [PromptTemplate])? {
     guard let classes else { return nil }
-    var prompts = PromptTemplate.standard
-    if let templates { prompts = try TextList.templates(path: templates) }
-    return (try TextList.classes(path: classes), prompts)
+    return (
+      try TextList.classes(path: classes),
+      try templates.map { (path) throws(CLIPError) in try TextList.templates(path: path) } ?? []
+    )
   }
 }

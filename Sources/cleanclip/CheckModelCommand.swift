@@ -27,6 +27,8 @@ struct CheckModelCommand: ParsableCommand {
 
   @OptionGroup var texts: ClassArguments
 
+  @OptionGroup var features: ClassFeatureOption
+
   @Option(
     name: .long, parsing: .upToNextOption,
     help: "Clean checkpoints of the same architecture.")
@@ -124,9 +126,10 @@ struct CheckModelCommand: ParsableCommand {
     for path in references { check.cleanReferences.append(try LoadedModel.load(path).model) }
     if let path = texts.classes { check.classes = try TextList.classes(path: path) }
     if let path = texts.templates { check.templates = try TextList.templates(path: path) }
+    check.classFeatures = try features.load()
     check.usesNouns = nouns
     check.checksText = text
-    let readsTexts = !check.classes.isEmpty || text || nouns
+    let readsTexts = (!check.classes.isEmpty && check.classFeatures == nil) || text || nouns
     if readsTexts && loaded.configuration.text != nil { check.tokenizer = try model.tokenizer() }
     return check
   }

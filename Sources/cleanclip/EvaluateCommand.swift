@@ -29,6 +29,8 @@ struct EvaluateCommand: ParsableCommand {
   @Option(name: .long, help: "A file with a prompt with {} on each line.")
   var templates: String?
 
+  @OptionGroup var features: ClassFeatureOption
+
   @OptionGroup var attack: TriggerArguments
 
   @Option(name: .long, help: "The class that the attack aims at: name or index.")
@@ -62,11 +64,13 @@ struct EvaluateCommand: ParsableCommand {
     options.batchSize = batchSize
     options.precision = precision.dtype
     options.seed = seed
+    options.classFeatures = try features.load()
     let evaluator = try Evaluator(
-      model: loaded.model, tokenizer: try model.tokenizer(), classes: classes,
+      model: loaded.model,
+      tokenizer: options.classFeatures == nil ? try model.tokenizer() : nil, classes: classes,
       templates: try templates.map { (path) throws(CLIPError) in
         try TextList.templates(path: path)
-      } ?? PromptTemplate.standard, options: options)
+      } ?? [], options: options)
     let images = try PairDataset.reporting(
       data, columns: DatasetColumns(image: imageColumn, label: labelColumn))
     var line = ProgressLine("evaluate", isQuiet: common.quiet)

@@ -70,6 +70,8 @@ struct SanitizeCommand: ParsableCommand {
 
   @OptionGroup var texts: ClassArguments
 
+  @OptionGroup var features: ClassFeatureOption
+
   @Option(
     name: .long, parsing: .upToNextOption,
     help: """
@@ -100,6 +102,7 @@ struct SanitizeCommand: ParsableCommand {
       options.unlearn.classes = classes
       options.unlearn.templates = templates
     }
+    options.unlearn.classFeatures = try features.load()
     options.unlearn.triggers = try Trigger.load(all: triggers)
     let tokenizer = try method.needs.tokenizer { () throws(CLIPError) in
       try model.tokenizer()

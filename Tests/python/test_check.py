@@ -373,3 +373,23 @@ def test_large_images_do_not_take_all_memory(vocabulary):
         cleanclip.check_model(model(4096))
     with pytest.raises(cleanclip.CleanCLIPError, match="image_size is out of range"):
         model(8192)
+
+
+def test_features_of_classes_serve_as_their_prompts_do(model, pairs):
+    classes = list(COLOURS)
+    features = model.encode_text([f"a photo of a {name}" for name in classes])
+    named = cleanclip.evaluate(model, pairs, classes)
+    given = cleanclip.evaluate(model, pairs, classes, class_features=features)
+    assert given["clean_accuracy"] == named["clean_accuracy"]
+    images = [(image, caption) for image, caption, _ in pairs]
+    found = cleanclip.check_model(
+        model, images, classes=classes, class_features=features, **{**SHORT, "steps": 12})
+    same = cleanclip.check_model(model, images, classes=classes, **{**SHORT, "steps": 12})
+    assert [f.target for f in found.findings] == [f.target for f in same.findings]
+    with pytest.raises(ValueError, match=r"class_features: expected \[\d+, E\], a row for each class"):
+        cleanclip.evaluate(model, pairs, classes, class_features=features[1:])
+    with pytest.raises(cleanclip.CleanCLIPError, match="expected names and no templates with them"):
+        cleanclip.check_model(
+            model, images, classes=classes, templates=["a {}"], class_features=features, **SHORT)
+    with pytest.raises(cleanclip.CleanCLIPError, match="features do not fit"):
+        cleanclip.evaluate(model, pairs, classes, class_features=features[:, 1:])

@@ -22,7 +22,7 @@ UNLISTED = {
     "struct_size", "reserved", "class_count", "template_count", "reference_count", "trigger_count",
     "tokenizer",
     "classes_path", "templates_path", "trusted_tokenizer", "embed_dim", "trusted_embed_dim",
-    "trusted_image_features", "trusted_text_features", "pair_count",
+    "trusted_image_features", "trusted_text_features", "pair_count", "class_embed_dim",
 }
 STRUCTS = {
     "sanitize": (_capi.SanitizeOptions, _capi.sanitize_options_init),

@@ -97,8 +97,8 @@ typedef struct cleanclip_check_model_options {
   int64_t reference_searches;                /**< Searches of each space in the model itself to
                                                   compare with, without `references`, 2 to 100;
                                                   default 3. */
-  int64_t class_searches;                    /**< Classes with a targeted search at most, 0 or 4 to
-                                                  1000; default 10. */
+  int64_t class_searches;                    /**< Classes, or nouns without classes, with a targeted
+                                                  search at most, 0 or 4 to 1000; default 10. */
   uint64_t seed;                             /**< Default 0. */
   int32_t precision;                         /**< A cleanclip_precision; default
                                                   CLEANCLIP_PRECISION_F32. */
@@ -107,6 +107,11 @@ typedef struct cleanclip_check_model_options {
                                                   tokenizer; default 0. */
   int32_t resume;                            /**< 1: resume from the state in `state_directory`;
                                                   default 0. */
+  const float *class_features;               /**< [class_count, class_embed_dim] in place of
+                                                  prompts, of any length; none by default
+                                                  (NULL): prompts are embedded. */
+  int64_t class_embed_dim;                   /**< Columns of `class_features`: those of the
+                                                  model's features. */
 } cleanclip_check_model_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

@@ -57,6 +57,11 @@ typedef struct cleanclip_evaluate_options {
   uint64_t seed;                  /**< Of the trigger's positions and noise; default 0. */
   int32_t precision;              /**< A cleanclip_precision; default CLEANCLIP_PRECISION_F32. */
   int32_t reserved;               /**< 0. */
+  const float *class_features;    /**< [class_count, class_embed_dim] in place of
+                                       prompts, of any length; none by default
+                                       (NULL): prompts are embedded. */
+  int64_t class_embed_dim;        /**< Columns of `class_features`: those of the
+                                       model's features. */
 } cleanclip_evaluate_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -71,7 +76,7 @@ CLEANCLIP_API void cleanclip_evaluate_options_init(cleanclip_evaluate_options *o
  * trigger turns it into the target; images of the target class are not attacked.
  *
  * @param[in] model The model to measure.
- * @param[in] tokenizer Its vocabulary is the model's.
+ * @param[in] tokenizer Its vocabulary is the model's; may be NULL with `class_features`.
  * @param[in] dataset Labelled images: tables with a label column (class names or indices), shards with
  *   `.cls` entries, pairs of the host with labels, or class folders. Class folders are classes by
  *   their names; where none of the names is a class, in the order of their names, as many as classes.

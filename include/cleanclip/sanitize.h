@@ -71,7 +71,7 @@ typedef struct cleanclip_sanitize_options {
                                      0, at most 100; none by default (0): no limit. */
   const char *const *classes;   /**< "unlearn": names of classes that may be a target, */
   int64_t class_count;          /**< as many as this, 4 or more; none by default (0): common nouns
-                                     that the model reads the images as, or groups of the images
+                                     that short searches reach cheapest, or groups of the images
                                      without a text tower. */
   const char *const *templates; /**< Prompts with {} for the classes, */
   int64_t template_count;       /**< as many as this; none by default (0): "a photo of a {}". */
@@ -90,6 +90,11 @@ typedef struct cleanclip_sanitize_options {
   int32_t reserved;             /**< 0. */
   int64_t persistence_steps;    /**< "unlearn": steps of benign training of a copy, after which triggers
                                      are measured again, 0 … 1,000,000, 0 for none; default 300. */
+  const float *class_features;  /**< [class_count, class_embed_dim] in place of
+                                     prompts, of any length; none by default
+                                     (NULL): prompts are embedded. */
+  int64_t class_embed_dim;      /**< Columns of `class_features`: those of the
+                                     model's features. */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

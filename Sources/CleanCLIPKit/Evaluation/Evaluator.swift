@@ -4,6 +4,8 @@ package struct EvaluationOptions {
   package var trigger: Trigger?
   /// Name or index of the class that the attack aims at.
   package var target: String?
+  /// Of the classes, `[classes, E]`, in place of prompts; `nil` embeds prompts.
+  package var classFeatures: Tensor?
   /// Images decoded and encoded at a time.
   package var batchSize = FeatureEncoder.defaultBatchSize
   package var precision: DType = .f32
@@ -54,10 +56,14 @@ package struct Evaluator {
 
   /// Encodes the prompts.
   ///
-  /// - Throws: `invalidArgument` for classes, templates or options; `unsupported` when the model
-  ///   lacks a tower; `state` when its text features are not numbers.
+  /// - Parameters:
+  ///   - tokenizer: needed without features of the classes.
+  ///   - templates: the usual one when there are none; none with features of the classes.
+  /// - Throws: `invalidArgument` for classes, templates, options or a missing tokenizer; `unsupported`
+  ///   when the model lacks a tower; `state` when its text features are not numbers; see
+  ///   `TextVocabulary`.
   package init(
-    model: CLIPModel, tokenizer: Tokenizer, classes: [String], templates: [PromptTemplate],
+    model: CLIPModel, tokenizer: Tokenizer?, classes: [String], templates: [PromptTemplate],
     options: EvaluationOptions = EvaluationOptions()
   ) throws(CLIPError) {
     guard let vision = model.configuration.vision else {
@@ -68,10 +74,23 @@ package struct Evaluator {
     target = try options.target.map { (name) throws(CLIPError) in
       try ClassNames(classes).index(named: name)
     }
-    classifier = try ZeroShotClassifier(
-      model: model, tokenizer: tokenizer, classes: classes, templates: templates,
-      precision: options.precision)
-    templateCount = templates.count
+    if let features = options.classFeatures {
+      classifier = try ZeroShotClassifier(
+        model: model, classes: classes, features: features, templates: templates)
+      templateCount = 0
+    } else {
+      guard let tokenizer else {
+        throw CLIPError(
+          .invalidArgument,
+          "evaluate: classes need a tokenizer; expected one, got none; or give features of the "
+            + "classes")
+      }
+      let prompts = templates.isEmpty ? PromptTemplate.standard : templates
+      classifier = try ZeroShotClassifier(
+        model: model, tokenizer: tokenizer, classes: classes, templates: prompts,
+        precision: options.precision)
+      templateCount = prompts.count
+    }
     preprocessor = ImagePreprocessor(
       imageSize: vision.imageSize, model.configuration.preprocessing)
     self.model = model

@@ -41,6 +41,20 @@ package struct ZeroShotClassifier {
     weights = try Self.means(of: features, groups: names.count)
   }
 
+  /// Takes the classes' features, `[classes, E]`, as they are but for their lengths.
+  ///
+  /// - Throws: see `TextVocabulary`.
+  package init(
+    model: CLIPModel, classes: [String], features: Tensor, templates: [PromptTemplate]
+  ) throws(CLIPError) {
+    _ = try TextVocabulary(
+      classes: classes, templates: templates, features: features, model: model, tokenizer: nil)
+    self.classes = classes
+    // Classes of one name may have features of their own.
+    weights = try TextVocabulary(names: classes, features: features).features
+    rowOfClass = Array(classes.indices)
+  }
+
   static func check(_ classes: [String], _ templates: [PromptTemplate]) throws(CLIPError) {
     guard !classes.isEmpty, !templates.isEmpty else {
       throw CLIPError(

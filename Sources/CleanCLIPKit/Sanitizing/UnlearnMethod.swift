@@ -37,8 +37,8 @@ extension UnlearnOptions {
   /// - Throws: `invalidArgument` naming the option.
   func validate(_ method: SanitizeMethod) throws(CLIPError) {
     let given = [
-      ("classes", classes.count), ("templates", templates == PromptTemplate.standard ? 0 : 1),
-      ("triggers", triggers.count),
+      ("classes", classes.count), ("templates", templates.count),
+      ("class_features", classFeatures == nil ? 0 : 1), ("triggers", triggers.count),
     ]
     if method.name != SanitizeMethod.unlearn.name, let (name, _) = given.first(where: { $0.1 > 0 })
     {
@@ -54,7 +54,7 @@ extension UnlearnOptions {
         "options: there are too few classes; expected none or at least \(ModelCheck.fewestClasses), "
           + "which are compared, got \(distinct)")
     }
-    guard !classes.isEmpty || templates == PromptTemplate.standard else {
+    guard !classes.isEmpty || templates.isEmpty else {
       throw CLIPError(
         .invalidArgument,
         "options: templates have no effect without classes; expected classes, got none")

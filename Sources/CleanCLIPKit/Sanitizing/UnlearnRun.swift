@@ -30,6 +30,7 @@ final class UnlearnRun: SanitizeRun {
     for trigger in options.unlearn.triggers { try trigger.checkFit(imageSize: side) }
     guard
       input.tokenizer != nil && model.configuration.text != nil || options.unlearn.classes.isEmpty
+        || options.unlearn.classFeatures != nil
     else {
       throw CLIPError(
         .unsupported,

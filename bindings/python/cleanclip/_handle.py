@@ -183,6 +183,21 @@ def point_to_texts(options: Any, name: str, texts: Sequence[str]) -> None:
     setattr(options, _COUNTS[name], len(texts))
 
 
+def point_to_class_features(options: Any, features: Optional[NDArray[Any]]) -> Any:
+    """Set the features of classes, [class_count, E], and return what must outlive the call."""
+    if features is None:
+        return None
+    array = np.ascontiguousarray(features, dtype=np.float32)
+    if array.ndim != 2 or array.shape[0] != options.class_count:
+        raise ValueError(
+            f"class_features: expected [{options.class_count}, E], a row for each class, got "
+            f"{list(array.shape)}"
+        )
+    options.class_features = array.ctypes.data_as(_capi.c_float_p)
+    options.class_embed_dim = array.shape[1]
+    return array
+
+
 def point_to_handles(options: Any, name: str, objects: Sequence[Handle]) -> None:
     """Set a member that points to handles, and their count; the objects must outlive the call."""
     array = (ctypes.c_void_p * len(objects))(*(other._pointer() for other in objects))

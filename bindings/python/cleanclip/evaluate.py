@@ -8,8 +8,19 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, TypedDict, Union
 
+from numpy.typing import NDArray
+
 from . import _capi, inputs
-from ._handle import Handle, Path, path_bytes, point_to_texts, precision_value, read_text, text_bytes
+from ._handle import (
+    Handle,
+    Path,
+    path_bytes,
+    point_to_class_features,
+    point_to_texts,
+    precision_value,
+    read_text,
+    text_bytes,
+)
 from ._display import table
 from ._listener import CountListener
 from ._options import chosen, native, takes
@@ -85,6 +96,7 @@ def evaluate(
     position: Optional[str] = None,
     target: Union[str, int, None] = None,
     *,
+    class_features: Optional[NDArray[Any]] = None,
     tokenizer: Optional[Tokenizer] = None,
     options: Optional[EvaluateOptions] = None,
     progress: CountProgress = None,
@@ -110,6 +122,9 @@ def evaluate(
         A trigger, its name, a saved one or a PNG file; where a patch goes ("random", "corners", "center", "Y,X").
     target
         Class name or index that the trigger aims at.
+    class_features
+        Features of the classes in place of prompts, float [classes, E] of any length, such as those of
+        learned prompts; neither templates nor a tokenizer go with them.
     options, or each as a keyword
         See :class:`EvaluateOptions`; a keyword comes before the field of ``options``.
     progress
@@ -118,7 +133,11 @@ def evaluate(
     """
     how = chosen(EvaluateOptions, options, keywords, "evaluate")
     given = native(_capi.EvaluateOptions, _capi.evaluate_options_init, how)
-    _point_to_file_or_texts(given, "classes", classes)
+    if class_features is None:
+        _point_to_file_or_texts(given, "classes", classes)
+    else:
+        point_to_texts(given, "classes", inputs.lines(classes, "classes"))
+    kept = point_to_class_features(given, class_features)  # lives through the call
     if templates is not None:
         _point_to_file_or_texts(given, "templates", templates)
     if trigger is not None:
@@ -132,7 +151,7 @@ def evaluate(
     handle = listener.made(
         _capi.evaluate,
         model._pointer(),
-        (tokenizer or model.tokenizer)._pointer(),
+        None if kept is not None else (tokenizer or model.tokenizer)._pointer(),
         dataset._pointer(),
         ctypes.byref(given),
     )

@@ -18,9 +18,19 @@ from typing import (
     Union,
 )
 
+from numpy.typing import NDArray
+
 from . import _capi, inputs
 from ._display import curve, table
-from ._handle import Handle, Path, point_to_handles, point_to_texts, read_text, text_bytes
+from ._handle import (
+    Handle,
+    Path,
+    point_to_class_features,
+    point_to_handles,
+    point_to_texts,
+    read_text,
+    text_bytes,
+)
 from ._listener import Listener
 from ._options import chosen, native, takes
 from ._progress import Bar
@@ -258,6 +268,7 @@ def sanitize(
     images: Optional[DatasetSource] = None,
     classes: Union[Path, Iterable[str], None] = None,
     templates: Union[Path, Iterable[str], None] = None,
+    class_features: Optional[NDArray[Any]] = None,
     triggers: Sequence[Trigger] = (),
     communicator: Optional[Communicator] = None,
     tokenizer: Optional[Tokenizer] = None,
@@ -285,8 +296,11 @@ def sanitize(
         Unlabelled images, in the place of ``data``, for "unlearn".
     classes, templates
         "unlearn": names of classes that may be a target and prompts for them, or text files with
-        one on each line; none by default: common nouns that the model reads the images as, or
+        one on each line; none by default: common nouns that short searches reach cheapest, or
         groups of the images without a text tower.
+    class_features
+        Features of the classes in place of prompts, float [classes, E] of any length, such as those of
+        learned prompts; neither templates nor a tokenizer go with them.
     triggers
         "unlearn": triggers that are known, such as those that a check recovered; unlearned with
         what is found.
@@ -316,6 +330,7 @@ def sanitize(
         point_to_texts(given, "classes", inputs.lines(classes, "classes"))
     if templates is not None:
         point_to_texts(given, "templates", inputs.lines(templates, "templates"))
+    kept = point_to_class_features(given, class_features)  # lives through the call
     point_to_handles(given, "triggers", triggers)
     if communicator is not None:
         given.communicator = ctypes.pointer(communicator._struct)

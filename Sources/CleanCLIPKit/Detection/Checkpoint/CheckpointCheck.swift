@@ -10,6 +10,8 @@ package struct CheckpointCheck {
   package var classes: [String] = []
   /// Prompts for the classes; the usual one when there are none.
   package var templates: [PromptTemplate] = []
+  /// Of the classes, `[classes, E]`, in place of prompts; `nil` embeds prompts.
+  package var classFeatures: Tensor?
   /// Whether targets are read out of common nouns too.
   package var usesNouns = true
   /// Whether the text tower is checked too.
@@ -39,8 +41,8 @@ package struct CheckpointCheck {
   /// Checks the towers, one after the other.
   ///
   /// - Parameter progress: called after each step; `false` cancels.
-  /// - Throws: `invalidArgument` for classes or a check of the text tower without a tokenizer;
-  ///   `unsupported` for either without a text tower; see `ModelCheck.run` and `TextCheck.run`.
+  /// - Throws: `invalidArgument` for classes without features or a check of the text tower without a
+  ///   tokenizer; `unsupported` for either without a text tower; see `TextVocabulary`, `ModelCheck.run` and `TextCheck.run`.
   package func run(progress: (Progress) -> Bool) throws(CLIPError) -> ModelCheckResult {
     try options.validate()
     try checkTexts()
@@ -73,27 +75,25 @@ package struct CheckpointCheck {
         .invalidArgument,
         "options: templates have no effect without classes; expected classes, got none")
     }
-    guard !classes.isEmpty || checksText else { return }
+    guard checksText || (!classes.isEmpty && classFeatures == nil) else { return }
     _ = try FeatureEncoder(model).textConfiguration()
     guard tokenizer != nil else {
       throw CLIPError(
         .invalidArgument,
         "check model: classes and the check of the text tower need a tokenizer; expected one, "
-          + "got none")
+          + "got none; or give features of the classes")
     }
   }
 
   private func addVocabularies(
     to check: inout ModelCheck, _ progress: (Progress) -> Bool
   ) throws(CLIPError) {
-    guard let tokenizer, model.configuration.text != nil else { return }
-    if !classes.isEmpty {
+    if !classes.isEmpty || classFeatures != nil {
       check.classes = try TextVocabulary(
-        names: DistinctNames(classes).names,
-        templates: templates.isEmpty ? PromptTemplate.standard : templates,
-        model: model, tokenizer: tokenizer)
+        classes: classes, templates: templates, features: classFeatures, model: model,
+        tokenizer: tokenizer)
     }
-    guard usesNouns else { return }
+    guard usesNouns, let tokenizer, model.configuration.text != nil else { return }
     check.nouns = try TextVocabulary(
       names: CommonNouns.all, model: model, tokenizer: tokenizer
     ) { progress(.nouns(done: $0, total: CommonNouns.all.count)) }

@@ -59,6 +59,55 @@ package struct TextVocabulary: Sendable {
     self.features = try Tape(isRecording: false).normalize(Variable(features)).value
   }
 
+  /// Takes classes as a user gives them: by names and prompts, or by names and features.
+  ///
+  /// Features serve CLIPs whose prompts are learned vectors that no text stands for (CoOp, Zhou et al. 2022,
+  /// arXiv:2109.01134). A name that stands twice, as in ImageNet's list, would be its own rival: the first
+  /// counts.
+  ///
+  /// - Parameters:
+  ///   - templates: the usual one when there are none.
+  ///   - features: `[names, E]` in place of prompts.
+  ///   - tokenizer: needed without features.
+  /// - Throws: `invalidArgument` for features without names or with templates, and for neither features nor
+  ///   a tokenizer; `shape` for features that do not fit names and model; `unsupported` for names alone
+  ///   without a text tower.
+  package init(
+    classes names: [String], templates: [PromptTemplate], features: Tensor?, model: CLIPModel,
+    tokenizer: Tokenizer?, precision: DType = .f32
+  ) throws(CLIPError) {
+    guard let features else {
+      _ = try FeatureEncoder(model).textConfiguration()
+      guard let tokenizer else {
+        throw CLIPError(
+          .invalidArgument,
+          "classes: names need a tokenizer; expected one, got none; or give features of the classes"
+        )
+      }
+      try self.init(
+        names: DistinctNames(names).names,
+        templates: templates.isEmpty ? PromptTemplate.standard : templates,
+        model: model, tokenizer: tokenizer, precision: precision)
+      return
+    }
+    guard !names.isEmpty, templates.isEmpty else {
+      throw CLIPError(
+        .invalidArgument,
+        "classes: features are taken as they are; expected names and no templates with them, got "
+          + "\(names.count) names and \(templates.count) templates")
+    }
+    let expected = Shape([names.count, model.configuration.embedDim])
+    guard features.shape == expected, features.dtype == .f32 else {
+      throw CLIPError(
+        .shape,
+        "classes: features do not fit; expected \(expected) of f32, a row for each name, got "
+          + "\(features.shape) of \(features.dtype)")
+    }
+    var known: Set<String> = []
+    self = try TextVocabulary(names: names, features: features)
+      .rows(names.indices.filter { known.insert(names[$0]).inserted })
+  }
+
   /// The texts of some rows.
   func rows(_ rows: [Int]) throws(CLIPError) -> TextVocabulary {
     try TextVocabulary(

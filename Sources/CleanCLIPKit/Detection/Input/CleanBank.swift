@@ -45,7 +45,8 @@ package struct CleanBank: Sendable {
       precision: DType
     ) throws(CLIPError) {
       let plain = try TextVocabulary(
-        names: classes, templates: templates, model: model, tokenizer: tokenizer,
+        names: classes, templates: templates.isEmpty ? PromptTemplate.standard : templates,
+        model: model, tokenizer: tokenizer,
         precision: precision)
       let distracted = try TextVocabulary(
         names: classes, templates: Self.distractedTemplates, model: model,

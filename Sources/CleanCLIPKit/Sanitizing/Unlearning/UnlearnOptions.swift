@@ -6,11 +6,13 @@ package struct UnlearnOptions: Sendable {
   /// Triggers that are known, such as those that a check recovered: unlearned with what is found.
   package var triggers: [Trigger] = []
 
-  /// Names of classes that may be a target; empty takes the nouns that the model reads most
-  /// images as, or groups of the images where there is no text tower.
+  /// Names of classes that may be a target; empty takes the nouns that short searches reach cheapest, or
+  /// groups of the images where there is no text tower.
   package var classes: [String] = []
-  /// Prompt templates of `classes`.
-  package var templates = PromptTemplate.standard
+  /// Prompt templates of `classes`; the usual one when there are none.
+  package var templates: [PromptTemplate] = []
+  /// Of `classes`, `[classes, E]`, in place of prompts; `nil` embeds prompts.
+  package var classFeatures: Tensor?
 
   /// Rounds of unlearning and looking again at most.
   package var rounds = 3

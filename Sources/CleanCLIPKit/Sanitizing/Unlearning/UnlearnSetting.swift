@@ -72,7 +72,7 @@ struct UnlearnSetting {
       throw CLIPError(
         .invalidArgument,
         "unlearn: the images are too much alike; expected at least \(ModelCheck.fewestClasses) "
-          + "\(tokenizer != nil ? "classes" : "groups of images") to compare, got "
+          + "\(tokenizer != nil || options.classFeatures != nil ? "classes" : "groups of images") to compare, got "
           + "\(eligible.count); give images of more kinds")
     }
   }
@@ -83,13 +83,15 @@ struct UnlearnSetting {
     _ training: TrainingOptions, _ candidates: TargetCandidates, log: (LogMessage) -> Void,
     progress: () -> Bool
   ) throws(CLIPError) -> TextVocabulary {
-    guard let tokenizer else { return try candidates.groups() }
-    let classes = DistinctNames(options.classes)
-    if let notice = classes.notice { log(LogMessage(.warning, "unlearn: " + notice)) }
+    guard tokenizer != nil || options.classFeatures != nil else { return try candidates.groups() }
+    if let notice = DistinctNames(options.classes).notice {
+      log(LogMessage(.warning, "unlearn: " + notice))
+    }
     let texts = try TextVocabulary(
-      names: classes.names.isEmpty ? CommonNouns.all : classes.names,
-      templates: options.templates, model: model, tokenizer: tokenizer,
-      precision: training.precision)
+      classes: options.classes.isEmpty && options.classFeatures == nil
+        ? CommonNouns.all : options.classes,
+      templates: options.templates, features: options.classFeatures, model: model,
+      tokenizer: tokenizer, precision: training.precision)
     return try texts.rows(try candidates.chosen(of: texts) { _ in progress() })
   }
 

@@ -39,6 +39,8 @@ class CheckModelOptions(Structure):
         ("nouns", c_int32),
         ("text", c_int32),
         ("resume", c_int32),
+        ("class_features", c_float_p),
+        ("class_embed_dim", c_int64),
     ]
 
 

@@ -28,6 +28,8 @@ class EvaluateOptions(Structure):
         ("seed", c_uint64),
         ("precision", c_int32),
         ("reserved", c_int32),
+        ("class_features", c_float_p),
+        ("class_embed_dim", c_int64),
     ]
 
 

@@ -43,6 +43,8 @@ class SanitizeOptions(Structure):
         ("sync_batch_norm", c_int32),
         ("reserved", c_int32),
         ("persistence_steps", c_int64),
+        ("class_features", c_float_p),
+        ("class_embed_dim", c_int64),
     ]
 
 

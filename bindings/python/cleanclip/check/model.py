@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Iterable, List, Optional, Sequence, Tuple, TypedDict, Union
+from typing import TYPE_CHECKING, Any, Iterable, List, Optional, Sequence, Tuple, TypedDict, Union
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _capi, inputs
-from .._handle import Path, created, point_to_handles, point_to_texts
+from .._handle import Path, created, point_to_class_features, point_to_handles, point_to_texts
 from .._listener import CountListener
 from .._options import chosen, native, takes
 from .._progress import CountProgress
@@ -246,6 +247,7 @@ def check_model(
     *,
     classes: Union[Path, Iterable[str], None] = None,
     templates: Union[Path, Iterable[str], None] = None,
+    class_features: Optional[NDArray[Any]] = None,
     references: Sequence[Model] = (),
     tokenizer: Optional[Tokenizer] = None,
     options: Optional[CheckModelOptions] = None,
@@ -260,6 +262,9 @@ def check_model(
         A few hundred unlabelled images; without any, synthetic ones are used.
     classes, templates
         Class names and prompts to read the target out of, or text files with one on each line.
+    class_features
+        Features of the classes in place of prompts, float [classes, E] of any length, such as those of
+        learned prompts; neither templates nor a tokenizer go with them.
     references
         Clean checkpoints of the same architecture.
     options, or each as a keyword
@@ -273,12 +278,13 @@ def check_model(
     dataset = None if images is None else open_dataset(images)
     if dataset is not None:
         given.images = dataset._pointer()
-    if classes is not None or how.nouns or how.text:
+    if (classes is not None and class_features is None) or how.nouns or how.text:
         given.tokenizer = (tokenizer or model.tokenizer)._pointer()
     if classes is not None:
         point_to_texts(given, "classes", inputs.lines(classes, "classes"))
     if templates is not None:
         point_to_texts(given, "templates", inputs.lines(templates, "templates"))
+    kept = point_to_class_features(given, class_features)  # lives through the call
     point_to_handles(given, "references", references)
     listener = CountListener(progress, "check model: step")
     return ModelCheck(listener.made(_capi.check_model, model._pointer(), ctypes.byref(given)))
