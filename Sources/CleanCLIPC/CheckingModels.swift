@@ -68,6 +68,7 @@ private func checkpointCheck(
   check.options.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")
   check.options.resume = given.resume != 0
+  check.options.isExhaustive = given.exhaustive != 0
   check.cleanReferences = try arguments.handles(
     given.references, "options->references", count: given.reference_count,
     "options->reference_count", as: ModelHandle.self

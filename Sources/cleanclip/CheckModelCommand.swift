@@ -10,8 +10,9 @@ struct CheckModelCommand: ParsableCommand {
     discussion: """
       Searches for the smallest triggers that make images of anything look alike to the image \
       tower (\(TriggerKind.all.map(\.plural).joined(separator: ", "))), and compares their sizes with those that clean checkpoints, or \
-      other targets in the same checkpoint, need. With --classes, also for the smallest that make \
-      images of anything be classified as one class, for each of them. A few hundred unlabelled images \
+      other targets in the same checkpoint, need; first for the smallest that make images of anything be \
+      classified as one text: each of --classes, or without them the nouns that short searches reach \
+      cheapest. The check ends as soon as nothing would change the verdict. A few hundred unlabelled images \
       are enough; without any, synthetic ones are used. --precision auto is faster on large towers.
       """)
 
@@ -56,11 +57,16 @@ struct CheckModelCommand: ParsableCommand {
 
   @Option(
     name: .long,
-    help: "Classes of --classes with a targeted search at most; 0 or 4 to 1000.")
+    help: "Classes of --classes, or nouns, with a targeted search at most; 0 or 4 to 1000.")
   var classSearches = ModelCheckOptions().classSearches
 
   @Option(name: .long, help: "Seed of everything that is drawn.")
   var seed: UInt64 = 0
+
+  @Flag(
+    name: .long,
+    help: "Search on when the verdict is settled, to find further backdoors.")
+  var exhaustive = false
 
   @Flag(name: .long, help: "Check the text tower too.")
   var text = false
@@ -116,6 +122,7 @@ struct CheckModelCommand: ParsableCommand {
     check.options.referenceSearches = referenceSearches
     check.options.classSearches = classSearches
     check.options.imageLimit = imageLimit
+    check.options.isExhaustive = exhaustive
     check.options.stateDirectory = kept.stateDirectory
     check.options.resume = kept.resume
     if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(name:)) }

@@ -112,6 +112,9 @@ typedef struct cleanclip_check_model_options {
                                                   (NULL): prompts are embedded. */
   int64_t class_embed_dim;                   /**< Columns of `class_features`: those of the
                                                   model's features. */
+  int32_t exhaustive;                        /**< 1: searches run on when the verdict is settled, to find
+                                                  further backdoors; default 0. */
+  int32_t reserved;                          /**< 0. */
 } cleanclip_check_model_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

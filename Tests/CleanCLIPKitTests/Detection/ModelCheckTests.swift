@@ -92,6 +92,7 @@ import Testing
     check.options.kinds = [.patch]
     check.options.classSearches = searches
     check.options.imageLimit = 64
+    check.options.isExhaustive = true
     guard count > 0 else { return check }
     check.classes = try TextVocabulary(
       names: (0..<count).map { "class \($0)" },
@@ -108,18 +109,18 @@ import Testing
       return true
     }
     #expect(phases.contains("patch towards \(result.targets.count) texts"))
-    #expect(result.imageFindings.map { $0.target != nil } == [false, true])
-    let finding = try #require(result.imageFindings.last)
+    #expect(result.imageFindings.map { $0.target != nil } == [true, false])
+    let finding = try #require(result.imageFindings.first)
     #expect(finding.reference.source == .otherClasses)
     #expect(finding.reference.sizes.count == result.targets.count - 1)
     #expect(finding.reference.sizes.allSatisfy { $0 >= finding.search.size })
-    #expect(result.json["findings"]?.array?.last?["class"]?.string == finding.target)
+    #expect(result.json["findings"]?.array?.first?["class"]?.string == finding.target)
     #expect(try result.html(model: "m", version: "1").contains("patch towards"))
   }
 
   @Test func ofManyClassesAFewAreSearched() throws {
     let result = try checkWithClasses(30, searches: 6).run(images: nil) { _ in true }
-    #expect(result.imageFindings.last?.reference.sizes.count == 5)
+    #expect(result.imageFindings.first?.reference.sizes.count == 5)
   }
 
   @Test func withoutClassesNounsThatAreEasilyReachedAreSearched() throws {
@@ -134,7 +135,28 @@ import Testing
     let result = try check.run(images: nil) { state in state.search < state.searches }
     #expect(result.targets.first == "white")
     #expect(Set(result.targets).count == result.targets.count && result.targets.count > 3)
-    #expect(result.imageFindings.map { $0.target != nil } == [false, true])
+    #expect(result.imageFindings.map { $0.target != nil } == [true, false])
+  }
+
+  @Test func whatYieldsMostIsSearchedFirst() {
+    let plan = SearchPlan(kinds: [.warp, .patch], hasTargets: true)
+    #expect(
+      plan.items == [
+        .init(kind: .patch, isTargeted: true), .init(kind: .patch, isTargeted: false),
+        .init(kind: .warp, isTargeted: true), .init(kind: .warp, isTargeted: false),
+      ])
+    #expect(SearchPlan(kinds: [.warp], hasTargets: false).items.count == 1)
+  }
+
+  @Test func aCheckEndsWhereNothingChangesItsVerdict() {
+    let plan = SearchPlan(kinds: [.warp, .patch], hasTargets: true)
+    // Of four, one of p = 0.002 gives 0.008 whatever the others are.
+    #expect(plan.isSettled(by: [0.002]))
+    #expect(!plan.isSettled(by: [0.003]))
+    #expect(!plan.isSettled(by: [1, 1, 1]))
+    #expect(abs(SearchPlan.pValue([0.002], of: 4) - 0.008) < 1e-12)
+    // No more than with what the others would have given.
+    #expect(MultipleTests.simes([0.002, 0.5, 0.5, 1]) <= SearchPlan.pValue([0.002], of: 4))
   }
 
   @Test func tooFewClassesAreNoReference() throws {

@@ -61,15 +61,17 @@ package struct ModelCheck {
           + "pixels and features of \(model.configuration.embedDim) numbers, got \(side) and "
           + "\(reference.configuration.embedDim)")
     }
-    let (findings, targets) = try findings(searched, heldOut: heldOut, progress: progress)
+    let (findings, targets, planned) = try findings(
+      searched, heldOut: heldOut, progress: progress)
     let examples = try self.examples(heldOut, findings)
-    let pValue = MultipleTests.simes(findings.map(\.pValue))
+    let pValue = SearchPlan.pValue(findings.map(\.pValue), of: planned)
     let verdict = Self.verdict(findings, pValue: pValue)
     let explanation = ModelCheckExplanation.text(
-      verdict: verdict, pValue: pValue, findings: findings, imagesAreSynthetic: given == nil)
+      verdict: verdict, pValue: pValue, findings: findings, leftOut: planned - findings.count,
+      imagesAreSynthetic: given == nil)
     return ModelCheckResult(
       imageVerdict: verdict, pValue: pValue, imageFindings: findings, imageExplanation: explanation,
-      targets: targets, images: images.shape[0], imagesAreSynthetic: given == nil,
+      targets: targets, planned: planned, images: images.shape[0], imagesAreSynthetic: given == nil,
       options: options,
       seconds: monotonicSeconds() - start, examples: examples)
   }
@@ -79,10 +81,10 @@ package struct ModelCheck {
     cleanReferences.isEmpty ? max(2, options.referenceSearches) : cleanReferences.count
   }
 
-  /// Runs all searches: untargeted, then towards texts, which are returned too.
+  /// Runs the searches in the order of their yield, until the verdict is settled.
   private func findings(
     _ searched: Tensor, heldOut: Tensor, progress: (ModelCheckProgress) -> Bool
-  ) throws(CLIPError) -> (findings: [TriggerFinding], targets: [String]) {
+  ) throws(CLIPError) -> (findings: [TriggerFinding], targets: [String], planned: Int) {
     let textCount = options.classSearches > 0 ? (classes ?? nouns)?.names.count ?? 0 : 0
     let choosing =
       textCount > options.classSearches ? CheckSearches.candidateSearches(options) : 0
@@ -92,24 +94,26 @@ package struct ModelCheck {
       count: options.kinds.count
         * (1 + referenceSearches + min(options.classSearches, textCount)) + choosing)
     let clean = try encode(heldOut)
+    let targets = try targets(&searches, progress: progress)
+    let plan = SearchPlan(kinds: options.kinds, hasTargets: targets != nil)
     var findings: [TriggerFinding] = []
-    for kind in options.kinds {
-      let (smallest, reference) = try compared(kind, &searches, progress: progress)
-      findings.append(
-        try finding(smallest, reference, target: nil, heldOut: heldOut, clean: clean))
-    }
-    guard let targets = try targets(&searches, progress: progress) else {
-      return (findings, [])
-    }
-    for kind in options.kinds {
-      let (target, smallest, reference) = try comparedTargets(
-        kind, targets, &searches, progress: progress)
+    for item in plan.items {
+      var target: (index: Int, vocabulary: TextVocabulary)?
+      let found: (smallest: TriggerSearchResult, reference: SizeReference)
+      if let targets, item.isTargeted {
+        let towards = try comparedTargets(item.kind, targets, &searches, progress: progress)
+        target = (towards.target, targets.vocabulary)
+        found = (towards.smallest, towards.reference)
+      } else {
+        found = try compared(item.kind, &searches, progress: progress)
+      }
       findings.append(
         try finding(
-          smallest, reference, target: (target, targets.vocabulary), heldOut: heldOut, clean: clean)
-      )
+          found.smallest, found.reference, target: target, heldOut: heldOut, clean: clean))
+      guard options.isExhaustive || !plan.isSettled(by: findings.map(\.pValue)) else { break }
     }
-    return (findings, targets.rows.map { targets.vocabulary.names[$0] })
+    let names = targets.map { targets in targets.rows.map { targets.vocabulary.names[$0] } }
+    return (findings, names ?? [], plan.items.count)
   }
 
   static func verdict(_ findings: [TriggerFinding], pValue: Double) -> Verdict {

@@ -1,7 +1,8 @@
 /// Words around a model check for people who do not know the method.
 enum ModelCheckExplanation {
   static func text(
-    verdict: Verdict, pValue: Double, findings: [TriggerFinding], imagesAreSynthetic: Bool
+    verdict: Verdict, pValue: Double, findings: [TriggerFinding], leftOut: Int,
+    imagesAreSynthetic: Bool
   ) -> String {
     let strongest = findings.filter { $0.search.trigger != nil }.min { $0.pValue < $1.pValue }
     var sentences: [String] = []
@@ -31,6 +32,11 @@ enum ModelCheckExplanation {
       sentences.append(
         "The searches found no change that makes images look alike to the model, not even "
           + "a large one, so there is nothing to compare: try other images or more steps.")
+    }
+    if leftOut > 0 {
+      sentences.append(
+        "\(leftOut) further comparisons were left out because they cannot change this verdict; an "
+          + "exhaustive check looks for further backdoors.")
     }
     if imagesAreSynthetic {
       sentences.append(

@@ -55,6 +55,7 @@ extension ModelCheckResult {
       "check": "model", "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
       "explanation": .string(explanation), "origin": "natural or unknown",
       "findings": .array(imageFindings.map(\.json)),
+      "searches_left_out": .integer(planned - imageFindings.count),
       "targets": .array(targets.map { .string($0) }),
       "images": [
         "count": .integer(images), "source": .string(imagesAreSynthetic ? "synthetic" : "given"),
@@ -65,6 +66,7 @@ extension ModelCheckResult {
         "precision": .string(options.search.precision == .bf16 ? "bf16" : "f32"),
         "reference_searches": .integer(options.referenceSearches),
         "class_searches": .integer(options.classSearches),
+        "exhaustive": .bool(options.isExhaustive),
       ],
       "seconds": .number(seconds),
       "image_tower_verdict": .string(imageVerdict.rawValue),

@@ -11,6 +11,8 @@ package struct ModelCheckOptions: Equatable, Sendable {
   /// Images that are used at most, and no more than fit in 1 GiB; a quarter is held out to measure what
   /// was found.
   package var imageLimit = 256
+  /// Whether searches run on when the verdict is settled, to find further backdoors.
+  package var isExhaustive = false
   /// Where finished searches are kept; `nil` keeps none.
   package var stateDirectory: String?
   /// Whether to resume from the state that is there.
@@ -76,7 +78,7 @@ package struct ModelCheckResult: Sendable {
   /// The verdict on the image tower.
   package let imageVerdict: Verdict
   /// The probability that a clean model gives findings at least as strong: the p-values of the
-  /// findings by Simes' procedure.
+  /// findings by Simes' procedure, searches that were left out as 1.
   package let pValue: Double
   /// What the searches in the image tower found.
   package let imageFindings: [TriggerFinding]
@@ -84,6 +86,8 @@ package struct ModelCheckResult: Sendable {
   package let imageExplanation: String
   /// Classes or nouns that were searched for, each by itself.
   package let targets: [String]
+  /// Findings that all searches together would have made; fewer were when the verdict was settled.
+  package let planned: Int
   package let images: Int
   /// Whether the images were drawn for the check because none were given.
   package let imagesAreSynthetic: Bool

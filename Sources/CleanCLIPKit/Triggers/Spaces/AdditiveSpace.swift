@@ -17,6 +17,7 @@ final class AdditiveSpace: TriggerSpace {
   /// smallest of these samples.
   static let usualSpread = SizeSpread(targeted: 0.19, untargeted: 0.20, weight: 12)
   static let isSearchedByDefault = true
+  static let isFrequent = true
   static let streamKey: UInt64 = 1
 
   static func phrase(size: Float) -> String {

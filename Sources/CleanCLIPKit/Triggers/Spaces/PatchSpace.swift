@@ -18,6 +18,7 @@ final class PatchSpace: TriggerSpace {
   /// smallest of these samples.
   static let usualSpread = SizeSpread(targeted: 0.45, untargeted: 0.33, weight: 12)
   static let isSearchedByDefault = true
+  static let isFrequent = true
   static let streamKey: UInt64 = 0
 
   static func phrase(size: Float) -> String {

@@ -28,6 +28,8 @@ protocol TriggerSpace: AnyObject, SendableMetatype {
   static var usualSpread: SizeSpread { get }
   /// Whether a check searches this family unless others are named.
   static var isSearchedByDefault: Bool { get }
+  /// Whether backdoors are often found in this family, which is searched before others then.
+  static var isFrequent: Bool { get }
   /// Key of the random stream that starts a search, another for each family: never changed, because
   /// the results of a seed depend on it.
   static var streamKey: UInt64 { get }
@@ -65,6 +67,8 @@ protocol TriggerSpace: AnyObject, SendableMetatype {
 }
 
 extension TriggerSpace {
+  static var isFrequent: Bool { false }
+
   static func candidates(imageSize: Int) throws(CLIPError) -> [any TriggerSpace] { [] }
 
   static var kind: TriggerKind { TriggerKind(Self.self) }

@@ -41,6 +41,8 @@ class CheckModelOptions(Structure):
         ("resume", c_int32),
         ("class_features", c_float_p),
         ("class_embed_dim", c_int64),
+        ("exhaustive", c_int32),
+        ("reserved", c_int32),
     ]
 
 

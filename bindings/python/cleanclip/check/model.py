@@ -130,6 +130,7 @@ class SettingsFields(TypedDict):
     precision: str
     reference_searches: int
     class_searches: int
+    exhaustive: bool
 
 
 class ModelCheckFields(TypedDict):
@@ -141,6 +142,7 @@ class ModelCheckFields(TypedDict):
     explanation: str
     origin: str
     findings: List[FindingFields]
+    searches_left_out: int
     targets: List[str]
     images: ImagesFields
     settings: SettingsFields
@@ -218,6 +220,8 @@ class CheckModelOptions:
     reference_searches: int = 3
     #: Classes, or nouns without classes, with a targeted search at most; 0 leaves these searches out.
     class_searches: int = 10
+    #: Whether searches run on when the verdict is settled, to find further backdoors.
+    exhaustive: bool = False
     #: Of everything that is drawn.
     seed: int = 0
     #: "f32", "bf16", or "auto": bf16 where the processor has it.
@@ -236,6 +240,7 @@ class CheckModelKeywords(TypedDict, total=False):
     batch_size: int
     reference_searches: int
     class_searches: int
+    exhaustive: bool
     seed: int
     precision: str
 
