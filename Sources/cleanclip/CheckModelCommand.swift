@@ -146,6 +146,8 @@ struct CheckModelCommand: ParsableCommand {
     var reading = ProgressLine("read images", isQuiet: common.quiet)
     var images = ProgressLine("check model", isQuiet: common.quiet)
     var words = ProgressLine("check text", isQuiet: common.quiet)
+    // Its end is not known before.
+    defer { images.interrupt() }
     return try kept.hinting { () throws(CLIPError) in
       try checker.run { state in
         switch state {
@@ -153,7 +155,8 @@ struct CheckModelCommand: ParsableCommand {
         case .reading(let done, let total): reading.update(done, of: total)
         case .images(let state):
           images.update(
-            state.search * state.steps + state.step, of: state.searches * state.steps, state.phase)
+            state.search * state.steps + state.step, of: state.searches * state.steps, state.phase,
+            mayEndEarly: true)
         case .words(let done, let total): words.update(done, of: total)
         }
         return !Interruption.wasRequested

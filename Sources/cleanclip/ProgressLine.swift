@@ -6,13 +6,16 @@ struct ProgressLine {
   private let title: String
   private let isTerminal: Bool
   private let isQuiet: Bool
-  private let start = ProgressLine.now()
+  /// When and where the first step that was shown stood: what was before it has a pace of its own.
+  private var first: (time: Double, done: Int)?
   private var last = -Double.infinity
   /// Whether a bar is drawn whose line is not ended.
   private var isOpen = false
 
   /// Seconds between two lines where there is no terminal.
   private static let lineInterval = 15.0
+  /// Seconds from which steps tell how long the rest takes.
+  private static let shortest = 3.0
   /// Seconds between two drawings of the bar.
   private static let drawInterval = 0.1
   private static let barWidth = 24
@@ -25,10 +28,18 @@ struct ProgressLine {
 
   /// Shows step `done` of `total`, with what else is worth knowing.
   ///
-  /// - Parameter total: 0 while it is not known.
-  mutating func update(_ done: Int, of total: Int, _ details: String = "") {
+  /// - Parameters:
+  ///   - total: 0 while it is not known.
+  ///   - mayEndEarly: whether `total` is a limit, as the time that is shown is then.
+  mutating func update(
+    _ done: Int, of total: Int, _ details: String = "", mayEndEarly: Bool = false
+  ) {
     guard !isQuiet else { return }
     let time = Self.now()
+    var start = first ?? (time, done)
+    // Another phase counts anew.
+    if done < start.done { start = (time, done) }
+    first = start
     let isEnd = total > 0 && done >= total
     guard isEnd || time - last >= (isTerminal ? Self.drawInterval : Self.lineInterval) else {
       return
@@ -37,15 +48,17 @@ struct ProgressLine {
     let text =
       (total > 0 ? "\(done)/\(total)" : "\(done)") + (details.isEmpty ? "" : "  \(details)")
     let fraction = Double(done) / Double(max(1, total))
-    let elapsed = time - start
+    let elapsed = time - start.time
     let clock =
       if isEnd {
         "in \(Self.duration(elapsed))"
-      } else if done == 0 || total == 0 {
+      } else if elapsed < Self.shortest || total == 0 {
         // Nothing tells yet how long it takes.
         "\(Self.duration(elapsed)) so far"
       } else {
-        "\(Self.duration(elapsed / Double(done) * Double(total - done))) left"
+        (mayEndEarly ? "at most " : "")
+          + Self.duration(elapsed / Double(max(1, done - start.done)) * Double(total - done))
+          + " left"
       }
     if isTerminal {
       let filled = Int(fraction * Double(Self.barWidth))
