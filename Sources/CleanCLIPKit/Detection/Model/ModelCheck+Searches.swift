@@ -1,3 +1,37 @@
+/// Texts that are searched for.
+struct SearchTargets {
+  /// Of the vocabulary.
+  let rows: [Int]
+  let vocabulary: TextVocabulary
+
+  var names: [String] { rows.map { vocabulary.names[$0] } }
+}
+
+/// What a search found, and how likely a clean model needs as little.
+struct JudgedSearch {
+  let search: TriggerSearchResult
+  let reference: SizeReference
+  let pValue: Double
+  /// What was searched for; `nil` for an untargeted search.
+  let target: (index: Int, vocabulary: TextVocabulary)?
+
+  init(
+    search: TriggerSearchResult, reference: SizeReference, pValue: Double,
+    target: (index: Int, vocabulary: TextVocabulary)?
+  ) {
+    self.search = search
+    self.reference = reference
+    self.pValue = pValue
+    self.target = target
+  }
+
+  /// An untargeted search.
+  init(_ search: TriggerSearchResult, by reference: SizeReference) {
+    self.init(
+      search: search, reference: reference, pValue: reference.pValue(of: search.size), target: nil)
+  }
+}
+
 /// The searches of a check, and what each is judged by.
 extension ModelCheck {
   /// The cheapest collapse of the model, and what to judge its size by.
@@ -8,7 +42,7 @@ extension ModelCheck {
   func compared(
     _ kind: TriggerKind, _ searches: inout CheckSearches,
     progress: (ModelCheckProgress) -> Bool
-  ) throws(CLIPError) -> (smallest: TriggerSearchResult, reference: SizeReference) {
+  ) throws(CLIPError) -> JudgedSearch {
     let main = try searches.run(
       .main, kind, in: model, awayFrom: [], progress: progress)
     if !cleanReferences.isEmpty {
@@ -19,7 +53,8 @@ extension ModelCheck {
             .cleanReference(index + 1), kind, in: reference, awayFrom: [], progress: progress
           ).size)
       }
-      return (main, SizeReference(source: .cleanCheckpoints, sizes: sizes, kind: kind))
+      return JudgedSearch(
+        main, by: SizeReference(source: .cleanCheckpoints, sizes: sizes, kind: kind))
     }
     var results = [main]
     for number in 1...referenceSearches {
@@ -32,31 +67,26 @@ extension ModelCheck {
         try searches.run(
           .own(number), kind, in: model, awayFrom: found, progress: progress))
     }
-    return Self.smallest(of: results, source: .referenceSearches)
+    let smallest = results.remove(
+      at: results.indices.min { results[$0].size < results[$1].size } ?? 0)
+    return JudgedSearch(
+      smallest,
+      by: SizeReference(source: .referenceSearches, sizes: results.map(\.size), kind: kind))
   }
 
-  /// The text that a trigger reaches cheapest, and what to judge its size by.
+  /// The texts that triggers reach cheapest, those that stand out and at least one.
   func comparedTargets(
-    _ kind: TriggerKind, _ targets: (rows: [Int], vocabulary: TextVocabulary),
-    _ searches: inout CheckSearches, progress: (ModelCheckProgress) -> Bool
-  ) throws(CLIPError) -> (target: Int, smallest: TriggerSearchResult, reference: SizeReference) {
+    _ kind: TriggerKind, _ targets: SearchTargets, _ searches: inout CheckSearches,
+    progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> [JudgedSearch] {
     let results = try searches.run(
       kind, in: model, toward: targets.rows, of: targets.vocabulary, progress: progress)
-    let target = results.indices.min { results[$0].size < results[$1].size } ?? 0
-    let (smallest, reference) = Self.smallest(of: results, source: .otherClasses)
-    return (targets.rows[target], smallest, reference)
-  }
-
-  private static func smallest(
-    of results: [TriggerSearchResult], source: SizeReference.Source
-  ) -> (smallest: TriggerSearchResult, reference: SizeReference) {
-    var others = results
-    let index = results.indices.min { results[$0].size < results[$1].size } ?? 0
-    let smallest = others.remove(at: index)
-    return (
-      smallest,
-      SizeReference(source: source, sizes: others.map(\.size), kind: smallest.kind)
-    )
+    let outlying = OutlyingSizes(results.map(\.size), kind: kind, source: .otherClasses)
+    return outlying.members.map { member in
+      JudgedSearch(
+        search: results[member], reference: outlying.reference, pValue: outlying.pValue,
+        target: (targets.rows[member], targets.vocabulary))
+    }
   }
 
   /// The texts with enough images that are not classified as them.
@@ -74,7 +104,7 @@ extension ModelCheck {
   /// four remain, which would compare too little.
   func targets(
     _ searches: inout CheckSearches, progress: (ModelCheckProgress) -> Bool
-  ) throws(CLIPError) -> (rows: [Int], vocabulary: TextVocabulary)? {
+  ) throws(CLIPError) -> SearchTargets? {
     guard let all = classes ?? nouns, options.classSearches > 0,
       min(all.names.count, options.classSearches) >= Self.fewestClasses
     else { return nil }
@@ -85,6 +115,6 @@ extension ModelCheck {
         try searches.candidates(options.classSearches, of: all, in: model, progress: progress))
     }
     let rows = Self.eligible(vocabulary, read: try vocabulary.nearest(to: features))
-    return rows.count < Self.fewestClasses ? nil : (rows, vocabulary)
+    return rows.count < Self.fewestClasses ? nil : SearchTargets(rows: rows, vocabulary: vocabulary)
   }
 }

@@ -61,18 +61,15 @@ package struct ModelCheck {
           + "pixels and features of \(model.configuration.embedDim) numbers, got \(side) and "
           + "\(reference.configuration.embedDim)")
     }
-    let (findings, targets, planned) = try findings(
-      searched, heldOut: heldOut, progress: progress)
-    let examples = try self.examples(heldOut, findings)
-    let pValue = SearchPlan.pValue(findings.map(\.pValue), of: planned)
-    let verdict = Self.verdict(findings, pValue: pValue)
+    let outcome = try outcome(searched, heldOut: heldOut, progress: progress)
+    let examples = try self.examples(heldOut, outcome.findings)
+    let verdict = Self.verdict(outcome.findings, pValue: outcome.pValue)
     let explanation = ModelCheckExplanation.text(
-      verdict: verdict, pValue: pValue, findings: findings, leftOut: planned - findings.count,
-      imagesAreSynthetic: given == nil)
+      verdict: verdict, outcome, imagesAreSynthetic: given == nil)
     return ModelCheckResult(
-      imageVerdict: verdict, pValue: pValue, imageFindings: findings, imageExplanation: explanation,
-      targets: targets, planned: planned, images: images.shape[0], imagesAreSynthetic: given == nil,
-      options: options,
+      imageVerdict: verdict, pValue: outcome.pValue, imageFindings: outcome.findings,
+      imageExplanation: explanation, targets: outcome.targets, leftOut: outcome.leftOut,
+      images: images.shape[0], imagesAreSynthetic: given == nil, options: options,
       seconds: monotonicSeconds() - start, examples: examples)
   }
 
@@ -82,14 +79,14 @@ package struct ModelCheck {
   }
 
   /// Runs the searches in the order of their yield, until the verdict is settled.
-  private func findings(
-    _ searched: Tensor, heldOut: Tensor, progress: (ModelCheckProgress) -> Bool
-  ) throws(CLIPError) -> (findings: [TriggerFinding], targets: [String], planned: Int) {
+  private func outcome(
+    _ images: Tensor, heldOut: Tensor, progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> SearchOutcome {
     let textCount = options.classSearches > 0 ? (classes ?? nouns)?.names.count ?? 0 : 0
     let choosing =
       textCount > options.classSearches ? CheckSearches.candidateSearches(options) : 0
     var searches = try CheckSearches(
-      images: searched, options: options, models: [model] + cleanReferences,
+      images: images, options: options, models: [model] + cleanReferences,
       vocabulary: options.classSearches > 0 ? classes ?? nouns : nil,
       count: options.kinds.count
         * (1 + referenceSearches + min(options.classSearches, textCount)) + choosing)
@@ -97,23 +94,26 @@ package struct ModelCheck {
     let targets = try targets(&searches, progress: progress)
     let plan = SearchPlan(kinds: options.kinds, hasTargets: targets != nil)
     var findings: [TriggerFinding] = []
+    var pValues: [Double] = []
     for item in plan.items {
-      var target: (index: Int, vocabulary: TextVocabulary)?
-      let found: (smallest: TriggerSearchResult, reference: SizeReference)
+      let found: [JudgedSearch]
       if let targets, item.isTargeted {
-        let towards = try comparedTargets(item.kind, targets, &searches, progress: progress)
-        target = (towards.target, targets.vocabulary)
-        found = (towards.smallest, towards.reference)
+        found = try comparedTargets(item.kind, targets, &searches, progress: progress)
       } else {
-        found = try compared(item.kind, &searches, progress: progress)
+        found = [try compared(item.kind, &searches, progress: progress)]
       }
-      findings.append(
-        try finding(
-          found.smallest, found.reference, target: target, heldOut: heldOut, clean: clean))
-      guard options.isExhaustive || !plan.isSettled(by: findings.map(\.pValue)) else { break }
+      var smallest = 1.0
+      for judged in found {
+        let next = try finding(judged, heldOut: heldOut, clean: clean)
+        smallest = min(smallest, next.pValue)
+        findings.append(next)
+      }
+      pValues.append(smallest)
+      guard options.isExhaustive || !plan.isSettled(by: pValues) else { break }
     }
-    let names = targets.map { targets in targets.rows.map { targets.vocabulary.names[$0] } }
-    return (findings, names ?? [], plan.items.count)
+    return SearchOutcome(
+      findings: findings, pValue: plan.pValue(pValues), targets: targets?.names ?? [],
+      leftOut: plan.items.count - pValues.count)
   }
 
   static func verdict(_ findings: [TriggerFinding], pValue: Double) -> Verdict {
@@ -147,13 +147,11 @@ package struct ModelCheck {
       at: Array(random.permutation(images.shape[0]).prefix(options.imageLimit)))
   }
 
-  /// - Parameters:
-  ///   - target: the text that was searched for, of a vocabulary.
-  ///   - clean: the features of the held-out images as they are.
+  /// - Parameter clean: the features of the held-out images as they are.
   private func finding(
-    _ search: TriggerSearchResult, _ reference: SizeReference,
-    target: (index: Int, vocabulary: TextVocabulary)?, heldOut: Tensor, clean: Tensor
+    _ judged: JudgedSearch, heldOut: Tensor, clean: Tensor
   ) throws(CLIPError) -> TriggerFinding {
+    let search = judged.search
     var triggered: Tensor?
     if let trigger = search.trigger { triggered = try encode(try trigger.applied(to: heldOut)) }
     let before = FeatureMatrix.meanPairwiseCosine(clean)
@@ -164,8 +162,8 @@ package struct ModelCheck {
       return try TargetReadout(
         clean: clean, triggered: triggered, vocabulary: vocabulary, logitScale: scale)
     }
-    let name = target.map { $0.vocabulary.names[$0.index] }
-    let reached = try readout(target?.vocabulary)
+    let name = judged.target.map { $0.vocabulary.names[$0.index] }
+    let reached = try readout(judged.target?.vocabulary)
     // A trigger that fails on held-out images is fitted to those of the search.
     let isConfirmed =
       if let name {
@@ -175,9 +173,9 @@ package struct ModelCheck {
         search.trigger != nil && CollapseLoss.isConfirmed(after, from: before)
       }
     return TriggerFinding(
-      kind: search.kind, target: name, search: search, reference: reference,
-      pValue: isConfirmed ? reference.pValue(of: search.size) : 1, cleanCollapse: before,
-      heldOutCollapse: after, classes: try readout(classes), nouns: try readout(nouns))
+      kind: search.kind, target: name, search: search, reference: judged.reference,
+      pValue: isConfirmed ? judged.pValue : 1, cleanCollapse: before, heldOutCollapse: after,
+      classes: try readout(classes), nouns: try readout(nouns))
   }
 
   private func encode(_ images: Tensor) throws(CLIPError) -> Tensor {

@@ -1,20 +1,27 @@
 /// Words around a model check for people who do not know the method.
 enum ModelCheckExplanation {
   static func text(
-    verdict: Verdict, pValue: Double, findings: [TriggerFinding], leftOut: Int,
-    imagesAreSynthetic: Bool
+    verdict: Verdict, _ outcome: SearchOutcome, imagesAreSynthetic: Bool
   ) -> String {
+    let findings = outcome.findings
     let strongest = findings.filter { $0.search.trigger != nil }.min { $0.pValue < $1.pValue }
     var sentences: [String] = []
     switch verdict {
     case .backdoored, .suspicious:
       guard let strongest else { break }
       sentences.append(opening(strongest))
-      sentences.append(comparison(strongest, pValue: pValue))
+      sentences.append(comparison(strongest, pValue: outcome.pValue))
       if strongest.target == nil,
         let target = strongest.classes?.entries.first ?? strongest.nouns?.entries.first
       {
         sentences.append("Images that carry it are classified as '\(target.text)'.")
+      }
+      let others = FoundBackdoor.groups(of: findings).dropFirst()
+      if !others.isEmpty {
+        sentences.append(
+          "It is not the only one: others have the "
+            + (others.count == 1 ? "target " : "targets ")
+            + others.map { "'\($0.target)'" }.joined(separator: ", ") + ".")
       }
       sentences.append(
         "This says what the model does, not who made it do so: a shortcut in honest data "
@@ -33,9 +40,9 @@ enum ModelCheckExplanation {
         "The searches found no change that makes images look alike to the model, not even "
           + "a large one, so there is nothing to compare: try other images or more steps.")
     }
-    if leftOut > 0 {
+    if outcome.leftOut > 0 {
       sentences.append(
-        "\(leftOut) further comparisons were left out because they cannot change this verdict; an "
+        "\(outcome.leftOut) further comparisons were left out because they cannot change this verdict; an "
           + "exhaustive check looks for further backdoors.")
     }
     if imagesAreSynthetic {

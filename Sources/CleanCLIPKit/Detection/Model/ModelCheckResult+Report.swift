@@ -55,7 +55,7 @@ extension ModelCheckResult {
       "check": "model", "verdict": .string(verdict.rawValue), "p_value": .number(pValue),
       "explanation": .string(explanation), "origin": "natural or unknown",
       "findings": .array(imageFindings.map(\.json)),
-      "searches_left_out": .integer(planned - imageFindings.count),
+      "backdoors": .array(backdoors.map(\.json)), "searches_left_out": .integer(leftOut),
       "targets": .array(targets.map { .string($0) }),
       "images": [
         "count": .integer(images), "source": .string(imagesAreSynthetic ? "synthetic" : "given"),

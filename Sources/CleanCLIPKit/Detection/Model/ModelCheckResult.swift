@@ -86,8 +86,8 @@ package struct ModelCheckResult: Sendable {
   package let imageExplanation: String
   /// Classes or nouns that were searched for, each by itself.
   package let targets: [String]
-  /// Findings that all searches together would have made; fewer were when the verdict was settled.
-  package let planned: Int
+  /// Comparisons that were left out because they would not have changed the verdict.
+  package let leftOut: Int
   package let images: Int
   /// Whether the images were drawn for the check because none were given.
   package let imagesAreSynthetic: Bool

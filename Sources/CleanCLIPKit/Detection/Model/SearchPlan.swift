@@ -23,16 +23,26 @@ package struct SearchPlan {
     }
   }
 
-  /// The p-value of findings, the first of a plan, those beyond them counted as 1.
-  package static func pValue(_ found: [Double], of planned: Int) -> Double {
-    MultipleTests.simes(
-      found + [Double](repeating: 1, count: max(0, planned - found.count)))
+  /// The p-value of the plan, from those of its first items, the others counted as 1.
+  package func pValue(_ found: [Double]) -> Double {
+    MultipleTests.simes(found + [Double](repeating: 1, count: items.count - found.count))
   }
 
   /// Whether further searches would not change the verdict.
   ///
-  /// - Parameter found: p-values of the first findings.
+  /// - Parameter found: p-values of the first items.
   package func isSettled(by found: [Double]) -> Bool {
-    Self.pValue(found, of: items.count) < Verdict.backdooredBelow
+    pValue(found) < Verdict.backdooredBelow
   }
+}
+
+/// What the searches of a check came to.
+struct SearchOutcome {
+  let findings: [TriggerFinding]
+  /// Of all items of the plan, those left out counted as 1.
+  let pValue: Double
+  /// Texts that were searched for.
+  let targets: [String]
+  /// Items of the plan that were not searched.
+  let leftOut: Int
 }

@@ -90,6 +90,14 @@ FindingFields = TypedDict(
 )
 
 
+class BackdoorFields(TypedDict):
+    """Findings that have the same target: the kinds of their triggers, the strongest first."""
+
+    target: str
+    p_value: float
+    kinds: List[str]
+
+
 class WordTargetFields(TypedDict):
     """A text that captions with a word move to."""
 
@@ -142,6 +150,7 @@ class ModelCheckFields(TypedDict):
     explanation: str
     origin: str
     findings: List[FindingFields]
+    backdoors: List[BackdoorFields]
     searches_left_out: int
     targets: List[str]
     images: ImagesFields
