@@ -121,31 +121,34 @@ import Testing
   @Test func ofManyClassesAFewAreSearched() throws {
     let result = try checkWithClasses(30, searches: 6).run(images: nil) { _ in true }
     #expect(result.imageFindings.first?.reference.sizes.count ?? 0 >= 3)
-    #expect(result.targets.count == 6)
+    // Those that most images are classified as are left out.
+    #expect((4...6).contains(result.targets.count))
   }
 
-  @Test func withoutClassesNounsThatAreEasilyReachedAreSearched() throws {
+  @Test func withoutClassesNounsAreSearched() throws {
     var check = try checkWithClasses(0, searches: 6)
-    // Of these directions, images can only be brought to that of a white one.
-    let white = try Tensor([Float](repeating: 1, count: 3 * 32 * 32), [1, 3, 32, 32])
-    let meaning = try check.model.encodeImages(white, normalize: true, precision: .f32)
     check.nouns = try TextVocabulary(
-      names: ["white"] + (1..<60).map { "noun \($0)" },
-      features: try Tensor(
-        meaning.floats() + randomFloats(59 * 24, seed: 5), [60, 24]))
-    let result = try check.run(images: nil) { state in state.search < state.searches }
-    #expect(result.targets.first == "white")
-    #expect(Set(result.targets).count == result.targets.count && result.targets.count > 3)
-    #expect(result.imageFindings.first?.target != nil && result.imageFindings.last?.target == nil)
+      names: (0..<60).map { "noun \($0)" }, features: try randomTensor([60, 24], seed: 5))
+    func targets(_ check: ModelCheck) throws -> [String] {
+      var phases: Set<String> = []
+      let result = try check.run(images: nil) { state in
+        phases.insert(state.phase)
+        return state.search < state.searches
+      }
+      #expect(phases.contains("choose targets"))
+      #expect(result.imageFindings.first?.target.map(result.targets.contains) == true)
+      #expect(result.imageFindings.last?.target == nil)
+      return result.targets
+    }
+    let chosen = try targets(check)
+    #expect((4...6).contains(chosen.count) && Set(chosen).count == chosen.count)
+    #expect(try targets(check) == chosen)
   }
 
   @Test func whatYieldsMostIsSearchedFirst() {
     let plan = SearchPlan(kinds: [.warp, .patch], hasTargets: true)
-    #expect(
-      plan.items == [
-        .init(kind: .patch, isTargeted: true), .init(kind: .patch, isTargeted: false),
-        .init(kind: .warp, isTargeted: true), .init(kind: .warp, isTargeted: false),
-      ])
+    #expect(plan.items.map(\.kind) == [.patch, .patch, .warp, .warp])
+    #expect(plan.items.map(\.isTargeted) == [true, false, true, false])
     #expect(SearchPlan(kinds: [.warp], hasTargets: false).items.count == 1)
   }
 

@@ -23,7 +23,7 @@ import Testing
       let found = outlying(small)
       #expect(Set(found.members) == Set(small.indices))
       #expect(found.reference.sizes == usual)
-      #expect(found.pValue < 0.001)
+      #expect(found.pValue < 0.01)
       let hidden = SizeReference(
         source: .otherClasses, sizes: Array(small.dropFirst()) + usual, kind: .patch)
       #expect(hidden.pValue(of: small[0]) > 3 * found.pValue)

@@ -77,7 +77,7 @@ struct CheckSearches {
     // A reference that gives up early would count as a large size.
     if !forbidden.isEmpty { settings.hopeless = settings.steps }
     let search = try prepared(
-      purpose, kind, model, .anywhere(forbidden: forbidden), images: images, settings)
+      purpose, kind, model, .anywhere(forbidden: forbidden), rows: nil, settings)
     try run([search], in: model, progress)
     try state.record([(name, search.result)])
     return search.result
@@ -94,33 +94,22 @@ struct CheckSearches {
   ) throws(CLIPError) -> [TriggerSearchResult] {
     let settings = options.search.ofOneClass
     let read = try vocabulary.nearest(to: try features(of: model))
-    let together = JointSearch.count(side: images.shape[2], batchSize: settings.batchSize)
-    var results: [TriggerSearchResult] = []
-    for start in stride(from: 0, to: rows.count, by: together) {
-      let part = rows[start..<min(rows.count, start + together)]
-      let names = part.map { Self.name(kind, .ofClass($0)) }
-      defer { counter.search += part.count }
-      let finished = names.compactMap { state.result(of: $0) }
-      // What a search finds depends, in the last digits, on those beside it.
-      if finished.count == part.count {
-        results += finished
-        continue
-      }
-      counter.phase =
-        kind.name + " towards "
-        + (part.count == 1 ? "'\(vocabulary.names[part[start]])'" : "\(part.count) texts")
-      var searches: [RunningSearch] = []
-      for row in part {
-        searches.append(
-          try prepared(
-            .ofClass(row), kind, model, .text(row, of: vocabulary),
-            images: try images.images(at: read.indices.filter { read[$0] != row }), settings))
-      }
-      try run(searches, in: model, progress)
-      try state.record(Array(zip(names, searches.map(\.result))))
-      results += searches.map(\.result)
+    let names = rows.map { Self.name(kind, .ofClass($0)) }
+    defer { counter.search += rows.count }
+    let finished = names.compactMap { state.result(of: $0) }
+    // What a search finds depends, in the last digits, on those beside it.
+    if finished.count == rows.count { return finished }
+    counter.phase = "\(kind.name) towards \(rows.count) texts"
+    var searches: [RunningSearch] = []
+    for row in rows {
+      searches.append(
+        try prepared(
+          .ofClass(row), kind, model, .text(row, of: vocabulary),
+          rows: read.indices.filter { read[$0] != row }, settings))
     }
-    return results
+    try run(searches, in: model, progress)
+    try state.record(Array(zip(names, searches.map(\.result))))
+    return searches.map(\.result)
   }
 
   /// Chooses texts that may be targets, from more than are searched for: see `TargetCandidates`.
@@ -166,13 +155,13 @@ struct CheckSearches {
 
   private mutating func prepared(
     _ purpose: Purpose, _ kind: TriggerKind, _ model: CLIPModel, _ goal: SearchGoal,
-    images: Tensor, _ settings: TriggerSearchOptions
+    rows: [Int]?, _ settings: TriggerSearchOptions
   ) throws(CLIPError) -> RunningSearch {
     var random = RandomNumbers(
       seed: options.search.seed, kind.space.streamKey, purpose.start)
     let space = try start(kind, model, goal, &random)
     return try RunningSearch(
-      space, images: images, goal: goal, options: settings, random: random)
+      space, images: images, rows: rows, goal: goal, options: settings, random: random)
   }
 
   private mutating func run(
@@ -183,7 +172,7 @@ struct CheckSearches {
     let limit = searches.map(\.stepLimit).max() ?? 1
     try model.withFrozenParameters { () throws(CLIPError) in
       try JointSearch(model: model, cleanMean: mean, precision: options.search.precision)
-        .run(searches) { step in
+        .run(searches, hopeless: searches.count > 1 ? limit * 2 / 5 : nil) { step in
           var position = first
           // As steps of one search after the other.
           let done = step * searches.count * first.steps / limit

@@ -15,11 +15,12 @@ struct JointSearch {
 
   /// Runs searches to their ends, a step of each through the tower together.
   ///
-  /// - Parameter progress: called after every step of all with the number of steps done; `false`
-  ///   cancels.
+  /// - Parameters:
+  ///   - hopeless: steps after which all end when none has found a trigger; `nil` for no such limit.
+  ///   - progress: called after every step of all with the number of steps done; `false` cancels.
   /// - Throws: `cancelled`; `state` when features are not finite.
   func run(
-    _ searches: [RunningSearch], progress: (Int) -> Bool
+    _ searches: [RunningSearch], hopeless: Int? = nil, progress: (Int) -> Bool
   ) throws(CLIPError) {
     var step = 0
     while true {
@@ -33,6 +34,10 @@ struct JointSearch {
       step += 1
       guard progress(step) else {
         throw CLIPError(.cancelled, "trigger search: cancelled at step \(step)")
+      }
+      // Where nothing works, nothing is compared.
+      if let hopeless, step >= hopeless, searches.allSatisfy({ $0.result.trigger == nil }) {
+        return
       }
     }
   }

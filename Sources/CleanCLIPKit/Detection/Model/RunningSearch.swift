@@ -10,8 +10,9 @@ final class RunningSearch {
   /// Where the last step led: see `GoalProgress`.
   private(set) var last: GoalProgress?
 
-  /// `[n, 3, S, S]` in 0…1: those that steps draw from.
+  /// `[n, 3, S, S]` in 0…1, and the rows that steps draw from.
   private let images: Tensor
+  private let rows: [Int]
   private let options: TriggerSearchOptions
   private let optimizer: SearchOptimizer
   /// The images of the step.
@@ -23,18 +24,21 @@ final class RunningSearch {
 
   /// - Parameters:
   ///   - space: where the search starts; changed by it.
-  ///   - images: `[n, 3, S, S]` in 0…1, n at least 1.
+  ///   - images: `[n, 3, S, S]` in 0…1.
+  ///   - rows: of the images, those that steps draw from, at least one; `nil` for all.
   ///   - random: draws the images of the steps.
   init(
-    _ space: any TriggerSpace, images: Tensor, goal: SearchGoal, options: TriggerSearchOptions,
-    random: RandomNumbers
+    _ space: any TriggerSpace, images: Tensor, rows: [Int]? = nil, goal: SearchGoal,
+    options: TriggerSearchOptions, random: RandomNumbers
   ) throws(CLIPError) {
     self.space = space
     self.images = images
+    self.rows = rows ?? Array(0..<images.shape[0])
     self.goal = goal
     self.options = options
     self.random = random
-    batch = PixelMemory.batch(min(options.batchSize, images.shape[0]), side: images.shape[2])
+    batch = PixelMemory.batch(
+      min(options.batchSize, self.rows.count), side: images.shape[2])
     optimizer = try SearchOptimizer(space.values)
     clean = try Tensor(Shape([batch] + images.shape.dimensions.dropFirst()))
   }
@@ -68,7 +72,7 @@ final class RunningSearch {
   func draw(into triggered: Tensor) {
     let inner = images.count / images.shape[0]
     for row in 0..<batch {
-      let index = random.integer(below: images.shape[0])
+      let index = rows[random.integer(below: rows.count)]
       memcpy(clean.f32 + row * inner, images.f32 + index * inner, inner * 4)
     }
     space.apply(to: clean, into: triggered)

@@ -106,7 +106,7 @@ struct TargetCandidates {
       searches.append(
         try RunningSearch(
           try kind.space.init(imageSize: images.shape[2], random: &random),
-          images: others.isEmpty ? images : try images.images(at: others),
+          images: images, rows: others.isEmpty ? nil : others,
           goal: .text(index, of: vocabulary), options: settings, random: random))
     }
     let before = done

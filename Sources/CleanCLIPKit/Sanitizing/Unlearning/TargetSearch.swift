@@ -74,7 +74,8 @@ package struct TargetSearch {
     let steps = options.search.ofOneClass.steps
     var options = options
     if !isSaved { options.stateDirectory = nil }
-    progress.begin(phase, of: Self.kinds.count * targets.count * steps)
+    let total = Self.kinds.count * targets.count * steps
+    progress.begin(phase, of: total)
     var searches = try CheckSearches(
       images: images, options: options, models: [model], vocabulary: vocabulary,
       count: Self.kinds.count * targets.count)
@@ -91,6 +92,10 @@ package struct TargetSearch {
             kind: kind, target: target, search: result,
             success: try success(of: result, toward: target, on: model)))
       }
+    }
+    // Kinds in which nothing works end early.
+    guard progress.advance(to: total) else {
+      throw CLIPError(.cancelled, "unlearn: cancelled after \(phase)")
     }
     return list
   }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ctypes import POINTER, Structure, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint64
 from ctypes import c_void_p
 
-from .binding import bind, bind_init, c_size_t_p, c_char_p_p, c_void_p_p
+from .binding import bind, bind_init, c_float_p, c_size_t_p, c_char_p_p, c_void_p_p
 from .computing import CountCallback
 from .encode import EncodeOptions
 from .status import c_status

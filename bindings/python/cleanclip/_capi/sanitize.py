@@ -5,7 +5,7 @@ from __future__ import annotations
 from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_float, c_int32, c_int64
 from ctypes import c_size_t, c_uint64, c_void_p
 
-from .binding import bind, bind_init, c_char_p_p, c_size_t_p, c_void_p_p
+from .binding import bind, bind_init, c_char_p_p, c_float_p, c_size_t_p, c_void_p_p
 from .communicator import Communicator
 from .status import c_status
 
