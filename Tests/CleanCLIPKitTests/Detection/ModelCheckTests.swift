@@ -83,6 +83,10 @@ import Testing
     #expect(MultipleTests.simes([0.5]) == 0.5)
     #expect(MultipleTests.simes([1, 1]) == 1)
     #expect(MultipleTests.simes([]) == 1)
+    // Weights 1.5 and 0.5: 0.03 · 2 / 1.5 and 0.03 · 2 / 0.5, or both: 0.04 · 2 / 2.
+    #expect(abs(MultipleTests.simes([0.03, 1], weights: [3, 1]) - 0.04) < 1e-12)
+    #expect(abs(MultipleTests.simes([1, 0.03], weights: [3, 1]) - 0.12) < 1e-12)
+    #expect(abs(MultipleTests.simes([0.04, 0.035], weights: [3, 1]) - 0.04) < 1e-12)
   }
 
   /// A check with classes in directions of their own, which a random tower's images can reach.
@@ -154,13 +158,13 @@ import Testing
 
   @Test func aCheckEndsWhereNothingChangesItsVerdict() {
     let plan = SearchPlan(kinds: [.warp, .patch], hasTargets: true)
-    // Of four, one of p = 0.002 gives 0.008 whatever the others are.
-    #expect(plan.isSettled(by: [0.002]))
-    #expect(!plan.isSettled(by: [0.003]))
+    // The weights are 4, 2, 1 and 1: one of p = 0.004 gives 0.008 whatever the others are.
+    #expect(plan.isSettled(by: [0.004]))
+    #expect(!plan.isSettled(by: [0.006]))
     #expect(!plan.isSettled(by: [1, 1, 1]))
-    #expect(abs(plan.pValue([0.002]) - 0.008) < 1e-12)
+    #expect(abs(plan.pValue([0.004]) - 0.008) < 1e-12)
     // No more than with what the others would have given.
-    #expect(MultipleTests.simes([0.002, 0.5, 0.5, 1]) <= plan.pValue([0.002]))
+    #expect(plan.pValue([0.004, 0.5, 0.5, 1]) <= plan.pValue([0.004]))
   }
 
   @Test func tooFewClassesAreNoReference() throws {

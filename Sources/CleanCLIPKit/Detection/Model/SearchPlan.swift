@@ -10,6 +10,9 @@ package struct SearchPlan {
   package struct Item: Equatable {
     package let kind: TriggerKind
     package let isTargeted: Bool
+
+    /// In the combined p-value: what yields more weighs more.
+    var weight: Double { kind.space.isFrequent ? (isTargeted ? 4 : 2) : 1 }
   }
 
   package let items: [Item]
@@ -25,7 +28,9 @@ package struct SearchPlan {
 
   /// The p-value of the plan, from those of its first items, the others counted as 1.
   package func pValue(_ found: [Double]) -> Double {
-    MultipleTests.simes(found + [Double](repeating: 1, count: items.count - found.count))
+    MultipleTests.simes(
+      found + [Double](repeating: 1, count: items.count - found.count),
+      weights: items.map(\.weight))
   }
 
   /// Whether further searches would not change the verdict.
