@@ -9,6 +9,8 @@ final class UnlearnRun: SanitizeRun {
   private var training: TrainingOptions { allOptions.training }
   private let logitScale: Float
 
+  /// Percentage points of agreement whose loss is no sanitizing, whatever the limit.
+  private static let hopelessLoss: Float = 50
   /// Attack success below which a trigger that is given has no effect.
   private static let tolerance = 0.05
 
@@ -132,12 +134,17 @@ final class UnlearnRun: SanitizeRun {
   ) throws(CLIPError) {
     let targets = Set(outcome.evidence.map(\.entry.target))
     for round in outcome.rounds + 1...options.rounds {
+      // A run that is resumed within a round knows where that began.
+      if unlearner.step == options.firstStep(ofRound: round) { unlearner.beginRound() }
       try train(unlearner, round: round, state, outcome, progress)
       outcome.rounds = round
       try setting.verification.measure(&outcome, on: model)
       input.log(LogMessage(.info, "round \(round): " + outcome.progress))
-      if let limit = options.maxAccuracyLoss, 100 * outcome.agreement.loss > Double(limit) {
+      if 100 * outcome.agreement.loss > Double(options.maxAccuracyLoss ?? Self.hopelessLoss) {
         outcome.isLimited = true
+        unlearner.takeBackRound()
+        try setting.verification.measure(&outcome, on: model)
+        input.log(LogMessage(.warning, "round \(round) cost too much and is taken back"))
         return
       }
       let again = try setting.search.run(

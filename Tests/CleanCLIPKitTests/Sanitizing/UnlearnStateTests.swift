@@ -85,6 +85,20 @@ import Testing
     }
   }
 
+  @Test func aRoundThatCostsTooMuchIsTakenBack() throws {
+    let before = try tinyModel(vocabularySize: nil).stateDict().map { $0.tensor.floats() }
+    let run = try Self.run {
+      // Steps so large that nothing is classified as before.
+      $0.unlearn.residualRate = 5
+      $0.unlearn.transformerRate = 5
+      $0.unlearn.maxAccuracyLoss = 1
+    }
+    #expect(run.weights == before)
+    #expect(run.history.outcome["stopped_by_limit"] == .bool(true))
+    #expect(run.history.verdict == .notRemoved)
+    #expect(run.history.messages.contains { $0.contains("is taken back") })
+  }
+
   @Test func batchesInPiecesDifferByRoundingOnly() throws {
     let whole = try Self.run { $0.unlearn.rounds = 1 }
     let pieces = try Self.run {

@@ -15,7 +15,7 @@ package struct TriggerAim: Sendable {
   package let vocabulary: TextVocabulary
 
   /// s: cosines of CLIP differ by tenths, which the temperature of a trained model would saturate.
-  private static let scale: Float = 20
+  static let scale: Float = 20
 
   package init(target: Int, vocabulary: TextVocabulary) {
     self.target = target

@@ -19,7 +19,7 @@ struct UnlearnOutcome {
   var persistence: UnlearnPersistence.Result?
   private(set) var verdict: SanitizeVerdict?
 
-  /// Attack success above the base rate that is left by chance and by rounding.
+  /// Attack success above the base rate that is left by rounding.
   static let tolerance = 0.05
 
   init(imageCount: Int, vocabulary: TextVocabulary) {
@@ -40,7 +40,7 @@ struct UnlearnOutcome {
   /// Whether triggers of a suspect still work, or a fresh search still finds one.
   func isLeft(_ target: Int) -> Bool {
     fresh.contains { $0.target == target && $0.pValue < TargetSearch.level }
-      || signs.contains { $0.entry.target == target && $0.excess > Self.tolerance }
+      || signs.contains { $0.entry.target == target && $0.isLeft }
   }
 
   /// Draws the verdict from the evidence.
@@ -150,6 +150,12 @@ extension TargetSearch.Found {
 extension TriggerEvidence {
   /// The attack success rate on the clean model above that without the trigger.
   var excess: Double { max(0, (after?.value ?? before.value) - (base?.value ?? 0)) }
+
+  /// Whether it still works: by more than the tolerance, and more than chance explains.
+  var isLeft: Bool {
+    guard excess > UnlearnOutcome.tolerance, let after, let base else { return false }
+    return after.interval.lowerBound > base.interval.upperBound
+  }
 
   /// For people.
   var line: String {

@@ -129,8 +129,8 @@ struct UnlearnPersistence {
       if let triggered {
         let rows = Self.batchSize..<features.value.shape[0]
         let own = try triggered.aim.loss(features.value.slice(rows)).gradient
-        // Every image of the batch counts the same.
-        let weight = Float(rows.count) / Float(Self.batchSize)
+        // Every image of the batch counts the same: the gradient of an aim is as large as its scale.
+        let weight = Float(rows.count) / Float(Self.batchSize) / TriggerAim.scale
         let target = gradient.slice(rows)
         for i in 0..<own.count { target.f32[i] = weight * own.f32[i] }
       }
@@ -153,7 +153,7 @@ extension UnlearnPersistence.Result {
   var excess: Double { benign.map(\.excess).max() ?? 0 }
 
   /// Whether benign training brings more back than chance and rounding explain.
-  var comesBack: Bool { excess > 2 * UnlearnOutcome.tolerance }
+  var comesBack: Bool { benign.contains { $0.isLeft && $0.excess > 2 * UnlearnOutcome.tolerance } }
 
   /// For people.
   var lines: [String] {

@@ -12,6 +12,8 @@ final class Unlearner {
   private let optimizer: AdamW
   private let loss: UnlearnLoss
   private let renewal: Renewal
+  /// The weights that the round began with.
+  private let roundStart: [Tensor]
   /// How a batch is divided to stay within the memory budget; `nil` before the first step, or without
   /// a budget.
   private(set) var plan: MemoryPlan?
@@ -32,6 +34,9 @@ final class Unlearner {
     self.student = student
     self.pool = pool
     self.renewal = renewal
+    roundStart = try student.imageParameters.map { (parameter) throws(CLIPError) in
+      try parameter.value.copy()
+    }
     teacher = setting.teacher
     images = setting.images
     options = setting.options
@@ -45,7 +50,24 @@ final class Unlearner {
 
   /// Weights and moments, for a saved state; they share memory with the run.
   var savedTensors: [(name: String, tensor: Tensor)] {
-    student.imageParameters.map { ("model." + $0.name, $0.value) } + optimizer.state()
+    student.imageParameters.map { ("model." + $0.name, $0.value) }
+      + zip(student.imageParameters, roundStart).map { ("round_start." + $0.name, $1) }
+      + optimizer.state()
+  }
+
+  /// Keeps the weights, for `takeBackRound`.
+  func beginRound() {
+    for (parameter, kept) in zip(student.imageParameters, roundStart) {
+      memcpy(kept.bytes, parameter.value.bytes, kept.byteCount)
+    }
+  }
+
+  /// Puts the weights back that the round began with.
+  func takeBackRound() {
+    for (parameter, kept) in zip(student.imageParameters, roundStart) {
+      memcpy(parameter.value.bytes, kept.bytes, kept.byteCount)
+      parameter.valueDidChange()
+    }
   }
 
   /// Goes on where a saved run stopped.
