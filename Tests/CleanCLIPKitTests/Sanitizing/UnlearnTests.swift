@@ -306,10 +306,10 @@ import Testing
           + searches(.warp, 0.032) + searches(.sinusoid, 0.032)
       ).map(\.target)
     }
-    // p of about 0.02 each: one of four kinds says nothing.
-    #expect(targets(patch: 0.0088, additive: 0.032).isEmpty)
-    #expect(targets(patch: 0.032, additive: 0.0178).isEmpty)
-    #expect(targets(patch: 0.0088, additive: 0.0178) == [0])
+    // p of about 0.03 each: one of four kinds says nothing.
+    #expect(targets(patch: 0.0095, additive: 0.032).isEmpty)
+    #expect(targets(patch: 0.032, additive: 0.0185).isEmpty)
+    #expect(targets(patch: 0.0095, additive: 0.0185) == [0])
   }
 
   @Test func oneBackdoorDoesNotHideAnother() {

@@ -8,8 +8,15 @@ package struct TargetSearch {
   /// The probability below which a class is a suspect: of a clean model, over all kinds.
   package static let level = 0.05
 
-  /// Backdoors of one kind that are told apart at most.
-  private static let most = 3
+  /// Of a kind, in p-values of all: as in a check.
+  private static func weight(_ kind: TriggerKind) -> Double {
+    SearchPlan.Item(kind: kind, isTargeted: true).weight
+  }
+
+  /// What a p-value of one kind alone is multiplied by.
+  private static func factor(_ kind: TriggerKind) -> Double {
+    kinds.map(weight).reduce(0, +) / weight(kind)
+  }
 
   /// Candidates for targets.
   let vocabulary: TextVocabulary
@@ -49,14 +56,17 @@ package struct TargetSearch {
     /// small.
     var findings: [(found: Found, pValue: Double)]
     /// Of all kinds together.
-    package var pValue: Double { MultipleTests.simes(findings.map(\.pValue)) }
+    package var pValue: Double {
+      MultipleTests.simes(
+        findings.map(\.pValue), weights: findings.map { TargetSearch.weight($0.found.kind) })
+    }
 
     /// Whether a kind of triggers sets the class apart; those of another kind may be what every class
     /// has.
     func isSign(_ kind: TriggerKind) -> Bool {
       let best = findings.map(\.pValue).min() ?? 1
       return findings.contains { finding in
-        finding.found.kind == kind && finding.pValue <= max(best, level / Double(kinds.count))
+        finding.found.kind == kind && finding.pValue <= max(best, level / factor(kind))
       }
     }
   }
@@ -112,26 +122,18 @@ package struct TargetSearch {
 
   /// The classes that stand out among those that were searched.
   ///
-  /// The smallest triggers of a kind, up to three, are judged together by the sizes towards the classes
-  /// beyond them: two backdoors of equal size would each hide the other. The p-value is that of the
-  /// largest among them, times the number of ways to choose so many classes. A class for which several
-  /// kinds speak a little is a suspect too.
+  /// A class is one when its triggers are among those of a kind that stand out together, so that one
+  /// backdoor does not hide another, or when several kinds speak for it a little.
   ///
   /// - Returns: the likeliest first.
   package static func suspects(among list: [Found]) -> [Suspect] {
     var targets: Set<Int> = []
     for kind in kinds {
-      let sorted = list.filter { $0.kind == kind }.sorted { $0.search.size < $1.search.size }
-      var ways = 1.0
-      for count in 1...most where sorted.count - count >= ModelCheck.fewestClasses - 1 {
-        ways *= Double(sorted.count - count + 1) / Double(count)
-        let rest = Array(sorted[count...])
-        // What the reference itself counts: one smallest among as many and it.
-        let choices = ways / Double(rest.count + 1)
-        let pValue = reference(rest).pValue(of: sorted[count - 1].search.size)
-        guard Double(kinds.count) * choices * pValue < level else { continue }
-        targets.formUnion(sorted[..<count].filter(\.isConfirmed).map(\.target))
-      }
+      let own = list.filter { $0.kind == kind }
+      guard own.count >= ModelCheck.fewestClasses else { continue }
+      let small = OutlyingSizes(own.map(\.search.size), kind: kind, source: .otherClasses)
+      guard factor(kind) * small.pValue < level else { continue }
+      targets.formUnion(small.members.map { own[$0] }.filter(\.isConfirmed).map(\.target))
     }
     let known = targets
     for target in Set(list.map(\.target)).subtracting(known) {
