@@ -47,7 +47,7 @@ struct ProgressLine {
     last = time
     let text =
       (total > 0 ? "\(done)/\(total)" : "\(done)") + (details.isEmpty ? "" : "  \(details)")
-    let fraction = Double(done) / Double(max(1, total))
+    let fraction = total > 0 ? min(1, max(0, Double(done) / Double(total))) : 0
     let elapsed = time - start.time
     let clock =
       if isEnd {
