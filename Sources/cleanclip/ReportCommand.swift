@@ -18,13 +18,13 @@ struct ReportCommand: ParsableCommand {
   @Option(name: .long, help: "The evaluation after it.")
   var after: String?
 
-  @Option(name: .long, help: "The evaluation after plain fine-tuning, for comparison.")
+  @Option(name: .long, help: "The evaluation after another treatment, such as plain fine-tuning.")
   var control: String?
 
   @Option(name: .long, help: "The history of sanitizing.")
   var history: String?
 
-  @Option(name: .long, help: "The history of plain fine-tuning.")
+  @Option(name: .long, help: "The history of the other treatment.")
   var controlHistory: String?
 
   @Option(name: .long, help: "A checkpoint whose architecture is described.")

@@ -39,10 +39,10 @@ typedef struct cleanclip_report_options {
                                                   (NULL). */
   const cleanclip_evaluation *before;        /**< Before sanitizing; none by default (NULL). */
   const cleanclip_evaluation *after;         /**< After it; none by default (NULL). */
-  const cleanclip_evaluation *control;       /**< After plain fine-tuning, for comparison; none by
+  const cleanclip_evaluation *control;       /**< After another treatment, for comparison; none by
                                                   default (NULL). */
   const cleanclip_history *history;          /**< How the losses went; none by default (NULL). */
-  const cleanclip_history *control_history;  /**< And those of plain fine-tuning; none by default
+  const cleanclip_history *control_history;  /**< And that of the other treatment; none by default
                                                   (NULL). */
 } cleanclip_report_options;
 

@@ -8,7 +8,7 @@ package struct ReportContents {
   package var model: JSONValue?
   package var before: EvaluationResult?
   package var after: EvaluationResult?
-  /// Plain fine-tuning.
+  /// Another way to treat the same model, such as plain fine-tuning.
   package var control: EvaluationResult?
   package var history: SanitizeHistory?
   package var controlHistory: SanitizeHistory?
@@ -34,7 +34,7 @@ package struct ReportContents {
     if control != nil || controlHistory != nil {
       report.stages.append(
         RunReport.Stage(
-          .control, name: "Plain fine-tuning" + Self.mark(controlHistory), evaluation: control,
+          .control, name: Self.name(controlHistory, Self.plain), evaluation: control,
           losses: Self.losses(controlHistory)))
     }
     if let model = model?.object {
@@ -63,6 +63,8 @@ package struct ReportContents {
     }
   }
 
+  private static let plain = "Plain fine-tuning"
+
   /// Marks the run in every heading and legend.
   private static func mark(_ history: SanitizeHistory?) -> String {
     history?.isComplete == false ? " (run not completed)" : ""
@@ -71,7 +73,10 @@ package struct ReportContents {
   private static func name(_ history: SanitizeHistory?, _ other: String) -> String {
     let method = history?.settings["method"]?.string
     let title = SanitizeMethod.all.first { $0.name == method }?.title ?? other
-    return title + mark(history)
+    // The method without the loss that makes it one.
+    let isPlain =
+      method == SanitizeMethod.cleanclip.name && history?.settings["inmodal_weight"]?.double == 0
+    return (isPlain ? plain : title) + mark(history)
   }
 
   /// What rates were measured with.

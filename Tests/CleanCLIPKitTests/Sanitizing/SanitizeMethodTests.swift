@@ -126,4 +126,18 @@ import Testing
     #expect(contents.report.stages.map(\.name) == ["Supervised fine-tuning (run not completed)"])
     #expect(contents.notices.count == 1)
   }
+
+  @Test func reportsNameTheControlByItsMethod() {
+    func name(_ method: String?, inmodalWeight: Float) -> String? {
+      var contents = ReportContents()
+      contents.controlHistory = SanitizeHistory()
+      if let method { contents.controlHistory?.settings["method"] = .string(method) }
+      contents.controlHistory?.settings["inmodal_weight"] = .single(inmodalWeight)
+      return contents.report.stages.last?.name
+    }
+    #expect(name("cleanclip", inmodalWeight: 0)?.hasPrefix("Plain fine-tuning") == true)
+    #expect(name(nil, inmodalWeight: 1)?.hasPrefix("Plain fine-tuning") == true)
+    #expect(name("cleanclip", inmodalWeight: 1)?.hasPrefix("CleanCLIP") == true)
+    #expect(name("supervised", inmodalWeight: 1)?.hasPrefix("Supervised") == true)
+  }
 }

@@ -32,7 +32,8 @@ def write_report(
     model
         Its architecture is described.
     before, after, control
-        Evaluations before sanitizing, after it, and after plain fine-tuning.
+        Evaluations before sanitizing, after it, and after another treatment, such as plain
+        fine-tuning.
     history, control_history
         How the losses of the two trainings went.
     """
