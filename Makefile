@@ -19,7 +19,7 @@ build: setup ## Build the library and the tools into build/
 	$(SWIFT_BUILD)
 	@scripts/stage.sh build
 
-demo: build ## Poison, train, sanitize and report on synthetic images (up to 6 minutes)
+demo: build ## Poison, train, check, sanitize and report on synthetic images (up to 6 minutes)
 	@examples/demo/run.sh
 
 test: lint test-swift test-c test-python test-tools test-examples test-address ## Run every test (up to 20 minutes)
