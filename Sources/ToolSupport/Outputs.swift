@@ -16,17 +16,29 @@ package struct Outputs {
   /// - Throws: `io` for a folder that is missing or cannot be written to, something that is not a
   ///   file, a full disk; `invalidArgument` when two outputs are the same file.
   package static func check(_ paths: String?..., folder: String? = nil) throws(CLIPError) {
-    var known: Set<String> = []
+    try requireDistinct(paths)
     for path in paths.compactMap(\.self) {
-      guard known.insert(path).inserted else {
-        throw CLIPError(
-          .invalidArgument,
-          "'\(path)': is given for two outputs; expected a file for each, got the same one")
-      }
       try asOutput { () throws(CLIPError) in try AtomicFile.check(path) }
     }
     if let folder {
       try asOutput { () throws(CLIPError) in try SavedStateKind.tryFolder(folder) }
+    }
+  }
+
+  /// Refuses one file for two outputs: what is written last would be all that is left.
+  ///
+  /// - Parameter paths: `nil` for outputs that are not asked for.
+  /// - Throws: `invalidArgument`, naming the output.
+  package static func requireDistinct(_ paths: [String?]) throws(CLIPError) {
+    var known: Set<String> = []
+    for path in paths.compactMap(\.self) {
+      var plain = Substring(path)
+      while plain.hasPrefix("./") { plain = plain.dropFirst(2) }
+      guard known.insert(String(plain)).inserted else {
+        throw CLIPError(
+          .invalidArgument,
+          "'\(path)': is given for two outputs; expected a file for each, got the same one")
+      }
     }
   }
 

@@ -84,6 +84,7 @@ struct SanitizeCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
+    try Outputs.requireDistinct([output, training.history, headPath])
     try Outputs.check(training.history, headPath, folder: training.stateDirectory)
     try Outputs.keep(
       [model.model] + pairs.sources + triggers + texts.files, from: output, training.history,

@@ -36,6 +36,7 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
+    try Outputs.requireDistinct([output, training.history])
     try Outputs.check(training.history, folder: training.stateDirectory)
     try Outputs.keep(pairs.sources + [architecture], from: output, training.history)
     let configuration = try readArchitecture()

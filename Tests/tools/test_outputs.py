@@ -84,3 +84,17 @@ def test_poison_can_be_repeated(folder):
 def test_two_outputs_cannot_be_one_file(folder):
     result = run([*CHECK_DATA, "--scores", "x", "--cleaned", "x"], folder)
     assert result.returncode == 64 and "two outputs" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    [*SANITIZE, "--history", "./x.onnx"],
+    [*SANITIZE, "--method", "supervised", "--head-path", "x.onnx"],
+    ["cleanclip", "train", "--architecture", "tiny.json", *TRAINING, "--epochs", "1", "-o", "x.onnx",
+     "--history", "x.onnx"],
+])
+def test_one_file_is_not_two_outputs(arguments, folder):
+    """The model would be lost under what is written after it."""
+    result = run(arguments, folder)
+    assert result.returncode == 64
+    assert "is given for two outputs" in result.stderr
+    assert not (folder / "x.onnx").exists()
