@@ -222,8 +222,7 @@ final class UnlearnRun: SanitizeRun {
       guard goesOn else {
         throw CLIPError(
           .cancelled,
-          "unlearn: cancelled after step \(unlearner.step)"
-            + (training.stateDirectory.map { "; resume from '\($0)'" } ?? ""))
+          "unlearn: cancelled after step \(unlearner.step)" + training.resumeHint)
       }
     }
   }

@@ -54,18 +54,49 @@ package struct MemoryPlan: Equatable, BitwiseCopyable {
   ) throws(CLIPError) -> MemoryPlan {
     let snapshot = try BatchNormSnapshot(recipe.model)
     defer { snapshot.restore() }
+    let own = try measure(batch: batch.count, budget: budget) { (count) throws(CLIPError) in
+      let part = try batch.pairs(0..<count)
+      // A size, because chunks keep what the next one reads again.
+      _ = try recipe.accumulateGradients(part, pass.chunked(part.count))
+    }
+    let plans = try pass.communicator.gather(own, for: .memoryPlan)
+    return plans.min { $0.chunkSize < $1.chunkSize } ?? own
+  }
+
+  /// Measures what one and two pairs of a batch take.
+  ///
+  /// - Parameters:
+  ///   - batch: pairs of a step.
+  ///   - fewest: pairs that are held at once at least.
+  ///   - otherBytes: what is held beside tensors.
+  ///   - run: computes the gradients of so many pairs, at most `batch`, and leaves them for the caller to
+  ///     clear.
+  /// - Throws: `invalidArgument` when not so many pairs fit; what `run` throws.
+  static func measure(
+    batch: Int, budget: Int, fewest: Int = 1, otherBytes: Int = 0,
+    _ run: (_ count: Int) throws(CLIPError) -> Void
+  ) throws(CLIPError) -> MemoryPlan {
     var peaks: [Int] = []
     // The first run makes what later ones find: gradients, weights in other layouts.
     for count in [1, 1, 2] {
-      let part = try batch.pairs(0..<min(count, batch.count))
       MemoryPool.shared.resetPeak()
-      // A size, because chunks keep what the next one reads again.
-      _ = try recipe.accumulateGradients(part, pass.chunked(part.count))
-      peaks.append(MemoryPool.shared.statistics.peakBytes)
+      try run(min(count, batch))
+      peaks.append(MemoryPool.shared.statistics.peakBytes + otherBytes)
     }
-    let own = try MemoryPlan(
-      peakOfOne: peaks[1], peakOfTwo: peaks[2], batch: batch.count, budget: budget)
-    let plans = try pass.communicator.gather(own, for: .memoryPlan)
-    return plans.min { $0.chunkSize < $1.chunkSize } ?? own
+    return try MemoryPlan(
+      peakOfOne: peaks[1], peakOfTwo: peaks[2], batch: batch, budget: budget, fewest: fewest)
+  }
+
+  /// For a saved state, which `init(text:)` reads.
+  var text: String { "\(fixedBytes) \(bytesPerPair) \(chunkSize)" }
+
+  /// Reads what `text` wrote; `nil` for anything else.
+  init?(text: String) {
+    let words = text.split(separator: " ")
+    let values = words.compactMap { Int($0) }
+    guard words.count == 3, values.count == 3,
+      values.allSatisfy({ (0..<1 << 41).contains($0) }), (1...1 << 20).contains(values[2])
+    else { return nil }
+    self.init(fixedBytes: values[0], bytesPerPair: values[1], chunkSize: values[2])
   }
 }

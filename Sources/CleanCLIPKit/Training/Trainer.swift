@@ -170,7 +170,7 @@ package final class Trainer {
           .cancelled,
           "\(recipe.name): cancelled after step \(position.step) of \(schedule.total)"
             + (communicator.isSingle ? "" : " by rank \(rank)")
-            + (options.stateDirectory.map { "; resume from '\($0)'" } ?? ""))
+            + options.resumeHint)
       }
       if options.saveEvery > 0, position.step % options.saveEvery == 0,
         position.batch < source.batchesPerEpoch

@@ -42,9 +42,7 @@ struct TrainingState {
     metadata["position.step"] = "\(position.step)"
     metadata["position.sums"] = text(position.sums)
     metadata["position.seconds"] = "\(position.seconds)"
-    if let plan = position.plan {
-      metadata["position.plan"] = "\(plan.fixedBytes) \(plan.bytesPerPair) \(plan.chunkSize)"
-    }
+    metadata["position.plan"] = position.plan?.text
     metadata["history.epochs"] = "\(history.epochs.count)"
     for (index, epoch) in history.epochs.enumerated() {
       metadata["history.\(index)"] =
@@ -113,13 +111,9 @@ struct TrainingState {
       epoch: epoch, batch: batch, step: step,
       sums: StepLosses(loss: sums[0], crossmodalLoss: sums[1], inmodalLoss: sums[2]),
       seconds: seconds[0])
-    if file.metadata["position.plan"] != nil {
-      guard let values = numbers(file, "position.plan", 3)?.compactMap({ Int(exactly: $0) }),
-        values.count == 3, values.allSatisfy({ (0..<1 << 41).contains($0) }),
-        (1...1 << 20).contains(values[2])
-      else { throw damaged(file) }
-      position.plan = MemoryPlan(
-        fixedBytes: values[0], bytesPerPair: values[1], chunkSize: values[2])
+    if let text = file.metadata["position.plan"] {
+      position.plan = MemoryPlan(text: text)
+      guard position.plan != nil else { throw damaged(file) }
     }
     return position
   }

@@ -83,9 +83,7 @@ struct UnlearnState {
       "kept": "\(unlearner.pool.kept.count)", "live": "\(unlearner.pool.live.count)",
       "evidence": "\(outcome.evidence.count)",
     ]
-    if let plan = unlearner.plan {
-      metadata["plan"] = "\(plan.fixedBytes) \(plan.bytesPerPair) \(plan.chunkSize)"
-    }
+    metadata["plan"] = unlearner.plan?.text
     var tensors = unlearner.savedTensors
     func add(_ entry: TriggerPool.Entry, _ name: String) throws(CLIPError) {
       let record = entry.trigger.record
@@ -132,7 +130,7 @@ struct UnlearnState {
     guard let directory, access(directory + "/" + Self.fileName, F_OK) == 0 else { return nil }
     let file = try Self.kind.read(directory + "/" + Self.fileName, identity: identity)
     let head = try ["round", "step", "kept", "live", "evidence"].map { (name) throws(CLIPError) in
-      try Self.numbers(file, name, 1)[0]
+      try Self.number(file, name)
     }
     let (round, step) = (head[0], head[1])
     guard (1...options.rounds).contains(round),
@@ -149,10 +147,9 @@ struct UnlearnState {
       try self.evidence("evidence.\(index)", kept, file)
     }
     var plan: MemoryPlan?
-    if file.metadata["plan"] != nil {
-      let values = try Self.numbers(file, "plan", 3)
-      plan = MemoryPlan(
-        fixedBytes: values[0], bytesPerPair: values[1], chunkSize: max(1, values[2]))
+    if let text = file.metadata["plan"] {
+      plan = MemoryPlan(text: text)
+      guard plan != nil else { throw Self.damaged(file.path, "no plan of memory") }
     }
     return Saved(
       round: round, step: step, steps: try Self.steps(file, count: step, options), plan: plan,
@@ -189,7 +186,7 @@ struct UnlearnState {
       throw Self.damaged(file.path, "moments of '\(name)' that do not fit")
     }
     live.optimizer.resume(
-      afterSteps: Int64(try Self.numbers(file, "\(name).steps", 1)[0]), moments: moments)
+      afterSteps: Int64(try Self.number(file, "\(name).steps")), moments: moments)
     return live
   }
 
@@ -231,15 +228,12 @@ struct UnlearnState {
     return tensor.floats()
   }
 
-  /// Whole numbers from 0 on.
-  private static func numbers(
-    _ file: SafeTensorsFile, _ name: String, _ count: Int
-  ) throws(CLIPError) -> [Int] {
-    let values = (file.metadata[name] ?? "").split(separator: " ").compactMap { Int($0) }
-    guard values.count == count, values.allSatisfy({ (0..<1 << 41).contains($0) }) else {
+  /// A whole number from 0 on.
+  private static func number(_ file: SafeTensorsFile, _ name: String) throws(CLIPError) -> Int {
+    guard let value = file.metadata[name].flatMap({ Int($0) }), (0..<1 << 41).contains(value) else {
       throw damaged(file.path, "no '\(name)'")
     }
-    return values
+    return value
   }
 
   private static func damaged(_ path: String, _ what: String) -> CLIPError {

@@ -217,20 +217,17 @@ final class Unlearner {
   private func measuredPlan(
     _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, budget: Int
   ) throws(CLIPError) -> MemoryPlan {
-    var peaks: [Int] = []
-    // The first run makes what later ones find: gradients, weights in other layouts.
-    for count in [1, 1, 2] {
-      let rows = 0..<min(count, clean.shape[0])
-      MemoryPool.shared.resetPeak()
+    let batch = clean.shape[0]
+    let plan = try MemoryPlan.measure(
+      batch: batch, budget: budget, fewest: min(Self.fewestChunk, batch),
+      otherBytes: images.byteCount
+    ) { (count) throws(CLIPError) in
+      let rows = 0..<count
       _ = try accumulate(
         clean.slice(rows), triggered.slice(rows), meanings.slice(rows), needsPixels: true,
         chunk: nil)
-      peaks.append(MemoryPool.shared.statistics.peakBytes + images.byteCount)
     }
     optimizer.clearGradients()
-    let plan = try MemoryPlan(
-      peakOfOne: peaks[1], peakOfTwo: peaks[2], batch: clean.shape[0], budget: budget,
-      fewest: min(Self.fewestChunk, clean.shape[0]))
     return plan
   }
 }
