@@ -3,12 +3,15 @@
 package struct DistinctNames {
   /// In the order in which they first occur.
   package let names: [String]
+  /// Where each of them first occurs.
+  let rows: [Int]
   /// What was counted once, in a sentence for people; `nil` when nothing was.
   package let notice: String?
 
   package init(_ given: [String]) {
     var known: Set<String> = []
-    names = given.filter { known.insert($0).inserted }
+    rows = given.indices.filter { known.insert(given[$0]).inserted }
+    names = rows.map { given[$0] }
     guard names.count < given.count else {
       notice = nil
       return

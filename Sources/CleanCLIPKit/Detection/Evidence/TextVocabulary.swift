@@ -103,9 +103,7 @@ package struct TextVocabulary: Sendable {
         "classes: features do not fit; expected \(expected) of f32, a row for each name, got "
           + "\(features.shape) of \(features.dtype)")
     }
-    var known: Set<String> = []
-    self = try TextVocabulary(names: names, features: features)
-      .rows(names.indices.filter { known.insert(names[$0]).inserted })
+    self = try TextVocabulary(names: names, features: features).rows(DistinctNames(names).rows)
   }
 
   /// The texts of some rows.

@@ -111,6 +111,7 @@ struct UnlearnPersistence {
     var adam = AdamW.Options()
     adam.weightDecay = 0
     let optimizer = try AdamW(copy.imageParameters.filter(\.isTrainable), options: adam)
+    let keep = UnlearnLoss(keepWeight: 1)
     let scale = PixelScale(copy.configuration)
     let precision = setting.training.precision
     for step in 0..<steps {
@@ -124,15 +125,18 @@ struct UnlearnPersistence {
       let tape = Tape(precision: precision, isTraining: false)
       let features = try tape.normalize(
         try copy.imageFeatures(tape, Variable(try scale.normalized(batch ?? clean))))
-      let gradient = try Tensor(features.value.shape)
-      for i in 0..<meanings.count { gradient.f32[i] = -meanings.f32[i] / Float(Self.batchSize) }
+      var gradient = try keep.evaluate(
+        features.value.slice(0..<Self.batchSize), meanings,
+        isTriggered: [Bool](repeating: false, count: Self.batchSize), cleanCount: Self.batchSize,
+        triggeredCount: 0
+      ).gradient
       if let triggered {
         let rows = Self.batchSize..<features.value.shape[0]
         let own = try triggered.aim.loss(features.value.slice(rows)).gradient
         // Every image of the batch counts the same: the gradient of an aim is as large as its scale.
         let weight = Float(rows.count) / Float(Self.batchSize) / TriggerAim.scale
-        let target = gradient.slice(rows)
-        for i in 0..<own.count { target.f32[i] = weight * own.f32[i] }
+        for i in 0..<own.count { own.f32[i] *= weight }
+        gradient = try Tensor.joined(gradient, own)
       }
       try tape.backward(features, gradient: gradient)
       optimizer.update(learningRate: learningRate)
