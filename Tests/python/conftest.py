@@ -58,14 +58,18 @@ def striped_image(index, size=(36, 40)):
     return image, name
 
 
-@pytest.fixture
-def pairs():
+def striped_pairs():
     """32 images with captions and labels."""
     result = []
     for index in range(32):
         image, name = striped_image(index)
         result.append((image, f"a {name} box", index % 4))
     return result
+
+
+@pytest.fixture
+def pairs():
+    return striped_pairs()
 
 
 @pytest.fixture(scope="session")

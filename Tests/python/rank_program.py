@@ -15,17 +15,9 @@ import sys
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from conftest import TINY, striped_image  # noqa: E402
+from conftest import TINY, striped_pairs  # noqa: E402
 
 import cleanclip  # noqa: E402
-
-
-def pairs():
-    result = []
-    for index in range(32):
-        image, name = striped_image(index)
-        result.append((image, f"a {name} box", index % 4))
-    return result
 
 
 def sanitize(communicator, folder):
@@ -38,7 +30,7 @@ def sanitize(communicator, folder):
             os.kill(os.getpid(), int((folder / "signal").read_text()))
 
     history = cleanclip.sanitize(
-        model, pairs(), communicator=communicator, progress=progress, epochs=3, batch_size=8,
+        model, striped_pairs(), communicator=communicator, progress=progress, epochs=3, batch_size=8,
         warmup_steps=2, learning_rate=1e-4, precision="f32",
         state_directory=folder / "state" if communicator is not None and rank == 0 else None,
         save_every=2, resume=rank == 0 and (folder / "state").exists())
