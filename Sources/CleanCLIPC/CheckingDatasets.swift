@@ -27,22 +27,30 @@ public func cleanclip_check_data(
     let dataset = borrowed(dataset, as: PairDataset.self)
     let given = try arguments.options(options, defaults: checkDataDefaults, "options")
     let out = try arguments.required(out_check, "out_check")
-    let total = dataset.map { Int64($0.count) } ?? given.pair_count
-    func told(_ done: Int64) -> Bool {
-      callback.map { $0(done, 2 * total, user_data) == 0 } ?? true
-    }
     var check = DatasetCheck()
     check.options.seed = given.seed
     check.options.assumedPoisonRate = given.assumed_poison_rate
     check.options.unread.allowed = given.allow_unread
+    check.options.memoryBudget = arguments.optional(given.memory_budget)
+    check.stateDirectory = try arguments.optionalString(
+      given.state_directory, "options->state_directory")
+    check.resume = given.resume != 0
     try check.options.validate()
+    let count = dataset.map { Int64($0.count) } ?? given.pair_count
+    let before = try GivenHalves(given, count: count, arguments)
+    let total = count > 0 ? count : Int64(before.count)
+    func told(_ done: Int64) -> Bool {
+      callback.map { $0(done, 2 * total, user_data) == 0 } ?? true
+    }
     var features: DatasetFeatures
     if let dataset {
-      features = try datasetReader(model, given, arguments).read(dataset) { told(Int64($0)) }
+      let reader = try datasetReader(
+        before.images == nil ? model : nil, given, arguments, check)
+      features = try reader.read(dataset) { told(Int64($0)) }
     } else {
-      features = try namedPairs(given, arguments)
+      features = try namedPairs(before, given, arguments)
     }
-    try take(given, count: total, into: &features, arguments)
+    try features.take(imageFeatures: before.images, trusted: before.trusted)
     let unreadable = Omissions(unreadable: features.skipped, examples: features.skippedReasons)
     HostLog.write(unreadable)
     let result = try check.run(features) { fraction in told(total + Int64(fraction * Double(total)))
@@ -52,16 +60,15 @@ public func cleanclip_check_data(
   }
 }
 
-/// Pairs that are known by arrays alone.
+/// Pairs that are known by their features alone.
 private func namedPairs(
-  _ given: cleanclip_check_data_options, _ arguments: Arguments
+  _ before: GivenHalves, _ given: cleanclip_check_data_options, _ arguments: Arguments
 ) throws(CLIPError) -> DatasetFeatures {
-  guard given.image_features != nil || given.trusted_image_features != nil else {
+  guard let features = before.images ?? before.trusted?.images else {
     throw arguments.invalid(
       "dataset is NULL; expected a dataset, or features in the options, got neither")
   }
-  let count = try arguments.number(given.pair_count, in: 1...0x7fff_ffff, "options->pair_count")
-  var keys = (0..<count).map { "\($0)" }
+  var keys: [String]?
   var captions: [String]?
   if given.keys != nil {
     keys = try arguments.strings(given.keys, count: given.pair_count, "options->keys")
@@ -69,37 +76,67 @@ private func namedPairs(
   if given.captions != nil {
     captions = try arguments.strings(given.captions, count: given.pair_count, "options->captions")
   }
-  return DatasetFeatures(keys: keys, captions: captions)
+  return try DatasetFeatures(features, keys: keys, captions: captions)
 }
 
-/// Copies the features in the options.
-private func take(
-  _ given: cleanclip_check_data_options, count: Int64, into features: inout DatasetFeatures,
-  _ arguments: Arguments
-) throws(CLIPError) {
-  var trusted: (images: Tensor, texts: Tensor)?
-  if let images = given.trusted_image_features {
-    let texts = try arguments.required(
-      given.trusted_text_features, "options->trusted_text_features")
-    func copy(_ pointer: UnsafePointer<Float>) throws(CLIPError) -> Tensor {
-      try copied(
-        pointer, count: count, embedDim: given.trusted_embed_dim, "options->trusted_embed_dim",
-        arguments)
+/// Features in the options: arrays, which are copied, or files.
+private struct GivenHalves {
+  var images: GivenFeatures?
+  var trusted: (images: GivenFeatures, texts: GivenFeatures)?
+
+  /// - Parameter count: rows of arrays.
+  init(
+    _ given: cleanclip_check_data_options, count: Int64, _ arguments: Arguments
+  ) throws(CLIPError) {
+    func copy(
+      _ pointer: UnsafePointer<Float>, _ embedDim: Int64, _ name: StaticString
+    ) throws(CLIPError) -> GivenFeatures {
+      _ = try arguments.number(count, in: 1...0x7fff_ffff, "options->pair_count")
+      return try GivenFeatures(
+        try copied(pointer, count: count, embedDim: embedDim, name, arguments))
     }
-    trusted = (try copy(images), try copy(texts))
+    func files(
+      _ paths: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int64, _ name: StaticString,
+      orArrays isArray: Bool
+    ) throws(CLIPError) -> FeatureParts? {
+      guard count != 0 else { return nil }
+      guard !isArray else {
+        throw arguments.invalid("\(name) are given beside arrays; expected one of them, got both")
+      }
+      return try FeatureParts(try arguments.strings(paths, count: count, name))
+    }
+    let imageFiles = try files(
+      given.image_feature_files, given.image_feature_file_count, "options->image_feature_files",
+      orArrays: given.image_features != nil)
+    if let imageFiles {
+      images = try imageFiles.imageFeatures()
+    } else if let pointer = given.image_features {
+      images = try copy(pointer, given.embed_dim, "options->embed_dim")
+    }
+    let trustedFiles = try files(
+      given.trusted_feature_files, given.trusted_feature_file_count,
+      "options->trusted_feature_files", orArrays: given.trusted_image_features != nil)
+    if let trustedFiles {
+      trusted = try trustedFiles.trustedHalves()
+    } else if let images = given.trusted_image_features {
+      let texts = try arguments.required(
+        given.trusted_text_features, "options->trusted_text_features")
+      trusted = (
+        try copy(images, given.trusted_embed_dim, "options->trusted_embed_dim"),
+        try copy(texts, given.trusted_embed_dim, "options->trusted_embed_dim")
+      )
+    }
   }
-  let imageFeatures = try given.image_features.map { (pointer) throws(CLIPError) in
-    try copied(
-      pointer, count: count, embedDim: given.embed_dim, "options->embed_dim", arguments)
-  }
-  try features.take(imageFeatures: imageFeatures, trusted: trusted)
+
+  /// The number of rows; 0 without features.
+  var count: Int { (images ?? trusted?.images)?.rows.count ?? 0 }
 }
 
 private func datasetReader(
-  _ model: OpaquePointer?, _ given: cleanclip_check_data_options, _ arguments: Arguments
+  _ model: OpaquePointer?, _ given: cleanclip_check_data_options, _ arguments: Arguments,
+  _ check: DatasetCheck
 ) throws(CLIPError) -> DatasetReader {
-  var reader = DatasetReader()
-  if given.image_features == nil { reader.model = borrowed(model, as: ModelHandle.self)?.model }
+  var reader = DatasetReader(model: borrowed(model, as: ModelHandle.self)?.model)
   if let other = borrowed(given.trusted, as: ModelHandle.self) {
     reader.trusted = (
       other.model,
@@ -109,8 +146,7 @@ private func datasetReader(
   }
   reader.findsPatches = given.patches != 0
   reader.precision = try arguments.precision(given.precision, "options->precision")
-  reader.stateDirectory = try arguments.optionalString(
-    given.state_directory, "options->state_directory")
-  reader.resume = given.resume != 0
+  reader.stateDirectory = check.stateDirectory
+  reader.resume = check.resume
   return reader
 }

@@ -58,7 +58,7 @@ struct CheckDataCommand: ParsableCommand {
 
   func validate() throws {
     try pairs.validate(
-      needsData: trusted != nil || patches || kept.stateDirectory != nil || model != nil,
+      needsData: trusted != nil || patches || model != nil,
       hasSubject: model != nil || trusted != nil)
   }
 
@@ -85,7 +85,7 @@ struct CheckDataCommand: ParsableCommand {
 
   private func read(_ dataset: PairDataset) throws(CLIPError) -> DatasetFeatures {
     var reader = DatasetReader()
-    if let model, pairs.imageFeatures == nil {
+    if let model, pairs.imageFeatures.isEmpty {
       reader.model = try LoadedModel.load(model, preprocessing: images.preprocessing).model
     }
     if let trusted {
@@ -109,12 +109,15 @@ struct CheckDataCommand: ParsableCommand {
     options.assumedPoisonRate = assumedPoisonRate
     options.seed = seed
     options.unread.allowed = allowUnread
+    options.memoryBudget = pairs.memoryBudget?.bytes
     return options
   }
 
   private func score(_ given: DatasetFeatures) throws(CLIPError) -> DatasetCheckResult {
     var checker = DatasetCheck()
     checker.options = checkOptions
+    checker.stateDirectory = kept.stateDirectory
+    checker.resume = kept.resume
     var line = ProgressLine("find neighbours", isQuiet: common.quiet)
     return try checker.run(given) { fraction in
       line.update(Int(fraction * 1000), of: 1000)

@@ -78,7 +78,7 @@ struct CheckInputCommand: ParsableCommand {
       return !Interruption.wasRequested
     }
     PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
-    guard let features = given.imageFeatures else { return }
+    guard let features = try given.allImageFeatures() else { return }
     if makeBank { return try make(features, loaded) }
     try check.exit(try judge(given, features, dataset))
   }

@@ -22,14 +22,25 @@ struct CheckedPairs: ParsableArguments {
   var keep: String?
 
   @Option(
-    name: .long, help: "Features of the images by MODEL, not normalised, as a NumPy array [n, E]."
-  )
-  var imageFeatures: String?
+    name: .long, parsing: .upToNextOption,
+    help: """
+      Features of the images by MODEL, unnormalized: NumPy arrays [n, E] or safetensors files, parts \
+      of any number as patterns or folders. Keys in the parts put rows in the order of --data or \
+      --keys.
+      """)
+  var imageFeatures: [String] = []
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "Features of images and of captions by a trusted checkpoint: two NumPy arrays [n, E].")
+    help: """
+      Features of images and of captions by a trusted checkpoint, a file, pattern or folder for \
+      each; or one for safetensors files with both.
+      """)
   var trustedFeatures: [String] = []
+
+  @Option(
+    name: .long, help: "Bytes that the check may use, such as 8G; none by default: no limit.")
+  var memoryBudget: ByteCount?
 
   @Option(name: .long, help: "A file with the name of a pair on each line, instead of --data.")
   var keys: String?
@@ -39,38 +50,38 @@ struct CheckedPairs: ParsableArguments {
 
   /// What the pairs are called in a report.
   var name: String {
-    (data.isEmpty ? [imageFeatures].compactMap { $0 } + trustedFeatures : data).joined(
+    (data.isEmpty ? imageFeatures + trustedFeatures : data).joined(
       separator: ", ")
   }
 
   /// The files that are given.
   var files: [String] {
-    data + trustedFeatures + [imageFeatures, keep, keys, captions].compactMap(\.self)
+    data + imageFeatures + trustedFeatures + [keep, keys, captions].compactMap(\.self)
   }
 
   /// - Parameters:
   ///   - needsData: whether something was asked for that images are needed for.
   ///   - hasSubject: whether a checkpoint was given.
   func validate(needsData: Bool, hasSubject: Bool) throws {
-    guard trustedFeatures.isEmpty || trustedFeatures.count == 2 else {
+    guard trustedFeatures.count <= 2 else {
       throw ValidationError(
-        "--trusted-features are two files, of images and of captions; got \(trustedFeatures.count)"
-      )
+        "--trusted-features are of images and of captions, a file, pattern or folder for each; expected "
+          + "at most 2, got \(trustedFeatures.count)")
     }
     guard data.isEmpty else {
       guard keys == nil, captions == nil else {
         throw ValidationError("--keys and --captions stand in for --data; give one of them")
       }
-      guard hasSubject || imageFeatures != nil || !trustedFeatures.isEmpty else {
+      guard hasSubject || !imageFeatures.isEmpty || !trustedFeatures.isEmpty else {
         throw ValidationError("there is nothing to judge --data by; give MODEL or features")
       }
       return
     }
-    guard imageFeatures != nil || !trustedFeatures.isEmpty else {
+    guard !imageFeatures.isEmpty || !trustedFeatures.isEmpty else {
       throw ValidationError("--data is missing; give files of pairs, or --image-features of them")
     }
     guard !needsData else {
-      throw ValidationError("MODEL, --trusted, --patches and --state-directory need --data")
+      throw ValidationError("MODEL, --trusted and --patches need --data")
     }
   }
 
@@ -85,28 +96,32 @@ struct CheckedPairs: ParsableArguments {
   ///
   /// - Parameter known: what the files gave; without files, `nil`.
   func adding(to known: DatasetFeatures?) throws(CLIPError) -> DatasetFeatures {
-    let imageFeatures = try self.imageFeatures.map { (path) throws(CLIPError) in
-      try NumPyFile.read(path)
-    }
-    var trusted: (images: Tensor, texts: Tensor)?
-    if trustedFeatures.count == 2 {
-      trusted = (try NumPyFile.read(trustedFeatures[0]), try NumPyFile.read(trustedFeatures[1]))
-    }
+    let imageFeatures =
+      self.imageFeatures.isEmpty ? nil : try FeatureParts(self.imageFeatures).imageFeatures()
+    let trusted = try openTrusted()
     var result: DatasetFeatures
     if let known {
       result = known
     } else {
-      result = try named(rows: (imageFeatures ?? trusted?.images)?.shape.dimensions.first ?? 0)
+      guard let given = imageFeatures ?? trusted?.images else {
+        throw CLIPError(
+          .invalidArgument, "check data: there are no features; expected files, got none")
+      }
+      result = try DatasetFeatures(
+        given,
+        keys: try keys.map { (path) throws(CLIPError) in try TextList.rows(path: path) },
+        captions: try captions.map { (path) throws(CLIPError) in try TextList.rows(path: path) })
     }
     try result.take(imageFeatures: imageFeatures, trusted: trusted)
     return result
   }
 
-  private func named(rows: Int) throws(CLIPError) -> DatasetFeatures {
-    var names = (0..<rows).map { "\($0)" }
-    if let keys { names = try TextList.rows(path: keys) }
-    var texts: [String]?
-    if let captions { texts = try TextList.rows(path: captions) }
-    return DatasetFeatures(keys: names, captions: texts)
+  private func openTrusted() throws(CLIPError) -> (images: GivenFeatures, texts: GivenFeatures)? {
+    guard let first = trustedFeatures.first else { return nil }
+    guard trustedFeatures.count == 2 else { return try FeatureParts([first]).trustedHalves() }
+    return (
+      try FeatureParts([first]).trusted(ofTexts: false),
+      try FeatureParts([trustedFeatures[1]]).trusted(ofTexts: true)
+    )
   }
 }

@@ -6,8 +6,12 @@ internal import ToolSupport
 struct EmbedCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "embed",
-    abstract: "Compute features of images or texts.",
-    discussion: "Writes a NumPy array, float32 [n, embed_dim], and prints what each row is.")
+    abstract: "Compute features of images, of texts, or of pairs.",
+    discussion: """
+      Writes a NumPy array, float32 [n, embed_dim], and prints what each row is. A .safetensors file \
+      has keys and captions too: a part that check data joins with others, for which images that \
+      cannot be read are left out and counted.
+      """)
 
   @OptionGroup var model: ModelArguments
 
@@ -19,7 +23,15 @@ struct EmbedCommand: ParsableCommand {
   @Option(name: .long, help: "A file with a text on each line.")
   var texts: String?
 
-  @Option(name: .shortAndLong, help: "The .npy file.")
+  @Option(
+    name: .long, parsing: .upToNextOption,
+    help: "Pairs, for features of images and of captions in a .safetensors file.")
+  var data: [String] = []
+
+  @Option(name: .long, help: "Only the K-th of N runs of rows, from 0, as K/N: whole batches.")
+  var part: PartArgument?
+
+  @Option(name: .shortAndLong, help: "The .npy or .safetensors file.")
   var output: String
 
   @Flag(inversion: .prefixedNo, help: "L2-normalize the features.")
@@ -34,62 +46,119 @@ struct EmbedCommand: ParsableCommand {
   @Option(name: .long, help: "The column of csv files with the path of the image.")
   var imageColumn = DatasetColumns().image
 
+  @Option(name: .long, help: "The column of csv files with the caption.")
+  var captionColumn = DatasetColumns().caption
+
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard images.isEmpty != (texts == nil) else {
-      throw ValidationError("expected one of --images and --texts")
+    guard [!images.isEmpty, texts != nil, !data.isEmpty].count(where: { $0 }) == 1 else {
+      throw ValidationError("expected one of --images, --texts and --data")
+    }
+    guard data.isEmpty || isPart else {
+      throw ValidationError("--data gives two arrays; expected a .safetensors file as --output")
     }
   }
+
+  /// Whether the file is one of the parts that `check data` joins.
+  private var isPart: Bool { output.hasSuffix(".safetensors") }
 
   func run() throws {
     common.apply()
     Interruption.listen()
     try Outputs.check(output)
-    try Outputs.keep([model.model] + images + [texts].compactMap(\.self), from: output)
+    try Outputs.keep([model.model] + images + data + [texts].compactMap(\.self), from: output)
     var encoder = FeatureEncoder(try model.load().model)
     encoder.normalize = normalize
     encoder.precision = precision.dtype
     encoder.batchSize = batchSize
     try encoder.validate()
-    let keys: [String]
-    let features: Tensor
-    if let texts {
-      keys = try TextList.lines(path: texts)
-      features = try Tensor([keys.count, encoder.embedDim])
-      try encode(keys, encoder, into: features.f32)
-    } else {
-      (keys, features) = try encodeImages(encoder)
+    let made = if let texts { try embedTexts(texts, encoder) } else { try embedImages(encoder) }
+    if isPart {
+      try made.write(to: output, model: encoder.model, isNormalized: normalize)
+    } else if let features = made.imageFeatures ?? made.textFeatures {
+      try NumPyFile.write(features, to: output)
     }
-    try NumPyFile.write(features, to: output)
-    try report(keys, encoder.embedDim)
+    try report(made.keys, encoder.embedDim)
+  }
+
+  private func embedTexts(
+    _ path: String, _ encoder: FeatureEncoder
+  ) throws(CLIPError) -> FeaturePartFile {
+    var made = FeaturePartFile()
+    let lines = try TextList.lines(path: path)
+    made.keys = Array(lines[try rows(lines.count)])
+    made.textFeatures = try encode(made.keys, encoder)
+    return made
+  }
+
+  private func embedImages(_ encoder: FeatureEncoder) throws(CLIPError) -> FeaturePartFile {
+    var dataset = try PairDataset.reporting(
+      images + data, columns: DatasetColumns(image: imageColumn, caption: captionColumn))
+    if part != nil { dataset = dataset.keeping(Array(try rows(dataset.count))) }
+    var made = FeaturePartFile()
+    guard isPart else {
+      made.keys = (0..<dataset.count).map { dataset.key(at: $0) }
+      made.imageFeatures = try encodeImages(dataset, encoder)
+      return made
+    }
+    let read = try readPart(dataset, encoder)
+    made.keys = read.keys
+    if dataset.hasCaptions { made.captions = read.captions }
+    made.imageFeatures = try read.allImageFeatures()
+    if !data.isEmpty { made.textFeatures = try encode(read.captions ?? [], encoder) }
+    return made
+  }
+
+  /// The rows of this part.
+  private func rows(_ count: Int) throws(CLIPError) -> Range<Int> {
+    guard let part else { return 0..<count }
+    return try part.rows(of: count, batchSize: batchSize)
+  }
+
+  private func readPart(
+    _ dataset: PairDataset, _ encoder: FeatureEncoder
+  ) throws(CLIPError) -> DatasetFeatures {
+    var reader = DatasetReader(model: encoder.model)
+    reader.normalize = normalize
+    reader.precision = encoder.precision
+    reader.batchSize = encoder.batchSize
+    reader.task = "embed"
+    var line = ProgressLine("embed", isQuiet: common.quiet)
+    let read = try reader.read(dataset) { done in
+      line.update(done, of: dataset.count, "images")
+      return !Interruption.wasRequested
+    }
+    PairDataset.report(Omissions(unreadable: read.skipped, examples: read.skippedReasons))
+    return read
   }
 
   private func encode(
-    _ texts: [String], _ encoder: FeatureEncoder, into features: UnsafeMutablePointer<Float>
-  ) throws(CLIPError) {
+    _ texts: [String], _ encoder: FeatureEncoder
+  ) throws(CLIPError) -> Tensor {
     let tokenizer = try model.tokenizer()
+    let features = try Tensor([texts.count, encoder.embedDim])
     var line = ProgressLine("embed", isQuiet: common.quiet)
     for start in stride(from: 0, to: texts.count, by: batchSize) {
       let range = start..<min(start + batchSize, texts.count)
       try encoder.texts(
-        Array(texts[range]), tokenizer: tokenizer, into: features + start * encoder.embedDim)
+        Array(texts[range]), tokenizer: tokenizer, into: features.f32 + start * encoder.embedDim)
       try Interruption.check("embed", range.upperBound, of: texts.count)
       line.update(range.upperBound, of: texts.count, "texts")
     }
+    return features
   }
 
   private func encodeImages(
-    _ encoder: FeatureEncoder
-  ) throws(CLIPError) -> ([String], Tensor) {
+    _ dataset: PairDataset, _ encoder: FeatureEncoder
+  ) throws(CLIPError) -> Tensor {
     var line = ProgressLine("embed", isQuiet: common.quiet)
-    let dataset = try PairDataset.reporting(images, columns: DatasetColumns(image: imageColumn))
     let features = try Tensor([dataset.count, encoder.embedDim])
     try encoder.images(of: dataset, into: features.f32) { done in
       line.update(done, of: dataset.count, "images")
       return !Interruption.wasRequested
     }
-    return ((0..<dataset.count).map { dataset.key(at: $0) }, features)
+    return features
   }
 
   private func report(_ keys: [String], _ width: Int) throws(CLIPError) {
@@ -99,5 +168,36 @@ struct EmbedCommand: ParsableCommand {
       "rows": .array(keys.map { .string($0) }),
     ]
     try printResult(result.serialized(pretty: true))
+  }
+}
+
+/// One of several runs of rows, as `3/16`.
+struct PartArgument: ExpressibleByArgument {
+  let number: Int
+  let count: Int
+
+  init?(argument: String) {
+    let numbers = argument.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+    guard numbers.count == 2, let number = numbers[0], let count = numbers[1], number >= 0,
+      number < count
+    else { return nil }
+    self.number = number
+    self.count = count
+  }
+
+  /// The part's rows: whole batches, so that features are, bit by bit, those of all rows at once.
+  ///
+  /// - Throws: `invalidArgument` for more parts than batches.
+  func rows(of total: Int, batchSize: Int) throws(CLIPError) -> Range<Int> {
+    let batches = (total + batchSize - 1) / batchSize
+    guard count <= batches else {
+      throw CLIPError(
+        .invalidArgument,
+        "embed: there are more parts than batches; expected at most \(batches) parts of \(total) rows "
+          + "with a batch size of \(batchSize), got \(count)")
+    }
+    return batches * number / count
+      * batchSize..<min(
+        total, batches * (number + 1) / count * batchSize)
   }
 }

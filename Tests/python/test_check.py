@@ -216,6 +216,50 @@ def test_check_data_ranks_given_features(pairs, tmp_path):
         cleanclip.check_data(None, many, image_features=features)
 
 
+def save_parts(folder, features, keys, parts=3):
+    """Write features as parts in no order, each with its keys."""
+    order = np.random.default_rng(5).permutation(len(features))
+    for number, rows in enumerate(np.array_split(order, parts)):
+        np.save(folder / f"part-{number}.npy", features[rows])
+        (folder / f"part-{number}.txt").write_text("".join(keys[row] + "\n" for row in rows))
+
+
+def test_check_data_joins_parts(tmp_path):
+    features, _ = features_with_strangers()
+    keys = [f"pair/{i}" for i in range(300)]
+    captions = [f"box number {i}" for i in range(300)]
+    save_parts(tmp_path, features, keys)
+    whole = cleanclip.check_data(None, None, image_features=features, keys=keys, captions=captions)
+    for files in (tmp_path, tmp_path / "part-*.npy", sorted(tmp_path.glob("*.npy"))):
+        joined = cleanclip.check_data(
+            None, None, image_features=files, keys=keys, captions=captions,
+            memory_budget=1 << 30)
+        np.testing.assert_array_equal(joined.scores, whole.scores)
+        assert joined.as_dict() == whole.as_dict()
+    # The keys in the files are names where there are no others.
+    named = cleanclip.check_data(None, None, image_features=tmp_path)
+    named.write(tmp_path / "kept.txt")
+    assert set(line.split("\t")[1] for line in (tmp_path / "kept.txt").read_text().splitlines()) == set(keys)
+    with pytest.raises(cleanclip.InvalidArgumentError, match="memory_budget is too small"):
+        cleanclip.check_data(None, None, image_features=tmp_path, memory_budget=1 << 20)
+    with pytest.raises(cleanclip.InvalidArgumentError, match="1 of 300 pairs have no row in any part"):
+        cleanclip.check_data(None, None, image_features=tmp_path, keys=[*keys[:-1], "another"])
+
+
+def test_parts_that_disagree_are_refused(tmp_path):
+    features, _ = features_with_strangers()
+    keys = [f"pair/{i}" for i in range(300)]
+    save_parts(tmp_path, features, keys)
+    for other, words in ((features[:100].astype(np.float16), "got F16"), (features[:100, 1:], "got F32")):
+        np.save(tmp_path / "part-2.npy", other)
+        with pytest.raises(cleanclip.InvalidArgumentError, match=f"part-2.npy': parts disagree.*{words}"):
+            cleanclip.check_data(None, None, image_features=tmp_path)
+    with pytest.raises(cleanclip.InvalidArgumentError, match="part-0.npy': is one array"):
+        cleanclip.check_data(None, None, trusted_features=tmp_path / "part-0.npy")
+    with pytest.raises(cleanclip.NotFoundError, match="absent"):
+        cleanclip.check_data(None, None, image_features=tmp_path / "absent-*.npy")
+
+
 def test_check_data_needs_no_images(tmp_path):
     features, strangers = features_with_strangers()
     result = cleanclip.check_data(None, None, image_features=features)
@@ -329,7 +373,7 @@ def test_a_killed_dataset_check_goes_on(model, tmp_path):
 
 def test_neighbours_can_be_cancelled(model):
     data = [(image, "a box") for image in noise(100)]
-    with pytest.raises(cleanclip.CancelledError, match="of the neighbours"):
+    with pytest.raises(cleanclip.CancelledError, match="after the neighbours of 100 of 100 pairs"):
         cleanclip.check_data(model, data, progress=lambda done, of: done <= of // 2)
 
 

@@ -23,6 +23,7 @@ UNLISTED = {
     "tokenizer",
     "classes_path", "templates_path", "trusted_tokenizer", "embed_dim", "trusted_embed_dim",
     "trusted_image_features", "trusted_text_features", "pair_count", "class_embed_dim",
+    "image_feature_file_count", "trusted_feature_file_count",
 }
 STRUCTS = {
     "sanitize": (_capi.SanitizeOptions, _capi.sanitize_options_init),

@@ -175,6 +175,16 @@ typedef struct cleanclip_check_data_options {
                                                     clean verdict, which is CANNOT_TELL otherwise: a
                                                     number from 1, below 1 a fraction of all rows; 0 or
                                                     more; default 2. */
+  const char *const *image_feature_files;      /**< In place of `image_features`: NumPy arrays [n, E] or
+                                                    safetensors files, parts of any number, as paths,
+                                                    patterns or folders, */
+  int64_t image_feature_file_count;            /**< as many as this; none by default (0). */
+  const char *const *trusted_feature_files;    /**< In place of `trusted_image_features` and
+                                                    `trusted_text_features`: safetensors files with
+                                                    both, */
+  int64_t trusted_feature_file_count;          /**< as many as this; none by default (0). */
+  int64_t memory_budget;                       /**< Bytes that the check may use; none by default (0): no
+                                                    limit. */
 } cleanclip_check_data_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -185,10 +195,13 @@ CLEANCLIP_API void cleanclip_check_data_options_init(cleanclip_check_data_option
  * Looks for poisoned pairs in the data that a model was trained on.
  *
  * Pairs that cannot be read are left out and counted in the result's JSON, with what the dataset itself
- * left out; features that are given belong to all rows. Several pairs with one image count as one in every
+ * left out; features that are given belong to all rows. Those in files are read in blocks: where the files
+ * have keys, their rows are put in the order of the dataset's or of `keys`, and where they have none they
+ * are in that order; without a dataset and `keys`, keys and captions are those of the files, and `pair_count` may
+ * be 0. Several pairs with one image count as one in every
  * statistic. With
  * a `state_directory`, a cancelled or killed check resumes after the last pairs that were kept, 512 at
- * a time, with `resume` and gives, bit by bit, what it would have given. Another seed or assumed rate
+ * a time while reading and 8192 while finding neighbours, with `resume` and gives, bit by bit, what it would have given. Another seed or assumed rate
  * may resume from the same state; it starts with the neighbours at once when all pairs were read.
  *
  * @param[in] model The suspect; NULL with features given, or with a trusted checkpoint alone.

@@ -28,41 +28,47 @@ package enum NumPyFile {
 
   /// Reads an array as a tensor: floating-point types as f32, integers as i32.
   ///
-  /// - Throws: `format` for another file, a length that does not fit, or integers beyond 32 bits;
-  ///   `unsupported` for other element types and Fortran order.
+  /// - Throws: as `open`; `format` for integers beyond 32 bits.
   package static func read(_ path: String) throws(CLIPError) -> Tensor {
-    let file = try FileContents(path)
-    let bytes = file.bytes
-    guard bytes.count >= 10, bytes.starts(with: [0x93] + Array("NUMPY".utf8)) else {
+    try open(path).tensor()
+  }
+
+  /// Opens an array, which is read where it is.
+  ///
+  /// - Throws: `format` for another file or a length that does not fit; `unsupported` for other element
+  ///   types and Fortran order; `notFound`, `io`.
+  package static func open(_ path: String) throws(CLIPError) -> StoredArray {
+    let file = try InputFile(path)
+    let head = try file.head(12)
+    guard head.count >= 10, head.starts(with: [0x93] + Array("NUMPY".utf8)) else {
       throw CLIPError(.format, "'\(path)': is not a NumPy file; expected '\\x93NUMPY' at its start")
     }
-    guard (1...3).contains(bytes[6]), bytes.count >= 12 else {
+    guard (1...3).contains(head[6]), head.count >= 12 else {
       throw CLIPError(
-        .unsupported, "'\(path)': unknown NumPy version; expected 1 to 3, got \(bytes[6])")
+        .unsupported, "'\(path)': unknown NumPy version; expected 1 to 3, got \(head[6])")
     }
-    let start = bytes[6] == 1 ? 10 : 12
+    let start = head[6] == 1 ? 10 : 12
     let length =
-      Int(bytes[8]) | Int(bytes[9]) << 8
-      | (bytes[6] == 1 ? 0 : Int(bytes[10]) << 16 | Int(bytes[11]) << 24)
-    guard length <= bytes.count - start else {
+      Int(head[8]) | Int(head[9]) << 8
+      | (head[6] == 1 ? 0 : Int(head[10]) << 16 | Int(head[11]) << 24)
+    guard length <= file.count - start else {
       throw CLIPError(
         .format,
-        "'\(path)': header is cut; expected \(length) bytes, got \(bytes.count - start)")
+        "'\(path)': header is cut; expected \(length) bytes, got \(file.count - start)")
     }
-    let header = String(decoding: bytes[start..<start + length], as: UTF8.self)
+    let header = String(decoding: try file.read(start..<start + length), as: UTF8.self)
     let (type, dimensions) = try parse(header, path: path)
-    let data = UnsafeRawBufferPointer(rebasing: bytes[(start + length)...])
+    let dataCount = file.count - start - length
     guard let count = ElementType.elementCount(dimensions),
-      let expected = type.byteCount(of: count), expected == data.count
+      let expected = type.byteCount(of: count), expected == dataCount
     else {
       throw CLIPError(
         .format,
         "'\(path)': array has the wrong length; expected shape \(dimensions) of "
-          + "\(type.byteSize)-byte elements, got \(data.count) bytes")
+          + "\(type.byteSize)-byte elements, got \(dataCount) bytes")
     }
-    return try withExtendedLifetime(file) { () throws(CLIPError) in
-      try type.tensor(from: data, shape: Shape(dimensions), name: path)
-    }
+    return StoredArray(
+      name: path, file: file, offset: start + length, type: type, shape: Shape(dimensions))
   }
 
   private static func parse(

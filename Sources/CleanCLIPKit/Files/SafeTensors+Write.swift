@@ -3,24 +3,26 @@ extension SafeTensors {
   ///
   /// - Parameters:
   ///   - tensors: unique names; f32, bf16 and i32 are written as they are.
+  ///   - bytes: tensors of U8 with one dimension.
   ///   - metadata: text members of `__metadata__`, written in the order of their keys.
   /// - Throws: `invalidArgument` for a name that occurs twice; `io`.
   package static func write(
-    _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:],
-    to path: String
+    _ tensors: [(name: String, tensor: Tensor)], bytes: [(name: String, bytes: [UInt8])] = [],
+    metadata: [String: String] = [:], to path: String
   ) throws(CLIPError) {
-    try write(tensors, metadata: metadata, to: .path(path))
+    try write(tensors, bytes: bytes, metadata: metadata, to: .path(path))
   }
 
   /// Writes tensors as the other `write` does, to a file or to memory.
   ///
   /// - Throws: as the other `write`.
   static func write(
-    _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String],
-    to destination: FileDestination
+    _ tensors: [(name: String, tensor: Tensor)], bytes: [(name: String, bytes: [UInt8])] = [],
+    metadata: [String: String], to destination: FileDestination
   ) throws(CLIPError) {
     let ordered = ordered(tensors)
-    try write(try head(ordered, metadata, destination.name), ordered, to: destination)
+    let head = try head(ordered, bytes: bytes, metadata, destination.name)
+    try write(head, ordered, bytes: bytes, to: destination)
   }
 
   /// Writes tensors as `write` does, with a checksum of all bytes of the file.
@@ -51,19 +53,22 @@ extension SafeTensors {
   }
 
   private static func write(
-    _ head: [UInt8], _ tensors: [(name: String, tensor: Tensor)], to destination: FileDestination
+    _ head: [UInt8], _ tensors: [(name: String, tensor: Tensor)],
+    bytes: [(name: String, bytes: [UInt8])] = [], to destination: FileDestination
   ) throws(CLIPError) {
     try AtomicFile.write(to: destination) { (file) throws(CLIPError) in
       try file.append(head)
       for (_, tensor) in tensors {
         try file.append(UnsafeRawBufferPointer(start: tensor.bytes, count: tensor.byteCount))
       }
+      for (_, bytes) in bytes { try file.append(bytes) }
     }
   }
 
   /// The length of the header and the header.
   private static func head(
-    _ ordered: [(name: String, tensor: Tensor)], _ metadata: [String: String], _ path: String
+    _ ordered: [(name: String, tensor: Tensor)], bytes: [(name: String, bytes: [UInt8])] = [],
+    _ metadata: [String: String], _ path: String
   ) throws(CLIPError) -> [UInt8] {
     var header = JSONObject()
     if !metadata.isEmpty {
@@ -72,27 +77,37 @@ extension SafeTensors {
       header["__metadata__"] = .object(members)
     }
     var offset = 0
-    for (name, tensor) in ordered {
+    var described: [(String, ElementType, Shape)] = ordered.map {
+      ($0.name, $0.tensor.dtype.elementType, $0.tensor.shape)
+    }
+    described += bytes.map { ($0.name, .u8, [$0.bytes.count]) }
+    for (name, type, shape) in described {
       guard header[name] == nil, name != "__metadata__" else {
         throw CLIPError(
           .invalidArgument, "'\(path)': tensor '\(name)' is given twice; expected unique names")
       }
-      let type: ElementType =
-        switch tensor.dtype {
-        case .f32: .f32
-        case .bf16: .bf16
-        case .i32: .i32
-        }
+      let byteCount = shape.count * type.byteSize
       header[name] = [
         "dtype": .string(type.rawValue),
-        "shape": .array(tensor.shape.dimensions.map { .integer($0) }),
-        "data_offsets": [.integer(offset), .integer(offset + tensor.byteCount)],
+        "shape": .array(shape.dimensions.map { .integer($0) }),
+        "data_offsets": [.integer(offset), .integer(offset + byteCount)],
       ]
-      offset += tensor.byteCount
+      offset += byteCount
     }
     var text = Array(JSONValue.object(header).serialized().utf8)
     while text.count % 8 != 0 { text.append(0x20) }
     let length = UInt64(text.count)
     return (0..<8).map { UInt8(truncatingIfNeeded: length >> ($0 * 8)) } + text
+  }
+}
+
+extension DType {
+  /// The type in files.
+  fileprivate var elementType: ElementType {
+    switch self {
+    case .f32: .f32
+    case .bf16: .bf16
+    case .i32: .i32
+    }
   }
 }

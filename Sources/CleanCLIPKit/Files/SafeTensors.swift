@@ -41,43 +41,20 @@ package final class SafeTensorsFile: Sendable {
 
   /// Returns a copy of a tensor: floating-point types as f32, integers as i32.
   ///
-  /// - Throws: `notFound` for an unknown name, `unsupported` or `format` as `ElementType.tensor`; `io`;
-  ///   `state` when the file has changed since it was opened.
-  package func tensor(_ name: String) throws(CLIPError) -> Tensor {
+  /// - Throws: `notFound` for an unknown name; as `StoredArray.tensor`.
+  package func tensor(_ name: String) throws(CLIPError) -> Tensor { try array(name).tensor() }
+
+  /// Returns a tensor that is read where it is.
+  ///
+  /// - Throws: `notFound` for an unknown name.
+  package func array(_ name: String) throws(CLIPError) -> StoredArray {
     guard let entry = self[name] else {
       throw CLIPError(
         .notFound, "'\(path)': has no tensor '\(name)'; expected it, got \(entries.count) others")
     }
-    let range = dataOffset + entry.range.lowerBound..<dataOffset + entry.range.upperBound
-    let tensor = try entry.type.isFloat ? floats(entry, range) : integers(entry, range)
-    try file.checkUnchanged()
-    return tensor
-  }
-
-  private func integers(
-    _ entry: SafeTensorsEntry, _ range: Range<Int>
-  ) throws(CLIPError) -> Tensor {
-    try file.read(range).withUnsafeBufferPointer { (bytes) throws(CLIPError) in
-      try entry.type.tensor(
-        from: UnsafeRawBufferPointer(bytes), shape: entry.shape, name: "\(path)': '\(entry.name)")
-    }
-  }
-
-  /// Piece by piece, so that there is one copy of a large tensor and not two.
-  private func floats(_ entry: SafeTensorsEntry, _ range: Range<Int>) throws(CLIPError) -> Tensor {
-    let tensor = try Tensor(entry.shape)
-    if entry.type == .f32 {
-      try file.read(range.lowerBound, count: range.count, into: tensor.bytes)
-      return tensor
-    }
-    let output = UnsafeMutableBufferPointer(start: tensor.f32, count: tensor.count)
-    var done = 0
-    try file.forEachPiece(of: range) { (piece) throws(CLIPError) in
-      let end = done + piece.count / entry.type.byteSize
-      entry.type.convert(piece, to: UnsafeMutableBufferPointer(rebasing: output[done..<end]))
-      done = end
-    }
-    return tensor
+    return StoredArray(
+      name: "\(path)': '\(name)", file: file, offset: dataOffset + entry.range.lowerBound,
+      type: entry.type, shape: entry.shape)
   }
 
   /// Returns copies of all tensors, converted as `tensor(_:)` does.

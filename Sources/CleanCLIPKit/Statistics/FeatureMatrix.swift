@@ -7,10 +7,14 @@ package enum FeatureMatrix {
 
   /// Checks that `features` is `[N, E]`, single precision, with finite values.
   ///
-  /// - Parameter name: what the matrix is, for messages.
+  /// - Parameters:
+  ///   - name: what the matrix is, for messages.
+  ///   - firstRow: the number of its first row among all.
   /// - Throws: `shape`; `invalidArgument` naming the first row that holds NaN, infinity or a
   ///   magnitude beyond 1e15.
-  package static func validate(_ features: Tensor, name: String) throws(CLIPError) {
+  package static func validate(
+    _ features: Tensor, name: String, firstRow: Int = 0
+  ) throws(CLIPError) {
     guard features.shape.rank == 2, features.dtype == .f32, features.shape[1] > 0 else {
       throw CLIPError(
         .shape,
@@ -21,7 +25,7 @@ package enum FeatureMatrix {
     for i in 0..<features.count where !(abs(values[i]) <= largestValue) {
       throw CLIPError(
         .invalidArgument,
-        "\(name): row \(i / features.shape[1]) is not usable; expected finite numbers up to 1e15, "
+        "\(name): row \(firstRow + i / features.shape[1]) is not usable; expected finite numbers up to 1e15, "
           + "got \(values[i]); remove the pair")
     }
   }
@@ -57,12 +61,13 @@ package enum FeatureMatrix {
   ///   - a: `[N, E]`.
   ///   - b: `[N, E]`.
   ///   - name: whose features they are, for messages.
+  ///   - firstRow: the number of the first row among all.
   /// - Throws: see `validate`; `shape` when the shapes differ.
   package static func cosines(
-    _ a: Tensor, _ b: Tensor, name: String
+    _ a: Tensor, _ b: Tensor, name: String, firstRow: Int = 0
   ) throws(CLIPError) -> [Float] {
-    try validate(a, name: name + " image features")
-    try validate(b, name: name + " text features")
+    try validate(a, name: name + " image features", firstRow: firstRow)
+    try validate(b, name: name + " text features", firstRow: firstRow)
     guard a.shape == b.shape else {
       throw CLIPError(
         .shape,

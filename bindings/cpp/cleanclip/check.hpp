@@ -49,6 +49,10 @@ struct CheckDataOptions : cleanclip_check_data_options {
   std::vector<std::string> keys;
   /** Without a dataset: captions; none: unknown. */
   std::vector<std::string> captions;
+  /** Features of images in files, as paths, patterns or folders; none: no files. */
+  std::vector<std::string> imageFeatureFiles;
+  /** Safetensors files of a trusted checkpoint, likewise; none: no files. */
+  std::vector<std::string> trustedFeatureFiles;
 };
 
 /** What one search of a check of a model found; see cleanclip_finding. */
@@ -186,9 +190,15 @@ inline Check checkData(const Model *model, const Dataset *dataset,
                        const CountFunction &progress = nullptr) {
   const detail::Pointers keys(options.keys);
   const detail::Pointers captions(options.captions);
+  const detail::Pointers imageFiles(options.imageFeatureFiles);
+  const detail::Pointers trustedFiles(options.trustedFeatureFiles);
   cleanclip_check_data_options native = options;
   native.keys = keys.orNull();
   native.captions = captions.orNull();
+  native.image_feature_files = imageFiles.orNull();
+  native.image_feature_file_count = imageFiles.size();
+  native.trusted_feature_files = trustedFiles.orNull();
+  native.trusted_feature_file_count = trustedFiles.size();
   const std::size_t named = options.keys.empty() ? options.captions.size() : options.keys.size();
   if (named != 0) native.pair_count = static_cast<std::int64_t>(named);
   if (!options.keys.empty() && !options.captions.empty() &&

@@ -7,6 +7,10 @@ internal import Glibc
 /// (Yang et al. 2024, arXiv:2310.05862). Either failing leaves the other.
 package struct DatasetCheck {
   package var options = DatasetCheckOptions()
+  /// Where what was measured is kept; `nil` keeps none.
+  package var stateDirectory: String?
+  /// Whether to resume from the state that is there.
+  package var resume = false
 
   package init() {}
 
@@ -24,7 +28,8 @@ package struct DatasetCheck {
   /// Scores the pairs.
   ///
   /// - Parameters:
-  ///   - imageFeatures: `[N, E]` of the checkpoint under suspicion, unnormalized; `nil` when there is none, which leaves the cosines.
+  ///   - imageFeatures: `[N, E]` of the checkpoint under suspicion, unnormalized; `nil` when there is none,
+  ///     which leaves the cosines.
   ///   - trustedCosines: of image and caption by a trusted checkpoint; `nil` without one.
   ///   - keys: names of the pairs.
   ///   - captions: of the pairs; `nil` when only features are known.
@@ -34,23 +39,32 @@ package struct DatasetCheck {
   ///   - dataset: the row of each pair, the number of rows, and what was left out; `nil`: all rows.
   ///   - progress: called with the fraction done; `false` cancels.
   /// - Throws: `shape` when counts disagree; `invalidArgument` for features that are not finite,
-  ///   too few pairs, or neither features nor cosines; `cancelled`.
+  ///   too few pairs, neither features nor cosines, or more memory than the budget; `state` and `format`
+  ///   for the state of another check; `cancelled`.
   package func run(
-    imageFeatures: Tensor?, trustedCosines: [Float]?, keys: [String], captions: [String]?,
+    imageFeatures: FeatureRows?, trustedCosines: [Float]?, keys: [String], captions: [String]?,
     patchPairs: [Int]? = nil, images: [Int]? = nil,
     dataset: (rows: [Int], count: Int, omissions: Omissions)? = nil,
     progress: (Double) -> Bool = { _ in true }
   ) throws(CLIPError) -> DatasetCheckResult {
     try options.validate()
+    try CLIPError.checkResume(resume, from: stateDirectory)
     try check(
       imageFeatures, count: keys.count,
       others: [
         ("cosines", trustedCosines?.count), ("captions", captions?.count),
         ("patch counts", patchPairs?.count), ("images", images?.count),
       ])
+    try DatasetCheckMemory(
+      keys: keys, captions: captions, features: imageFeatures, options: options
+    )
+    .check(budget: options.memoryBudget)
     let groups = ImageGroups(images)
+    let survey = try imageFeatures.map { (features) throws(CLIPError) in
+      try FeatureSurvey(features, name: "image features")
+    }
     let imageDensity = try density(
-      of: imageFeatures, groups, isAlone: trustedCosines == nil, progress: progress)
+      of: imageFeatures, survey, groups, isAlone: trustedCosines == nil, progress: progress)
     let density = groups.flatMap { imageDensity?.expanded($0) } ?? imageDensity
     var mixture: GaussianMixture?
     if let trustedCosines { mixture = try GaussianMixture(trustedCosines) }
@@ -81,7 +95,7 @@ package struct DatasetCheck {
         DenseCluster.find(
           density, captions: captionsOfImages?.map { $0.joined(separator: "\n") })
       } ?? []
-    let isConstant = imageFeatures.map(FeatureMatrix.isConstant) ?? false
+    let isConstant = survey?.isConstant ?? false
     return conclusion(
       Scored(
         pairs: pairs, density: density, mixture: mixture, ranking: ranking, order: order,
@@ -92,14 +106,14 @@ package struct DatasetCheck {
   }
 
   private func check(
-    _ features: Tensor?, count: Int, others: [(String, Int?)]
+    _ features: FeatureRows?, count: Int, others: [(String, Int?)]
   ) throws(CLIPError) {
     if let features {
-      try FeatureMatrix.validate(features, name: "image features")
-      guard features.shape[0] == count else {
+      guard features.count == count else {
         throw CLIPError(
           .shape,
-          "check data: features and keys disagree; expected \(count) rows, got \(features.shape)")
+          "check data: features and keys disagree; expected \(count) rows, got "
+            + "[\(features.count), \(features.width)]")
       }
     } else if others[0].1 == nil {
       throw CLIPError(
@@ -117,16 +131,19 @@ package struct DatasetCheck {
   /// The density of images; `nil` without features, and where few images of many captions have no
   /// neighbourhoods and cosines are left to judge by.
   private func density(
-    of imageFeatures: Tensor?, _ groups: ImageGroups?, isAlone: Bool,
+    of imageFeatures: FeatureRows?, _ survey: FeatureSurvey?, _ groups: ImageGroups?, isAlone: Bool,
     progress: (Double) -> Bool
   ) throws(CLIPError) -> DensityScores? {
-    guard var imageFeatures else { return nil }
-    if let groups {
-      imageFeatures = try FeatureMatrix.gather(imageFeatures, groups.pairs.map { $0[0] })
-    }
-    let isEnough = imageFeatures.shape[0] > options.neighbours.min() ?? 0
+    guard var imageFeatures, let survey else { return nil }
+    if let groups { imageFeatures = imageFeatures.ordered(groups.pairs.map { Int32($0[0]) }) }
+    let isEnough = imageFeatures.count > options.neighbours.min() ?? 0
     guard isEnough || groups == nil || isAlone else { return nil }
-    return try DensityScores(imageFeatures, options: options, progress: progress)
+    let plan = try ReferencePlan(options, count: imageFeatures.count)
+    let state = try stateDirectory.map { (directory) throws(CLIPError) in
+      try NeighbourState(
+        directory: directory, resume: resume, plan: plan, features: survey.fingerprint)
+    }
+    return try DensityScores(imageFeatures, plan, state: state, progress: progress)
   }
 
   /// The score of each pair: the sum of what speaks against it.

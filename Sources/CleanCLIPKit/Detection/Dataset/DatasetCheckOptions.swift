@@ -12,6 +12,8 @@ package struct DatasetCheckOptions: Equatable, Sendable {
   package var seed: UInt64 = 0
   /// Of all rows. Three poisoned pairs are the fewest that can make a verdict, so that two change none.
   package var unread = UnreadLimit(2)
+  /// Bytes that the check may use; `nil` for no limit.
+  package var memoryBudget: Int?
 
   package init() {}
 
@@ -25,7 +27,8 @@ package struct DatasetCheckOptions: Equatable, Sendable {
     [
       OptionRule(
         "assumed_poison_rate", \.assumedPoisonRate,
-        OptionValues("more than 0, less than 0.5") { $0 > 0 && $0 < 0.5 })
+        OptionValues("more than 0, less than 0.5") { $0 > 0 && $0 < 0.5 }),
+      OptionRule("memory_budget", \.memoryBudget, .range(1...1_000_000_000_000_000)),
     ] + UnreadLimit.rules.map { OptionRule($0, of: \.unread) }
 
   /// - Throws: `invalidArgument` for settings out of range.

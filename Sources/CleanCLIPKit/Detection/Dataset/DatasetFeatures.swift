@@ -7,8 +7,8 @@ package struct DatasetFeatures {
   package private(set) var captions: [String]? = []
   /// Rows of the dataset, for those pairs that could be read.
   package private(set) var rows: [Int] = []
-  /// `[N, E]` of the checkpoint, not normalised; `nil` without a checkpoint.
-  package private(set) var imageFeatures: Tensor?
+  /// `[N, E]` of the checkpoint, unnormalized; `nil` without a checkpoint.
+  package private(set) var imageFeatures: FeatureRows?
   /// Cosines by the trusted checkpoint; `nil` without one.
   package private(set) var trustedCosines: [Float]?
   package private(set) var patchPairs: [Int]?
@@ -30,80 +30,97 @@ package struct DatasetFeatures {
   package private(set) var skippedReasons: [String] = []
 
   private var patches = PatchConcentration()
+  /// The features that are read, as many rows as the dataset has.
+  private var computed: Tensor?
+  /// What the features are made for, in messages.
+  private let task: String
 
   static let reasonsKept = 10
 
   /// - Parameters:
   ///   - dataset: what is read.
   ///   - embedDim: E of the checkpoint; `nil` without one.
-  init(of dataset: PairDataset, embedDim: Int?, hasCosines: Bool) throws(CLIPError) {
+  ///   - task: what they are made for, in messages.
+  init(
+    of dataset: PairDataset, embedDim: Int?, hasCosines: Bool, task: String
+  ) throws(CLIPError) {
+    self.task = task
     rowCount = dataset.count
     leftOut = dataset.omissions
-    if let embedDim { imageFeatures = try Tensor([dataset.count, embedDim]) }
+    if let embedDim { computed = try Tensor([dataset.count, embedDim]) }
     if hasCosines { trustedCosines = [] }
   }
 
-  /// Makes a table of pairs that are known by arrays alone.
+  /// Makes a table of pairs that are known by their features alone.
   ///
   /// - Parameters:
-  ///   - keys: names of the pairs.
-  ///   - captions: as many; `nil` without.
-  package init(keys: [String], captions: [String]?) {
-    self.keys = keys
-    self.captions = captions
-    rows = Array(keys.indices)
-    rowCount = keys.count
+  ///   - given: features of the pairs.
+  ///   - keys: names of the pairs; `nil` for those in the files, or else the numbers of rows.
+  ///   - captions: as many; `nil` for those in the files, if there are any.
+  /// - Throws: `invalidArgument` when two rows of the files have one name.
+  package init(
+    _ given: GivenFeatures, keys: [String]? = nil, captions: [String]? = nil
+  ) throws(CLIPError) {
+    task = Self.check
+    if keys == nil { try given.keys?.checkDistinct() }
+    self.keys = keys ?? given.keys?.names ?? (0..<given.rows.count).map { "\($0)" }
+    self.captions = captions ?? given.captions
+    if captions == nil, let texts = given.captions, let keys,
+      let order = try given.keys?.order(of: keys, unread: 0)
+    {
+      self.captions = order.map { texts[Int($0)] }
+    }
+    rows = Array(self.keys.indices)
+    rowCount = self.keys.count
     images = nil
   }
+
+  static let check = "check data"
 
   /// Takes features that were computed before.
   ///
   /// - Parameters:
-  ///   - imageFeatures: `[N, E]` of the checkpoint, not normalised; `nil` leaves what is there.
-  ///   - trusted: `[N, E]` of images and captions by a trusted checkpoint, of any length; `nil`
-  ///     leaves what is there.
+  ///   - imageFeatures: of the checkpoint, unnormalized; `nil` leaves what is there.
+  ///   - trusted: of images and captions by a trusted checkpoint, of any length; `nil` leaves what is
+  ///     there.
   /// - Throws: `shape` when those of images and captions disagree; `invalidArgument` for features that
-  ///   are not finite.
+  ///   are not finite, or parts that are not of these pairs.
   package mutating func take(
-    imageFeatures: Tensor?, trusted: (images: Tensor, texts: Tensor)?
+    imageFeatures: GivenFeatures?, trusted: (images: GivenFeatures, texts: GivenFeatures)?
   ) throws(CLIPError) {
+    func ordered(_ given: GivenFeatures) throws(CLIPError) -> FeatureRows {
+      try given.rows(of: keys, numbers: rows, among: rowCount)
+    }
     if let imageFeatures {
-      let features = try ofRead(imageFeatures)
+      let features = try ordered(imageFeatures)
       self.imageFeatures = features
-      separateImages(by: features)
+      try separateImages(by: features)
     }
     if let trusted {
-      let cosines = try FeatureMatrix.cosines(trusted.images, trusted.texts, name: "trusted")
-      trustedCosines = cosines.count == rowCount ? rows.map { cosines[$0] } : cosines
+      trustedCosines = try FeatureMatrix.cosines(
+        try ordered(trusted.images), try ordered(trusted.texts), name: "trusted")
     }
   }
 
   /// Tells pairs of one image apart whose given features differ: they were not made of that image alone.
-  private mutating func separateImages(by features: Tensor) {
-    guard let images, features.shape.rank == 2, features.shape[0] == images.count else { return }
-    let width = features.shape[1]
+  private mutating func separateImages(by features: FeatureRows) throws(CLIPError) {
+    guard let images, features.count == images.count else { return }
     var numbers: [[Int]: Int] = [:]
-    self.images = images.enumerated().map { pair, image in
+    var separated: [Int] = []
+    _ = try FeatureSurvey(features, name: "image features") { pair, row in
       var hasher = Hasher()
-      for column in 0..<width { hasher.combine(features.f32[pair * width + column].bitPattern) }
-      let key = [image, hasher.finalize()]
+      hasher.combine(bytes: row)
+      let key = [images[pair], hasher.finalize()]
       let number = numbers[key] ?? numbers.count
       numbers[key] = number
-      return number
+      separated.append(number)
     }
-  }
-
-  /// The features of those rows that could be read, of features of all rows.
-  private func ofRead(_ features: Tensor) throws(CLIPError) -> Tensor {
-    guard features.shape.rank == 2, features.shape[0] == rowCount, rows.count < rowCount else {
-      return features
-    }
-    return try FeatureMatrix.gather(features, rows)
+    self.images = separated
   }
 
   /// Adds the next pairs of the dataset.
   mutating func append(_ piece: FeaturePiece) {
-    if let features = piece.imageFeatures, let all = imageFeatures {
+    if let features = piece.imageFeatures, let all = computed {
       memcpy(all.f32 + keys.count * all.shape[1], features.f32, features.byteCount)
     }
     keys += piece.keys
@@ -129,13 +146,21 @@ package struct DatasetFeatures {
     guard !keys.isEmpty else {
       throw CLIPError(
         .invalidArgument,
-        "check data: no pair can be read; expected images with captions, got "
+        "\(task): no pair can be read; expected images with captions, got "
           + (skippedReasons.first ?? "none"))
     }
-    imageFeatures = imageFeatures?.slice(0..<keys.count)
+    imageFeatures = try computed.map { (features) throws(CLIPError) in
+      try FeatureRows(features.slice(0..<keys.count))
+    }
+    computed = nil
     if countingPatches {
       let counts = patches.pairsByImage()
       patchPairs = images?.map { counts[$0] }
     }
+  }
+
+  /// The image features that were read, all at once.
+  package func allImageFeatures() throws(CLIPError) -> Tensor? {
+    try imageFeatures.map { (rows) throws(CLIPError) in try rows.read(0..<rows.count) }
   }
 }

@@ -7,6 +7,8 @@ package struct DatasetReader {
   package var trusted: (model: CLIPModel, tokenizer: Tokenizer)?
   /// Whether to count recurring patches, which costs about as much as decoding.
   package var findsPatches = false
+  /// Whether to L2-normalize the checkpoint's features; a check takes them as they are.
+  package var normalize = false
   /// Element type of the computation.
   package var precision = DType.f32
   /// Where what was read is kept; `nil` keeps none.
@@ -14,7 +16,10 @@ package struct DatasetReader {
   /// Whether to resume from the state that is there.
   package var resume = false
 
-  private static let batch = 64
+  /// Images that are read and embedded at a time.
+  package var batchSize = FeatureEncoder.defaultBatchSize
+  /// What is read for, in messages.
+  package var task = DatasetFeatures.check
 
   package init(model: CLIPModel? = nil) { self.model = model }
 
@@ -33,7 +38,7 @@ package struct DatasetReader {
       try DatasetCheckState(directory: directory, resume: resume, identity: identity(dataset))
     }
     var result = try DatasetFeatures(
-      of: dataset, embedDim: embedDim, hasCosines: trusted != nil)
+      of: dataset, embedDim: embedDim, hasCosines: trusted != nil, task: task)
     for start in stride(from: 0, to: dataset.count, by: FeaturePiece.length) {
       let range = start..<min(dataset.count, start + FeaturePiece.length)
       var piece: FeaturePiece
@@ -42,7 +47,7 @@ package struct DatasetReader {
       {
         piece = kept
         try piece.readNames(dataset, range)
-        try Self.report(range.upperBound, progress)
+        try report(range.upperBound, progress)
       } else {
         piece = try read(range, of: dataset, progress: progress)
         try state?.record(piece, range)
@@ -59,8 +64,8 @@ package struct DatasetReader {
     var piece = FeaturePiece()
     var features: [Float] = []
     let looks = model != nil || trusted != nil || findsPatches
-    for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.batch) {
-      let rows = start..<min(range.upperBound, start + Self.batch)
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: batchSize) {
+      let rows = start..<min(range.upperBound, start + batchSize)
       var pairs: [(image: RGBImage, caption: String)] = []
       for index in rows {
         do throws(CLIPError) {
@@ -81,10 +86,12 @@ package struct DatasetReader {
         }
       }
       if !pairs.isEmpty {
-        if let model { features += try embed(pairs.map(\.image), model, normalize: false).floats() }
+        if let model {
+          features += try embed(pairs.map(\.image), model, normalize: normalize).floats()
+        }
         if let trusted { piece.trustedCosines += try cosines(pairs, trusted) }
       }
-      try Self.report(rows.upperBound, progress)
+      try report(rows.upperBound, progress)
     }
     if let model {
       piece.imageFeatures = try Tensor(
@@ -93,9 +100,9 @@ package struct DatasetReader {
     return piece
   }
 
-  private static func report(_ done: Int, _ progress: (Int) -> Bool) throws(CLIPError) {
+  private func report(_ done: Int, _ progress: (Int) -> Bool) throws(CLIPError) {
     guard progress(done) else {
-      throw CLIPError(.cancelled, "check data: reading was cancelled at pair \(done)")
+      throw CLIPError(.cancelled, "\(task): reading was cancelled at pair \(done)")
     }
   }
 

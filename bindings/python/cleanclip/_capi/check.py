@@ -87,6 +87,11 @@ class CheckDataOptions(Structure):
         ("patches", c_int32),
         ("resume", c_int32),
         ("allow_unread", c_double),
+        ("image_feature_files", c_char_p_p),
+        ("image_feature_file_count", c_int64),
+        ("trusted_feature_files", c_char_p_p),
+        ("trusted_feature_file_count", c_int64),
+        ("memory_budget", c_int64),
     ]
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, TypedDict
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, TypedDict, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _capi
-from .._handle import Floats, Path, text_array
+from .._handle import Floats, Path, path_bytes, text_array
 from .._listener import CountListener
 from .._options import chosen, native, takes
 from .._progress import CountProgress
@@ -21,6 +22,9 @@ from .result import Check, Omissions, matrix
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+#: Files of features: a path, a pattern, a folder, or several of them.
+FeatureFiles = Union[Path, Sequence[Path]]
 
 
 class WordFields(TypedDict):
@@ -102,7 +106,9 @@ class CheckDataOptions:
     #: What may be left out of the data unread under a clean verdict, which is "cannot_tell"
     #: otherwise: a number from 1, below 1 a fraction of all rows.
     allow_unread: float = 2
-    #: Folder for the pairs that were read.
+    #: Bytes that the check may use; ``None``: no limit.
+    memory_budget: Optional[int] = None
+    #: Folder for what is finished: the pairs that were read, and their neighbours.
     state_directory: Optional[Path] = None
     #: Whether to resume from it.
     resume: bool = False
@@ -118,6 +124,7 @@ class CheckDataKeywords(TypedDict, total=False):
     patches: bool
     assumed_poison_rate: float
     allow_unread: float
+    memory_budget: Optional[int]
     state_directory: Optional[Path]
     resume: bool
     seed: int
@@ -130,8 +137,8 @@ def check_data(
     data: Optional[DatasetSource],
     *,
     trusted: Optional[Model] = None,
-    image_features: Optional[NDArray[Any]] = None,
-    trusted_features: Optional[Tuple[NDArray[Any], NDArray[Any]]] = None,
+    image_features: Union[NDArray[Any], FeatureFiles, None] = None,
+    trusted_features: Union[Tuple[NDArray[Any], NDArray[Any]], FeatureFiles, None] = None,
     keys: Optional[Sequence[str]] = None,
     captions: Optional[Sequence[str]] = None,
     options: Optional[CheckDataOptions] = None,
@@ -149,12 +156,16 @@ def check_data(
     trusted
         Another checkpoint, which was not trained on the data.
     image_features
-        float32 [n, E] of the suspect, not normalised, in the order of the data.
+        float32 [n, E] of the suspect, unnormalized, in the order of the data; or files: ``.npy`` arrays
+        with keys in a ``.txt`` beside each, or ``.safetensors`` with ``image_features`` and ``keys``,
+        parts of any number as paths, patterns or folders. Files are read in blocks, and their keys
+        put rows in the order of ``data`` or ``keys``.
     trusted_features
-        float32 [n, E] of images and of captions by a trusted checkpoint.
+        float32 [n, E] of images and of captions by a trusted checkpoint; or ``.safetensors`` files with
+        ``image_features`` and ``text_features``.
     keys, captions
-        Without ``data``: names and captions of the pairs. They are called by the numbers of their
-        rows, from 0, without names.
+        Without ``data``: names and captions of the pairs. Without names, they are called by the keys in
+        the files, or by the numbers of their rows, from 0.
     options, or each as a keyword
         See :class:`CheckDataOptions`; a keyword comes before the field of ``options``.
     progress
@@ -183,13 +194,20 @@ def check_data(
 def _point_to_rows(
     options: _capi.CheckDataOptions,
     dataset: Optional[Dataset],
-    features: Optional[NDArray[Any]],
-    trusted: Optional[Tuple[NDArray[Any], NDArray[Any]]],
+    features: Union[NDArray[Any], FeatureFiles, None],
+    trusted: Union[Tuple[NDArray[Any], NDArray[Any]], FeatureFiles, None],
     keys: Optional[Sequence[str]],
     captions: Optional[Sequence[str]],
 ) -> List[Any]:
     """Return the arrays that the options point to: rows that all have one number."""
-    matrices = _point_to_features(options, features, trusted)
+    files: List[Any] = []
+    if features is not None and not isinstance(features, np.ndarray):
+        files.append(_point_to_files(options, "image_feature_file", features))
+        features = None
+    arrays = _arrays(trusted)
+    if trusted is not None and arrays is None:
+        files.append(_point_to_files(options, "trusted_feature_file", trusted))
+    matrices = _point_to_features(options, features, arrays)
     lengths = {name: len(values) for name, values in matrices.items()}
     texts = {name: list(given) for name, given in (("keys", keys), ("captions", captions)) if given}
     lengths.update((name, len(given)) for name, given in texts.items())
@@ -200,10 +218,34 @@ def _point_to_rows(
         if length != pairs:
             raise ValueError(f"{name}: expected {pairs} rows, one for each pair, got {length}")
     options.pair_count = pairs
-    arrays = {name: text_array(given, name) for name, given in texts.items()}
-    for name, array in arrays.items():
+    pointers = {name: text_array(given, name) for name, given in texts.items()}
+    for name, array in pointers.items():
         setattr(options, name, ctypes.cast(array, _capi.c_char_p_p))
-    return [*matrices.values(), *arrays.values()]
+    return [*matrices.values(), *pointers.values(), *files]
+
+
+def _arrays(trusted: Any) -> Optional[Tuple[NDArray[Any], NDArray[Any]]]:
+    """Return the two arrays of a trusted checkpoint; ``None`` for files."""
+    if isinstance(trusted, (str, os.PathLike)) or trusted is None:
+        return None
+    parts = tuple(trusted)
+    if not any(isinstance(part, np.ndarray) for part in parts):
+        return None
+    if len(parts) != 2:
+        raise ValueError(
+            f"trusted_features: expected two arrays, of images and of captions, got {len(parts)}"
+        )
+    return parts[0], parts[1]
+
+
+def _point_to_files(options: _capi.CheckDataOptions, name: str, files: Any) -> Any:
+    """Point a list of the options to paths, and return what must outlive the call."""
+    paths = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+    encoded = [path_bytes(path, name) for path in paths]
+    array = (ctypes.c_char_p * max(1, len(encoded)))(*encoded)
+    setattr(options, name + "s", ctypes.cast(array, _capi.c_char_p_p))
+    setattr(options, name + "_count", len(encoded))
+    return array
 
 
 def _point_to_features(
