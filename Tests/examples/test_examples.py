@@ -1,5 +1,6 @@
 """Every example of examples/, compiled or run on drawn data; those of `make demo` run by themselves."""
 
+import csv
 import http.client
 import json
 import os
@@ -212,3 +213,41 @@ def test_every_example_is_named_in_the_list():
     for path in EXAMPLES.rglob("*"):
         if path.suffix in (".c", ".cpp", ".py", ".sh", ".ipynb"):
             assert f"`{path.relative_to(EXAMPLES)}`" in listed, path
+
+
+def scores(drawn, tmp_path, *features):
+    """The score of each pair of the drawn table, by its key."""
+    table = tmp_path / "scores.csv"
+    run("cleanclip", "check", "data", "--data", drawn / "test.csv", *features, "--scores", table,
+        "--quiet")
+    with table.open(newline="") as file:
+        return {row["key"]: float(row["score"]) for row in csv.DictReader(file)}
+
+
+def test_features_of_an_array_of_jobs(drawn, tmp_path):
+    parts = tmp_path / "parts"
+    for number in (1, 0, 1):
+        run("bash", EXAMPLES / "jobs/embed-array.sh", drawn / "clip.onnx", drawn / "train.tar", parts,
+            2, number)
+    run("cleanclip", "check", "data", "--data", drawn / "train.tar", "--image-features", parts,
+        "--scores", tmp_path / "joined.csv", "--quiet")
+    run("cleanclip", "check", "data", drawn / "clip.onnx", "--data", drawn / "train.tar", "--scores",
+        tmp_path / "whole.csv", "--quiet")
+    assert (tmp_path / "joined.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_features_made_with_ray(drawn, tmp_path):
+    pytest.importorskip("ray", reason="pip install 'ray[data]' to test the example of Ray")
+    parts = tmp_path / "parts"
+    output = run(
+        sys.executable, EXAMPLES / "python/ray_features.py", drawn / "clip.onnx", drawn / "test.csv",
+        parts, "--rows-a-part", 16)
+    assert output.splitlines()[-1] == f"64 rows in {parts}"
+    assert len(list(parts.glob("*.npy"))) >= 4
+    whole = tmp_path / "whole.npy"
+    run("cleanclip", "embed", drawn / "clip.onnx", "--images", drawn / "test.csv", "--no-normalize",
+        "--quiet", "-o", whole)
+    given, joined = (
+        scores(drawn, tmp_path, "--image-features", source) for source in (whole, parts))
+    # Features of other batches differ in rounding.
+    assert joined == pytest.approx(given, rel=1e-3, abs=1e-3)
