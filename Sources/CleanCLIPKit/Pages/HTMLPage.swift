@@ -86,8 +86,12 @@ struct HTMLPage {
   ///
   /// - Throws: `internal`, `outOfMemory` when it cannot be encoded.
   static func element(_ image: RGBImage, _ name: String) throws(CLIPError) -> String {
-    "<img alt=\"\(escaped(name))\" src=\"data:image/png;base64,"
-      + base64(try ImageEncoder.png(image)) + "\">"
+    element(try EmbeddedImage(image), name)
+  }
+
+  /// An image within the page.
+  static func element(_ image: EmbeddedImage, _ name: String) -> String {
+    "<img alt=\"\(escaped(name))\" src=\"data:image/png;base64,\(image.base64)\">"
   }
 }
 
