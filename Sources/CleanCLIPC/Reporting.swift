@@ -16,9 +16,8 @@ public func cleanclip_report_write(
     let given = try arguments.options(
       try arguments.required(options, "options"), defaults: cleanclip_report_options(), "options")
     let path = try arguments.path(path, "path")
-    guard path.hasSuffix(".html") || path.hasSuffix(".json") else {
-      throw arguments.invalid(
-        "path is of an unknown kind; expected a name that ends in .html or .json, got '\(path)'")
+    do throws(CLIPError) { try RunReport.checkKind(of: path, "path") } catch {
+      throw arguments.invalid(error.message)
     }
     var contents = ReportContents()
     if let title = try arguments.optionalString(given.title, "options->title") {

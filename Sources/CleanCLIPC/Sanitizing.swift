@@ -68,6 +68,7 @@ private var sanitizeDefaults: cleanclip_sanitize_options {
   options.precision = Int32(CLEANCLIP_PRECISION_AUTO.rawValue)
   options.sync_batch_norm = defaults.training.syncsBatchNorm ? 1 : 0
   options.persistence_steps = Int64(defaults.unlearn.persistenceSteps)
+  options.check_data = defaults.cleaningSet.checksData ? 1 : 0
   return options
 }
 
@@ -96,6 +97,8 @@ private func sanitizeOptions(
   options.training.resume = given.resume != 0
   options.training.syncsBatchNorm = given.sync_batch_norm != 0
   options.unlearn.persistenceSteps = Int(given.persistence_steps)
+  options.cleaningSet.checksData = given.check_data != 0
+  options.cleaningSet.suspects = try arguments.optionalString(given.suspects, "options->suspects")
   options.unlearn.maxAccuracyLoss =
     given.max_accuracy_loss == 0 ? nil : given.max_accuracy_loss
   options.supervised.headPath = try arguments.optionalString(

@@ -33,6 +33,12 @@ struct CheckDataCommand: ParsableCommand {
     help: "Write the rows that stay, number and key on each line, which --keep reads.")
   var cleaned: String?
 
+  @Option(
+    name: .long,
+    help:
+      "Write the other rows, which look poisoned, in the same form; sanitize --suspects reads it.")
+  var suspects: String?
+
   @Option(name: .long, help: "The fraction of poisoned pairs that reference sets are sized for.")
   var assumedPoisonRate = DatasetCheckOptions().assumedPoisonRate
 
@@ -66,9 +72,10 @@ struct CheckDataCommand: ParsableCommand {
     common.apply()
     try checkOptions.validate()
     Interruption.listen()
-    try Outputs.check(scores, cleaned, check.report, folder: kept.stateDirectory)
+    try Outputs.check(scores, cleaned, suspects, check.report, folder: kept.stateDirectory)
     try Outputs.keep(
-      [model, trusted].compactMap(\.self) + pairs.files, from: scores, cleaned, check.report)
+      [model, trusted].compactMap(\.self) + pairs.files, from: scores, cleaned, suspects,
+      check.report)
     let dataset = try pairs.open()
     let (given, result) = try kept.hinting { () throws(CLIPError) in
       let read = try dataset.map { (dataset) throws(CLIPError) in try self.read(dataset) }
@@ -145,6 +152,9 @@ struct CheckDataCommand: ParsableCommand {
     }
     outputs.write(cleaned) { (path) throws(CLIPError) in
       try AtomicFile.write(result.cleanedList, to: path)
+    }
+    outputs.write(suspects) { (path) throws(CLIPError) in
+      try AtomicFile.write(result.suspectList, to: path)
     }
     outputs.write(check.report) { (path) throws(CLIPError) in
       let page = try result.contactSheet(

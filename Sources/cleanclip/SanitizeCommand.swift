@@ -80,15 +80,39 @@ struct SanitizeCommand: ParsableCommand {
       """)
   var triggers: [String] = []
 
+  @Option(
+    name: .long,
+    help: """
+      Rows that are taken for poisoned, as check data --suspects writes them: left out, and by unlearn \
+      unlearned; none by default.
+      """)
+  var suspects: String?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: """
+      cleanclip, par: check 500 pairs or more with the model first, and leave out what looks poisoned \
+      or lies far apart.
+      """)
+  var checkData = SanitizeOptions().cleaningSet.checksData
+
+  @Option(name: .long, help: "A page on the run, .html, or .json.")
+  var report: String?
+
   @OptionGroup var common: CommonOptions
 
   func run() throws {
     common.apply()
-    try Outputs.requireDistinct([output, training.history, headPath])
-    try Outputs.check(training.history, headPath, folder: training.stateDirectory)
+    if let report {
+      try Outputs.asOutput { () throws(CLIPError) in try RunReport.checkKind(of: report, "--report")
+      }
+    }
+    try Outputs.requireDistinct([output, training.history, headPath, report])
+    try Outputs.check(training.history, headPath, report, folder: training.stateDirectory)
     try Outputs.keep(
-      [model.model] + pairs.sources + triggers + texts.files, from: output, training.history,
-      headPath)
+      [model.model] + pairs.sources + triggers + texts.files + [suspects].compactMap(\.self),
+      from: output, training.history,
+      headPath, report)
     let loaded = try model.load()
     try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
     var options = training.options(
@@ -99,6 +123,8 @@ struct SanitizeCommand: ParsableCommand {
     options.supervised.headClasses = headClasses
     options.unlearn.maxAccuracyLoss = maxAccuracyLoss
     options.unlearn.persistenceSteps = persistenceSteps
+    options.cleaningSet.suspects = suspects
+    options.cleaningSet.checksData = checkData
     if let (classes, templates) = try texts.load() {
       options.unlearn.classes = classes
       options.unlearn.templates = templates
@@ -110,10 +136,24 @@ struct SanitizeCommand: ParsableCommand {
     }
     let history = try training.train(
       "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
-      options: options, common: common
-    ) { () throws(CLIPError) in try loaded.saveOrRescue(to: output) }
+      options: options, common: common,
+      save: { () throws(CLIPError) in try loaded.saveOrRescue(to: output) },
+      after: { (history) throws(CLIPError) in try writeReport(on: loaded, history) })
     try history.printSummary(output: output, asJSON: common.json)
     if let verdict = history.verdict, verdict.exitCode != 0 { throw ExitCode(verdict.exitCode) }
+  }
+
+  private func writeReport(
+    on loaded: LoadedModel, _ history: SanitizeHistory
+  ) throws(CLIPError) {
+    guard let report else { return }
+    var contents = ReportContents()
+    contents.title = "Sanitizing report"
+    contents.subtitle = model.model
+    contents.version = libraryVersion
+    contents.history = history
+    contents.model = try loaded.description()
+    try contents.report.write(to: report)
   }
 }
 
@@ -125,8 +165,12 @@ extension SanitizeMethod: ExpressibleByArgument {
 
   /// What the help of the command says of the method.
   fileprivate var help: String {
-    let refused = refusedOptions.filter { !Self.libraryOnly.contains($0) }.map {
-      "--" + $0.split(separator: "_").joined(separator: "-")
+    let defaults = SanitizeOptions()
+    let flags = Self.all.flatMap(\.options).filter { $0.value(defaults) == .bool(true) }
+    let refused = refusedOptions.filter { !Self.libraryOnly.contains($0) }.map { name in
+      // What is on already is refused when it is turned off.
+      (flags.contains { $0.name == name } ? "--no-" : "--")
+        + name.split(separator: "_").joined(separator: "-")
     }
     return "\(name): \(summary)."
       + (needs.images > 1 ? " Needs at least \(needs.images) images." : "")

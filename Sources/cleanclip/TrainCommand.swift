@@ -45,11 +45,13 @@ struct TrainCommand: ParsableCommand {
     try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
     let dataset = try pairs.open()
     let steps = dataset.count / max(1, training.batchSize)
-    let options = training.options(
+    var options = training.options(
       SanitizeOptions(), learningRate: learningRate,
       warmupSteps: warmupSteps ?? steps.multipliedReportingOverflow(by: training.epochs)
         .partialValue / 10,
       inmodalWeight: inmodalWeight)
+    // A model that knows nothing yet tells no pair from another.
+    options.cleaningSet.checksData = false
     let history = try training.train(
       "train", model, tokenizer: try words.tokenizer(besideModel: nil), dataset: dataset,
       options: options, common: common

@@ -62,9 +62,12 @@ struct TrainingArguments: ParsableArguments {
 
   /// Trains with a progress bar, saves the model and then the history; Ctrl-C cancels after the
   /// step.
+  ///
+  /// - Parameter after: writes what else tells of the run.
   func train(
     _ title: String, _ model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset,
-    options: SanitizeOptions, common: CommonOptions, save: () throws(CLIPError) -> Void
+    options: SanitizeOptions, common: CommonOptions, save: () throws(CLIPError) -> Void,
+    after: (SanitizeHistory) throws(CLIPError) -> Void = { _ in }
   ) throws(CLIPError) -> SanitizeHistory {
     let sanitizer = try Sanitizer(
       model, tokenizer: tokenizer, dataset: dataset, options: options
@@ -83,6 +86,11 @@ struct TrainingArguments: ParsableArguments {
           }
           line.update(part.done, of: part.total)
         } else {
+          if !phase.isEmpty {
+            line.interrupt()
+            line = ProgressLine(title, isQuiet: common.quiet)
+            phase = ""
+          }
           line.update(step.step, of: step.steps, Self.details(step))
         }
         return !Interruption.wasRequested
@@ -101,6 +109,7 @@ struct TrainingArguments: ParsableArguments {
     outputs.write { () throws(CLIPError) in try save() }
     outputs.write { () throws(CLIPError) in try sanitizer.finish() }
     outputs.write { () throws(CLIPError) in try writeHistory(sanitizer.history) }
+    outputs.write { () throws(CLIPError) in try after(sanitizer.history) }
     try outputs.finish()
     return sanitizer.history
   }
@@ -134,6 +143,7 @@ extension SanitizeHistory {
     object["settings"] = .object(settings)
     object["epochs"] = json["epochs"]
     object["bad_rows"] = .integer(badRowCount)
+    if cleaningSet.count > 0 { object["cleaning_set"] = .object(cleaningSet) }
     if outcome.count > 0 { object["outcome"] = .object(outcome) }
     if let last = steps.last {
       object["logit_scale"] = .single(last.logitScale)

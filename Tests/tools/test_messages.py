@@ -169,9 +169,11 @@ def test_help_says_what_a_method_refuses_and_needs(folder):
     assert unlearn.group(1) == "32"
     for option in unlearn.group(2).split(", "):
         values = {"--head-path": "h.safetensors", "--state-directory": "state"}
-        value = [] if option == "--resume" else [values.get(option, "7")]
+        is_flag = option == "--resume" or option.startswith("--no-")
+        value = [] if is_flag else [values.get(option, "7")]
         message = run([*UNLEARN, option, *value], folder).stderr
-        assert f"{option[2:].replace('-', '_')} has no effect" in message, option
+        name = option.removeprefix("--").removeprefix("no-").replace("-", "_")
+        assert f"{name} has no effect" in message, option
 
 
 def test_a_file_of_one_tower_is_that_tower(folder):

@@ -334,7 +334,7 @@ CLEANCLIP_API cleanclip_status cleanclip_check_json(const cleanclip_check *check
  *
  * @param[in] check The result.
  * @param[in] path `.html`: a self-contained page with images; `.json`; for a dataset also `.csv`,
- *     the scores, and `.txt`, the keys of the pairs that stay.
+ *     the scores, `.txt`, the rows that stay, and `.suspects`, the others.
  * @return CLEANCLIP_IO; CLEANCLIP_INVALID_ARGUMENT: another ending.
  */
 CLEANCLIP_API cleanclip_status cleanclip_check_write(const cleanclip_check *check,

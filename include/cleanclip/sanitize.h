@@ -95,6 +95,14 @@ typedef struct cleanclip_sanitize_options {
                                      (NULL): prompts are embedded. */
   int64_t class_embed_dim;      /**< Columns of `class_features`: those of the
                                      model's features. */
+  const char *suspects;         /**< A list of rows of the dataset that are taken for poisoned, as
+                                     cleanclip_check_write() writes it to `.suspects`: left out, and
+                                     by "unlearn" unlearned; none by default (NULL). */
+  int32_t check_data;           /**< "cleanclip" and "par": 1: from 500 pairs on they are checked with the
+                                     model first, as cleanclip_check_data() does, and those that look
+                                     poisoned or lie far apart are left out, unless `suspects` are given;
+                                     0: no check, as for training from nothing; default 1. */
+  int32_t reserved2;            /**< 0. */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

@@ -46,6 +46,10 @@ package struct ReportContents {
       if !outcome.isEmpty { report.sections.append(RunReport.Section("Outcome", outcome)) }
       report.sections.append(RunReport.Section("Settings", Self.rows(history.settings)))
       report.searches = SearchSizes(history.outcome).rows
+      report.verdict = history.isComplete ? history.verdict : nil
+      report.conclusion = history.conclusion
+      report.recovered = RecoveredTrigger.all(of: history.outcome)
+      report.recoveredExamples = history.examples
     }
     let measurement = (before ?? after ?? control).map(Self.measurement) ?? []
     let program = version.isEmpty ? [] : [("version", version)]

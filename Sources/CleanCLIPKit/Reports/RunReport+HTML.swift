@@ -12,6 +12,7 @@ extension RunReport {
     let charts = [attackCard, accuracyCard].compactMap(\.self) + lossCards + searchCards
     page.parts.append(HTMLPage.grid(charts))
     if !examples.isEmpty { page.parts.append(try exampleCard()) }
+    page.parts += recoveredCards
     page.parts.append(HTMLPage.grid([placesCard, classCard].compactMap(\.self)))
     page.parts.append(HTMLPage.grid(sections.map { HTMLPage.table($0.title, $0.rows) }))
     page.footer = Self.footer
@@ -68,16 +69,24 @@ extension RunReport {
   }
 
   private func exampleCard() throws(CLIPError) -> String {
-    var figures = ""
-    for example in examples {
-      figures +=
-        "<figure><div class=\"pair\">\(try HTMLPage.element(example.clean, "clean"))"
-        + "\(try HTMLPage.element(example.triggered, "with the trigger"))</div>"
+    Self.card(
+      "The attack", note: "Images as the model sees them: clean, and with the trigger.",
+      try examples.map { (example) throws(CLIPError) in
+        TriggerExample(
+          caption: example.caption, clean: try EmbeddedImage(example.clean),
+          triggered: try EmbeddedImage(example.triggered))
+      })
+  }
+
+  /// A card of images with and without a trigger.
+  static func card(_ title: String, note: String, _ examples: [TriggerExample]) -> String {
+    let figures = examples.map { example in
+      "<figure><div class=\"pair\">\(HTMLPage.element(example.clean, "clean"))"
+        + "\(HTMLPage.element(example.triggered, "with the trigger"))</div>"
         + "<figcaption>\(escaped(example.caption))</figcaption></figure>"
     }
     return HTMLPage.card(
-      "The attack", note: "Images as the model sees them: clean, and with the trigger.",
-      "<div class=\"examples\">\(figures)</div>")
+      title, note: note, "<div class=\"examples\">\(figures.joined())</div>")
   }
 
   /// Rates at all places with their intervals, a column a model.
@@ -105,7 +114,7 @@ extension RunReport {
       "<table><thead><tr><th></th>\(head)</tr></thead><tbody>\(rows)</tbody></table>")
   }
 
-  private static func cell(_ rate: Proportion?) -> String {
+  static func cell(_ rate: Proportion?) -> String {
     guard let rate else { return "<td class=\"number\">–</td>" }
     let interval = rate.interval
     return "<td class=\"number\">\(percent(rate.value))<br><span class=\"soft small\">"

@@ -10,7 +10,28 @@ extension RunReport {
   ///
   /// What counts of an attack is its excess over the rate that is taken for the target without the
   /// trigger: up to 2 points it is removed, up to 10 nearly. An accuracy within two points is kept.
+  ///
+  /// A verdict of the method itself stands where no attack was measured, and beside it where one was.
   package var outcome: Outcome {
+    guard let verdict else { return measured }
+    var outcome = measured
+    let isMeasured = stages.contains { $0.evaluation.flatMap(Self.attack) != nil }
+    if !isMeasured {
+      outcome.mark = verdict.mark
+      outcome.headline = verdict.headline
+    }
+    let sentence = isMeasured ? ["The method's own verdict: \(verdict.headline)."] : []
+    outcome.sentences += sentence + conclusion.map(Self.sentence)
+    return outcome
+  }
+
+  /// A line of a run as a sentence.
+  private static func sentence(_ line: String) -> String {
+    line.prefix(1).uppercased() + line.dropFirst() + (line.hasSuffix(".") ? "" : ".")
+  }
+
+  /// What evaluations say.
+  private var measured: Outcome {
     guard let after = stage(.after)?.evaluation else { return outcomeOfOne }
     guard let before = stage(.before)?.evaluation else {
       return Outcome(

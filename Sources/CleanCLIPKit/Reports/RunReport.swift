@@ -76,6 +76,12 @@ package struct RunReport {
   package var subtitle = ""
   package var stages: [Stage] = []
   package var examples: [Example] = []
+  /// How a method that looks for a backdoor itself ended, and what it tells of that.
+  var verdict: SanitizeVerdict?
+  var conclusion: [String] = []
+  /// Triggers that such a method recovered, as a table and on images.
+  var recovered: [RecoveredTrigger] = []
+  var recoveredExamples: [TriggerExample] = []
   /// Sizes of searches for triggers, of methods that search.
   var searches: [StripPlot.Row] = []
   /// Settings, seeds, versions.
@@ -84,6 +90,18 @@ package struct RunReport {
   package init(title: String) { self.title = title }
 
   func stage(_ role: Role) -> Stage? { stages.first { $0.role == role } }
+
+  /// Checks the ending of a path, before there is anything to write.
+  ///
+  /// - Parameter name: what messages call the path.
+  /// - Throws: `invalidArgument` for another than .html and .json.
+  package static func checkKind(of path: String, _ name: String) throws(CLIPError) {
+    guard path.hasSuffix(".html") || path.hasSuffix(".json") else {
+      throw CLIPError(
+        .invalidArgument,
+        "\(name) is of an unknown kind; expected a name that ends in .html or .json, got '\(path)'")
+    }
+  }
 
   /// Writes the report as JSON when the path ends in `.json`, as HTML otherwise.
   ///

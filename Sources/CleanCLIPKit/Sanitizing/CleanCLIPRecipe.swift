@@ -9,7 +9,9 @@ extension SanitizeMethod {
       modality (Bansal et al. 2023); with inmodal_weight 0, plain fine-tuning
       """,
     needs: SanitizeNeeds(captions: .required), runsOverRanks: true,
-    options: SanitizeOptions.trainingRules + [.clipWeight, .inmodalWeight]
+    options: SanitizeOptions.trainingRules + OptionRule.ofCleaningSet + [
+      .clipWeight, .inmodalWeight,
+    ]
   ) { (input, options) throws(CLIPError) in
     let loss = CleanCLIPLoss(
       clipWeight: options.cleanclip.clipWeight, inmodalWeight: options.cleanclip.inmodalWeight)

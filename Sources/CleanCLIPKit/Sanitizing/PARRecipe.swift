@@ -7,7 +7,7 @@ extension SanitizeMethod {
       before the first step (Singh et al. 2024)
       """,
     needs: SanitizeNeeds(captions: .required),
-    options: SanitizeOptions.trainingRules + [.perturbThreshold]
+    options: SanitizeOptions.trainingRules + OptionRule.ofCleaningSet + [.perturbThreshold]
   ) { (input, options) throws(CLIPError) in
     try RecipeRun(
       try PARRecipe(

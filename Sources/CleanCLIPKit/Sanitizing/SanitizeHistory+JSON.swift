@@ -12,6 +12,9 @@ extension SanitizeHistory {
     self.settings = settings
     isComplete = json["completed"]?.bool ?? true
     outcome = json["outcome"]?.object ?? JSONObject()
+    verdict = outcome["verdict"]?.string.flatMap(SanitizeVerdict.init(rawValue:))
+    conclusion = (json["conclusion"]?.array ?? []).compactMap(\.string)
+    examples = (json["examples"]?.array ?? []).compactMap(TriggerExample.init(json:))
     badRowCount = json["bad_rows"]?.integer ?? 0
     for (index, step) in steps.enumerated() {
       guard let number = step["step"]?.integer, let loss = step["loss"]?.double else {

@@ -13,12 +13,18 @@ package struct SanitizeHistory: Sendable {
   package var badRowCount = 0
   /// What was left out of the data, by reason, rows that could not be used among it.
   package var omissions = Omissions()
+  /// What was left out of the pairs as suspect, see `CleaningSet`; empty when nothing was looked at.
+  package var cleaningSet = JSONObject()
   /// What the method found beyond losses, such as a verdict and its evidence; empty for most.
   package var outcome = JSONObject()
   /// Of methods that look for a backdoor themselves.
   package var verdict: SanitizeVerdict?
   /// The evidence of the verdict in a few lines for people.
   package var notes: [String] = []
+  /// The same without a line for each trigger.
+  package var conclusion: [String] = []
+  /// Images with and without the triggers that were recovered.
+  package var examples: [TriggerExample] = []
 
   package init() {}
 
@@ -55,7 +61,10 @@ package struct SanitizeHistory: Sendable {
       object["samples_per_second"] = .number(last.samplesPerSecond)
       object["waiting_fraction"] = .number(last.waitingFraction)
     }
+    if cleaningSet.count > 0 { object["cleaning_set"] = .object(cleaningSet) }
     if outcome.count > 0 { object["outcome"] = .object(outcome) }
+    if !conclusion.isEmpty { object["conclusion"] = .array(conclusion.map { .string($0) }) }
+    if !examples.isEmpty { object["examples"] = .array(examples.map(\.json)) }
     object["bad_rows"] = .integer(badRowCount)
     object["left_out"] = omissions.json
     object["messages"] = .array(messages.map { .string($0) })

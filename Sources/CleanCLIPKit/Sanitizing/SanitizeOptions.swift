@@ -3,6 +3,7 @@
 package struct SanitizeOptions: Sendable {
   package var method: SanitizeMethod
   package var training: TrainingOptions
+  package var cleaningSet = CleaningSetOptions()
   package var cleanclip = CleanCLIPOptions()
   package var par = PAROptions()
   package var supervised = SupervisedOptions()

@@ -36,8 +36,10 @@ package struct SanitizeInput {
   package let model: CLIPModel
   /// Checked against the model's vocabulary; there whenever the method requires captions.
   package let tokenizer: Tokenizer?
-  /// Images, with captions and labels as far as the method requires them.
+  /// Images, with captions and labels as far as the method requires them; without suspects.
   package let dataset: PairDataset
+  /// Images that were taken out of the dataset and may carry a trigger; `nil` for none.
+  package let suspects: PairDataset?
   /// Takes a sentence for the user; it is kept in the history too. Called on any thread.
   package let log: @Sendable (LogMessage) -> Void
   /// The ranks that run the method together; one, unless the method runs over ranks.

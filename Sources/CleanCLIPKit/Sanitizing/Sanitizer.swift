@@ -3,7 +3,10 @@
 /// Over ranks, each has a sanitizer with the same model, data and options, and makes and runs it inside
 /// `Communicator.together`.
 package final class Sanitizer {
-  private let run: any SanitizeRun
+  private let prepare: (CleaningSet) throws(CLIPError) -> any SanitizeRun
+  /// `nil` until the pairs are checked.
+  private var run: (any SanitizeRun)?
+  private let check: ((_ progress: (RunPhase) -> Bool) throws(CLIPError) -> CleaningSet)?
   private let messages: MessageList
   private let communicator: Communicator
   /// What happened so far, also when the run is cancelled or fails.
@@ -40,13 +43,36 @@ package final class Sanitizer {
       try FeatureEncoder(model).check(tokenizer)
     }
     let messages = MessageList(log)
-    run = try method.prepare(
-      SanitizeInput(
-        model: model, tokenizer: tokenizer, dataset: dataset, log: { messages.add($0) },
-        communicator: communicator),
-      options)
+    func prepare(
+      _ set: CleaningSet, _ options: SanitizeOptions,
+      _ log: @escaping @Sendable (LogMessage) -> Void
+    ) throws(CLIPError) -> any SanitizeRun {
+      try method.prepare(
+        SanitizeInput(
+          model: model, tokenizer: tokenizer, dataset: set.clean, suspects: set.suspects, log: log,
+          communicator: communicator),
+        options)
+    }
+    self.prepare = { (set) throws(CLIPError) in try prepare(set, options) { messages.add($0) } }
     self.messages = messages
     self.communicator = communicator
+    if CleaningSet.isChecked(dataset, options) {
+      // What is wrong with options and data is known before the check.
+      var stateless = options
+      stateless.training.stateDirectory = nil
+      stateless.training.resume = false
+      _ = try prepare(CleaningSet(dataset), stateless) { _ in }
+      check = { (progress) throws(CLIPError) in
+        try CleaningSet.checked(
+          dataset, with: model, options.training, over: communicator, progress: progress)
+      }
+    } else {
+      check = nil
+      try begin(
+        try options.cleaningSet.suspects.map { (path) throws(CLIPError) in
+          try CleaningSet.leavingOut(path, of: dataset)
+        } ?? CleaningSet(dataset))
+    }
     history.settings = ["method": .string(method.name), "pairs": .integer(dataset.count)]
     for (name, value) in method.options.settings(options) { history.settings[name] = value }
     history.settings["threads"] = .integer(Threads.count)
@@ -61,14 +87,24 @@ package final class Sanitizer {
   package func run(
     progress: (TrainingProgress) -> Bool = { _ in true }
   ) throws(CLIPError) {
+    if run == nil, let check {
+      try begin(try check { phase in progress(TrainingProgress(phase)) })
+    }
     // A copy, because the callback may look at the history.
     var history = history
     defer {
       history.messages = messages.texts
       self.history = history
     }
-    try run.run(&history, progress: progress)
+    try run?.run(&history, progress: progress)
     history.isComplete = true
+  }
+
+  /// Prepares the run with the data that stays.
+  private func begin(_ set: CleaningSet) throws(CLIPError) {
+    if let message = set.message { messages.add(message) }
+    history.cleaningSet = set.json
+    run = try prepare(set)
   }
 
   /// Saves what the method makes besides the model, such as a head, after `run`: the model, which
@@ -77,7 +113,7 @@ package final class Sanitizer {
   /// - Throws: `io`.
   package func finish() throws(CLIPError) {
     // One file for all ranks, which have the same.
-    if communicator.rank == 0 { try run.finish() }
+    if communicator.rank == 0 { try run?.finish() }
   }
 }
 

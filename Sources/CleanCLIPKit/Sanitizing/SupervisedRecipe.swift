@@ -4,7 +4,7 @@ extension SanitizeMethod {
     name: "supervised", title: "Supervised fine-tuning",
     summary: "cross-entropy of a linear head on labelled images, image tower only",
     needs: SanitizeNeeds(labels: .required), runsOverRanks: true,
-    options: SanitizeOptions.trainingRules + [.headClasses, .headPath]
+    options: SanitizeOptions.trainingRules + [.suspects, .headClasses, .headPath]
   ) { (input, options) throws(CLIPError) in
     let classes: Int
     if let count = options.supervised.headClasses {

@@ -8,7 +8,7 @@ extension SanitizeMethod {
       """,
     // The text tower names the predicted targets, where there is one.
     needs: SanitizeNeeds(captions: .optional, images: UnlearnImages.fewest),
-    options: [.maxAccuracyLoss, .persistenceSteps]
+    options: [.suspects, .maxAccuracyLoss, .persistenceSteps]
       + SanitizeOptions.trainingRules.filter {
         [
           "batch_size", "seed", "precision", "chunk_size", "memory_budget", "state_directory",

@@ -58,8 +58,8 @@ final class UnlearnRun: SanitizeRun {
     _ history: inout SanitizeHistory, _ progress: UnlearnProgress
   ) throws(CLIPError) {
     let setting = try UnlearnSetting(
-      model: model, tokenizer: input.tokenizer, dataset: input.dataset, options: options,
-      training: training, log: input.log, progress: progress)
+      model: model, tokenizer: input.tokenizer, dataset: input.dataset, suspects: input.suspects,
+      options: options, training: training, log: input.log, progress: progress)
     let state = UnlearnState(
       setting, model: model, options: allOptions.method.options.settings(allOptions))
     let found = try setting.search.run(
@@ -72,9 +72,13 @@ final class UnlearnRun: SanitizeRun {
       history.outcome = outcome.json
       history.verdict = outcome.verdict
       history.notes = outcome.notes
+      history.conclusion = outcome.conclusion
     }
     outcome.searches = found
     outcome.suspects = TargetSearch.suspects(among: found)
+    if let shown = setting.suspects {
+      outcome.add(shown, TargetSearch.compared(found, with: found, without: [shown.target]))
+    }
     input.log(LogMessage(.info, outcome.summary))
     guard let unlearner = try begun(setting, state, &outcome, progress) else {
       outcome.finish(
@@ -89,6 +93,7 @@ final class UnlearnRun: SanitizeRun {
       ).measured(outcome.signs, progress: progress)
     }
     outcome.conclude()
+    history.examples = try setting.verification.examples(of: outcome.evidence)
   }
 
   /// Recovers triggers on the model as it was, or takes up a saved state.
@@ -111,7 +116,7 @@ final class UnlearnRun: SanitizeRun {
         atLeast: Self.tolerance, setting, &outcome)
       kept += try recovered(
         outcome.suspects, on: setting.teacher, round: 1, setting, &outcome, progress)
-      guard !kept.isEmpty else { return nil }
+      guard !kept.isEmpty || setting.suspects != nil else { return nil }
       pool = try TriggerPool(kept)
     }
     let unlearner = try Unlearner(
@@ -132,18 +137,18 @@ final class UnlearnRun: SanitizeRun {
     _ unlearner: Unlearner, _ setting: UnlearnSetting, _ state: UnlearnState,
     _ outcome: inout UnlearnOutcome, _ progress: UnlearnProgress
   ) throws(CLIPError) {
-    let targets = Set(outcome.evidence.map(\.entry.target))
+    let targets = Set(outcome.evidence.map(\.entry.target) + outcome.shownTargets)
     for round in outcome.rounds + 1...options.rounds {
       // A run that is resumed within a round knows where that began.
       if unlearner.step == options.firstStep(ofRound: round) { unlearner.beginRound() }
       try train(unlearner, round: round, state, outcome, progress)
       outcome.rounds = round
-      try setting.verification.measure(&outcome, on: model)
+      try measure(&outcome, setting)
       input.log(LogMessage(.info, "round \(round): " + outcome.progress))
       if 100 * outcome.agreement.loss > Double(options.maxAccuracyLoss ?? Self.hopelessLoss) {
         outcome.isLimited = true
         unlearner.takeBackRound()
-        try setting.verification.measure(&outcome, on: model)
+        try measure(&outcome, setting)
         input.log(LogMessage(.warning, "round \(round) cost too much and is taken back"))
         return
       }
@@ -158,6 +163,18 @@ final class UnlearnRun: SanitizeRun {
           setting, &outcome, progress))
       try state.save(unlearner, round: round + 1, outcome, progress)
     }
+  }
+
+  /// Measures triggers, suspects and agreement on the model as it is.
+  private func measure(
+    _ outcome: inout UnlearnOutcome, _ setting: UnlearnSetting
+  ) throws(CLIPError) {
+    try setting.verification.measure(&outcome, on: model)
+    guard let suspects = setting.suspects else { return }
+    let read = try setting.vocabulary.nearest(
+      to: try model.unitFeatures(ofPixels: suspects.images, precision: training.precision))
+    outcome.shown?.after = Proportion(read.count { $0 == suspects.target }, of: read.count)
+    outcome.shown?.base = try setting.verification.base(of: suspects.target, on: model)
   }
 
   /// Recovers triggers towards classes on a model; those that work there.

@@ -20,6 +20,17 @@ package struct TrainingProgress: Equatable, Sendable {
   package var phase: RunPhase?
 }
 
+extension TrainingProgress {
+  /// Where a run is before its first step.
+  ///
+  /// - Parameter steps: of the whole run, as far as it is known.
+  init(_ phase: RunPhase?, steps: Int = 0) {
+    self.init(
+      epoch: 1, epochs: 1, step: 0, steps: steps, losses: StepLosses(loss: 0), learningRate: 0,
+      logitScale: 0, samplesPerSecond: 0, waitingFraction: 0, plannedBytes: 0, phase: phase)
+  }
+}
+
 /// A part of a run and how far it is: reading, searching, a round of training.
 package struct RunPhase: Equatable, Sendable {
   /// For people, such as "searching for targets".

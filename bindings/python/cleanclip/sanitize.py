@@ -233,6 +233,12 @@ class SanitizeOptions:
     perturb_threshold: float = 2.15
     #: "unlearn": steps of benign training of a copy, after which triggers are measured again; 0 for none.
     persistence_steps: int = 300
+    #: A list of rows that are taken for poisoned, as a check writes it to ``.suspects``: left out, and
+    #: by "unlearn" unlearned.
+    suspects: Optional[Path] = None
+    #: "cleanclip" and "par": whether 500 pairs or more are checked with the model first, and those that
+    #: look poisoned or lie far apart are left out, unless ``suspects`` are given.
+    check_data: bool = True
 
 
 class SanitizeKeywords(TypedDict, total=False):
@@ -257,6 +263,8 @@ class SanitizeKeywords(TypedDict, total=False):
     max_accuracy_loss: Optional[float]
     perturb_threshold: float
     persistence_steps: int
+    suspects: Optional[Path]
+    check_data: bool
 
 
 @takes(SanitizeOptions)

@@ -19,10 +19,13 @@ package enum RowList {
 
   /// Reads a list.
   ///
+  /// - Parameter mayBeEmpty: whether no rows at all are fine.
   /// - Returns: the rows, ascending, each once.
   /// - Throws: `notFound`, `io`; `format` for lines of another kind or none; `state` when the list is of
   ///   another dataset.
-  package static func read(_ path: String, of dataset: PairDataset) throws(CLIPError) -> [Int] {
+  package static func read(
+    _ path: String, of dataset: PairDataset, mayBeEmpty: Bool = false
+  ) throws(CLIPError) -> [Int] {
     var rows: Set<Int> = []
     for (number, line) in try TextList.rows(path: path).enumerated() {
       let parts = line.split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false)
@@ -41,7 +44,7 @@ package enum RowList {
       }
       rows.insert(row)
     }
-    guard !rows.isEmpty else {
+    guard !rows.isEmpty || mayBeEmpty else {
       throw CLIPError(.format, "'\(path)': no rows; expected one a line, got none")
     }
     return rows.sorted()

@@ -15,9 +15,12 @@ package struct CheckedDataset: CheckResult {
   package var json: JSONValue { result.json }
   package var scores: [Float] { result.scores }
 
-  /// The scores, and the keys of the pairs that stay.
+  /// The scores, and the keys of the pairs that stay, and of those that do not.
   package var tables: [(ending: String, text: @Sendable () -> String)] {
-    [(".csv", { [result] in result.csv }), (".txt", { [result] in result.cleanedList })]
+    [
+      (".csv", { [result] in result.csv }), (".txt", { [result] in result.cleanedList }),
+      (".suspects", { [result] in result.suspectList }),
+    ]
   }
 
   package func page(subject: String, version: String) throws(CLIPError) -> String {

@@ -91,6 +91,12 @@ extension DatasetCheckResult {
     return text
   }
 
+  /// The rows that a cleaned list leaves out, in the order of the dataset, as a `RowList`.
+  package var suspectList: String {
+    ranking.prefix(removed).sorted().map { RowList.line(row: rows[$0], key: pairs[$0].key) }
+      .joined()
+  }
+
   /// RFC 4180: quoted where the field holds a separator, a quote or a line break.
   static func quoted(_ field: String) -> String {
     guard field.utf8.contains(where: { [0x2C, 0x22, 0x0A, 0x0D].contains($0) }) else {

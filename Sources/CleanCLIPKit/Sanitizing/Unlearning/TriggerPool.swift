@@ -39,7 +39,7 @@ final class TriggerPool {
   private(set) var kept: [Entry] = []
   private(set) var live: [Live] = []
 
-  /// - Parameter recovered: at least one, kept and copied as the first live ones.
+  /// - Parameter recovered: kept, and copied as the first live ones; none where suspects take their place.
   init(_ recovered: [Entry]) throws(CLIPError) { try add(recovered) }
 
   /// Makes the pool of a saved state again.

@@ -19,11 +19,12 @@ struct UnlearnImages {
   ///
   /// - Parameters:
   ///   - limit: images at most.
+  ///   - fewest: images at least.
   ///   - progress: called with the number read; `false` cancels.
-  /// - Throws: `invalidArgument` for fewer than 32 valid images; `cancelled`.
+  /// - Throws: `invalidArgument` for fewer valid images; `cancelled`.
   static func read(
     _ dataset: PairDataset, imageSize: Int, preprocessing: ImagePreprocessing, limit: Int,
-    seed: UInt64,
+    seed: UInt64, fewest: Int = fewest,
     log: (LogMessage) -> Void, progress: (Int) -> Bool
   ) throws(CLIPError) -> UnlearnImages {
     var random = RandomNumbers(seed: seed, 0x756E_6C69)
@@ -69,7 +70,7 @@ struct UnlearnImages {
     let count = bytes.count / (3 * side * side)
     self.side = side
     self.bytes = bytes
-    heldOutCount = max(Self.fewest / 4, min(400, count / 5))
+    heldOutCount = min(count - 1, max(Self.fewest / 4, min(400, count / 5)))
     trainingCount = count - heldOutCount
   }
 

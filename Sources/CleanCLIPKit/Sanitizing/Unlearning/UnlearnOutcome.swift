@@ -5,6 +5,8 @@ struct UnlearnOutcome {
   /// What the searches towards classes found on the model as it was.
   var suspects: [TargetSearch.Suspect] = []
   let vocabulary: TextVocabulary
+  /// What became of the user's suspects; `nil` without any.
+  var shown: ShownSuspects?
   /// Every search towards a class on the model as it was.
   var searches: [TargetSearch.Found] = []
   /// Triggers that were unlearned.
@@ -34,6 +36,19 @@ struct UnlearnOutcome {
     self.agreement = agreement
   }
 
+  /// Takes up suspects of the user, whose target becomes one of the run's.
+  ///
+  /// - Parameter searches: those towards their target.
+  mutating func add(_ suspects: UnlearnSuspects, _ searches: [TargetSearch.Suspect]) {
+    let count = suspects.images.shape[0]
+    shown = ShownSuspects(
+      target: suspects.target, before: Proportion(count, of: count), given: suspects.readAsTarget)
+    let known = Set(self.suspects.map(\.target))
+    self.suspects += searches.filter { !known.contains($0.target) }
+  }
+
+  var shownTargets: [Int] { shown.map { [$0.target] } ?? [] }
+
   /// The triggers that the verdict depends on.
   var signs: [TriggerEvidence] { evidence.filter(\.isSign) }
 
@@ -41,14 +56,17 @@ struct UnlearnOutcome {
   func isLeft(_ target: Int) -> Bool {
     fresh.contains { $0.target == target && $0.pValue < TargetSearch.level }
       || signs.contains { $0.entry.target == target && $0.isLeft }
+      || shown.map { $0.target == target && $0.isLeft } ?? false
   }
 
   /// Draws the verdict from the evidence.
   mutating func conclude() {
-    let left = Set(evidence.map(\.entry.target)).contains(where: isLeft)
+    let left = Set(evidence.map(\.entry.target) + shownTargets).contains(where: isLeft)
     if !left && !isLimited && !(persistence?.comesBack ?? false) {
       verdict = .removed
-    } else if signs.allSatisfy({ $0.excess <= 0.5 * $0.before.value }) {
+    } else if signs.allSatisfy({ $0.excess <= 0.5 * $0.before.value })
+      && shown.map({ ($0.after?.value ?? 1) <= 0.5 * $0.before.value }) ?? true
+    {
       verdict = .weakened
     } else {
       verdict = .notRemoved
@@ -73,8 +91,12 @@ struct UnlearnOutcome {
   }
 
   /// The evidence in a few lines for people.
-  var notes: [String] {
-    var lines = [summary] + evidence.map(\.line)
+  var notes: [String] { [summary] + evidence.map(\.line) + conclusion.dropFirst() }
+
+  /// The same without the triggers.
+  var conclusion: [String] {
+    var lines = [summary]
+    if let shown { lines.append(shown.line(vocabulary)) }
     for suspect in fresh where suspect.pValue < TargetSearch.level {
       lines.append(
         "still found on the clean model: '\(vocabulary.names[suspect.target])' "
@@ -101,6 +123,7 @@ struct UnlearnOutcome {
     object["searches"] = .array(searches.map { .object($0.json(vocabulary)) })
     object["triggers"] = .array(evidence.map { .object($0.json) })
     object["suspects_after"] = .array(fresh.map { .object($0.json(vocabulary)) })
+    if let shown { object["suspect_images"] = .object(shown.json(vocabulary)) }
     if let persistence { object["persistence"] = .object(persistence.json) }
     return object
   }

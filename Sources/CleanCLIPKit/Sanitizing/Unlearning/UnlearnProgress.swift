@@ -12,10 +12,7 @@ final class UnlearnProgress {
   init(_ options: UnlearnOptions, batchSize: Int, report: @escaping (TrainingProgress) -> Bool) {
     self.batchSize = batchSize
     self.report = report
-    position = TrainingProgress(
-      epoch: 1, epochs: 1, step: 0, steps: options.steps + options.settlingSteps,
-      losses: StepLosses(loss: 0), learningRate: 0, logitScale: 0, samplesPerSecond: 0,
-      waitingFraction: 0, plannedBytes: 0)
+    position = TrainingProgress(nil, steps: options.steps + options.settlingSteps)
   }
 
   /// Takes up the steps that were done before an interruption.

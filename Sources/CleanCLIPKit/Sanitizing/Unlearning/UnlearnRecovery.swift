@@ -7,6 +7,8 @@ struct UnlearnRecovery {
   let vocabulary: TextVocabulary
   let options: UnlearnOptions
   let training: TrainingOptions
+  /// The class that suspects are read as.
+  let shownTarget: Int?
 
   /// Attack success on held-out images below which a recovered trigger is none.
   static let fewestSuccesses = 0.5
@@ -23,8 +25,9 @@ struct UnlearnRecovery {
       steps: steps)
   }
 
-  /// What searches found of the kinds that speak for a class.
+  /// What searches found of the kinds that speak for a class: all where images show that it is a target.
   private func speaking(_ suspect: TargetSearch.Suspect) -> [TargetSearch.Found] {
+    if suspect.target == shownTarget { return suspect.findings.map(\.found) }
     let best = suspect.findings.map(\.pValue).min() ?? 1
     return suspect.findings.filter { $0.pValue <= max(best, Self.speakingLevel) }.map(\.found)
   }

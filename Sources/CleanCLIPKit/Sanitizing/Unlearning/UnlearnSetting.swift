@@ -16,19 +16,24 @@ struct UnlearnSetting {
   /// The candidates that enough images resemble.
   let eligible: [Int]
   let recovery: UnlearnRecovery
+  /// Images of which the user knows that they carry a trigger; `nil` for none, or when they show no target.
+  let suspects: UnlearnSuspects?
 
-  /// Images that triggers are searched with.
+  /// Images that triggers are searched with, and whose meanings stand for all.
   private static let searchedImages = 256
+  private static let meantImages = 1024
 
   /// Reads the images and chooses the candidates.
   ///
   /// - Parameters:
   ///   - tokenizer: names classes where the model has a text tower; may be missing.
+  ///   - suspects: images that carry a trigger; `nil` for none.
   ///   - log: takes what is left out.
   /// - Throws: `invalidArgument` for too few images, or images too much alike; `cancelled`.
   init(
-    model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset, options: UnlearnOptions,
-    training: TrainingOptions, log: (LogMessage) -> Void, progress: UnlearnProgress
+    model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset, suspects: PairDataset?,
+    options: UnlearnOptions, training: TrainingOptions, log: (LogMessage) -> Void,
+    progress: UnlearnProgress
   ) throws(CLIPError) {
     let side = try FeatureEncoder(model).imageSize()
     let tokenizer = model.configuration.text == nil ? nil : tokenizer
@@ -47,12 +52,16 @@ struct UnlearnSetting {
     var search = options.search
     search.precision = training.precision
     search.seed = training.seed
+    let shown = try Self.shown(suspects, by: teacher, imageSize: side, training, log: log)
     progress.begin("choosing candidates", of: 0)
     let candidates = TargetCandidates(
       model: teacher, images: searched, features: meanings, options: search)
     vocabulary = try Self.vocabulary(
-      model, tokenizer, options, training, candidates, log: log
+      model, tokenizer, options, training, candidates, shown: shown?.features,
+      log: log
     ) { progress.advance() }
+    self.suspects = try Self.suspects(
+      shown, vocabulary, among: images, by: teacher, training, log: log)
     let heldOut = try images.heldOut()
     verification = try UnlearnVerification(
       teacher: teacher, images: heldOut, precision: training.precision, vocabulary: vocabulary)
@@ -66,7 +75,8 @@ struct UnlearnSetting {
     let read = try vocabulary.nearest(to: meanings)
     eligible = ModelCheck.eligible(vocabulary, read: read)
     recovery = UnlearnRecovery(
-      images: searched, read: read, vocabulary: vocabulary, options: options, training: training)
+      images: searched, read: read, vocabulary: vocabulary, options: options, training: training,
+      shownTarget: self.suspects?.target)
     // Fewer would compare nothing, and say that there is nothing to find.
     guard eligible.count >= ModelCheck.fewestClasses || !options.triggers.isEmpty else {
       throw CLIPError(
@@ -77,11 +87,46 @@ struct UnlearnSetting {
     }
   }
 
+  /// Reads images that carry a trigger, with the features that they have; `nil` without any.
+  private static func shown(
+    _ suspects: PairDataset?, by teacher: CLIPModel, imageSize: Int, _ training: TrainingOptions,
+    log: (LogMessage) -> Void
+  ) throws(CLIPError) -> (images: Tensor, features: Tensor)? {
+    guard let suspects else { return nil }
+    let images = try UnlearnSuspects.read(
+      suspects, imageSize: imageSize, preprocessing: teacher.configuration.preprocessing,
+      seed: training.seed, log: log)
+    return (images, try teacher.unitFeatures(ofPixels: images, precision: training.precision))
+  }
+
+  /// Finds where images that carry a trigger lead; `nil` without any, and when they lead nowhere.
+  private static func suspects(
+    _ shown: (images: Tensor, features: Tensor)?, _ vocabulary: TextVocabulary,
+    among images: UnlearnImages, by teacher: CLIPModel, _ training: TrainingOptions,
+    log: (LogMessage) -> Void
+  ) throws(CLIPError) -> UnlearnSuspects? {
+    guard let shown else { return nil }
+    let others = try teacher.unitFeatures(
+      ofPixels: try images.searched(meantImages), precision: training.precision)
+    let suspects = try UnlearnSuspects(
+      images: shown.images, features: shown.features, others: others, vocabulary: vocabulary)
+    if suspects == nil {
+      log(
+        LogMessage(
+          .warning,
+          "unlearn: the \(shown.images.shape[0]) suspects are left out and not unlearned: the model does "
+            + "not read most of them as one class"))
+    }
+    return suspects
+  }
+
   /// The classes that may be a target.
+  ///
+  /// - Parameter shown: features of images that carry a trigger, whose class is among the candidates.
   private static func vocabulary(
     _ model: CLIPModel, _ tokenizer: Tokenizer?, _ options: UnlearnOptions,
-    _ training: TrainingOptions, _ candidates: TargetCandidates, log: (LogMessage) -> Void,
-    progress: () -> Bool
+    _ training: TrainingOptions, _ candidates: TargetCandidates, shown: Tensor?,
+    log: (LogMessage) -> Void, progress: () -> Bool
   ) throws(CLIPError) -> TextVocabulary {
     guard tokenizer != nil || options.classFeatures != nil else { return try candidates.groups() }
     if let notice = DistinctNames(options.classes).notice {
@@ -92,7 +137,12 @@ struct UnlearnSetting {
         ? CommonNouns.all : options.classes,
       templates: options.templates, features: options.classFeatures, model: model,
       tokenizer: tokenizer, precision: training.precision)
-    return try texts.rows(try candidates.chosen(of: texts) { _ in progress() })
+    var rows = try candidates.chosen(of: texts) { _ in progress() }
+    if let shown {
+      let target = try UnlearnSuspects.nearest(shown, of: texts)
+      if !rows.contains(target) { rows.append(target) }
+    }
+    return try texts.rows(rows)
   }
 
   /// The user's triggers, each with its predicted target.

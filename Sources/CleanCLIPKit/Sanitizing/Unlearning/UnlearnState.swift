@@ -64,6 +64,7 @@ struct UnlearnState {
       "images": setting.images.fingerprint,
       "candidates": setting.vocabulary.names.joined(separator: ", "),
       "candidate_features": Fingerprint.text(of: [setting.vocabulary.features]),
+      "suspects": setting.suspects.map { Fingerprint.text(of: [$0.images]) } ?? "none",
       "triggers": given.map(\.summary).joined(separator: ", "),
     ]
     for (name, value) in named { identity[name] = value.string ?? value.serialized() }
@@ -135,7 +136,7 @@ struct UnlearnState {
     let (round, step) = (head[0], head[1])
     guard (1...options.rounds).contains(round),
       (options.firstStep(ofRound: round)...options.firstStep(ofRound: round + 1)).contains(step),
-      (1...100_000).contains(head[2]), head[3] <= 1000, head[4] <= head[2]
+      (0...100_000).contains(head[2]), head[3] <= 1000, head[4] <= head[2]
     else { throw Self.damaged(file.path, "round \(round), step \(step)") }
     let kept = try (0..<head[2]).map { (index) throws(CLIPError) in
       try entry("kept.\(index)", file)

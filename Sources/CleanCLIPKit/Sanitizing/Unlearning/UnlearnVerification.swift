@@ -58,6 +58,33 @@ struct UnlearnVerification {
       accuracyBefore: try agreement(features), cosineBefore: features.meanCosine(meanings))
   }
 
+  /// Triggers that are shown at most: of each family the strongest.
+  private static let shownOfFamily = 2
+
+  /// Shows triggers on an image each that was not read as their target, those that the verdict depends on
+  /// first.
+  func examples(of evidence: [TriggerEvidence]) throws(CLIPError) -> [TriggerExample] {
+    var shown: [TriggerFamily: Int] = [:]
+    var examples: [TriggerExample] = []
+    let order = evidence.indices.sorted {
+      (evidence[$0].isSign ? 0 : 1, -evidence[$0].before.value, $0)
+        < (evidence[$1].isSign ? 0 : 1, -evidence[$1].before.value, $1)
+    }
+    for found in order.map({ evidence[$0] }) {
+      let trigger = found.entry.trigger
+      guard shown[trigger.family, default: 0] < Self.shownOfFamily,
+        let row = before.firstIndex(where: { $0 != found.entry.target })
+      else { continue }
+      shown[trigger.family, default: 0] += 1
+      examples.append(
+        TriggerExample(
+          caption: found.line,
+          clean: try EmbeddedImage(RGBImage(planar: images, row: row)),
+          triggered: try EmbeddedImage(RGBImage(planar: try triggered(trigger), row: row))))
+    }
+    return examples
+  }
+
   /// How many of the images that were not classified as a class a trigger turns into it.
   func success(
     of trigger: any LearnedTrigger, toward target: Int, on model: CLIPModel

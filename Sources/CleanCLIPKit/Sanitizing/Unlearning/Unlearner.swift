@@ -11,6 +11,7 @@ final class Unlearner {
   let pool: TriggerPool
   private let optimizer: AdamW
   private let loss: UnlearnLoss
+  private let suspects: UnlearnSuspects?
   private let renewal: Renewal
   /// The weights that the round began with.
   private let roundStart: [Tensor]
@@ -42,6 +43,7 @@ final class Unlearner {
     options = setting.options
     training = setting.training
     loss = UnlearnLoss(keepWeight: options.keepWeight)
+    suspects = setting.suspects
     var adam = AdamW.Options()
     adam.weightDecay = 0
     for parameter in student.imageParameters { parameter.gradient = nil }
@@ -100,13 +102,14 @@ final class Unlearner {
       try ImageAugmentation.augment(clean, using: &random)
     }
     let meanings = try teacher.unitFeatures(ofPixels: clean, precision: training.precision)
-    let (triggered, parts) = try applied(to: clean, isLive: isLive, &random)
+    let aims = try meanings.copy()
+    let (triggered, parts) = try applied(to: clean, isLive: isLive, aims, &random)
     let needsPixels = parts.contains { $0.live != nil }
     if plan == nil, training.chunkSize == nil, let budget = training.memoryBudget {
-      plan = try measuredPlan(clean, triggered, meanings, budget: budget)
+      plan = try measuredPlan(clean, triggered, meanings, aims, budget: budget)
     }
     let (result, dPixels) = try accumulate(
-      clean, triggered, meanings, needsPixels: needsPixels,
+      clean, triggered, meanings, aims, needsPixels: needsPixels,
       chunk: training.chunkSize ?? plan?.chunkSize)
     guard result.loss.isFinite else {
       optimizer.clearGradients()
@@ -135,8 +138,10 @@ final class Unlearner {
   }
 
   /// Puts triggers on the images, a part of the batch each.
+  ///
+  /// - Parameter aims: what the images shall mean; overwritten where suspects take their place.
   private func applied(
-    to clean: Tensor, isLive: Bool, _ random: inout RandomNumbers
+    to clean: Tensor, isLive: Bool, _ aims: Tensor, _ random: inout RandomNumbers
   ) throws(CLIPError) -> (Tensor, [Part]) {
     let triggered = try Tensor(clean.shape)
     var parts: [Part] = []
@@ -156,16 +161,20 @@ final class Unlearner {
       trigger.vary(strength: 1, using: &random)
       try add(half * slice / lives..<half * (slice + 1) / lives, trigger, live: index)
     }
+    let rest = count - half
     for slice in 0..<Self.keptSlices {
+      let rows =
+        half + rest * slice / Self.keptSlices..<half + rest * (slice + 1) / Self.keptSlices
+      if let suspects, slice == 0 || pool.kept.isEmpty {
+        suspects.draw(rows, into: triggered, aims, using: &random)
+        continue
+      }
       let trigger = pool.kept[random.integer(below: pool.kept.count)].trigger
       let range = trigger.family.strengths
       let strength =
         range.lowerBound + (range.upperBound - range.lowerBound) * random.uniform()
       trigger.vary(strength: strength, using: &random)
-      let rest = count - half
-      try add(
-        half + rest * slice / Self.keptSlices..<half + rest * (slice + 1) / Self.keptSlices,
-        trigger, live: nil)
+      try add(rows, trigger, live: nil)
     }
     return (triggered, parts)
   }
@@ -173,10 +182,12 @@ final class Unlearner {
   /// Adds the gradients of a batch.
   ///
   /// - Parameters:
+  ///   - meanings: what the clean images shall mean; `aims`: what those with a trigger shall.
   ///   - needsPixels: whether dL/d(triggered images) is wanted.
   ///   - chunk: images, with and without a trigger, that are held at once; `nil` for the whole batch.
   private func accumulate(
-    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, needsPixels: Bool, chunk: Int?
+    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor, needsPixels: Bool,
+    chunk: Int?
   ) throws(CLIPError) -> (result: UnlearnLoss.Result, dPixels: Tensor?) {
     let count = clean.shape[0]
     let size = min(count, chunk ?? count)
@@ -190,9 +201,8 @@ final class Unlearner {
         requiresGradient: needsPixels)
       let tape = Tape(precision: training.precision, isTraining: false)
       let features = try tape.normalize(try student.imageFeatures(tape, input))
-      let own = meanings.slice(rows)
       let result = try loss.evaluate(
-        features.value, try Tensor.joined(own, own),
+        features.value, try Tensor.joined(meanings.slice(rows), aims.slice(rows)),
         isTriggered: (0..<2 * rows.count).map { $0 >= rows.count }, cleanCount: count,
         triggeredCount: count)
       sum = sum.map { $0 + result } ?? result
@@ -215,7 +225,7 @@ final class Unlearner {
   ///
   /// - Throws: `invalidArgument` for a budget that the run cannot stay within.
   private func measuredPlan(
-    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, budget: Int
+    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor, budget: Int
   ) throws(CLIPError) -> MemoryPlan {
     let batch = clean.shape[0]
     let plan = try MemoryPlan.measure(
@@ -224,8 +234,8 @@ final class Unlearner {
     ) { (count) throws(CLIPError) in
       let rows = 0..<count
       _ = try accumulate(
-        clean.slice(rows), triggered.slice(rows), meanings.slice(rows), needsPixels: true,
-        chunk: nil)
+        clean.slice(rows), triggered.slice(rows), meanings.slice(rows), aims.slice(rows),
+        needsPixels: true, chunk: nil)
     }
     optimizer.clearGradients()
     return plan

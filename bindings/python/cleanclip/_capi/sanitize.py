@@ -45,6 +45,9 @@ class SanitizeOptions(Structure):
         ("persistence_steps", c_int64),
         ("class_features", c_float_p),
         ("class_embed_dim", c_int64),
+        ("suspects", c_char_p),
+        ("check_data", c_int32),
+        ("reserved2", c_int32),
     ]
 
 
