@@ -82,8 +82,11 @@ let package = Package(
       ],
       swiftSettings: swiftSettings, linkerSettings: archive),
     .target(
-      name: "CleanCLIPC", dependencies: ["CCleanCLIP", "CleanCLIPKit"], exclude: ["link"],
+      name: "HostCollectives", dependencies: ["CCleanCLIP", "CleanCLIPKit"],
       swiftSettings: swiftSettings),
+    .target(
+      name: "CleanCLIPC", dependencies: ["CCleanCLIP", "CleanCLIPKit", "HostCollectives"],
+      exclude: ["link"], swiftSettings: swiftSettings),
     // Only the dynamic product contains this target, so its flags reach neither tests nor tools.
     .target(
       name: "CleanCLIPLink", path: "Sources/CleanCLIPC/link", exclude: ["exports.map"],
@@ -110,7 +113,7 @@ let package = Package(
     .executableTarget(
       name: "cleanclip-tool",
       dependencies: [
-        "CleanCLIPKit", "ToolSupport",
+        "CCleanCLIP", "CleanCLIPKit", "HostCollectives", "ToolSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/cleanclip",

@@ -54,6 +54,7 @@ private func checkpointCheck(
   _ model: CLIPModel, _ given: cleanclip_check_model_options, _ arguments: Arguments
 ) throws(CLIPError) -> CheckpointCheck {
   var check = CheckpointCheck(model)
+  check.communicator = try hostCommunicator(given.communicator, arguments)
   check.images = borrowed(given.images, as: PairDataset.self)
   check.tokenizer = borrowed(given.tokenizer, as: Tokenizer.self)
   check.usesNouns = given.nouns != 0

@@ -31,7 +31,7 @@ public func cleanclip_sanitize(
   out_history?.pointee = nil
   return guarded("cleanclip_sanitize") { (arguments) throws(CLIPError) in
     let given = try arguments.options(options, defaults: sanitizeDefaults, "options")
-    let communicator = try HostCollectives.communicator(given.communicator, arguments)
+    let communicator = try hostCommunicator(given.communicator, arguments)
     // All of it, so that a rank whose arguments are wrong does not leave the others waiting.
     try communicator.together { () throws(CLIPError) in
       let model = try arguments.handle(model, "model", as: ModelHandle.self)

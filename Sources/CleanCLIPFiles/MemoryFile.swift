@@ -29,6 +29,14 @@ package final class MemoryFile: @unchecked Sendable {
     try AtomicFile.write(to: .memory(self)) { (file) throws(CLIPError) in try file.append(bytes) }
   }
 
+  /// Makes a file of bytes, which are copied.
+  ///
+  /// - Throws: as the other `init`.
+  package convenience init(copying bytes: [UInt8], name: String) throws(CLIPError) {
+    try self.init(name: name)
+    try AtomicFile.write(to: .memory(self)) { (file) throws(CLIPError) in try file.append(bytes) }
+  }
+
   deinit {
     munmap(UnsafeMutableRawPointer(mutating: mapping.baseAddress), mapping.count)
     close(descriptor)

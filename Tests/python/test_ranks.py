@@ -126,11 +126,17 @@ def test_a_collective_that_raises_is_the_cause(model, pairs):
     assert isinstance(raised.value.__cause__, ConnectionError)
 
 
-def test_unlearning_over_ranks_is_refused(vocabulary, pairs):
-    def work(communicator):
+def test_ranks_divide_the_searches_of_a_check(vocabulary, tmp_path):
+    def check(communicator=None, **more):
         model = cleanclip.create(TINY, seed=1, tokenizer=vocabulary)
-        cleanclip.sanitize(model, images=pairs, method="unlearn", communicator=communicator)
+        result = cleanclip.check_model(
+            model, classes=["red", "green", "blue", "grey"], nouns=False, steps=4, batch_size=4,
+            image_limit=24, reference_searches=2, communicator=communicator, **more)
+        fields = {**result.as_dict(), "seconds": 0}
+        return fields, result.findings[0].size
 
-    for error in run(2, work):
-        assert isinstance(error, cleanclip.UnsupportedError)
-        assert "unlearn: does not run over ranks" in str(error)
+    whole = check()
+    for size in (2, 4):
+        assert run(size, check) == [whole] * size
+    first, other = run(2, lambda ranks: check(ranks, seed=ranks.rank))
+    assert "the ranks do not agree; rank 1: " in str(first) and "seed: expected 0" in str(other)

@@ -51,6 +51,7 @@
 #include <stdint.h>
 
 #include "attack.h"
+#include "communicator.h"
 #include "computing.h"
 #include "data.h"
 #include "model.h"
@@ -115,6 +116,8 @@ typedef struct cleanclip_check_model_options {
   int32_t exhaustive;                        /**< 1: searches run on when the verdict is settled, to find
                                                   further backdoors; default 0. */
   int32_t reserved;                          /**< 0. */
+  const cleanclip_communicator *communicator; /**< The ranks that divide the searches among them; none
+                                                   by default (NULL): this process alone. */
 } cleanclip_check_model_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */
@@ -128,6 +131,9 @@ CLEANCLIP_API void cleanclip_check_model_options_init(cleanclip_check_model_opti
  * The model is used exclusively while this runs, though it is not changed. With a `state_directory`,
  * a cancelled or killed check resumes after the last finished search with `resume` and gives, bit by
  * bit, what it would have given.
+ *
+ * With a communicator, every rank makes the call with the same model, images and options, and has the whole result:
+ * bit by bit that of one process where all compute alike. The first rank alone keeps a state and resumes from it.
  *
  * @param[in] model The suspect.
  * @param[in] options NULL: the defaults.

@@ -81,9 +81,9 @@ typedef struct cleanclip_sanitize_options {
   float perturb_threshold;      /**< "par": mean squared distance of L2-normalized features from the
                                      initial ones up to which they are pushed, more than 0, at most
                                      4; default 2.15. */
-  const cleanclip_communicator *communicator; /**< The ranks that run it together, "cleanclip" and
-                                     "supervised"; none by default (NULL): this process alone. Rank 0
-                                     writes the state and the head, and alone needs their paths. */
+  const cleanclip_communicator *communicator; /**< The ranks that run it together; none by
+                                     default (NULL): this process alone. Rank 0 writes the state and
+                                     the head, and alone needs their paths. */
   int32_t sync_batch_norm;      /**< 1: batch norm takes its statistics over the batch of all ranks, as
                                      one process does; 0: over each rank's part, and the running
                                      statistics are the means of the ranks'; default 1. */
@@ -170,8 +170,7 @@ typedef struct cleanclip_history cleanclip_history;
  * @return CLEANCLIP_CANCELLED: by the callback; CLEANCLIP_STATE: the loss became not a number (the
  *   text says at which step; the model keeps the last good weights), or there is no state to
  *   resume from, or a rank has other weights; CLEANCLIP_INVALID_ARGUMENT: an option out of range, a
- *   batch larger than the dataset, a NULL, ranks that do not agree; CLEANCLIP_IO: a collective failed;
- *   CLEANCLIP_UNSUPPORTED: a method that does not run over ranks.
+ *   batch larger than the dataset, a NULL, ranks that do not agree; CLEANCLIP_IO: a collective failed.
  */
 CLEANCLIP_API cleanclip_status cleanclip_sanitize(cleanclip_model *model,
                                                   const cleanclip_tokenizer *tokenizer,

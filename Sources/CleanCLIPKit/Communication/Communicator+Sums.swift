@@ -49,4 +49,17 @@ extension Communicator {
       start += tensor.count
     }
   }
+
+  /// Returns the rows of all ranks, which have as many, those of rank 0 first.
+  func gatherRows(_ rows: Tensor, for purpose: Purpose) throws(CLIPError) -> Tensor {
+    guard !isSingle else { return rows }
+    let all = try gather(rows, for: purpose)
+    return all.reshaped(Shape([size * rows.shape[0]] + rows.shape.dimensions.dropFirst()))
+  }
+
+  /// Returns this rank's rows of what `gatherRows` returned.
+  func ownRows(of all: Tensor) -> Tensor {
+    let count = all.shape[0] / size
+    return all.slice(rank * count..<(rank + 1) * count)
+  }
 }

@@ -8,7 +8,7 @@ package final class Communicator {
   /// What a collective is for; messages say it.
   package enum Purpose: UInt32 {
     case end, agreement, contents, memoryPlan, features, statistics, gradients, losses, weights
-    case state, cancelling
+    case state, cancelling, searches, pixels
   }
 
   /// What the ranks exchange before a collective.
@@ -109,14 +109,18 @@ package final class Communicator {
 
   /// Hands a text of every rank to every rank.
   func gather(_ text: String, for purpose: Purpose) throws(CLIPError) -> [String] {
-    let counts = try gather(text.utf8.count, for: purpose)
+    try gatherAny(Array(text.utf8), for: purpose).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Hands bytes of every rank, of any number, to every rank.
+  func gatherAny(_ bytes: [UInt8], for purpose: Purpose) throws(CLIPError) -> [[UInt8]] {
+    let counts = try gather(bytes.count, for: purpose)
     let width = counts.max() ?? 0
-    guard width > 0 else { return counts.map { _ in "" } }
-    var padded = Array(text.utf8)
-    padded += [UInt8](repeating: 0, count: width - padded.count)
+    guard width > 0 else { return counts.map { _ in [] } }
+    let padded = bytes + [UInt8](repeating: 0, count: width - bytes.count)
     let all = try gather(padded, for: purpose)
     return counts.enumerated().map { rank, count in
-      String(decoding: all[rank * width..<rank * width + count], as: UTF8.self)
+      Array(all[rank * width..<rank * width + count])
     }
   }
 

@@ -73,6 +73,15 @@ package struct SavedStateKind {
         "'\(path)': is not \(name); expected format '\(format)', got another kind of file; start "
           + "without resume")
     }
+    return try checked(file, identity: identity)
+  }
+
+  /// Checks that an open file is a state of this work.
+  ///
+  /// - Throws: as `read`.
+  func checked(
+    _ file: SafeTensorsFile, identity: [String: String]
+  ) throws(CLIPError) -> SafeTensorsFile {
     guard file.metadata["format"] == format else {
       throw CLIPError(
         .format,

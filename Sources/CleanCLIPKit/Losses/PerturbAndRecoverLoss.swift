@@ -44,6 +44,26 @@ package struct PerturbAndRecoverLoss: Equatable, Sendable {
     return result
   }
 
+  /// Evaluates the loss of a batch that ranks have a part of each, as `CleanCLIPLoss` does.
+  ///
+  /// - Returns: losses of the whole batch, and gradients of this rank's features.
+  /// - Throws: as the other `evaluate`; what communication throws.
+  func evaluate(
+    imageFeatures: Tensor, textFeatures: Tensor, initialImageFeatures: Tensor,
+    initialTextFeatures: Tensor, logitScale: Float, _ communicator: Communicator
+  ) throws(CLIPError) -> CleanCLIPLoss.Result {
+    func all(_ features: Tensor) throws(CLIPError) -> Tensor {
+      try communicator.gatherRows(features, for: .features)
+    }
+    var result = try evaluate(
+      imageFeatures: try all(imageFeatures), textFeatures: try all(textFeatures),
+      initialImageFeatures: try all(initialImageFeatures),
+      initialTextFeatures: try all(initialTextFeatures), logitScale: logitScale)
+    result.imageGradient = communicator.ownRows(of: result.imageGradient)
+    result.textGradient = communicator.ownRows(of: result.textGradient)
+    return result
+  }
+
   /// Adds half the gradient of max(0, τ - S) and returns its value.
   private func addHinge(_ features: Tensor, _ initial: Tensor, into gradient: Tensor) -> Double {
     let rows = Double(features.shape[0])

@@ -20,11 +20,15 @@ struct PARAugmentation {
 
   /// Returns the batch with other pixels, which depend on the seed, the step and the place in the
   /// batch alone.
-  func applied(to batch: TrainingBatch, step: Int) throws(CLIPError) -> TrainingBatch {
+  ///
+  /// - Parameter firstRow: the place of the first row in the batch of all ranks.
+  func applied(
+    to batch: TrainingBatch, step: Int, firstRow: Int = 0
+  ) throws(CLIPError) -> TrainingBatch {
     let pixels = try batch.pixels.copy()
     for row in 0..<pixels.shape[0] {
       var random = RandomNumbers(
-        seed: seed, Self.stream, UInt64(bitPattern: Int64(step)), UInt64(row))
+        seed: seed, Self.stream, UInt64(bitPattern: Int64(step)), UInt64(firstRow + row))
       let (addsNoise, erases) = (random.uniform() < 0.5, random.uniform() < 0.5)
       if addsNoise { addNoise(to: pixels, row: row, using: &random) }
       if erases { erase(pixels, row: row, using: &random) }

@@ -67,14 +67,17 @@ package final class PARRecipe: Recipe {
   package func accumulateGradients(
     _ batch: TrainingBatch, _ pass: Pass
   ) throws(CLIPError) -> StepLosses {
-    let augmented = try augmentation.applied(to: batch, step: step)
+    let communicator = pass.communicator
+    let augmented = try augmentation.applied(
+      to: batch, step: step, firstRow: communicator.rank * batch.count)
     let before = try initial.normalizedFeatures(
       augmented, augmented.chunks(of: pass.chunkSize), pass, isTraining: false)
     let gradients = FeatureGradients(model: model, isTraining: false) {
       [loss, model] (images, texts) throws(CLIPError) in
       try loss.evaluate(
         imageFeatures: images, textFeatures: texts, initialImageFeatures: before.images,
-        initialTextFeatures: before.texts, logitScale: model.logitScale.value.f32[0])
+        initialTextFeatures: before.texts, logitScale: model.logitScale.value.f32[0],
+        communicator)
     }
     let result = try gradients.accumulate(augmented, pass)
     return StepLosses(

@@ -17,8 +17,6 @@ package struct SanitizeMethod: Sendable {
   /// What it does, in a few words without a full stop.
   package let summary: String
   package let needs: SanitizeNeeds
-  /// Whether several ranks can divide its batches among them.
-  package let runsOverRanks: Bool
   /// Its defaults of the options of training.
   package let training: TrainingOptions
   /// Rules of all options it takes; others are refused unless they have their defaults.
@@ -28,7 +26,7 @@ package struct SanitizeMethod: Sendable {
     @Sendable (SanitizeInput, SanitizeOptions) throws(CLIPError) -> any SanitizeRun
 
   package init(
-    name: String, title: String, summary: String, needs: SanitizeNeeds, runsOverRanks: Bool = false,
+    name: String, title: String, summary: String, needs: SanitizeNeeds,
     training: TrainingOptions = TrainingOptions(), options: [OptionRule<SanitizeOptions>],
     prepare:
       @escaping @Sendable (SanitizeInput, SanitizeOptions) throws(CLIPError) -> any SanitizeRun
@@ -37,7 +35,6 @@ package struct SanitizeMethod: Sendable {
     self.title = title
     self.summary = summary
     self.needs = needs
-    self.runsOverRanks = runsOverRanks
     self.training = training
     self.options = options
     self.prepare = prepare

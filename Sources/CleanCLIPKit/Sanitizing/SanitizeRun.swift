@@ -42,6 +42,6 @@ package struct SanitizeInput {
   package let suspects: PairDataset?
   /// Takes a sentence for the user; it is kept in the history too. Called on any thread.
   package let log: @Sendable (LogMessage) -> Void
-  /// The ranks that run the method together; one, unless the method runs over ranks.
+  /// The ranks that run the method together.
   package let communicator: Communicator
 }

@@ -27,13 +27,6 @@ package final class Sanitizer {
   ) throws(CLIPError) {
     try options.validate()
     let method = options.method
-    guard communicator.isSingle || method.runsOverRanks else {
-      throw CLIPError(
-        .unsupported,
-        "\(method.name): does not run over ranks; expected a communicator of size 1, or method "
-          + SanitizeMethod.all.filter(\.runsOverRanks).map(\.name).joined(separator: " or ")
-          + ", got size \(communicator.size)")
-    }
     if method.needs.captions == .required, tokenizer == nil {
       throw CLIPError(
         .invalidArgument,

@@ -3,7 +3,7 @@ extension SanitizeMethod {
   static let supervised = SanitizeMethod(
     name: "supervised", title: "Supervised fine-tuning",
     summary: "cross-entropy of a linear head on labelled images, image tower only",
-    needs: SanitizeNeeds(labels: .required), runsOverRanks: true,
+    needs: SanitizeNeeds(labels: .required),
     options: SanitizeOptions.trainingRules + [.suspects, .headClasses, .headPath]
   ) { (input, options) throws(CLIPError) in
     let classes: Int

@@ -39,7 +39,14 @@ final class UnlearnRun: SanitizeRun {
         "unlearn: class names need a text tower and its tokenizer; expected both, got "
           + (input.tokenizer == nil ? "no tokenizer" : "an image tower alone"))
     }
-    if let directory = options.training.stateDirectory {
+    let size = input.communicator.size
+    guard options.training.batchSize % size == 0 else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: batch_size cannot be divided among the ranks; expected a multiple of \(size), got "
+          + "\(options.training.batchSize)")
+    }
+    if let directory = options.training.stateDirectory, input.communicator.rank == 0 {
       try SavedStateKind.checkFolder(directory)
     }
   }
@@ -59,9 +66,11 @@ final class UnlearnRun: SanitizeRun {
   ) throws(CLIPError) {
     let setting = try UnlearnSetting(
       model: model, tokenizer: input.tokenizer, dataset: input.dataset, suspects: input.suspects,
-      options: options, training: training, log: input.log, progress: progress)
+      options: options, training: training, communicator: input.communicator, log: input.log,
+      progress: progress)
     let state = UnlearnState(
       setting, model: model, options: allOptions.method.options.settings(allOptions))
+    try state.agree()
     let found = try setting.search.run(
       setting.teacher, toward: setting.eligible, phase: "searching for targets", isSaved: true,
       progress: progress)
@@ -103,7 +112,7 @@ final class UnlearnRun: SanitizeRun {
     _ setting: UnlearnSetting, _ state: UnlearnState, _ outcome: inout UnlearnOutcome,
     _ progress: UnlearnProgress
   ) throws(CLIPError) -> Unlearner? {
-    let saved = training.resume ? try state.load() : nil
+    let saved = try state.load(resume: training.resume)
     let pool: TriggerPool
     if let saved {
       pool = saved.pool
@@ -124,6 +133,7 @@ final class UnlearnRun: SanitizeRun {
       renewal: { [model] (old, random) throws(CLIPError) in
         try setting.recovery.renew(old, on: model, using: &random)
       })
+    try unlearner.checkAgreement()
     if let saved {
       try unlearner.resume(saved)
     } else {
@@ -230,9 +240,11 @@ final class UnlearnRun: SanitizeRun {
       let rate = schedule.rate(at: step)
       let result = try unlearner.next(learningRate: rate, isLive: step < live)
       let isEnd = step + 1 == schedule.total
-      let goesOn = progress.step(
+      let isWanted = progress.step(
         round: round, result, rate: rate, logitScale: logitScale,
         plannedBytes: unlearner.plan?.plannedBytes ?? 0)
+      let goesOn = try input.communicator.gather(isWanted, for: .cancelling).allSatisfy(\.self)
+      if step == 0 || isEnd { try unlearner.checkAgreement() }
       if !goesOn || isEnd || training.saveEvery > 0 && unlearner.step % training.saveEvery == 0 {
         try state.save(unlearner, round: round, outcome, progress)
       }

@@ -59,8 +59,7 @@ package struct MemoryPlan: Equatable, BitwiseCopyable {
       // A size, because chunks keep what the next one reads again.
       _ = try recipe.accumulateGradients(part, pass.chunked(part.count))
     }
-    let plans = try pass.communicator.gather(own, for: .memoryPlan)
-    return plans.min { $0.chunkSize < $1.chunkSize } ?? own
+    return try pass.communicator.smallest(own)
   }
 
   /// Measures what one and two pairs of a batch take.
@@ -98,5 +97,12 @@ package struct MemoryPlan: Equatable, BitwiseCopyable {
       values.allSatisfy({ (0..<1 << 41).contains($0) }), (1...1 << 20).contains(values[2])
     else { return nil }
     self.init(fixedBytes: values[0], bytesPerPair: values[1], chunkSize: values[2])
+  }
+}
+
+extension Communicator {
+  /// Returns the plan of the rank that holds the fewest pairs at once.
+  func smallest(_ own: MemoryPlan) throws(CLIPError) -> MemoryPlan {
+    try gather(own, for: .memoryPlan).min { $0.chunkSize < $1.chunkSize } ?? own
   }
 }

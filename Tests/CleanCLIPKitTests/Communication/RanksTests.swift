@@ -5,12 +5,12 @@ import Testing
 @Suite struct RanksTests {
   /// What is trained.
   enum Work: String, CaseIterable {
-    case cleanclip, fineTuning, selfSupervision, supervised
+    case cleanclip, fineTuning, selfSupervision, supervised, par
 
     var weights: (clip: Float, inmodal: Float) {
       switch self {
       case .cleanclip, .supervised: (1, 1)
-      case .fineTuning: (1, 0)
+      case .fineTuning, .par: (1, 0)
       case .selfSupervision: (0, 1)
       }
     }
@@ -18,7 +18,8 @@ import Testing
     var views: Int { self == .cleanclip || self == .selfSupervision ? 2 : 1 }
 
     func recipe(_ model: CLIPModel) throws(CLIPError) -> any Recipe {
-      guard self != .supervised else { return try SupervisedRecipe(model, classes: 3, seed: 1) }
+      if self == .supervised { return try SupervisedRecipe(model, classes: 3, seed: 1) }
+      if self == .par { return try PARRecipe(model, threshold: 2.15, seed: 1) }
       let loss = CleanCLIPLoss(clipWeight: weights.clip, inmodalWeight: weights.inmodal)
       return try CleanCLIPRecipe(model, loss: loss)
     }

@@ -11,12 +11,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "attack.hpp"
+#include "communicator.hpp"
 #include "data.hpp"
 #include "handle.hpp"
 #include "model.hpp"
@@ -173,6 +175,8 @@ inline Check checkModel(Model &model, const Dataset *images, const Tokenizer *to
   const cleanclip_status status =
       cleanclip_check_model(model.get(), &native, &detail::countCallback, &listener, &handle);
   Check result(handle);
+  const std::exception_ptr error = Communicator::takeError(native.communicator);
+  if (error != nullptr) std::rethrow_exception(error);
   listener.check(status);
   return result;
 }

@@ -313,7 +313,7 @@ def sanitize(
         "unlearn": triggers that are known, such as those that a check recovered; unlearned with
         what is found.
     communicator
-        "cleanclip" and "supervised": the ranks that run it together. Each makes the call with the same
+        The ranks that run it together. Each makes the call with the same
         model, all of the data and the same options, and has the same weights afterwards, which are
         those of one process with the same ``batch_size`` but for rounding.
     options, or each as a keyword

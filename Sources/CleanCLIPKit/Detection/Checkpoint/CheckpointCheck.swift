@@ -18,6 +18,8 @@ package struct CheckpointCheck {
   package var checksText = false
   /// Checkpoints of the same architecture that are known to be clean.
   package var cleanReferences: [CLIPModel] = []
+  /// Ranks that make the same check and divide the searches of the image tower among them.
+  package var communicator = Communicator.single
 
   /// Where the check is.
   package enum Progress: Equatable, Sendable {
@@ -44,11 +46,16 @@ package struct CheckpointCheck {
   /// - Throws: `invalidArgument` for classes without features or a check of the text tower without a
   ///   tokenizer; `unsupported` for either without a text tower; see `TextVocabulary`, `ModelCheck.run` and `TextCheck.run`.
   package func run(progress: (Progress) -> Bool) throws(CLIPError) -> ModelCheckResult {
+    try communicator.together { () throws(CLIPError) in try runOnRank(progress) }
+  }
+
+  private func runOnRank(_ progress: (Progress) -> Bool) throws(CLIPError) -> ModelCheckResult {
     try options.validate()
     try checkTexts()
     var check = ModelCheck(model)
     check.options = options
     check.cleanReferences = cleanReferences
+    check.communicator = communicator
     try addVocabularies(to: &check, progress)
     var pixels: Tensor?
     if let images {

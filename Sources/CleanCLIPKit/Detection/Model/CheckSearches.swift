@@ -40,25 +40,59 @@ struct CheckSearches {
   /// Of the images by each model that was searched: `[n, E]`, L2-normalized.
   private var features: [ObjectIdentifier: Tensor] = [:]
   private var scans: [String: TriggerScan] = [:]
+  /// The ranks that divide searches among them.
+  private let communicator: Communicator
 
   /// - Parameters:
   ///   - models: the suspect, then the clean ones.
   ///   - vocabulary: texts that searches are made for, or chosen from.
   ///   - count: searches in all at most, for the progress.
-  /// - Throws: see `ModelCheckState`.
+  ///   - communicator: ranks that make the same check; the first keeps the state.
+  /// - Throws: see `ModelCheckState`; `invalidArgument` when the ranks make different checks.
   init(
     images: Tensor, options: ModelCheckOptions, models: [CLIPModel],
-    vocabulary: TextVocabulary?, count: Int
+    vocabulary: TextVocabulary?, count: Int, communicator: Communicator = .single
   ) throws(CLIPError) {
+    self.communicator = communicator
     self.images = images
     self.options = options
     counter = ModelCheckProgress(
       phase: "", search: 0, searches: count, step: 0, steps: options.search.steps)
+    let directory = communicator.rank == 0 ? options.stateDirectory : nil
+    let identity =
+      directory == nil && communicator.isSingle
+      ? [:] : Self.identity(images, options, models, vocabulary)
+    try communicator.agree(
+      on: identity.merging([
+        "kinds": options.kinds.map(\.name).joined(separator: " "),
+        "searches": "\(options.referenceSearches) \(options.classSearches)",
+        "exhaustive": "\(options.isExhaustive)",
+      ]) { own, _ in own })
     state = try ModelCheckState(
-      directory: options.stateDirectory, resume: options.resume,
-      identity: options.stateDirectory == nil
-        ? [:] : Self.identity(images, options, models, vocabulary),
-      side: images.shape[2], embedDim: models.first?.configuration.embedDim ?? 0)
+      directory: directory, resume: options.resume, identity: identity, side: images.shape[2],
+      embedDim: models.first?.configuration.embedDim ?? 0)
+    // What the first rank resumes from.
+    if !communicator.isSingle { try state.exchange(from: 0, communicator) }
+  }
+
+  /// Divides searches among the ranks, so that all of them are finished on every rank.
+  ///
+  /// - Parameters:
+  ///   - items: what is searched for, none of which depends on another.
+  ///   - run: runs the searches of one item, as the caller does afterwards.
+  mutating func share<Item>(
+    _ items: [Item],
+    _ run: (Item, inout CheckSearches) throws(CLIPError) -> Void
+  ) throws(CLIPError) {
+    guard !communicator.isSingle else { return }
+    let known = state.count
+    let position = counter
+    for (index, item) in items.enumerated()
+    where index % communicator.size == communicator.rank {
+      try run(item, &self)
+    }
+    counter = position
+    try state.exchange(from: known, communicator)
   }
 
   /// Returns the result of an untargeted search, which is run unless it was finished before.
@@ -124,7 +158,8 @@ struct CheckSearches {
     let steps = options.search.steps
     defer { counter.search += Self.candidateSearches(options) }
     return try TargetCandidates(
-      model: model, images: images, features: try features(of: model), options: options.search
+      model: model, images: images, features: try features(of: model), options: options.search,
+      communicator: communicator
     ).chosen(count, of: vocabulary) { done in
       var position = first
       position.search += done / steps

@@ -10,6 +10,9 @@ package struct ModelCheck {
   package var nouns: TextVocabulary?
   /// Checkpoints of the same architecture that are known to be clean.
   package var cleanReferences: [CLIPModel] = []
+  /// Ranks that make the same check and divide its searches among them; all have the whole result, bit by
+  /// bit that of one process.
+  package var communicator = Communicator.single
 
   /// Images below which nothing is concluded.
   static let fewestImages = 16
@@ -89,21 +92,23 @@ package struct ModelCheck {
       images: images, options: options, models: [model] + cleanReferences,
       vocabulary: options.classSearches > 0 ? classes ?? nouns : nil,
       count: options.kinds.count
-        * (1 + referenceSearches + min(options.classSearches, textCount)) + choosing)
+        * (1 + referenceSearches + min(options.classSearches, textCount)) + choosing,
+      communicator: communicator)
     let clean = try encode(heldOut)
     let targets = try targets(&searches, progress: progress)
     let plan = SearchPlan(kinds: options.kinds, hasTargets: targets != nil)
     var findings: [TriggerFinding] = []
     var pValues: [Double] = []
-    for item in plan.items {
-      let found: [JudgedSearch]
-      if let targets, item.isTargeted {
-        found = try comparedTargets(item.kind, targets, &searches, progress: progress)
-      } else {
-        found = [try compared(item.kind, &searches, progress: progress)]
+    for (index, item) in plan.items.enumerated() {
+      // As many as there are ranks at a time: what would not be searched alone is left out of the result.
+      if index % communicator.size == 0 {
+        try searches.share(Array(plan.items[index...].prefix(communicator.size))) {
+          (item, searches) throws(CLIPError) in
+          _ = try judged(item, targets, &searches, progress: progress)
+        }
       }
       var smallest = 1.0
-      for judged in found {
+      for judged in try judged(item, targets, &searches, progress: progress) {
         let next = try finding(judged, heldOut: heldOut, clean: clean)
         smallest = min(smallest, next.pValue)
         findings.append(next)
@@ -114,6 +119,17 @@ package struct ModelCheck {
     return SearchOutcome(
       findings: findings, pValue: plan.pValue(pValues), targets: targets?.names ?? [],
       leftOut: plan.items.count - pValues.count)
+  }
+
+  /// The searches of an item of the plan.
+  private func judged(
+    _ item: SearchPlan.Item, _ targets: SearchTargets?, _ searches: inout CheckSearches,
+    progress: (ModelCheckProgress) -> Bool
+  ) throws(CLIPError) -> [JudgedSearch] {
+    if let targets, item.isTargeted {
+      return try comparedTargets(item.kind, targets, &searches, progress: progress)
+    }
+    return [try compared(item.kind, &searches, progress: progress)]
   }
 
   static func verdict(_ findings: [TriggerFinding], pValue: Double) -> Verdict {

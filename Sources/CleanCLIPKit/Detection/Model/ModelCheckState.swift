@@ -52,6 +52,40 @@ struct ModelCheckState {
   ) throws(CLIPError) {
     finished += results
     guard let directory else { return }
+    let (tensors, metadata) = try Self.encoded(finished[...])
+    try Self.kind.write(
+      tensors, metadata, identity: identity, to: directory + "/" + Self.fileName)
+  }
+
+  /// The number of searches that are finished.
+  var count: Int { finished.count }
+
+  /// Hands searches to the other ranks and takes theirs, so that every rank has the results of all.
+  ///
+  /// - Parameter first: the first of this rank's searches that the others do not have.
+  /// - Throws: what communication and writing the file throw.
+  mutating func exchange(from first: Int, _ communicator: Communicator) throws(CLIPError) {
+    let own = "finished searches"
+    let (tensors, metadata) = try Self.encoded(finished[first...])
+    let memory = try MemoryFile(name: own)
+    try SafeTensors.write(tensors, metadata: metadata, to: .memory(memory))
+    let parts = try communicator.gatherAny(Array(try memory.bytes()), for: .searches)
+    var others: [(name: String, result: TriggerSearchResult)] = []
+    for (rank, part) in parts.enumerated() where rank != communicator.rank {
+      let copy = try MemoryFile(copying: part, name: "\(own) of rank \(rank)")
+      let file = try SafeTensors.read(try InputFile(copy))
+      for index in 0..<(file.metadata["searches"].flatMap { Int($0) } ?? 0) {
+        let search = try search(index, file)
+        if result(of: search.name) == nil { others.append(search) }
+      }
+    }
+    if !others.isEmpty { try record(others) }
+  }
+
+  /// Searches as the content of a safetensors file.
+  private static func encoded(
+    _ finished: ArraySlice<(name: String, result: TriggerSearchResult)>
+  ) throws(CLIPError) -> (tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) {
     var metadata = ["searches": "\(finished.count)"]
     var tensors: [(name: String, tensor: Tensor)] = []
     for (index, (name, result)) in finished.enumerated() {
@@ -64,8 +98,7 @@ struct ModelCheckState {
       tensors.append(
         ("\(index).direction", try Tensor(result.direction, [result.direction.count])))
     }
-    try Self.kind.write(
-      tensors, metadata, identity: identity, to: directory + "/" + Self.fileName)
+    return (tensors, metadata)
   }
 
   private mutating func load(_ path: String) throws(CLIPError) {

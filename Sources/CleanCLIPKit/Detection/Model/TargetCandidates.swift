@@ -12,6 +12,8 @@ struct TargetCandidates {
   /// Of the images, `[n, E]`, L2-normalized.
   let features: Tensor
   let options: TriggerSearchOptions
+  /// The ranks that divide the kinds of searches among them.
+  var communicator = Communicator.single
 
   /// Texts that are chosen, unless there is a reason for another number: each costs a search of every kind.
   static let count = 12
@@ -43,8 +45,9 @@ struct TargetCandidates {
     guard texts.names.count > count else { return Array(texts.names.indices) }
     let first = try pool(of: texts)
     var done = 0
-    var rankings: [[Int]] = []
-    for kind in Self.kinds {
+    var rankings = Self.kinds.map { _ in [Int]() }
+    for (index, kind) in Self.kinds.enumerated()
+    where index % communicator.size == communicator.rank {
       let round = try ranked(first, of: texts, kind, steps: Self.firstSteps, &done, progress)
       var second = round.prefix(Self.pool / 2).map(\.text)
       let leads = try TextPool(texts, second)
@@ -52,9 +55,11 @@ struct TargetCandidates {
         try leads.add(entry.lead)
       }
       second = leads.chosen
-      rankings.append(
-        try ranked(second, of: texts, kind, steps: Self.secondSteps, &done, progress).map(\.text))
+      rankings[index] = try ranked(
+        second, of: texts, kind, steps: Self.secondSteps, &done, progress
+      ).map(\.text)
     }
+    rankings = try shared(rankings)
     let chosen = try TextPool(texts, [])
     for place in 0..<Self.pool {
       for ranking in rankings where place < ranking.count && chosen.chosen.count < count {
@@ -62,6 +67,20 @@ struct TargetCandidates {
       }
     }
     return chosen.chosen
+  }
+
+  /// The rankings of all kinds, each from the rank that made it.
+  private func shared(_ rankings: [[Int]]) throws(CLIPError) -> [[Int]] {
+    guard !communicator.isSingle else { return rankings }
+    // As many numbers on every rank: a place without a text is -1.
+    let padded = rankings.flatMap { ranking in
+      ranking + [Int](repeating: -1, count: Self.pool - ranking.count)
+    }
+    let all = try communicator.gather(padded, for: .searches)
+    return rankings.indices.map { kind in
+      let start = kind % communicator.size * padded.count + kind * Self.pool
+      return all[start..<start + Self.pool].filter { $0 >= 0 }
+    }
   }
 
   /// Groups of the images themselves, for image towers without a text tower.

@@ -27,6 +27,8 @@ package struct TargetSearch {
   /// What the model as it was reads the held-out images as.
   let before: [Int]
   let options: ModelCheckOptions
+  /// The ranks that divide the kinds among them.
+  let communicator: Communicator
 
   /// What one search towards a class found.
   package struct Found {
@@ -88,14 +90,22 @@ package struct TargetSearch {
     progress.begin(phase, of: total)
     var searches = try CheckSearches(
       images: images, options: options, models: [model], vocabulary: vocabulary,
-      count: Self.kinds.count * targets.count)
-    var list: [Found] = []
-    for kind in Self.kinds {
-      let results = try searches.run(
+      count: Self.kinds.count * targets.count, communicator: communicator)
+    func results(
+      _ kind: TriggerKind, _ searches: inout CheckSearches
+    ) throws(CLIPError) -> [TriggerSearchResult] {
+      try searches.run(
         kind, in: model, toward: targets, of: vocabulary,
         progress: {
           progress.advance(to: $0.search * steps + $0.step * steps / $0.steps)
         })
+    }
+    try searches.share(Self.kinds) { (kind, searches) throws(CLIPError) in
+      _ = try results(kind, &searches)
+    }
+    var list: [Found] = []
+    for kind in Self.kinds {
+      let results = try results(kind, &searches)
       for (target, result) in zip(targets, results) {
         list.append(
           Found(

@@ -18,6 +18,8 @@ struct UnlearnSetting {
   let recovery: UnlearnRecovery
   /// Images of which the user knows that they carry a trigger; `nil` for none, or when they show no target.
   let suspects: UnlearnSuspects?
+  /// The ranks of the run: they divide searches and batches among them.
+  let communicator: Communicator
 
   /// Images that triggers are searched with, and whose meanings stand for all.
   private static let searchedImages = 256
@@ -28,13 +30,16 @@ struct UnlearnSetting {
   /// - Parameters:
   ///   - tokenizer: names classes where the model has a text tower; may be missing.
   ///   - suspects: images that carry a trigger; `nil` for none.
+  ///   - communicator: the ranks of the run.
   ///   - log: takes what is left out.
   /// - Throws: `invalidArgument` for too few images, or images too much alike; `cancelled`.
   init(
     model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset, suspects: PairDataset?,
-    options: UnlearnOptions, training: TrainingOptions, log: (LogMessage) -> Void,
+    options: UnlearnOptions, training: TrainingOptions, communicator: Communicator,
+    log: (LogMessage) -> Void,
     progress: UnlearnProgress
   ) throws(CLIPError) {
+    self.communicator = communicator
     let side = try FeatureEncoder(model).imageSize()
     let tokenizer = model.configuration.text == nil ? nil : tokenizer
     self.options = options
@@ -55,7 +60,8 @@ struct UnlearnSetting {
     let shown = try Self.shown(suspects, by: teacher, imageSize: side, training, log: log)
     progress.begin("choosing candidates", of: 0)
     let candidates = TargetCandidates(
-      model: teacher, images: searched, features: meanings, options: search)
+      model: teacher, images: searched, features: meanings, options: search,
+      communicator: communicator)
     vocabulary = try Self.vocabulary(
       model, tokenizer, options, training, candidates, shown: shown?.features,
       log: log
@@ -71,7 +77,7 @@ struct UnlearnSetting {
     settings.resume = training.resume
     self.search = TargetSearch(
       vocabulary: vocabulary, images: searched, heldOut: heldOut, before: verification.before,
-      options: settings)
+      options: settings, communicator: communicator)
     let read = try vocabulary.nearest(to: meanings)
     eligible = ModelCheck.eligible(vocabulary, read: read)
     recovery = UnlearnRecovery(

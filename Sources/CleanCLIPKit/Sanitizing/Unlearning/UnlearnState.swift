@@ -8,7 +8,9 @@ struct UnlearnState {
     format: "cleanclip unlearning state 1", work: "run", name: "the state of an unlearning run",
     inputs: "model, images and options")
 
+  /// Of the first rank; `nil` on the others, and where none is kept.
   private let directory: String?
+  private let communicator: Communicator
   private let identity: [String: String]
   private let side: Int
   private let given: [Trigger]
@@ -50,12 +52,13 @@ struct UnlearnState {
   ///   - model: with the weights that it has at first.
   ///   - options: of the run, by name.
   init(_ setting: UnlearnSetting, model: CLIPModel, options named: JSONObject) {
-    directory = setting.training.stateDirectory
+    communicator = setting.communicator
+    directory = communicator.rank == 0 ? setting.training.stateDirectory : nil
     side = setting.side
     given = setting.options.triggers
     vocabulary = setting.vocabulary
     options = setting.options
-    guard directory != nil else {
+    guard directory != nil || !communicator.isSingle else {
       identity = [:]
       return
     }
@@ -123,13 +126,21 @@ struct UnlearnState {
       tensors, metadata, identity: identity, to: directory + "/" + Self.fileName)
   }
 
-  /// Reads what was saved; `nil` when there is nothing.
+  /// Checks that all ranks run the same.
   ///
+  /// - Throws: `invalidArgument`, naming what differs.
+  func agree() throws(CLIPError) { try communicator.agree(on: identity) }
+
+  /// Reads what was saved, on the first rank for all; `nil` when there is nothing.
+  ///
+  /// - Parameter resume: whether to resume, which the first rank decides.
   /// - Throws: `state` for the state of another run, naming what differs; `format` for a damaged one;
   ///   `io`.
-  func load() throws(CLIPError) -> Saved? {
-    guard let directory, access(directory + "/" + Self.fileName, F_OK) == 0 else { return nil }
-    let file = try Self.kind.read(directory + "/" + Self.fileName, identity: identity)
+  func load(resume: Bool) throws(CLIPError) -> Saved? {
+    let path = directory.map { $0 + "/" + Self.fileName }
+    let own = path.flatMap { resume && access($0, F_OK) == 0 ? $0 : nil }
+    guard try communicator.gather(own != nil, for: .state)[0] else { return nil }
+    let file = try shared(own)
     let head = try ["round", "step", "kept", "live", "evidence"].map { (name) throws(CLIPError) in
       try Self.number(file, name)
     }
@@ -155,6 +166,19 @@ struct UnlearnState {
     return Saved(
       round: round, step: step, steps: try Self.steps(file, count: step, options), plan: plan,
       pool: TriggerPool(kept: kept, live: live), evidence: evidence, file: file)
+  }
+
+  /// The file of the first rank, which hands it to the others.
+  ///
+  /// - Parameter path: on the first rank.
+  private func shared(_ path: String?) throws(CLIPError) -> SafeTensorsFile {
+    let bytes = try communicator.broadcast(
+      try path.map { (path) throws(CLIPError) in
+        communicator.isSingle ? [] : try FileContents.read(path, limit: .max)
+      } ?? [], for: .state)
+    if let path { return try Self.kind.read(path, identity: identity) }
+    let copy = try MemoryFile(copying: bytes, name: "the state of rank 0")
+    return try Self.kind.checked(try SafeTensors.read(try InputFile(copy)), identity: identity)
   }
 
   private func entry(_ name: String, _ file: SafeTensorsFile) throws(CLIPError) -> TriggerPool.Entry

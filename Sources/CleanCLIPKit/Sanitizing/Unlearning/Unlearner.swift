@@ -9,6 +9,7 @@ final class Unlearner {
   let options: UnlearnOptions
   let training: TrainingOptions
   let pool: TriggerPool
+  private let communicator: Communicator
   private let optimizer: AdamW
   private let loss: UnlearnLoss
   private let suspects: UnlearnSuspects?
@@ -42,6 +43,7 @@ final class Unlearner {
     images = setting.images
     options = setting.options
     training = setting.training
+    communicator = setting.communicator
     loss = UnlearnLoss(keepWeight: options.keepWeight)
     suspects = setting.suspects
     var adam = AdamW.Options()
@@ -81,6 +83,19 @@ final class Unlearner {
     plan = saved.plan
   }
 
+  /// Checks that all ranks have the same weights and triggers, to the bit: a rank that drifted away would
+  /// unlearn something else.
+  ///
+  /// - Throws: `invalidArgument`, naming the rank and what differs.
+  func checkAgreement() throws(CLIPError) {
+    guard !communicator.isSingle else { return }
+    try communicator.agree(on: [
+      "weights": Fingerprint.text(of: student.imageParameters.map(\.value)),
+      "triggers": Fingerprint.text(of: pool.kept.map(\.trigger.values)),
+      "live_triggers": Fingerprint.text(of: pool.live.map(\.entry.trigger.values)),
+    ])
+  }
+
   /// A trigger and the rows of the batch that carry it.
   private struct Part {
     let rows: Range<Int>
@@ -101,16 +116,14 @@ final class Unlearner {
     if images.trainingCount < options.augmentsBelow {
       try ImageAugmentation.augment(clean, using: &random)
     }
-    let meanings = try teacher.unitFeatures(ofPixels: clean, precision: training.precision)
+    let meanings = try communicator.gatherRows(
+      try teacher.unitFeatures(
+        ofPixels: communicator.ownRows(of: clean), precision: training.precision), for: .features)
     let aims = try meanings.copy()
     let (triggered, parts) = try applied(to: clean, isLive: isLive, aims, &random)
     let needsPixels = parts.contains { $0.live != nil }
-    if plan == nil, training.chunkSize == nil, let budget = training.memoryBudget {
-      plan = try measuredPlan(clean, triggered, meanings, aims, budget: budget)
-    }
-    let (result, dPixels) = try accumulate(
-      clean, triggered, meanings, aims, needsPixels: needsPixels,
-      chunk: training.chunkSize ?? plan?.chunkSize)
+    let (result, dPixels) = try gradients(
+      clean, triggered, meanings, aims, needsPixels: needsPixels)
     guard result.loss.isFinite else {
       optimizer.clearGradients()
       throw CLIPError(
@@ -179,14 +192,48 @@ final class Unlearner {
     return (triggered, parts)
   }
 
-  /// Adds the gradients of a batch.
+  /// Leaves the gradients of a batch in the parameters, of which every rank computes its part.
+  ///
+  /// - Returns: losses and dL/d(triggered images) of the whole batch.
+  private func gradients(
+    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor, needsPixels: Bool
+  ) throws(CLIPError) -> (result: UnlearnLoss.Result, dPixels: Tensor?) {
+    let batch = clean.shape[0]
+    let (clean, triggered) = (communicator.ownRows(of: clean), communicator.ownRows(of: triggered))
+    let (meanings, aims) = (communicator.ownRows(of: meanings), communicator.ownRows(of: aims))
+    if plan == nil, training.chunkSize == nil, let budget = training.memoryBudget {
+      plan = try measuredPlan(clean, triggered, meanings, aims, budget: budget)
+    }
+    let (own, dPixels) = try accumulate(
+      clean, triggered, meanings, aims, of: batch, needsPixels: needsPixels,
+      chunk: training.chunkSize ?? plan?.chunkSize)
+    guard !communicator.isSingle else { return (own, dPixels) }
+    try communicator.sum(
+      student.imageParameters.filter(\.isTrainable).compactMap(\.gradient), for: .gradients)
+    let losses = try communicator.gather([own.loss, own.kept, own.triggered], for: .losses)
+    func sum(_ number: Int) -> Double {
+      stride(from: number, to: losses.count, by: 3).reduce(0) { $0 + losses[$1] }
+    }
+    let result = UnlearnLoss.Result(
+      loss: sum(0), kept: sum(1), triggered: sum(2), gradient: own.gradient)
+    return (
+      result,
+      try dPixels.map { (own) throws(CLIPError) in
+        try communicator.gatherRows(own, for: .pixels)
+      }
+    )
+  }
+
+  /// Adds the gradients of a batch, or of a rank's part of it.
   ///
   /// - Parameters:
   ///   - meanings: what the clean images shall mean; `aims`: what those with a trigger shall.
+  ///   - batch: images of the whole batch.
   ///   - needsPixels: whether dL/d(triggered images) is wanted.
-  ///   - chunk: images, with and without a trigger, that are held at once; `nil` for the whole batch.
+  ///   - chunk: images, with and without a trigger, that are held at once; `nil` for all.
   private func accumulate(
-    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor, needsPixels: Bool,
+    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor, of batch: Int,
+    needsPixels: Bool,
     chunk: Int?
   ) throws(CLIPError) -> (result: UnlearnLoss.Result, dPixels: Tensor?) {
     let count = clean.shape[0]
@@ -203,8 +250,8 @@ final class Unlearner {
       let features = try tape.normalize(try student.imageFeatures(tape, input))
       let result = try loss.evaluate(
         features.value, try Tensor.joined(meanings.slice(rows), aims.slice(rows)),
-        isTriggered: (0..<2 * rows.count).map { $0 >= rows.count }, cleanCount: count,
-        triggeredCount: count)
+        isTriggered: (0..<2 * rows.count).map { $0 >= rows.count }, cleanCount: batch,
+        triggeredCount: batch)
       sum = sum.map { $0 + result } ?? result
       guard result.loss.isFinite else { break }
       try tape.backward(features, gradient: result.gradient)
@@ -234,10 +281,10 @@ final class Unlearner {
     ) { (count) throws(CLIPError) in
       let rows = 0..<count
       _ = try accumulate(
-        clean.slice(rows), triggered.slice(rows), meanings.slice(rows), aims.slice(rows),
+        clean.slice(rows), triggered.slice(rows), meanings.slice(rows), aims.slice(rows), of: count,
         needsPixels: true, chunk: nil)
     }
     optimizer.clearGradients()
-    return plan
+    return try communicator.smallest(plan)
   }
 }

@@ -6,6 +6,7 @@ from ctypes import POINTER, Structure, c_char_p, c_double, c_float, c_int32, c_i
 from ctypes import c_uint64, c_void_p
 
 from .binding import bind, bind_init, c_float_p, c_int32_p, c_size_t_p, c_char_p_p, c_void_p_p
+from .communicator import Communicator
 from .computing import CountCallback
 from .status import c_status
 
@@ -43,6 +44,7 @@ class CheckModelOptions(Structure):
         ("class_embed_dim", c_int64),
         ("exhaustive", c_int32),
         ("reserved", c_int32),
+        ("communicator", POINTER(Communicator)),
     ]
 
 

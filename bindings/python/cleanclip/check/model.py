@@ -15,6 +15,7 @@ from .._listener import CountListener
 from .._options import chosen, native, takes
 from .._progress import CountProgress
 from ..attack import Trigger
+from ..communicator import Communicator
 from ..dataset import DatasetSource, open_dataset
 from ..errors import check
 from ..model import Model
@@ -263,6 +264,7 @@ def check_model(
     templates: Union[Path, Iterable[str], None] = None,
     class_features: Optional[NDArray[Any]] = None,
     references: Sequence[Model] = (),
+    communicator: Optional[Communicator] = None,
     tokenizer: Optional[Tokenizer] = None,
     options: Optional[CheckModelOptions] = None,
     progress: CountProgress = None,
@@ -281,6 +283,9 @@ def check_model(
         learned prompts; neither templates nor a tokenizer go with them.
     references
         Clean checkpoints of the same architecture.
+    communicator
+        The ranks that divide the searches among them. Each makes the call with the same model, images and
+        options, and has the whole result, which is that of one process.
     options, or each as a keyword
         See :class:`CheckModelOptions`; a keyword comes before the field of ``options``.
     progress
@@ -300,5 +305,7 @@ def check_model(
         point_to_texts(given, "templates", inputs.lines(templates, "templates"))
     kept = point_to_class_features(given, class_features)  # lives through the call
     point_to_handles(given, "references", references)
+    if communicator is not None:
+        given.communicator = ctypes.pointer(communicator._struct)
     listener = CountListener(progress, "check model: step")
     return ModelCheck(listener.made(_capi.check_model, model._pointer(), ctypes.byref(given)))
