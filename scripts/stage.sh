@@ -38,12 +38,18 @@ for_compilers() {
 stage() {
   local products tool
   products=$(swift build -c release --show-bin-path)
-  rm -rf "$prefix"/{lib,include,share}
+  rm -rf "$prefix"/{lib,libexec,include,share}
   mkdir -p "$prefix"/{bin,lib,include/cleanclip,share/cleanclip}
   strip --strip-unneeded -o "$prefix/bin/cleanclip" "$products/cleanclip-tool"
   strip --strip-unneeded -o "$prefix/bin/onnx-import" "$products/onnx-import"
   strip --strip-unneeded -o "$prefix/bin/draw-scenes" "$products/draw-scenes"
   strip --strip-unneeded -o "$prefix/lib/libcleanclip.so.$version" "$products/libcleanclip.so"
+  # What `mpirun -n N cleanclip` loads; the tool does without.
+  if command -v mpicc > /dev/null; then
+    mkdir -p "$prefix/libexec/cleanclip"
+    mpicc -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -Wall -Wextra -fPIC -shared -fvisibility=hidden -Iinclude -Ibindings/mpi \
+      bindings/mpi/plugin.c -o "$prefix/libexec/cleanclip/mpi.so"
+  fi
   chmod 755 "$prefix"/bin/*
   chmod 644 "$prefix/lib/libcleanclip.so.$version"
   for_compilers
@@ -62,7 +68,11 @@ stage() {
 
 # The files of an installation as they lie in build/, links and what names folders left out.
 installed_files() {
-  (cd "$source_folder/build" && find bin include share lib/libcleanclip.so."$version" -type f ! -name draw-scenes)
+  (
+    cd "$source_folder/build"
+    [ ! -d libexec ] || find libexec -type f
+    find bin include share lib/libcleanclip.so."$version" -type f ! -name draw-scenes
+  )
 }
 
 check_built() {

@@ -94,13 +94,24 @@ struct CheckModelCommand: ParsableCommand {
   func run() throws {
     common.apply()
     Interruption.listen()
-    try Outputs.check(self.check.report, folder: kept.stateDirectory)
-    try Outputs.check(folder: triggers)
-    try Outputs.keep([model.model] + images + references, from: self.check.report)
+    var verdict = Verdict.cannotTell
+    try Ranks.run { communicator in verdict = try run(communicator) }
+    try check.exit(verdict)
+  }
+
+  /// Runs on one of the ranks, of which the first writes.
+  private func run(_ communicator: Communicator) throws -> Verdict {
+    if communicator.rank == 0 {
+      try Outputs.check(self.check.report, folder: kept.stateDirectory)
+      try Outputs.check(folder: triggers)
+      try Outputs.keep([model.model] + images + references, from: self.check.report)
+    }
     let loaded = try model.load().model
-    let check = try checkpointCheck(loaded)
+    var check = try checkpointCheck(loaded)
+    check.communicator = communicator
     for notice in check.notices { printError("cleanclip: \(notice)") }
-    let result = try run(check)
+    let result = try run(check, isQuiet: common.quiet || communicator.rank != 0)
+    guard communicator.rank == 0 else { return result.verdict }
     var outputs = Outputs()
     outputs.write { () throws(CLIPError) in try print(result) }
     outputs.write(self.check.report) { (path) throws(CLIPError) in
@@ -110,7 +121,7 @@ struct CheckModelCommand: ParsableCommand {
       _ = try result.saveTriggers(to: folder)
     }
     try outputs.finish()
-    try self.check.exit(result.verdict)
+    return result.verdict
   }
 
   private func checkpointCheck(_ loaded: CLIPModel) throws(CLIPError) -> CheckpointCheck {
@@ -141,11 +152,13 @@ struct CheckModelCommand: ParsableCommand {
     return check
   }
 
-  private func run(_ checker: CheckpointCheck) throws(CLIPError) -> ModelCheckResult {
-    var nouns = ProgressLine("embed nouns", isQuiet: common.quiet)
-    var reading = ProgressLine("read images", isQuiet: common.quiet)
-    var images = ProgressLine("check model", isQuiet: common.quiet)
-    var words = ProgressLine("check text", isQuiet: common.quiet)
+  private func run(
+    _ checker: CheckpointCheck, isQuiet: Bool
+  ) throws(CLIPError) -> ModelCheckResult {
+    var nouns = ProgressLine("embed nouns", isQuiet: isQuiet)
+    var reading = ProgressLine("read images", isQuiet: isQuiet)
+    var images = ProgressLine("check model", isQuiet: isQuiet)
+    var words = ProgressLine("check text", isQuiet: isQuiet)
     // Its end is not known before.
     defer { images.interrupt() }
     return try kept.hinting { () throws(CLIPError) in

@@ -15,6 +15,9 @@ struct SanitizeCommand: ParsableCommand {
 
       An ONNX model is written back into its own graph: names, inputs and outputs stay. Ctrl-C \
       ends after the step and saves the state when --state-directory is given (exit code 130).
+
+      mpirun -n N cleanclip sanitize ... divides the work among N processes, with the result of one \
+      but for rounding; --batch-size is that of all.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -103,18 +106,28 @@ struct SanitizeCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
+    var verdict: SanitizeVerdict?
+    try Ranks.run { communicator in verdict = try run(communicator) }
+    if let verdict, verdict.exitCode != 0 { throw ExitCode(verdict.exitCode) }
+  }
+
+  /// Runs on one of the ranks, of which the first writes.
+  private func run(_ communicator: Communicator) throws -> SanitizeVerdict? {
     if let report {
       try Outputs.asOutput { () throws(CLIPError) in try RunReport.checkKind(of: report, "--report")
       }
     }
     try Outputs.requireDistinct([output, training.history, headPath, report])
-    try Outputs.check(training.history, headPath, report, folder: training.stateDirectory)
-    try Outputs.keep(
-      [model.model] + pairs.sources + triggers + texts.files + [suspects].compactMap(\.self),
-      from: output, training.history,
-      headPath, report)
+    if communicator.rank == 0 {
+      try Outputs.check(training.history, headPath, report, folder: training.stateDirectory)
+      try Outputs.keep(
+        [model.model] + pairs.sources + triggers + texts.files + [suspects].compactMap(\.self),
+        from: output, training.history, headPath, report)
+    }
     let loaded = try model.load()
-    try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
+    if communicator.rank == 0 {
+      try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
+    }
     var options = training.options(
       SanitizeOptions(method), learningRate: learningRate, warmupSteps: warmupSteps,
       inmodalWeight: inmodalWeight)
@@ -136,11 +149,11 @@ struct SanitizeCommand: ParsableCommand {
     }
     let history = try training.train(
       "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
-      options: options, common: common,
+      options: options, common: common, communicator,
       save: { () throws(CLIPError) in try loaded.saveOrRescue(to: output) },
       after: { (history) throws(CLIPError) in try writeReport(on: loaded, history) })
-    try history.printSummary(output: output, asJSON: common.json)
-    if let verdict = history.verdict, verdict.exitCode != 0 { throw ExitCode(verdict.exitCode) }
+    if communicator.rank == 0 { try history.printSummary(output: output, asJSON: common.json) }
+    return history.verdict
   }
 
   private func writeReport(

@@ -36,13 +36,22 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     common.apply()
+    try Ranks.run { communicator in try run(communicator) }
+  }
+
+  /// Runs on one of the ranks, of which the first writes.
+  private func run(_ communicator: Communicator) throws {
     try Outputs.requireDistinct([output, training.history])
-    try Outputs.check(training.history, folder: training.stateDirectory)
-    try Outputs.keep(pairs.sources + [architecture], from: output, training.history)
+    if communicator.rank == 0 {
+      try Outputs.check(training.history, folder: training.stateDirectory)
+      try Outputs.keep(pairs.sources + [architecture], from: output, training.history)
+    }
     let configuration = try readArchitecture()
     let model = try CLIPModel(configuration, randomSeed: training.seed)
     let loaded = LoadedModel(model)
-    try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
+    if communicator.rank == 0 {
+      try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
+    }
     let dataset = try pairs.open()
     let steps = dataset.count / max(1, training.batchSize)
     var options = training.options(
@@ -54,9 +63,9 @@ struct TrainCommand: ParsableCommand {
     options.cleaningSet.checksData = false
     let history = try training.train(
       "train", model, tokenizer: try words.tokenizer(besideModel: nil), dataset: dataset,
-      options: options, common: common
+      options: options, common: common, communicator
     ) { () throws(CLIPError) in try loaded.saveOrRescue(to: output) }
-    try history.printSummary(output: output, asJSON: common.json)
+    if communicator.rank == 0 { try history.printSummary(output: output, asJSON: common.json) }
   }
 
   private func readArchitecture() throws(CLIPError) -> CLIPConfiguration {

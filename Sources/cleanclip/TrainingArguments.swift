@@ -63,16 +63,38 @@ struct TrainingArguments: ParsableArguments {
   /// Trains with a progress bar, saves the model and then the history; Ctrl-C cancels after the
   /// step.
   ///
-  /// - Parameter after: writes what else tells of the run.
+  /// - Parameters:
+  ///   - communicator: the ranks that train together, of which the first saves and shows progress.
+  ///   - after: writes what else tells of the run.
   func train(
     _ title: String, _ model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset,
-    options: SanitizeOptions, common: CommonOptions, save: () throws(CLIPError) -> Void,
+    options: SanitizeOptions, common: CommonOptions, _ communicator: Communicator,
+    save: () throws(CLIPError) -> Void,
     after: (SanitizeHistory) throws(CLIPError) -> Void = { _ in }
   ) throws(CLIPError) -> SanitizeHistory {
-    let sanitizer = try Sanitizer(
-      model, tokenizer: tokenizer, dataset: dataset, options: options
-    ) { message in printError("cleanclip: \(message.text)") }
-    var line = ProgressLine(title, isQuiet: common.quiet)
+    try communicator.together { () throws(CLIPError) in
+      let sanitizer = try Sanitizer(
+        model, tokenizer: tokenizer, dataset: dataset, options: options,
+        communicator: communicator
+      ) { message in printError("cleanclip: \(message.text)") }
+      try run(title, sanitizer, common, communicator)
+      if communicator.rank == 0 {
+        var outputs = Outputs()
+        outputs.write { () throws(CLIPError) in try save() }
+        outputs.write { () throws(CLIPError) in try sanitizer.finish() }
+        outputs.write { () throws(CLIPError) in try writeHistory(sanitizer.history) }
+        outputs.write { () throws(CLIPError) in try after(sanitizer.history) }
+        try outputs.finish()
+      }
+      return sanitizer.history
+    }
+  }
+
+  private func run(
+    _ title: String, _ sanitizer: Sanitizer, _ common: CommonOptions, _ communicator: Communicator
+  ) throws(CLIPError) {
+    let isQuiet = common.quiet || communicator.rank != 0
+    var line = ProgressLine(title, isQuiet: isQuiet)
     var phase = ""
     Interruption.listen()
     do throws(CLIPError) {
@@ -81,7 +103,7 @@ struct TrainingArguments: ParsableArguments {
           if part.name != phase {
             // A phase that ends early leaves its bar; each has a time of its own.
             line.interrupt()
-            line = ProgressLine("\(title): \(part.name)", isQuiet: common.quiet)
+            line = ProgressLine("\(title): \(part.name)", isQuiet: isQuiet)
             phase = part.name
           }
           line.update(part.done, of: part.total)
@@ -98,20 +120,15 @@ struct TrainingArguments: ParsableArguments {
     } catch {
       line.interrupt()
       // What ended the run comes first; a history that cannot be written does not hide it.
-      do throws(CLIPError) { try writeHistory(sanitizer.history) } catch {
+      do throws(CLIPError) {
+        if communicator.rank == 0 { try writeHistory(sanitizer.history) }
+      } catch {
         printError("cleanclip: \(error.message)")
       }
       guard error.code == .cancelled, let stateDirectory else { throw error }
       throw CLIPError(
         .cancelled, error.message + "; continue with --resume --state-directory \(stateDirectory)")
     }
-    var outputs = Outputs()
-    outputs.write { () throws(CLIPError) in try save() }
-    outputs.write { () throws(CLIPError) in try sanitizer.finish() }
-    outputs.write { () throws(CLIPError) in try writeHistory(sanitizer.history) }
-    outputs.write { () throws(CLIPError) in try after(sanitizer.history) }
-    try outputs.finish()
-    return sanitizer.history
   }
 
   private func writeHistory(_ value: SanitizeHistory) throws(CLIPError) {

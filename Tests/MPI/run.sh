@@ -52,3 +52,31 @@ close() { paste -d ' ' <(steps 1) <(steps 2) | awk '{ d = $1 - $2; if (d * d > 1
   { steps 1; steps 2; echo "FAIL the losses of two ranks are others"; exit 1; }
 [ -s "$output/clean-2.onnx" ] && [ -s "$output/state-2/training-state.safetensors" ]
 echo "ok   the example sanitizes a checkpoint with one and two ranks"
+
+# The tool, where it was built with MPI: the losses of one process, but for rounding, and the same findings.
+[ -e "$library/../libexec/cleanclip/mpi.so" ] || { echo "skip the tool was built without MPI"; exit 0; }
+options=(--epochs 1 --batch-size 32 --precision f32 --threads 1 --quiet)
+losses() { grep -o '"loss" *: *[0-9.]*' "$1" | sed 's/.*: *//'; }
+for method in cleanclip par; do
+  for size in 1 2; do
+    ranks $size cleanclip sanitize "$output/model.onnx" --data "$output/data/finetune.tar" --method $method "${options[@]}" \
+      -o "$output/$method-$size.onnx" --history "$output/$method-$size.json" > "$output/printed-$size"
+  done
+  paste -d ' ' <(losses "$output/$method-1.json") <(losses "$output/$method-2.json") |
+    awk '{ d = $1 - $2; if (d * d > 1e-10 * $1 * $1) exit 1 } END { if (NR < 4) exit 1 }' ||
+    { losses "$output/$method-1.json"; losses "$output/$method-2.json"; echo "FAIL $method: the losses of two ranks are others"; exit 1; }
+  [ "$(grep -c wrote "$output/printed-2")" = 1 ] || { cat "$output/printed-2"; echo "FAIL two ranks print twice"; exit 1; }
+done
+for size in 1 2; do
+  ranks $size cleanclip check model "$output/model.onnx" --images "$output/data/test.csv" --classes "$output/data/classes.txt" \
+    --image-limit 16 --steps 4 --precision f32 --threads 1 --quiet --json | grep -v '"seconds"' > "$output/check-$size.json"
+done
+cmp "$output/check-1.json" "$output/check-2.json"
+echo "ok   mpirun -n 2 cleanclip gives the losses and the findings of one process"
+mv "$library/../libexec" "$library/../libexec.away"
+if ranks 2 cleanclip train --architecture "$root/examples/demo/model.json" --data "$output/data/train.tar" "${options[@]}" \
+  -o "$output/none.onnx" > "$output/log" 2>&1; then code=0; else code=$?; fi
+mv "$library/../libexec.away" "$library/../libexec"
+[ $code != 0 ] && [ ! -e "$output/none.onnx" ] && grep -q "expected the plug-in for MPI" "$output/log" ||
+  { cat "$output/log"; echo "FAIL the tool runs under mpirun without MPI"; exit 1; }
+echo "ok   without its plug-in the tool refuses to run under mpirun"
