@@ -1,0 +1,81 @@
+"""Features that are made in parts by the tool, and joined."""
+
+import csv
+
+import pytest
+from workspace import run
+
+EMBED = ["cleanclip", "embed", "model.onnx", "--tokenizer", "bpe.txt", "--threads", "1", "--quiet",
+         "--batch-size", "16", "--no-normalize"]
+CHECK = ["cleanclip", "check", "data", "--quiet", "--threads", "1"]
+
+
+def done(arguments, folder):
+    result = run(arguments, folder)
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def error(arguments, folder, code=64):
+    result = run(arguments, folder)
+    assert result.returncode == code, (result.returncode, result.stderr)
+    return result.stderr
+
+
+def embed(folder, *more):
+    return done([*EMBED, *more], folder)
+
+
+def test_parts_are_whole_batches_and_give_the_bits_of_one_run(folder):
+    (folder / "parts").mkdir()
+    for number in (2, 0, 1):
+        embed(folder, "--data", "pairs.csv", "--part", f"{number}/3", "-o", f"parts/{number}.safetensors")
+    embed(folder, "--data", "pairs.csv", "-o", "whole.safetensors")
+    for features, scores in (("whole.safetensors", "a.csv"), ("parts", "b.csv")):
+        done([*CHECK, "--image-features", features, "--trusted-features", features, "--scores", scores],
+             folder)
+    assert (folder / "a.csv").read_bytes() == (folder / "b.csv").read_bytes()
+    with (folder / "b.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["key"] for row in rows] == [f"images/{i:02}.png" for i in range(64)]
+    assert rows[1]["caption"] == "a green box" and rows[1]["trusted_cosine"]
+
+
+def test_images_that_cannot_be_read_are_left_out_of_parts(folder):
+    (folder / "images/17.png").write_bytes(b"no image")
+    result = run([*EMBED, "--data", "pairs.csv", "-o", "part.safetensors"], folder)
+    assert result.returncode == 0 and "images/17.png" in result.stderr
+    done([*CHECK, "--image-features", "part.safetensors", "--scores", "s.csv"], folder)
+    with (folder / "s.csv").open(newline="") as file:
+        keys = [row["key"] for row in csv.DictReader(file)]
+    assert len(keys) == 63 and "images/17.png" not in keys
+    message = error([*CHECK, "--data", "pairs.csv", "--image-features", "part.safetensors"], folder)
+    assert "1 of 64 pairs have no row in any part, the first of them 'images/17.png'" in message
+
+
+def test_what_does_not_fit_is_refused(folder):
+    assert "--data gives two arrays" in error([*EMBED, "--data", "pairs.csv", "-o", "x.npy"], folder)
+    assert "expected at most 4 parts of 64 rows" in error(
+        [*EMBED, "--data", "pairs.csv", "--part", "0/9", "-o", "x.safetensors"], folder)
+    assert "'3/3' is invalid" in error(
+        [*EMBED, "--data", "pairs.csv", "--part", "3/3", "-o", "x.safetensors"], folder)
+    for part in ("0/2", "1/2"):
+        embed(folder, "--images", "pairs.csv", "--part", part, "-o", f"{part[0]}.safetensors")
+    message = error([*CHECK, "--data", "pairs.csv", "--image-features", "0.safetensors"], folder)
+    assert "32 of 64 pairs have no row in any part, the first of them 'images/32.png'" in message
+    message = error([*CHECK, "--image-features", "0.safetensors", "0.safetensors"], folder)
+    assert "is in '0.safetensors' and again in '0.safetensors'" in message
+    message = error([*CHECK, "--trusted-features", "?.safetensors"], folder)
+    assert "'0.safetensors': lacks text_features" in message
+    done(["cleanclip", "embed", "model.safetensors", "--images", "pairs.csv", "--quiet", "-o",
+          "1.safetensors"], folder)
+    message = error([*CHECK, "--image-features", "?.safetensors"], folder)
+    assert "'1.safetensors': parts disagree; expected " in message and "as in '0.safetensors'" in message
+    assert "are L2-normalized" in error([*CHECK, "--image-features", "1.safetensors"], folder)
+
+
+@pytest.mark.parametrize("budget, code", [("20M", 64), ("1G", 0)])
+def test_a_budget_is_kept_or_refused(budget, code, folder):
+    embed(folder, "--data", "pairs.csv", "-o", "part.safetensors")
+    result = run([*CHECK, "--image-features", "part.safetensors", "--memory-budget", budget], folder)
+    assert result.returncode == code and ("memory_budget is too small" in result.stderr) == (code != 0)
