@@ -85,7 +85,7 @@ package struct Evaluator {
           "evaluate: classes need a tokenizer; expected one, got none; or give features of the "
             + "classes")
       }
-      let prompts = templates.isEmpty ? PromptTemplate.standard : templates
+      let prompts = PromptTemplate.given(templates)
       classifier = try ZeroShotClassifier(
         model: model, tokenizer: tokenizer, classes: classes, templates: prompts,
         precision: options.precision)

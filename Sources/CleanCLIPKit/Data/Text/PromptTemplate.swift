@@ -6,6 +6,11 @@ package struct PromptTemplate: Hashable, Sendable, ExpressibleByStringLiteral {
   /// The prompt of zero-shot classification where none is given.
   package static let standard: [PromptTemplate] = ["a photo of a {}"]
 
+  /// Returns the templates that are given, the standard ones for none.
+  package static func given(_ templates: [PromptTemplate]) -> [PromptTemplate] {
+    templates.isEmpty ? standard : templates
+  }
+
   /// Takes a text; `nil` unless it has a `{}`.
   package init?(exactly text: String) {
     guard Self.hasPlace(text) else { return nil }

@@ -40,13 +40,10 @@ struct FrequencyTrigger: TriggerPattern {
   }
 
   func applied(to image: RGBImage, using random: inout RandomNumbers) -> RGBImage {
-    var pixels = image.pixels
-    for index in pixels.indices {
-      let (y, x) = (index / 3 / image.width % Self.block, index / 3 % image.width % Self.block)
-      let value = Float(pixels[index]) + wave[y * Self.block + x] * Self.colors[index % 3]
-      pixels[index] = UInt8(min(255, max(0, value.rounded())))
+    image.changedInTiles(of: Self.block) { value, y, x, channel in
+      let raised = Float(value) + wave[y * Self.block + x] * Self.colors[channel]
+      return UInt8(min(255, max(0, raised.rounded())))
     }
-    return RGBImage(width: image.width, height: image.height, pixels: pixels)
   }
 }
 

@@ -12,12 +12,9 @@ struct TriangleTrigger: TriggerPattern {
   let opacity: Float
 
   func applied(to image: RGBImage, using random: inout RandomNumbers) -> RGBImage {
-    var pixels = image.pixels
-    for index in pixels.indices {
-      let (y, x) = (index / 3 / image.width % Self.tile, index / 3 % image.width % Self.tile)
-      pixels[index] = pixels[index].mixed(y >= x ? 0.4 : 0.8, opacity)
+    image.changedInTiles(of: Self.tile) { value, y, x, _ in
+      value.mixed(y >= x ? 0.4 : 0.8, opacity)
     }
-    return RGBImage(width: image.width, height: image.height, pixels: pixels)
   }
 }
 
