@@ -42,21 +42,21 @@ public func cleanclip_check_data(
     func told(_ done: Int64) -> Bool {
       callback.map { $0(done, 2 * total, user_data) == 0 } ?? true
     }
-    var features: DatasetFeatures
-    if let dataset {
-      let reader = try datasetReader(
-        before.images == nil ? model : nil, given, arguments, check)
-      features = try reader.read(dataset) { told(Int64($0)) }
-    } else {
-      features = try namedPairs(before, given, arguments)
+    let result = try check.stateFolder.running { () throws(CLIPError) in
+      var features: DatasetFeatures
+      if let dataset {
+        let reader = try datasetReader(
+          before.images == nil ? model : nil, given, arguments, check)
+        features = try reader.read(dataset) { told(Int64($0)) }
+      } else {
+        features = try namedPairs(before, given, arguments)
+      }
+      try features.take(imageFeatures: before.images, trusted: before.trusted)
+      HostLog.write(Omissions(unreadable: features.skipped, examples: features.skippedReasons))
+      let result = try check.run(features) { told(total + Int64($0 * Double(total))) }
+      return CheckedDataset(result, dataset: dataset, rows: features.rows)
     }
-    try features.take(imageFeatures: before.images, trusted: before.trusted)
-    let unreadable = Omissions(unreadable: features.skipped, examples: features.skippedReasons)
-    HostLog.write(unreadable)
-    let result = try check.run(features) { fraction in told(total + Int64(fraction * Double(total)))
-    }
-    out.pointee = retained(
-      CheckHandle(CheckedDataset(result, dataset: dataset, rows: features.rows)))
+    out.pointee = retained(CheckHandle(result))
   }
 }
 

@@ -17,12 +17,22 @@ public struct CLIPError: Error, Equatable, CustomStringConvertible {
     case `internal` = 10
   }
 
+  /// What a failure says of a state that is kept, beyond its code.
+  package enum SavedState: Sendable {
+    /// Work that was cancelled can be resumed from it.
+    case resumable
+    /// It belongs to other work.
+    case foreign
+  }
+
   public let code: Code
   public let message: String
+  package let savedState: SavedState?
 
-  package init(_ code: Code, _ message: String) {
+  package init(_ code: Code, _ message: String, savedState: SavedState? = nil) {
     self.code = code
     self.message = message.printable()
+    self.savedState = savedState
   }
 
   public var description: String { message }

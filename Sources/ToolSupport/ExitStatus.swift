@@ -14,6 +14,8 @@ package enum ExitStatus {
   /// The exit code of a failure, as the help lists them.
   package static func code(of error: CLIPError) -> Int32 {
     switch error.code {
+    // Other options, data or folder than those of the work that was to be resumed.
+    case .state where error.savedState == .foreign: EX_USAGE
     case .invalidArgument: EX_USAGE
     case .shape, .format, .unsupported: EX_DATAERR
     case .notFound: EX_NOINPUT

@@ -17,7 +17,7 @@ struct CheckCommand: ParsableCommand {
 
 /// Options of every check.
 struct CheckOptions: ParsableArguments {
-  @Option(name: .long, help: "Write a self-contained HTML page.")
+  @Option(name: .long, help: "Write a self-contained page, .html.")
   var report: String?
 
   @Flag(name: .long, help: "End with exit code 3 unless the verdict is clean.")
@@ -25,6 +25,11 @@ struct CheckOptions: ParsableArguments {
 
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.f32
+
+  func validate() throws {
+    guard let report, !report.hasSuffix(".html") else { return }
+    throw ValidationError("--report is of an unknown kind; expected .html, got '\(report)'")
+  }
 
   /// The exit code of a verdict.
   func exit(_ verdict: Verdict) throws {
@@ -37,16 +42,26 @@ struct StateOptions: ParsableArguments {
   @Option(name: .long, help: "A folder for what is finished, to resume from; none by default.")
   var stateDirectory: String?
 
-  @Flag(name: .long, help: "Resume from the state in --state-directory, if there is one.")
+  @Flag(
+    name: .long,
+    help: """
+      Resume from the state in --state-directory, if there is one; that of another model, other data or \
+      other options that searches or features depend on is refused.
+      """)
   var resume = false
 
-  /// Runs a check; when it is cancelled, says how to continue.
+  /// Runs a check; when it is cancelled and can be resumed, says how.
   func hinting<Result>(_ check: () throws(CLIPError) -> Result) throws(CLIPError) -> Result {
-    do throws(CLIPError) { return try check() } catch {
-      guard error.code == .cancelled, let stateDirectory else { throw error }
-      throw CLIPError(
-        .cancelled, error.message + "; continue with --resume --state-directory \(stateDirectory)")
-    }
+    do throws(CLIPError) { return try check() } catch { throw error.hinting(stateDirectory) }
+  }
+}
+
+extension CLIPError {
+  /// Adds the options that continue work which was cancelled and can be resumed.
+  func hinting(_ stateDirectory: String?) -> CLIPError {
+    guard savedState == .resumable, let stateDirectory else { return self }
+    return CLIPError(
+      code, message + " with --resume --state-directory \(stateDirectory)", savedState: savedState)
   }
 }
 
@@ -55,9 +70,25 @@ struct ClassFeatureOption: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Features of the classes in place of prompts, as for learned prompts: float [classes, E].",
+      "Features of --classes in place of prompts, as for learned prompts: float [classes, E].",
       valueName: "file.npy"))
   var classFeatures: String?
+
+  /// The file that is given.
+  var files: [String] { [classFeatures].compactMap(\.self) }
+
+  /// Refuses features without names, before anything is read.
+  func validate(besides texts: ClassArguments) throws {
+    guard classFeatures != nil else { return }
+    guard texts.classes != nil else {
+      throw ValidationError("--class-features are rows for classes; give --classes too")
+    }
+    guard texts.templates == nil else {
+      throw ValidationError(
+        "--templates have no effect with --class-features, which are taken as they are; give one of them"
+      )
+    }
+  }
 
   func load() throws(CLIPError) -> Tensor? {
     try classFeatures.map { (path) throws(CLIPError) in try NumPyFile.read(path) }

@@ -39,7 +39,11 @@ struct CheckDataCommand: ParsableCommand {
       "Write the other rows, which look poisoned, in the same form; sanitize --suspects reads it.")
   var suspects: String?
 
-  @Option(name: .long, help: "The fraction of poisoned pairs that reference sets are sized for.")
+  @Option(
+    name: .long,
+    help: """
+      The fraction of poisoned pairs that reference sets are sized for, more than 0, less than 0.5.
+      """)
   var assumedPoisonRate = DatasetCheckOptions().assumedPoisonRate
 
   @Option(name: .long, help: "Seed of everything that is drawn.")
@@ -51,8 +55,8 @@ struct CheckDataCommand: ParsableCommand {
   @Option(
     name: .long,
     help: """
-      What may be left out unread under a clean verdict: a number from 1, below 1 a fraction of all \
-      rows.
+      What may be left out unread under a clean verdict, a number from 0: from 1 on rows, below 1 a \
+      fraction of all of them.
       """)
   var allowUnread = DatasetCheckOptions().unread.allowed
 
@@ -74,13 +78,16 @@ struct CheckDataCommand: ParsableCommand {
     Interruption.listen()
     try Outputs.check(scores, cleaned, suspects, check.report, folder: kept.stateDirectory)
     try Outputs.keep(
-      [model, trusted].compactMap(\.self) + pairs.files, from: scores, cleaned, suspects,
-      check.report)
+      [model, trusted].compactMap(\.self) + pairs.files + words.files + images.files, from: scores,
+      cleaned, suspects, check.report)
     let dataset = try pairs.open()
+    let checker = checker
     let (given, result) = try kept.hinting { () throws(CLIPError) in
-      let read = try dataset.map { (dataset) throws(CLIPError) in try self.read(dataset) }
-      let given = try pairs.adding(to: read)
-      return (given, try score(given))
+      try checker.stateFolder.running { () throws(CLIPError) in
+        let read = try dataset.map { (dataset) throws(CLIPError) in try self.read(dataset) }
+        let given = try pairs.adding(to: read)
+        return (given, try score(given, checker))
+      }
     }
     PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
     var outputs = Outputs()
@@ -120,11 +127,17 @@ struct CheckDataCommand: ParsableCommand {
     return options
   }
 
-  private func score(_ given: DatasetFeatures) throws(CLIPError) -> DatasetCheckResult {
+  private var checker: DatasetCheck {
     var checker = DatasetCheck()
     checker.options = checkOptions
     checker.stateDirectory = kept.stateDirectory
     checker.resume = kept.resume
+    return checker
+  }
+
+  private func score(
+    _ given: DatasetFeatures, _ checker: DatasetCheck
+  ) throws(CLIPError) -> DatasetCheckResult {
     var line = ProgressLine("find neighbours", isQuiet: common.quiet)
     return try checker.run(given) { fraction in
       line.update(Int(fraction * 1000), of: 1000)

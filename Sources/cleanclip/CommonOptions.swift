@@ -57,6 +57,9 @@ struct ModelArguments: ParsableArguments {
   @OptionGroup var words: TokenizerOptions
   @OptionGroup var images: PreprocessingOptions
 
+  /// The files that are given.
+  var files: [String] { [model] + words.files + images.files }
+
   func load() throws(CLIPError) -> LoadedModel {
     try LoadedModel.load(model, preprocessing: images.preprocessing)
   }
@@ -73,6 +76,9 @@ struct PreprocessingOptions: ParsableArguments {
       preprocessor_config.json; by default what is in the model or beside it, else CLIP's own.
       """)
   var preprocessing: String?
+
+  /// The file that is given.
+  var files: [String] { [preprocessing].compactMap(\.self) }
 
   /// Reads it where no model is read.
   func read(imageSize: Int) throws(CLIPError) -> ImagePreprocessing? {
@@ -91,6 +97,9 @@ struct TokenizerOptions: ParsableArguments {
       model, then the installed one.
       """)
   var tokenizer: String?
+
+  /// The file that is given.
+  var files: [String] { [tokenizer].compactMap(\.self) }
 
   func tokenizer(besideModel model: String?) throws(CLIPError) -> Tokenizer {
     if let tokenizer { return try Tokenizer.load(path: tokenizer) }
@@ -126,6 +135,9 @@ struct PairArguments: ParsableArguments {
 
   /// What --data or --images named.
   var sources: [String] { data + images }
+
+  /// The files that are given.
+  var files: [String] { sources + [keep].compactMap(\.self) }
 
   func validate() throws {
     guard data.isEmpty || images.isEmpty else {

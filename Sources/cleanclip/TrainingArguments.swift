@@ -4,16 +4,20 @@ internal import ToolSupport
 
 /// Options of everything that trains.
 struct TrainingArguments: ParsableArguments {
-  @Option(name: .long, help: "Epochs of the whole run.")
+  @Option(name: .long, help: "Epochs of the whole run, 1 to 1000000.")
   var epochs = SanitizeOptions().training.epochs
 
-  @Option(name: .long, help: "Pairs per step.")
+  @Option(name: .long, help: "Pairs per step, 1 to 1048576.")
   var batchSize = SanitizeOptions().training.batchSize
 
-  @Option(name: .long, help: "Weight decay of AdamW.")
+  @Option(name: .long, help: "Weight decay of AdamW, a number from 0.")
   var weightDecay = SanitizeOptions().training.adam.weightDecay
 
-  @Option(name: .long, help: "Weight of the loss between images and captions (lambda 1).")
+  @Option(
+    name: .long,
+    help: """
+      Weight of the loss between images and captions (lambda 1), a number from 0.
+      """)
   var clipWeight = SanitizeOptions().cleanclip.clipWeight
 
   @Option(name: .long, help: "Seed of order, augmentation and what is initialised at random.")
@@ -22,16 +26,29 @@ struct TrainingArguments: ParsableArguments {
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
   var precision = PrecisionArgument.auto
 
-  @Option(name: .long, help: "Memory for tensors, such as 8G; none by default: no limit.")
+  @Option(
+    name: .long,
+    help: """
+      Memory for tensors, 1 to 1000000000000000 bytes, such as 8G; none by default: no limit.
+      """)
   var memoryBudget: ByteCount?
 
   @Option(name: .long, help: "A folder for the state to resume from; none by default.")
   var stateDirectory: String?
 
-  @Option(name: .long, help: "Steps between saved states; 0 saves at the end of epochs only.")
+  @Option(
+    name: .long,
+    help: """
+      Steps between saved states, 0 to 1000000000000; 0 saves at the end of epochs only.
+      """)
   var saveEvery = SanitizeOptions().training.saveEvery
 
-  @Flag(name: .long, help: "Resume from the state in --state-directory, if there is one.")
+  @Flag(
+    name: .long,
+    help: """
+      Resume from the state in --state-directory, if there is one: of the same model, data and options; \
+      --save-every, --threads and outputs may be others.
+      """)
   var resume = false
 
   @Option(name: .long, help: "A JSON file for the losses of all steps.")
@@ -125,9 +142,7 @@ struct TrainingArguments: ParsableArguments {
       } catch {
         printError("cleanclip: \(error.message)")
       }
-      guard error.code == .cancelled, let stateDirectory else { throw error }
-      throw CLIPError(
-        .cancelled, error.message + "; continue with --resume --state-directory \(stateDirectory)")
+      throw error.hinting(stateDirectory)
     }
   }
 

@@ -51,15 +51,6 @@ def test_features_that_differ_are_a_failure(folder):
     assert (folder / "y.safetensors").is_file()
 
 
-def test_the_state_of_another_run_is_a_failure(folder):
-    command = [
-        "cleanclip", "sanitize", "model.onnx", *TRAINING, "--epochs", "1", "--state-directory", "state",
-        "-o", "x.onnx", "--quiet"]
-    assert run(command, folder).returncode == 0
-    result = run([*command, "--resume", "--seed", "7"], folder)
-    assert result.returncode == FAILURE and "seed" in result.stderr
-
-
 def test_gate(folder):
     def check(*more):
         return run(

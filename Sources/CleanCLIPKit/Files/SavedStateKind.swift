@@ -9,7 +9,7 @@ package struct SavedStateKind {
   let work: String
   /// What such a file is called in messages.
   let name: String
-  /// What must be the same to resume.
+  /// What must be the same to resume, besides the options.
   let inputs: String
 
   /// Makes the folder of a state, if there is none.
@@ -51,11 +51,11 @@ package struct SavedStateKind {
   /// - Throws: `io`.
   func write(
     _ tensors: [(name: String, tensor: Tensor)], _ metadata: [String: String],
-    identity: [String: String], to path: String
+    identity: WorkIdentity, to path: String
   ) throws(CLIPError) {
     var metadata = metadata
     metadata["format"] = format
-    for (key, value) in identity { metadata["\(work).\(key)"] = value }
+    for (key, value) in identity.members { metadata["\(work).\(key)"] = value }
     try SafeTensors.writeSealed(tensors, metadata: metadata, to: path)
   }
 
@@ -63,15 +63,15 @@ package struct SavedStateKind {
   ///
   /// - Throws: `format` for a file that is no such state, or damaged; `state` for the state of other
   ///   work, naming what differs; `io`.
-  func read(_ path: String, identity: [String: String]) throws(CLIPError) -> SafeTensorsFile {
+  func read(_ path: String, identity: WorkIdentity) throws(CLIPError) -> SafeTensorsFile {
     let file: SafeTensorsFile
     do throws(CLIPError) { file = try SafeTensors.read(path) } catch {
+      switch error.code {
       // What else the file may be is of no use here.
-      guard error.code == .unsupported else { throw error }
-      throw CLIPError(
-        .format,
-        "'\(path)': is not \(name); expected format '\(format)', got another kind of file; start "
-          + "without resume")
+      case .unsupported: throw damaged(path, "another kind of file", expected: "format '\(format)'")
+      case .format: throw CLIPError(.format, error.message + Self.remedy)
+      default: throw error
+      }
     }
     return try checked(file, identity: identity)
   }
@@ -80,26 +80,35 @@ package struct SavedStateKind {
   ///
   /// - Throws: as `read`.
   func checked(
-    _ file: SafeTensorsFile, identity: [String: String]
+    _ file: SafeTensorsFile, identity: WorkIdentity
   ) throws(CLIPError) -> SafeTensorsFile {
+    let path = file.path
     guard file.metadata["format"] == format else {
       throw CLIPError(
         .format,
-        "'\(file.path)': is not \(name); expected format '\(format)', "
-          + "got '\(file.metadata["format"] ?? "none")'")
+        "'\(path)': is not \(name); expected format '\(format)', "
+          + "got '\(file.metadata["format"] ?? "none")'" + Self.remedy)
     }
     try FileSeal.check(file)
-    var differences: [String] = []
-    for (key, value) in identity.sorted(by: { $0.key < $1.key }) {
-      let saved = file.metadata["\(work).\(key)"]
-      if saved != value { differences.append("\(key): expected \(value), got \(saved ?? "none")") }
-    }
-    guard differences.isEmpty else {
+    let other = identity.differences(from: file.metadata, prefix: work + ".")
+    guard other.list.isEmpty else {
       throw CLIPError(
         .state,
-        "'\(file.path)': is the state of another \(work); \(differences.joined(separator: "; ")); "
-          + "use the same \(inputs), or start without resume")
+        "'\(path)': is the state of another \(work); \(other.list.joined(separator: "; ")); use the same "
+          + (other.areOptions ? "options" : inputs) + ", or start without resume",
+        savedState: .foreign)
     }
     return file
   }
+
+  /// The error of a state whose parts do not fit together.
+  ///
+  /// - Parameter what: was found.
+  func damaged(_ path: String, _ what: String, expected: String? = nil) -> CLIPError {
+    CLIPError(
+      .format,
+      "'\(path)': is damaged; expected \(expected ?? name), got \(what)" + Self.remedy)
+  }
+
+  private static let remedy = "; start without resume"
 }

@@ -75,6 +75,14 @@ extension Sequence {
     for rule in self { try rule.check(options) }
   }
 
+  /// The settings among the options by name, for saved states.
+  package func texts<Options>(_ options: Options) -> [String: String]
+  where Element == OptionRule<Options> {
+    var texts: [String: String] = [:]
+    for rule in self where rule.isSetting { texts[rule.name] = rule.text(options) }
+    return texts
+  }
+
   /// The settings among the options, by name, without those that are none.
   package func settings<Options>(_ options: Options) -> JSONObject
   where Element == OptionRule<Options> {

@@ -37,7 +37,7 @@ final class RecipeRun: SanitizeRun {
     }
     trainer = try Trainer(
       recipe, source: loader.source, options: options.training,
-      settings: options.method.options.settings(options), communicator: input.communicator)
+      settings: options.method.options.texts(options), communicator: input.communicator)
     self.recipe = recipe
   }
 

@@ -40,6 +40,11 @@ package struct SanitizeMethod: Sendable {
     self.prepare = prepare
   }
 
+  /// Whose state is kept.
+  var stateOwner: StateFolder.Work {
+    name == Self.unlearn.name ? .unlearning : .training(method: name)
+  }
+
   /// The names of options that other methods take and this one refuses, in the order of help.
   package var refusedOptions: [String] {
     let taken = Set(options.map(\.name))

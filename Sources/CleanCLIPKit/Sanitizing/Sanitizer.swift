@@ -9,6 +9,7 @@ package final class Sanitizer {
   private let check: ((_ progress: (RunPhase) -> Bool) throws(CLIPError) -> CleaningSet)?
   private let messages: MessageList
   private let communicator: Communicator
+  private let stateFolder: StateFolder
   /// What happened so far, also when the run is cancelled or fails.
   package private(set) var history = SanitizeHistory()
 
@@ -35,6 +36,11 @@ package final class Sanitizer {
     if method.needs.captions != .unused, let tokenizer, model.configuration.text != nil {
       try FeatureEncoder(model).check(tokenizer)
     }
+    // One state for all ranks.
+    stateFolder = StateFolder(
+      communicator.rank == 0 ? options.training.stateDirectory : nil, of: method.stateOwner,
+      resume: options.training.resume)
+    try stateFolder.checkOwner()
     let messages = MessageList(log)
     func prepare(
       _ set: CleaningSet, _ options: SanitizeOptions,
@@ -80,17 +86,19 @@ package final class Sanitizer {
   package func run(
     progress: (TrainingProgress) -> Bool = { _ in true }
   ) throws(CLIPError) {
-    if run == nil, let check {
-      try begin(try check { phase in progress(TrainingProgress(phase)) })
+    try stateFolder.running { () throws(CLIPError) in
+      if run == nil, let check {
+        try begin(try check { phase in progress(TrainingProgress(phase)) })
+      }
+      // A copy, because the callback may look at the history.
+      var history = history
+      defer {
+        history.messages = messages.texts
+        self.history = history
+      }
+      try run?.run(&history, progress: progress)
+      history.isComplete = true
     }
-    // A copy, because the callback may look at the history.
-    var history = history
-    defer {
-      history.messages = messages.texts
-      self.history = history
-    }
-    try run?.run(&history, progress: progress)
-    history.isComplete = true
   }
 
   /// Prepares the run with the data that stays.

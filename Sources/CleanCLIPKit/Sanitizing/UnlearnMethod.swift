@@ -30,7 +30,7 @@ extension OptionRule<SanitizeOptions> {
 
 extension UnlearnOptions {
   /// The names of its options that are lists, which have no rules.
-  static let lists = ["classes", "templates", "triggers"]
+  static let lists = ["classes", "templates", "class_features", "triggers"]
 
   /// Checks the lists, which have no rules.
   ///

@@ -69,7 +69,7 @@ final class UnlearnRun: SanitizeRun {
       options: options, training: training, communicator: input.communicator, log: input.log,
       progress: progress)
     let state = UnlearnState(
-      setting, model: model, options: allOptions.method.options.settings(allOptions))
+      setting, model: model, options: allOptions.method.options.texts(allOptions))
     try state.agree()
     let found = try setting.search.run(
       setting.teacher, toward: setting.eligible, phase: "searching for targets", isSaved: true,
@@ -96,10 +96,11 @@ final class UnlearnRun: SanitizeRun {
       return
     }
     try unlearn(unlearner, setting, state, &outcome, progress)
-    if options.persistenceSteps > 0, !outcome.isLimited {
+    if options.persistenceSteps > 0, !outcome.isLimited, outcome.persistence == nil {
       outcome.persistence = try UnlearnPersistence(
         model: try model.imageTowerCopy(), setting: setting
       ).measured(outcome.signs, progress: progress)
+      try state.save(unlearner, round: outcome.rounds, outcome, progress)
     }
     outcome.conclude()
     history.examples = try setting.verification.examples(of: outcome.evidence)
@@ -118,6 +119,7 @@ final class UnlearnRun: SanitizeRun {
       pool = saved.pool
       outcome.evidence = saved.evidence
       outcome.rounds = saved.round - 1
+      outcome.persistence = saved.persistence
       progress.resume(saved.steps)
     } else {
       var kept = try measured(
@@ -235,7 +237,8 @@ final class UnlearnRun: SanitizeRun {
       warmup: options.warmup,
       total: live + options.settlingSteps)
     let first = options.firstStep(ofRound: round)
-    progress.begin("unlearning, round \(round)", of: schedule.total)
+    progress.begin(
+      "unlearning, round \(round)", of: schedule.total, done: unlearner.step - first)
     for step in unlearner.step - first..<schedule.total {
       let rate = schedule.rate(at: step)
       let result = try unlearner.next(learningRate: rate, isLive: step < live)
@@ -249,9 +252,7 @@ final class UnlearnRun: SanitizeRun {
         try state.save(unlearner, round: round, outcome, progress)
       }
       guard goesOn else {
-        throw CLIPError(
-          .cancelled,
-          "unlearn: cancelled after step \(unlearner.step)" + training.resumeHint)
+        throw CLIPError(.cancelled, "unlearn: cancelled after step \(unlearner.step)")
       }
     }
   }

@@ -2,18 +2,16 @@ extension Trainer {
   /// What must agree for a state to belong to this run.
   static func identity(
     _ recipe: any Recipe, _ source: BatchSource, _ options: TrainingOptions,
-    _ settings: JSONObject
-  ) -> [String: String] {
-    var identity = [
-      "recipe": recipe.name, "data": source.identity, "pairs": "\(source.pairs)",
-      "model": "\(recipe.model.configuration)",
-      "initial_weights": Fingerprint.text(of: recipe.state.map(\.tensor)),
-    ]
-    for rule in TrainingOptions.rules where rule.isSetting {
-      identity[rule.name] = rule.text(options)
-    }
-    for (name, value) in settings { identity[name] = value.string ?? value.serialized() }
-    return identity
+    _ settings: [String: String]
+  ) -> WorkIdentity {
+    let training = TrainingOptions.rules.texts(options).merging(settings) { _, own in own }
+    return WorkIdentity(
+      options: training.merging(["recipe": recipe.name]) { _, own in own },
+      inputs: [
+        "data": source.identity, "pairs": "\(source.pairs)",
+        "model": "\(recipe.model.configuration)",
+        "initial_weights": Fingerprint.text(of: recipe.state.map(\.tensor)),
+      ])
   }
 
   /// What must agree among ranks besides: when the state is saved, and what rows hold.

@@ -15,7 +15,7 @@ package final class Trainer {
   private let options: TrainingOptions
   private let schedule: LearningRateSchedule
   private let optimizer: AdamW
-  private let identity: [String: String]
+  private let identity: WorkIdentity
   private let communicator: Communicator
   /// Whether rank 0 keeps a state.
   private let keepsState: Bool
@@ -44,7 +44,7 @@ package final class Trainer {
   ///   does not fit; `outOfMemory`.
   package init(
     _ recipe: any Recipe, source: BatchSource, options: TrainingOptions,
-    settings: JSONObject = [:], communicator: Communicator = .single
+    settings: [String: String] = [:], communicator: Communicator = .single
   ) throws(CLIPError) {
     try options.validate()
     guard options.batchSize >= recipe.smallestBatch else {
@@ -80,7 +80,7 @@ package final class Trainer {
     identity = Self.identity(recipe, source, options, settings)
     self.communicator = communicator
     let facts = communicator.isSingle ? [:] : try Self.facts(source, options)
-    try communicator.agree(on: identity.merging(facts) { identity, _ in identity })
+    try communicator.agree(on: identity.required.merging(facts) { identity, _ in identity })
     let directory = communicator.rank == 0 ? options.stateDirectory : nil
     if let directory { try SavedStateKind.checkFolder(directory) }
     keepsState = try communicator.gather(directory != nil, for: .state)[0]
@@ -169,8 +169,7 @@ package final class Trainer {
         throw CLIPError(
           .cancelled,
           "\(recipe.name): cancelled after step \(position.step) of \(schedule.total)"
-            + (communicator.isSingle ? "" : " by rank \(rank)")
-            + options.resumeHint)
+            + (communicator.isSingle ? "" : " by rank \(rank)"))
       }
       if options.saveEvery > 0, position.step % options.saveEvery == 0,
         position.batch < source.batchesPerEpoch

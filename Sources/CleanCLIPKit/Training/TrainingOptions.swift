@@ -32,9 +32,6 @@ package struct TrainingOptions: Equatable, Sendable {
 
   package init() {}
 
-  /// What a message on a run that was cancelled ends with.
-  var resumeHint: String { stateDirectory.map { "; resume from '\($0)'" } ?? "" }
-
   /// What the options are called and which values they take.
   package static let rules: [OptionRule<TrainingOptions>] = [
     OptionRule("epochs", \.epochs, .range(1...1_000_000)),

@@ -19,12 +19,12 @@ struct TrainingState {
     var plan: MemoryPlan?
   }
 
-  static let fileName = "training-state.safetensors"
+  static let fileName = StateFolder.trainingFile
   private static let stepsName = "history.steps"
   private static let contentsName = "data.contents"
   private static let kind = SavedStateKind(
     format: "cleanclip training state 3", work: "run", name: "a training state",
-    inputs: "model, data and options")
+    inputs: "model and data")
 
   /// Saves a state, replacing an older one atomically.
   ///
@@ -34,7 +34,7 @@ struct TrainingState {
   ///   - identity: options, model and data of the run.
   static func save(
     _ tensors: [(name: String, tensor: Tensor)], position: Position, history: TrainingHistory,
-    contents: RowContents, identity: [String: String], in directory: String
+    contents: RowContents, identity: WorkIdentity, in directory: String
   ) throws(CLIPError) {
     try SavedStateKind.makeDirectory(directory)
     var metadata = ["position.epoch": "\(position.epoch)"]
@@ -66,7 +66,7 @@ struct TrainingState {
   /// - Throws: `state` when it is of another run, naming what differs; `format` when it is no state;
   ///   `tensors` are unchanged then.
   static func load(
-    into tensors: [(name: String, tensor: Tensor)], identity: [String: String], end: Position,
+    into tensors: [(name: String, tensor: Tensor)], identity: WorkIdentity, end: Position,
     from directory: String, checking: (RowContents) throws(CLIPError) -> RowContents
   ) throws(CLIPError) -> (position: Position, history: TrainingHistory, contents: RowContents) {
     let path = path(in: directory)
@@ -75,9 +75,9 @@ struct TrainingState {
     for (name, tensor) in tensors {
       let value = try file.tensor(name)
       guard value.shape == tensor.shape, value.dtype == tensor.dtype else {
-        throw CLIPError(
-          .format,
-          "'\(path)': tensor '\(name)' does not fit; expected \(tensor.shape), got \(value.shape)")
+        throw kind.damaged(
+          path, "\(value.shape) of \(value.dtype)",
+          expected: "\(tensor.shape) of \(tensor.dtype) as '\(name)'")
       }
       loaded.append(value)
     }
@@ -157,9 +157,6 @@ struct TrainingState {
   }
 
   private static func damaged(_ file: SafeTensorsFile) -> CLIPError {
-    CLIPError(
-      .format,
-      "'\(file.path)': is damaged; expected the position and history of a run; "
-        + "start without resume")
+    kind.damaged(file.path, "others", expected: "the position and history of a run")
   }
 }

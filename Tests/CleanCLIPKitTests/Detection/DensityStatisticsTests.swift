@@ -122,7 +122,7 @@ import Testing
   @Test func featuresThatAreNotNumbersAreAnError() throws {
     let features = try Tensor([0, 1, .nan, 2], [2, 2])
     let error = #expect(throws: CLIPError.self) {
-      try FeatureMatrix.validate(features, name: "image features")
+      try FeatureMatrix.validate(features, name: "image features", remedy: "remove the pair")
     }
     #expect(
       error?.message

@@ -70,6 +70,52 @@ import Testing
     }
   }
 
+  @Test func aRunThatHadEndedRepeatsNoTraining() throws {
+    let folder = TemporaryFolder()
+    let directory = folder.path
+    let whole = try Self.run { $0.training.stateDirectory = directory }
+    #expect(whole.history.outcome["persistence"] != nil)
+    let model = try tinyModel(vocabularySize: nil)
+    let sanitizer = try Self.sanitizer(model) {
+      $0.training.stateDirectory = directory
+      $0.training.resume = true
+    }
+    var phases: Set<String> = []
+    try sanitizer.run {
+      phases.insert($0.phase?.name ?? "")
+      return true
+    }
+    #expect(phases.contains("looking again"))
+    #expect(!phases.contains { $0.hasPrefix("unlearning") || $0.hasPrefix("testing whether") })
+    #expect(model.stateDict().map { $0.tensor.floats() } == whole.weights)
+    #expect(sanitizer.history.outcome == whole.history.outcome)
+  }
+
+  @Test func aPhaseGoesOnWhereItStopped() throws {
+    let folder = TemporaryFolder()
+    let directory = folder.path
+    var stopped: RunPhase?
+    expectError(containing: "resume from '\(directory)'") {
+      try Self.sanitizer(try tinyModel(vocabularySize: nil)) {
+        $0.training.stateDirectory = directory
+      }.run { step in
+        guard let phase = step.phase, phase.name == "unlearning, round 1" else { return true }
+        stopped = phase
+        return phase.done < 3
+      }
+    }
+    #expect(stopped?.done == 3)
+    var first: RunPhase?
+    try Self.sanitizer(try tinyModel(vocabularySize: nil)) {
+      $0.training.stateDirectory = directory
+      $0.training.resume = true
+    }.run { step in
+      if first == nil, step.phase?.name == "unlearning, round 1" { first = step.phase }
+      return true
+    }
+    #expect(first?.done == 4 && first?.total == stopped?.total)
+  }
+
   @Test func theStateOfAnotherRunIsRefused() throws {
     do {
       let folder = TemporaryFolder()
@@ -116,9 +162,18 @@ import Testing
   }
 
   @Test func aMemoryBudgetIsPlannedFor() throws {
-    expectError(containing: "memory_budget is too small; expected at least") {
-      _ = try Self.run { $0.training.memoryBudget = 1000 }
+    let small = try Self.sanitizer(try tinyModel(vocabularySize: nil)) {
+      $0.training.memoryBudget = 1000
     }
+    var phases: Set<String> = []
+    expectError(containing: "memory_budget is too small; expected at least") {
+      try small.run {
+        phases.insert($0.phase?.name ?? "")
+        return true
+      }
+    }
+    // Before the searches, which are what a run costs.
+    #expect(phases == ["reading images"])
     var planned = 0
     let sanitizer = try Self.sanitizer(try tinyModel(vocabularySize: nil)) {
       $0.training.memoryBudget = 1 << 32

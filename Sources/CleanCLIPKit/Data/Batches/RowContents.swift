@@ -35,7 +35,8 @@ package struct RowContents: Equatable, Sendable {
       throw CLIPError(
         .state,
         "'\(content.key)': has changed since the run began; expected the image, caption and label "
-          + "that row \(content.row) had, got others; start without resume")
+          + "that row \(content.row) had, got others; start without resume",
+        savedState: .foreign)
     }
     if content.row >= fingerprints.count {
       fingerprints += [UInt64](repeating: 0, count: content.row + 1 - fingerprints.count)

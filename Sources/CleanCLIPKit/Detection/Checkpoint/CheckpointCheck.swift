@@ -52,6 +52,14 @@ package struct CheckpointCheck {
   private func runOnRank(_ progress: (Progress) -> Bool) throws(CLIPError) -> ModelCheckResult {
     try options.validate()
     try checkTexts()
+    // One state for all ranks.
+    return try StateFolder(
+      communicator.rank == 0 ? options.stateDirectory : nil, of: .modelCheck,
+      resume: options.resume
+    ).running { () throws(CLIPError) in try checked(progress) }
+  }
+
+  private func checked(_ progress: (Progress) -> Bool) throws(CLIPError) -> ModelCheckResult {
     var check = ModelCheck(model)
     check.options = options
     check.cleanReferences = cleanReferences

@@ -14,6 +14,11 @@ package struct DatasetCheck {
 
   package init() {}
 
+  /// Where the states of reading and of this are.
+  package var stateFolder: StateFolder {
+    StateFolder(stateDirectory, of: .datasetCheck, resume: resume)
+  }
+
   /// Scores pairs by all that is known of them; see the other `run`.
   package func run(
     _ features: DatasetFeatures, progress: (Double) -> Bool = { _ in true }

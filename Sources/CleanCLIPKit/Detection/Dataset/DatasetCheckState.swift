@@ -8,17 +8,17 @@ internal import Glibc
 struct DatasetCheckState {
   private static let kind = SavedStateKind(
     format: "cleanclip dataset state 3", work: "check", name: "the state of a dataset check",
-    inputs: "models, data and options")
+    inputs: "models and data")
 
   private let directory: String
-  private let identity: [String: String]
+  private let identity: WorkIdentity
 
   /// - Parameters:
   ///   - directory: where the pieces are.
   ///   - resume: whether to resume from what is there; otherwise it is removed.
   ///   - identity: what must agree for a piece to belong to this check.
   /// - Throws: `io`.
-  init(directory: String, resume: Bool, identity: [String: String]) throws(CLIPError) {
+  init(directory: String, resume: Bool, identity: WorkIdentity) throws(CLIPError) {
     self.directory = directory
     self.identity = identity
     try SavedStateKind.checkFolder(directory)
@@ -34,7 +34,7 @@ struct DatasetCheckState {
   private func path(_ number: Int) -> String {
     let digits = String(number)
     let zeros = String(repeating: "0", count: max(0, 6 - digits.count))
-    return "\(directory)/pairs-\(zeros)\(digits).safetensors"
+    return "\(directory)/\(StateFolder.pairFiles)\(zeros)\(digits).safetensors"
   }
 
   private func path(_ range: Range<Int>) -> String {
@@ -83,10 +83,7 @@ struct DatasetCheckState {
     let path = path(range)
     guard access(path, F_OK) == 0 else { return nil }
     let file = try Self.kind.read(path, identity: identity)
-    let damaged = CLIPError(
-      .format,
-      "'\(path)': is damaged; expected the pairs of rows \(range), got others; start without resume"
-    )
+    let damaged = Self.kind.damaged(path, "others", expected: "the pairs of rows \(range)")
     guard file.metadata["range"] == "\(range)", file["rows"]?.type == .i32,
       let skipped = file.metadata["skipped"].flatMap({ Int($0) }), 0...range.count ~= skipped
     else { throw damaged }

@@ -130,13 +130,14 @@ package struct DatasetReader {
   }
 
   /// What must agree for a state to belong to this reading.
-  private func identity(_ dataset: PairDataset) -> [String: String] {
+  private func identity(_ dataset: PairDataset) -> WorkIdentity {
     func text(_ model: CLIPModel?) -> String {
       model.map { Fingerprint.text(of: $0.stateDict().map(\.tensor)) } ?? "none"
     }
-    return [
-      "model": text(model), "trusted": text(trusted?.model), "data": dataset.identity,
-      "patches": "\(findsPatches)", "precision": "\(precision)",
-    ]
+    return WorkIdentity(
+      options: ["patches": "\(findsPatches)", "precision": "\(precision)"],
+      inputs: [
+        "model": text(model), "trusted": text(trusted?.model), "data": dataset.identity,
+      ])
   }
 }

@@ -34,7 +34,8 @@ struct FeaturePiece {
         throw CLIPError(
           .state,
           "'\(dataset.key(at: index))': has changed since the check began; expected the image, "
-            + "caption and label that row \(index) had, got others; start without resume")
+            + "caption and label that row \(index) had, got others; start without resume",
+          savedState: .foreign)
       }
       guard let row, used.contains(index) else { continue }
       keys.append(row.key)

@@ -8,10 +8,10 @@ internal import Glibc
 struct NeighbourState {
   private static let kind = SavedStateKind(
     format: "cleanclip neighbour state 1", work: "check", name: "the state of a dataset check",
-    inputs: "features and options")
+    inputs: "features")
 
   private let directory: String
-  private let identity: [String: String]
+  private let identity: WorkIdentity
   private let name: String
   private let scales: Int
 
@@ -26,12 +26,12 @@ struct NeighbourState {
   ) throws(CLIPError) {
     self.directory = directory
     scales = plan.scales.count
-    identity = ["features": features, "pairs": "\(plan.count)"]
+    identity = WorkIdentity(inputs: ["features": features, "pairs": "\(plan.count)"])
     var fingerprint = Fingerprint()
     fingerprint.add(
       plan.scales.map { "\($0.k) of \($0.references), \($0.draws) times" }.joined(separator: "; ")
         + "; seed \(plan.seed)")
-    name = "neighbours-\(fingerprint.text)"
+    name = StateFolder.neighbourFiles + fingerprint.text
     try SavedStateKind.checkFolder(directory)
     guard !resume else { return }
     var count = 0
@@ -71,10 +71,7 @@ struct NeighbourState {
     guard file.metadata["range"] == "\(rows)", values.dtype == .f32,
       values.shape == [scales, 3, rows.count]
     else {
-      throw CLIPError(
-        .format,
-        "'\(path)': is damaged; expected the neighbours of pairs \(rows), got others; start without "
-          + "resume")
+      throw Self.kind.damaged(path, "others", expected: "the neighbours of pairs \(rows)")
     }
     return (0..<scales).map { scale in
       func part(_ number: Int) -> [Float] {

@@ -61,9 +61,9 @@ struct CheckSearches {
     let directory = communicator.rank == 0 ? options.stateDirectory : nil
     let identity =
       directory == nil && communicator.isSingle
-      ? [:] : Self.identity(images, options, models, vocabulary)
+      ? WorkIdentity() : Self.identity(images, options, models, vocabulary)
     try communicator.agree(
-      on: identity.merging([
+      on: identity.required.merging([
         "kinds": options.kinds.map(\.name).joined(separator: " "),
         "searches": "\(options.referenceSearches) \(options.classSearches)",
         "exhaustive": "\(options.isExhaustive)",
@@ -244,15 +244,19 @@ struct CheckSearches {
   private static func identity(
     _ images: Tensor, _ options: ModelCheckOptions, _ models: [CLIPModel],
     _ vocabulary: TextVocabulary?
-  ) -> [String: String] {
-    [
-      "models": models.map { Fingerprint.text(of: $0.stateDict().map(\.tensor)) }
-        .joined(separator: " "),
-      "images": Fingerprint.text(of: [images]),
-      "classes": Fingerprint.text(of: vocabulary.map { [$0.features] } ?? []),
-      "steps": "\(options.search.steps)",
-      "batch_size": "\(options.search.batchSize)", "patience": "\(options.search.patience)",
-      "precision": "\(options.search.precision)", "seed": "\(options.search.seed)",
-    ]
+  ) -> WorkIdentity {
+    WorkIdentity(
+      options: [
+        "steps": "\(options.search.steps)", "batch_size": "\(options.search.batchSize)",
+        "patience": "\(options.search.patience)", "precision": "\(options.search.precision)",
+        "seed": "\(options.search.seed)",
+      ],
+      inputs: [
+        "models": models.map { Fingerprint.text(of: $0.stateDict().map(\.tensor)) }
+          .joined(separator: " "),
+        "images": Fingerprint.text(of: [images]),
+        "classes": Fingerprint.text(of: vocabulary.map { [$0.features] } ?? []),
+      ],
+      surroundings: ["image_limit": "\(options.imageLimit)"])
   }
 }

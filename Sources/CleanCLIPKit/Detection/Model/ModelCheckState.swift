@@ -6,13 +6,13 @@ internal import Glibc
 /// Searches do not depend on one another but through what is kept here, and each has random numbers
 /// of its own, so that a resumed check gives the same result bit by bit.
 struct ModelCheckState {
-  static let fileName = "check-state.safetensors"
+  static let fileName = StateFolder.modelCheckFile
   private static let kind = SavedStateKind(
     format: "cleanclip check state 2", work: "check", name: "the state of a check",
-    inputs: "model, images and options")
+    inputs: "model, images and classes")
 
   private let directory: String?
-  private let identity: [String: String]
+  private let identity: WorkIdentity
   /// S and E of the check's model.
   private let side: Int
   private let embedDim: Int
@@ -27,7 +27,7 @@ struct ModelCheckState {
   /// - Throws: `state` when a state is of another check, naming what differs; `format` when it is
   ///   damaged; `io`.
   init(
-    directory: String?, resume: Bool, identity: [String: String], side: Int, embedDim: Int
+    directory: String?, resume: Bool, identity: WorkIdentity, side: Int, embedDim: Int
   ) throws(CLIPError) {
     self.directory = directory
     self.side = side
@@ -143,8 +143,6 @@ struct ModelCheckState {
   }
 
   private static func damaged(_ path: String, _ what: String) -> CLIPError {
-    CLIPError(
-      .format,
-      "'\(path)': is damaged; expected finished searches, got \(what); start without resume")
+    kind.damaged(path, what, expected: "finished searches")
   }
 }

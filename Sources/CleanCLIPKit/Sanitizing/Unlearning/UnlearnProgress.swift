@@ -27,9 +27,11 @@ final class UnlearnProgress {
 
   /// Begins a phase.
   ///
-  /// - Parameter total: what is counted in it; 0 when that is not known.
-  func begin(_ name: String, of total: Int) {
-    position.phase = RunPhase(name: name, done: 0, total: total)
+  /// - Parameters:
+  ///   - total: what is counted in it; 0 when that is not known.
+  ///   - done: of that before, in a run that is resumed.
+  func begin(_ name: String, of total: Int, done: Int = 0) {
+    position.phase = RunPhase(name: name, done: done, total: total)
   }
 
   /// One more of the phase is done; `false` cancels.

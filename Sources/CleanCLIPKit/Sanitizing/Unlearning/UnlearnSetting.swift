@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// What a run of unlearning works with: made once, and the same again when a run is resumed.
 struct UnlearnSetting {
   let options: UnlearnOptions
@@ -9,6 +7,8 @@ struct UnlearnSetting {
   let images: UnlearnImages
   /// The image tower as it was, frozen.
   let teacher: CLIPModel
+  /// How a batch is divided to stay within the memory budget; `nil` without one.
+  let plan: MemoryPlan?
   /// Candidates for targets.
   let vocabulary: TextVocabulary
   let verification: UnlearnVerification
@@ -32,7 +32,8 @@ struct UnlearnSetting {
   ///   - suspects: images that carry a trigger; `nil` for none.
   ///   - communicator: the ranks of the run.
   ///   - log: takes what is left out.
-  /// - Throws: `invalidArgument` for too few images, or images too much alike; `cancelled`.
+  /// - Throws: `invalidArgument` for too few images, images too much alike, or too little memory;
+  ///   `cancelled`.
   init(
     model: CLIPModel, tokenizer: Tokenizer?, dataset: PairDataset, suspects: PairDataset?,
     options: UnlearnOptions, training: TrainingOptions, communicator: Communicator,
@@ -53,6 +54,9 @@ struct UnlearnSetting {
     teacher = try model.imageTowerCopy()
     for parameter in teacher.parameters { parameter.isTrainable = false }
     let searched = try images.searched(Self.searchedImages)
+    let heldOut = try images.heldOut()
+    // Before the searches, so that what does not fit is refused before they cost their time.
+    plan = try Self.pass(of: model, options, training, communicator).plan(images, teacher: teacher)
     let meanings = try teacher.unitFeatures(ofPixels: searched, precision: training.precision)
     var search = options.search
     search.precision = training.precision
@@ -68,7 +72,6 @@ struct UnlearnSetting {
     ) { progress.advance() }
     self.suspects = try Self.suspects(
       shown, vocabulary, among: images, by: teacher, training, log: log)
-    let heldOut = try images.heldOut()
     verification = try UnlearnVerification(
       teacher: teacher, images: heldOut, precision: training.precision, vocabulary: vocabulary)
     var settings = ModelCheckOptions()
@@ -124,6 +127,20 @@ struct UnlearnSetting {
             + "not read most of them as one class"))
     }
     return suspects
+  }
+
+  /// The passes of a batch.
+  func pass(of student: CLIPModel) -> UnlearnPass {
+    Self.pass(of: student, options, training, communicator)
+  }
+
+  private static func pass(
+    of student: CLIPModel, _ options: UnlearnOptions, _ training: TrainingOptions,
+    _ communicator: Communicator
+  ) -> UnlearnPass {
+    UnlearnPass(
+      student: student, training: training, loss: UnlearnLoss(keepWeight: options.keepWeight),
+      communicator: communicator)
   }
 
   /// The classes that may be a target.

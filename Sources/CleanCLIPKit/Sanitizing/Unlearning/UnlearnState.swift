@@ -3,15 +3,15 @@ internal import Glibc
 /// What is needed to resume a run of unlearning as if it had not stopped: a file beside that of the
 /// searches. Images, candidates and the measuring are made again.
 struct UnlearnState {
-  static let fileName = "unlearn-state.safetensors"
+  static let fileName = StateFolder.unlearningFile
   private static let kind = SavedStateKind(
     format: "cleanclip unlearning state 1", work: "run", name: "the state of an unlearning run",
-    inputs: "model, images and options")
+    inputs: "model, images, classes and triggers")
 
   /// Of the first rank; `nil` on the others, and where none is kept.
   private let directory: String?
   private let communicator: Communicator
-  private let identity: [String: String]
+  private let identity: WorkIdentity
   private let side: Int
   private let given: [Trigger]
   private let vocabulary: TextVocabulary
@@ -28,6 +28,8 @@ struct UnlearnState {
     let plan: MemoryPlan?
     let pool: TriggerPool
     let evidence: [TriggerEvidence]
+    /// Of a run that had come to its end.
+    let persistence: UnlearnPersistence.Result?
     fileprivate let file: SafeTensorsFile
 
     /// Copies weights and moments into tensors of the same names.
@@ -51,7 +53,7 @@ struct UnlearnState {
   /// - Parameters:
   ///   - model: with the weights that it has at first.
   ///   - options: of the run, by name.
-  init(_ setting: UnlearnSetting, model: CLIPModel, options named: JSONObject) {
+  init(_ setting: UnlearnSetting, model: CLIPModel, options named: [String: String]) {
     communicator = setting.communicator
     directory = communicator.rank == 0 ? setting.training.stateDirectory : nil
     side = setting.side
@@ -59,19 +61,19 @@ struct UnlearnState {
     vocabulary = setting.vocabulary
     options = setting.options
     guard directory != nil || !communicator.isSingle else {
-      identity = [:]
+      identity = WorkIdentity()
       return
     }
-    var identity = [
-      "initial_weights": Fingerprint.text(of: model.stateDict().map(\.tensor)),
-      "images": setting.images.fingerprint,
-      "candidates": setting.vocabulary.names.joined(separator: ", "),
-      "candidate_features": Fingerprint.text(of: [setting.vocabulary.features]),
-      "suspects": setting.suspects.map { Fingerprint.text(of: [$0.images]) } ?? "none",
-      "triggers": given.map(\.summary).joined(separator: ", "),
-    ]
-    for (name, value) in named { identity[name] = value.string ?? value.serialized() }
-    self.identity = identity
+    identity = WorkIdentity(
+      options: named,
+      inputs: [
+        "initial_weights": Fingerprint.text(of: model.stateDict().map(\.tensor)),
+        "images": setting.images.fingerprint,
+        "candidates": setting.vocabulary.names.joined(separator: ", "),
+        "candidate_features": Fingerprint.text(of: [setting.vocabulary.features]),
+        "suspects": setting.suspects.map { Fingerprint.text(of: [$0.images]) } ?? "none",
+        "triggers": given.map(\.summary).joined(separator: ", "),
+      ])
   }
 
   /// Saves where a run is, replacing what was saved before.
@@ -88,6 +90,9 @@ struct UnlearnState {
       "evidence": "\(outcome.evidence.count)",
     ]
     metadata["plan"] = unlearner.plan?.text
+    if let persistence = outcome.persistence {
+      metadata.merge(persistence.members(of: outcome.evidence)) { _, own in own }
+    }
     var tensors = unlearner.savedTensors
     func add(_ entry: TriggerPool.Entry, _ name: String) throws(CLIPError) {
       let record = entry.trigger.record
@@ -129,7 +134,7 @@ struct UnlearnState {
   /// Checks that all ranks run the same.
   ///
   /// - Throws: `invalidArgument`, naming what differs.
-  func agree() throws(CLIPError) { try communicator.agree(on: identity) }
+  func agree() throws(CLIPError) { try communicator.agree(on: identity.required) }
 
   /// Reads what was saved, on the first rank for all; `nil` when there is nothing.
   ///
@@ -165,7 +170,8 @@ struct UnlearnState {
     }
     return Saved(
       round: round, step: step, steps: try Self.steps(file, count: step, options), plan: plan,
-      pool: TriggerPool(kept: kept, live: live), evidence: evidence, file: file)
+      pool: TriggerPool(kept: kept, live: live), evidence: evidence,
+      persistence: try persistence(evidence, file), file: file)
   }
 
   /// The file of the first rank, which hands it to the others.
@@ -231,6 +237,16 @@ struct UnlearnState {
       accuracyBefore: Proportion(counts[5], of: counts[6]), cosineBefore: cosine)
   }
 
+  private func persistence(
+    _ evidence: [TriggerEvidence], _ file: SafeTensorsFile
+  ) throws(CLIPError) -> UnlearnPersistence.Result? {
+    guard file.metadata[UnlearnPersistence.Result.key] != nil else { return nil }
+    guard let result = UnlearnPersistence.Result(members: file.metadata, of: evidence) else {
+      throw Self.damaged(file.path, "no test of persistence")
+    }
+    return result
+  }
+
   private static func steps(
     _ file: SafeTensorsFile, count: Int, _ options: UnlearnOptions
   ) throws(CLIPError) -> [TrainingProgress] {
@@ -262,8 +278,6 @@ struct UnlearnState {
   }
 
   private static func damaged(_ path: String, _ what: String) -> CLIPError {
-    CLIPError(
-      .format,
-      "'\(path)': is damaged; expected the state of a run, got \(what); start without resume")
+    kind.damaged(path, what)
   }
 }

@@ -11,13 +11,12 @@ final class Unlearner {
   let pool: TriggerPool
   private let communicator: Communicator
   private let optimizer: AdamW
-  private let loss: UnlearnLoss
+  private let pass: UnlearnPass
   private let suspects: UnlearnSuspects?
   private let renewal: Renewal
   /// The weights that the round began with.
   private let roundStart: [Tensor]
-  /// How a batch is divided to stay within the memory budget; `nil` before the first step, or without
-  /// a budget.
+  /// How a batch is divided to stay within the memory budget; `nil` without a budget.
   private(set) var plan: MemoryPlan?
   /// Updates done.
   private(set) var step = 0
@@ -44,7 +43,8 @@ final class Unlearner {
     options = setting.options
     training = setting.training
     communicator = setting.communicator
-    loss = UnlearnLoss(keepWeight: options.keepWeight)
+    pass = setting.pass(of: student)
+    plan = setting.plan
     suspects = setting.suspects
     var adam = AdamW.Options()
     adam.weightDecay = 0
@@ -80,7 +80,8 @@ final class Unlearner {
     for parameter in student.imageParameters { parameter.valueDidChange() }
     optimizer.resume(afterSteps: saved.step)
     step = saved.step
-    plan = saved.plan
+    // A measurement in another process might not repeat it.
+    plan = saved.plan ?? plan
   }
 
   /// Checks that all ranks have the same weights and triggers, to the bit: a rank that drifted away would
@@ -201,10 +202,7 @@ final class Unlearner {
     let batch = clean.shape[0]
     let (clean, triggered) = (communicator.ownRows(of: clean), communicator.ownRows(of: triggered))
     let (meanings, aims) = (communicator.ownRows(of: meanings), communicator.ownRows(of: aims))
-    if plan == nil, training.chunkSize == nil, let budget = training.memoryBudget {
-      plan = try measuredPlan(clean, triggered, meanings, aims, budget: budget)
-    }
-    let (own, dPixels) = try accumulate(
+    let (own, dPixels) = try pass.accumulate(
       clean, triggered, meanings, aims, of: batch, needsPixels: needsPixels,
       chunk: training.chunkSize ?? plan?.chunkSize)
     guard !communicator.isSingle else { return (own, dPixels) }
@@ -222,69 +220,5 @@ final class Unlearner {
         try communicator.gatherRows(own, for: .pixels)
       }
     )
-  }
-
-  /// Adds the gradients of a batch, or of a rank's part of it.
-  ///
-  /// - Parameters:
-  ///   - meanings: what the clean images shall mean; `aims`: what those with a trigger shall.
-  ///   - batch: images of the whole batch.
-  ///   - needsPixels: whether dL/d(triggered images) is wanted.
-  ///   - chunk: images, with and without a trigger, that are held at once; `nil` for all.
-  private func accumulate(
-    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor, of batch: Int,
-    needsPixels: Bool,
-    chunk: Int?
-  ) throws(CLIPError) -> (result: UnlearnLoss.Result, dPixels: Tensor?) {
-    let count = clean.shape[0]
-    let size = min(count, chunk ?? count)
-    let scale = PixelScale(student.configuration)
-    let dPixels = needsPixels ? try Tensor(triggered.shape) : nil
-    var sum: UnlearnLoss.Result?
-    for first in stride(from: 0, to: count, by: size) {
-      let rows = first..<min(count, first + size)
-      let input = Variable(
-        try scale.normalized(try Tensor.joined(clean.slice(rows), triggered.slice(rows))),
-        requiresGradient: needsPixels)
-      let tape = Tape(precision: training.precision, isTraining: false)
-      let features = try tape.normalize(try student.imageFeatures(tape, input))
-      let result = try loss.evaluate(
-        features.value, try Tensor.joined(meanings.slice(rows), aims.slice(rows)),
-        isTriggered: (0..<2 * rows.count).map { $0 >= rows.count }, cleanCount: batch,
-        triggeredCount: batch)
-      sum = sum.map { $0 + result } ?? result
-      guard result.loss.isFinite else { break }
-      try tape.backward(features, gradient: result.gradient)
-      guard let dPixels, let dInput = input.gradient else { continue }
-      let part = try scale.pixelGradient(dInput.slice(rows.count..<2 * rows.count))
-      memcpy(dPixels.slice(rows).bytes, part.bytes, part.byteCount)
-    }
-    guard let sum else {
-      throw CLIPError(.internal, "unlearn: the batch is empty; expected images, got none")
-    }
-    return (sum, dPixels)
-  }
-
-  /// Images that the searches and inversions of a run hold at once.
-  private static let fewestChunk = 8
-
-  /// Measures how many images of a batch fit into a budget; gradients are left as they were.
-  ///
-  /// - Throws: `invalidArgument` for a budget that the run cannot stay within.
-  private func measuredPlan(
-    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor, budget: Int
-  ) throws(CLIPError) -> MemoryPlan {
-    let batch = clean.shape[0]
-    let plan = try MemoryPlan.measure(
-      batch: batch, budget: budget, fewest: min(Self.fewestChunk, batch),
-      otherBytes: images.byteCount
-    ) { (count) throws(CLIPError) in
-      let rows = 0..<count
-      _ = try accumulate(
-        clean.slice(rows), triggered.slice(rows), meanings.slice(rows), aims.slice(rows), of: count,
-        needsPixels: true, chunk: nil)
-    }
-    optimizer.clearGradients()
-    return try communicator.smallest(plan)
   }
 }
