@@ -47,6 +47,9 @@ extension UnlearnOptions {
         "options: \(name) have no effect with method \(method.name); expected none, or method "
           + SanitizeMethod.unlearn.name)
     }
+    if classFeatures != nil {
+      try ClassFeatures.checkGiven(names: classes.count, templates: templates.count)
+    }
     let distinct = DistinctNames(classes).names.count
     guard classes.isEmpty || distinct >= ModelCheck.fewestClasses else {
       throw CLIPError(

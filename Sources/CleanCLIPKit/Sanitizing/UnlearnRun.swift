@@ -30,6 +30,11 @@ final class UnlearnRun: SanitizeRun {
     logitScale = min(100, expf(model.logitScale.value.f32[0]))
     let side = try FeatureEncoder(model).imageSize()
     for trigger in options.unlearn.triggers { try trigger.checkFit(imageSize: side) }
+    if let features = options.unlearn.classFeatures {
+      try ClassFeatures.validate(
+        features, names: options.unlearn.classes, templates: options.unlearn.templates,
+        embedDim: model.configuration.embedDim)
+    }
     guard
       input.tokenizer != nil && model.configuration.text != nil || options.unlearn.classes.isEmpty
         || options.unlearn.classFeatures != nil

@@ -9,11 +9,12 @@ package enum FeatureMatrix {
   ///
   /// - Parameters:
   ///   - name: what the matrix is, for messages.
+  ///   - remedy: what to do about a row.
   ///   - firstRow: the number of its first row among all.
   /// - Throws: `shape`; `invalidArgument` naming the first row that holds NaN, infinity or a
   ///   magnitude beyond 1e15.
   package static func validate(
-    _ features: Tensor, name: String, firstRow: Int = 0
+    _ features: Tensor, name: String, remedy: String, firstRow: Int = 0
   ) throws(CLIPError) {
     guard features.shape.rank == 2, features.dtype == .f32, features.shape[1] > 0 else {
       throw CLIPError(
@@ -26,9 +27,12 @@ package enum FeatureMatrix {
       throw CLIPError(
         .invalidArgument,
         "\(name): row \(firstRow + i / features.shape[1]) is not usable; expected finite numbers up to 1e15, "
-          + "got \(values[i]); remove the pair")
+          + "got \(values[i]); \(remedy)")
     }
   }
+
+  /// What to do about a row of a dataset's features.
+  static let removePair = "remove the pair"
 
   /// Whether all rows are equal, so that no statistic of their distances means anything.
   package static func isConstant(_ features: Tensor) -> Bool {
@@ -66,8 +70,8 @@ package enum FeatureMatrix {
   package static func cosines(
     _ a: Tensor, _ b: Tensor, name: String, firstRow: Int = 0
   ) throws(CLIPError) -> [Float] {
-    try validate(a, name: name + " image features", firstRow: firstRow)
-    try validate(b, name: name + " text features", firstRow: firstRow)
+    try validate(a, name: name + " image features", remedy: removePair, firstRow: firstRow)
+    try validate(b, name: name + " text features", remedy: removePair, firstRow: firstRow)
     guard a.shape == b.shape else {
       throw CLIPError(
         .shape,

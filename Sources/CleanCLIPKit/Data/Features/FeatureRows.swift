@@ -149,7 +149,8 @@ struct FeatureSurvey {
     for start in stride(from: 0, to: features.count, by: FeatureRows.block) {
       try Polling.check()
       let block = try features.read(start..<min(features.count, start + FeatureRows.block))
-      try FeatureMatrix.validate(block, name: name, firstRow: start)
+      try FeatureMatrix.validate(
+        block, name: name, remedy: FeatureMatrix.removePair, firstRow: start)
       fingerprint.add(UnsafeRawBufferPointer(start: block.bytes, count: block.byteCount))
       let compared = first ?? block
       first = compared

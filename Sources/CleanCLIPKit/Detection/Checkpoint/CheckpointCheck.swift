@@ -85,6 +85,9 @@ package struct CheckpointCheck {
   }
 
   private func checkTexts() throws(CLIPError) {
+    if classFeatures != nil {
+      try ClassFeatures.checkGiven(names: classes.count, templates: templates.count)
+    }
     guard templates.isEmpty || !classes.isEmpty else {
       throw CLIPError(
         .invalidArgument,

@@ -48,7 +48,8 @@ package struct TextVocabulary: Sendable {
   ///
   /// - Throws: `shape` unless there is one row for each name; see `FeatureMatrix.validate`.
   package init(names: [String], features: Tensor) throws(CLIPError) {
-    try FeatureMatrix.validate(features, name: "vocabulary")
+    try FeatureMatrix.validate(
+      features, name: "vocabulary", remedy: "give features of another model or text")
     guard features.shape[0] == names.count, !names.isEmpty else {
       throw CLIPError(
         .shape,
@@ -85,24 +86,12 @@ package struct TextVocabulary: Sendable {
         )
       }
       try self.init(
-        names: DistinctNames(names).names,
-        templates: templates.isEmpty ? PromptTemplate.standard : templates,
+        names: DistinctNames(names).names, templates: PromptTemplate.given(templates),
         model: model, tokenizer: tokenizer, precision: precision)
       return
     }
-    guard !names.isEmpty, templates.isEmpty else {
-      throw CLIPError(
-        .invalidArgument,
-        "classes: features are taken as they are; expected names and no templates with them, got "
-          + "\(names.count) names and \(templates.count) templates")
-    }
-    let expected = Shape([names.count, model.configuration.embedDim])
-    guard features.shape == expected, features.dtype == .f32 else {
-      throw CLIPError(
-        .shape,
-        "classes: features do not fit; expected \(expected) of f32, a row for each name, got "
-          + "\(features.shape) of \(features.dtype)")
-    }
+    try ClassFeatures.validate(
+      features, names: names, templates: templates, embedDim: model.configuration.embedDim)
     self = try TextVocabulary(names: names, features: features).rows(DistinctNames(names).rows)
   }
 

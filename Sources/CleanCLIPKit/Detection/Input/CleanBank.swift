@@ -45,9 +45,8 @@ package struct CleanBank: Sendable {
       precision: DType
     ) throws(CLIPError) {
       let plain = try TextVocabulary(
-        names: classes, templates: templates.isEmpty ? PromptTemplate.standard : templates,
-        model: model, tokenizer: tokenizer,
-        precision: precision)
+        names: classes, templates: PromptTemplate.given(templates), model: model,
+        tokenizer: tokenizer, precision: precision)
       let distracted = try TextVocabulary(
         names: classes, templates: Self.distractedTemplates, model: model,
         tokenizer: tokenizer, precision: precision)
@@ -66,7 +65,8 @@ package struct CleanBank: Sendable {
   /// - Parameter imageFeatures: `[n, E]` of clean images, unnormalized, at least 50.
   /// - Throws: `shape` and `invalidArgument` for features that do not fit; see `FeatureMatrix`.
   package init(imageFeatures: Tensor, texts: ClassTexts?) throws(CLIPError) {
-    try FeatureMatrix.validate(imageFeatures, name: "clean bank")
+    try FeatureMatrix.validate(
+      imageFeatures, name: "clean bank", remedy: "leave the image out")
     guard imageFeatures.shape[0] >= Self.fewestImages else {
       throw CLIPError(
         .invalidArgument,
@@ -114,7 +114,8 @@ package struct CleanBank: Sendable {
     if file["class_features"] != nil {
       let features = try file.tensor("class_features")
       let contrast = try file.tensor("contrast").floats()
-      try FeatureMatrix.validate(features, name: "'\(path)': 'class_features'")
+      try FeatureMatrix.validate(
+        features, name: "'\(path)': 'class_features'", remedy: "make the bank again")
       guard features.shape[1] == contrast.count, contrast.allSatisfy(\.isFinite) else {
         throw CLIPError(
           .shape,

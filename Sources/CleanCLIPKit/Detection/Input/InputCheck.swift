@@ -47,7 +47,8 @@ package struct InputCheck: Sendable {
   /// - Parameter imageFeatures: `[m, E]`, unnormalized; `m` may be 0.
   /// - Throws: `shape` for features of another width; `invalidArgument` for NaN.
   package func findings(_ imageFeatures: Tensor) throws(CLIPError) -> [InputFinding] {
-    try FeatureMatrix.validate(imageFeatures, name: "check input")
+    try FeatureMatrix.validate(
+      imageFeatures, name: "check input", remedy: "leave the image out")
     guard imageFeatures.shape[1] == embedDim else {
       throw CLIPError(
         .shape,
