@@ -1,5 +1,4 @@
 package import CleanCLIPKit
-internal import Glibc
 
 /// What a command writes at the end of its work: the main result first, then the others, each even
 /// when one before it failed.
@@ -14,9 +13,10 @@ package struct Outputs {
   ///   - paths: `nil` for outputs that are not asked for.
   ///   - folder: where a state or several files are kept, which need not be there.
   /// - Throws: `io` for a folder that is missing or cannot be written to, something that is not a
-  ///   file, a full disk; `invalidArgument` when two outputs are the same file.
+  ///   file, a full disk; `invalidArgument` when two outputs are the same file, however their paths are
+  ///   spelled.
   package static func check(_ paths: String?..., folder: String? = nil) throws(CLIPError) {
-    try requireDistinct(paths)
+    try requireDistinct(paths + [folder])
     for path in paths.compactMap(\.self) {
       try asOutput { () throws(CLIPError) in try AtomicFile.check(path) }
     }
@@ -30,15 +30,12 @@ package struct Outputs {
   /// - Parameter paths: `nil` for outputs that are not asked for.
   /// - Throws: `invalidArgument`, naming the output.
   package static func requireDistinct(_ paths: [String?]) throws(CLIPError) {
-    var known: Set<String> = []
-    for path in paths.compactMap(\.self) {
-      var plain = Substring(path)
-      while plain.hasPrefix("./") { plain = plain.dropFirst(2) }
-      guard known.insert(String(plain)).inserted else {
-        throw CLIPError(
-          .invalidArgument,
-          "'\(path)': is given for two outputs; expected a file for each, got the same one")
-      }
+    var known: Set<FileIdentity> = []
+    for path in paths.compactMap(\.self).flatMap(NamedFiles.paths) {
+      guard let place = FileIdentity(place: path), !known.insert(place).inserted else { continue }
+      throw CLIPError(
+        .invalidArgument,
+        "'\(path)': is given for two outputs; expected a file for each, got the same one")
     }
   }
 
@@ -49,10 +46,10 @@ package struct Outputs {
   ///   - outputs: `nil` for those that are not asked for.
   /// - Throws: `invalidArgument`, naming the output.
   package static func keep(_ inputs: [String], from outputs: String?...) throws(CLIPError) {
-    let kept = Set(inputs.flatMap(NamedFiles.paths).compactMap(FileIdentity.init))
+    let kept = Set(inputs.flatMap(NamedFiles.paths).compactMap { FileIdentity(file: $0) })
     for output in outputs.compactMap(\.self) {
       for path in NamedFiles.paths(output) {
-        guard let file = FileIdentity(path), kept.contains(file) else { continue }
+        guard let file = FileIdentity(file: path), kept.contains(file) else { continue }
         throw CLIPError(
           .invalidArgument,
           "'\(path)': is both read and written; expected another file for the output, which leaves "
@@ -83,19 +80,5 @@ package struct Outputs {
   package func finish() throws(CLIPError) {
     guard !failures.isEmpty else { return }
     throw CLIPError(.io, failures.map(\.message).joined(separator: "; and "))
-  }
-}
-
-/// What tells one regular file from another, whatever their paths.
-private struct FileIdentity: Hashable {
-  private let device: UInt
-  private let number: UInt
-
-  /// `nil` for what is not a regular file.
-  init?(_ path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-    device = UInt(status.st_dev)
-    number = UInt(status.st_ino)
   }
 }

@@ -40,7 +40,7 @@ OUTPUTS = {
 }
 SUFFIXES = {
     "sanitize --output": ".onnx", "onnx-import --output": ".safetensors", "poison --output": ".tar",
-    "report --output": ".html"}
+    "report --output": ".html", "check model --report": ".html", "check data --report": ".html"}
 
 
 def listing(folder):
@@ -81,9 +81,18 @@ def test_poison_can_be_repeated(folder):
         assert good.returncode == 0, good.stderr
 
 
-def test_two_outputs_cannot_be_one_file(folder):
-    result = run([*CHECK_DATA, "--scores", "x", "--cleaned", "x"], folder)
+@pytest.mark.parametrize("first, second", [
+    ("x", "x"), ("x", "./x"), ("images/../x", "x"), ("linked/x", "images/x"), ("link", "there"),
+    ("hard", "there")])
+def test_two_outputs_cannot_be_one_file(first, second, folder):
+    (folder / "linked").symlink_to("images")
+    (folder / "there").write_text("")
+    (folder / "link").symlink_to("there")
+    (folder / "hard").hardlink_to(folder / "there")
+    result = run([*CHECK_DATA, "--scores", first, "--cleaned", second], folder)
     assert result.returncode == 64 and "two outputs" in result.stderr
+    different = run([*CHECK_DATA, "--scores", "x", "--cleaned", "images/x", "--quiet"], folder)
+    assert different.returncode == 0, different.stderr
 
 
 @pytest.mark.parametrize("arguments", [
