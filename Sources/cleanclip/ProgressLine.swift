@@ -18,7 +18,6 @@ struct ProgressLine {
   private static let shortest = 3.0
   /// Seconds between two drawings of the bar.
   private static let drawInterval = 0.1
-  private static let barWidth = 24
 
   init(_ title: String, isQuiet: Bool = false) {
     self.title = title
@@ -45,8 +44,7 @@ struct ProgressLine {
       return
     }
     last = time
-    let text =
-      (total > 0 ? "\(done)/\(total)" : "\(done)") + (details.isEmpty ? "" : "  \(details)")
+    let count = total > 0 ? "\(done)/\(total)" : "\(done)"
     let fraction = total > 0 ? min(1, max(0, Double(done) / Double(total))) : 0
     let elapsed = time - start.time
     let clock =
@@ -61,14 +59,12 @@ struct ProgressLine {
           + " left"
       }
     if isTerminal {
-      let filled = Int(fraction * Double(Self.barWidth))
-      let bar =
-        String(repeating: "█", count: filled)
-        + String(repeating: "·", count: Self.barWidth - filled)
-      writeError("\r\u{1B}[K\(title) \(bar) \(text)  \(clock)" + (isEnd ? "\n" : ""))
+      let line = TerminalLine(
+        title: title, fraction: fraction, count: count, details: details, clock: clock)
+      writeError("\r\u{1B}[K" + line.fitted(to: TerminalLine.columns) + (isEnd ? "\n" : ""))
       isOpen = !isEnd
     } else {
-      writeError("\(title): \(text), \(clock)\n")
+      writeError("\(title): \(count)\(details.isEmpty ? "" : "  " + details), \(clock)\n")
     }
   }
 
