@@ -25,7 +25,8 @@ struct CheckInputCommand: ParsableCommand {
   @Flag(name: .long, help: "Make the bank from the images instead of judging them.")
   var makeBank = false
 
-  @Option(name: .long, help: "Fraction of clean images that may be flagged.")
+  @Option(
+    name: .long, help: "Fraction of clean images that may be flagged, a number between 0 and 1.")
   var falseAlarmRate = InputCheck.defaultFalseAlarmRate
 
   @OptionGroup var texts: ClassArguments
@@ -36,8 +37,8 @@ struct CheckInputCommand: ParsableCommand {
   @Option(
     name: .long,
     help: """
-      Images that may be left out unread under a clean verdict: a number from 1, below 1 a fraction \
-      of all; by default none.
+      Images that may be left out unread under a clean verdict, a number from 0: from 1 on images, \
+      below 1 a fraction of all; by default none.
       """)
   var allowUnread = InputReport.noneUnread.allowed
 
@@ -65,7 +66,7 @@ struct CheckInputCommand: ParsableCommand {
     Interruption.listen()
     try Outputs.check(makeBank ? bank : nil, check.report)
     try Outputs.keep(
-      [model.model] + images + texts.files + (makeBank ? [] : [bank]),
+      model.files + images + texts.files + (makeBank ? [] : [bank]),
       from: makeBank ? bank : nil, check.report)
     let loaded = try model.load().model
     let dataset = try PairDataset.reporting(

@@ -37,27 +37,30 @@ struct CheckModelCommand: ParsableCommand {
 
   @Option(
     name: .long, parsing: .upToNextOption,
-    help: "What to search: \(TriggerKind.list); by default all.")
+    help: "What to search, separated by spaces: \(TriggerKind.list); by default all.")
   var kinds: [String] = []
 
-  @Option(name: .long, help: "Images used at most, and no more than fit in 1 GiB.")
+  @Option(name: .long, help: "Images used at most, 16 to 1000000, and no more than fit in 1 GiB.")
   var imageLimit = ModelCheckOptions().imageLimit
 
-  @Option(name: .long, help: "Steps of a search at most.")
+  @Option(name: .long, help: "Steps of a search at most, 1 to 1000000.")
   var steps = ModelCheckOptions().search.steps
 
   @Option(
-    name: .long, help: "Batch size of a search; of images of more than 256 MiB together, fewer.")
+    name: .long,
+    help: "Batch size of a search, 2 to 65536; of images of more than 256 MiB together, fewer.")
   var batchSize = ModelCheckOptions().search.batchSize
 
   @Option(
     name: .long,
-    help: "Searches of the same checkpoint in each space as a reference, without --references.")
+    help: """
+      Searches of the same checkpoint in each space as a reference, 2 to 100, without --references.
+      """)
   var referenceSearches = ModelCheckOptions().referenceSearches
 
   @Option(
     name: .long,
-    help: "Classes of --classes, or nouns, with a targeted search at most; 0 or 4 to 1000.")
+    help: "Classes of --classes, or nouns, with a targeted search at most; 0, or 4 to 1000.")
   var classSearches = ModelCheckOptions().classSearches
 
   @Option(name: .long, help: "Seed of everything that is drawn.")
@@ -86,8 +89,13 @@ struct CheckModelCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    try features.validate(besides: texts)
     for kind in kinds where TriggerKind(name: kind) == nil {
-      throw ValidationError("--kinds has '\(kind)'; expected some of \(TriggerKind.list)")
+      throw ValidationError(
+        "--kinds has '\(kind)'; expected some of \(TriggerKind.list), separated by spaces")
+    }
+    guard Set(kinds).count == kinds.count else {
+      throw ValidationError("--kinds names one twice; expected each once, separated by spaces")
     }
   }
 
@@ -104,7 +112,9 @@ struct CheckModelCommand: ParsableCommand {
     if communicator.rank == 0 {
       try Outputs.check(self.check.report, folder: kept.stateDirectory)
       try Outputs.check(folder: triggers)
-      try Outputs.keep([model.model] + images + references, from: self.check.report)
+      try Outputs.keep(
+        model.files + images + references + texts.files + features.files,
+        from: self.check.report)
     }
     let loaded = try model.load().model
     var check = try checkpointCheck(loaded)

@@ -39,7 +39,10 @@ struct CheckedPairs: ParsableArguments {
   var trustedFeatures: [String] = []
 
   @Option(
-    name: .long, help: "Bytes that the check may use, such as 8G; none by default: no limit.")
+    name: .long,
+    help: """
+      Memory that the check may use, 1 to 1000000000000000 bytes, such as 8G; none by default: no limit.
+      """)
   var memoryBudget: ByteCount?
 
   @Option(name: .long, help: "A file with the name of a pair on each line, instead of --data.")

@@ -37,7 +37,7 @@ struct EmbedCommand: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "L2-normalize the features.")
   var normalize = true
 
-  @Option(name: .long, help: "Images or texts computed at a time.")
+  @Option(name: .long, help: "Images or texts computed at a time, 1 to 65536.")
   var batchSize = FeatureEncoder.defaultBatchSize
 
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
@@ -67,7 +67,7 @@ struct EmbedCommand: ParsableCommand {
     common.apply()
     Interruption.listen()
     try Outputs.check(output)
-    try Outputs.keep([model.model] + images + data + [texts].compactMap(\.self), from: output)
+    try Outputs.keep(model.files + images + data + [texts].compactMap(\.self), from: output)
     var encoder = FeatureEncoder(try model.load().model)
     encoder.normalize = normalize
     encoder.precision = precision.dtype

@@ -36,7 +36,7 @@ struct EvaluateCommand: ParsableCommand {
   @Option(name: .long, help: "The class that the attack aims at: name or index.")
   var target: String?
 
-  @Option(name: .long, help: "Images computed at a time.")
+  @Option(name: .long, help: "Images computed at a time, 1 to 65536.")
   var batchSize = EvaluationOptions().batchSize
 
   @Option(name: .long, help: "Seed of the trigger's pattern, positions and noise.")
@@ -52,6 +52,14 @@ struct EvaluateCommand: ParsableCommand {
   var labelColumn = DatasetColumns().label
 
   @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard features.classFeatures == nil || templates == nil else {
+      throw ValidationError(
+        "--templates have no effect with --class-features, which are taken as they are; give one of them"
+      )
+    }
+  }
 
   func run() throws {
     common.apply()

@@ -15,7 +15,7 @@ struct EvaluateRetrievalCommand: ParsableCommand {
   @OptionGroup var model: ModelArguments
   @OptionGroup var pairs: PairArguments
 
-  @Option(name: .long, help: "Images and captions computed at a time.")
+  @Option(name: .long, help: "Images and captions computed at a time, 1 to 65536.")
   var batchSize = FeatureEncoder.defaultBatchSize
 
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")

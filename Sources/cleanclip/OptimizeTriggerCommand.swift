@@ -21,19 +21,23 @@ struct OptimizeTriggerCommand: ParsableCommand {
   var target: String
 
   @Option(
-    name: .long, help: "Side of the patch in pixels; none by default: a fourteenth, at least 8.")
+    name: .long,
+    help: "Side of the patch in pixels, 1 to 4096; none by default: a fourteenth, at least 8.")
   var patchSize: Int?
 
-  @Option(name: .long, help: "Updates of the patch.")
+  @Option(name: .long, help: "Updates of the patch, 1 to 1000000.")
   var steps = DualEmbeddingOptions(target: "").steps
 
-  @Option(name: .long, help: "Images of one step.")
+  @Option(name: .long, help: "Images of one step, 2 to 65536.")
   var batchSize = DualEmbeddingOptions(target: "").batchSize
 
-  @Option(name: .long, help: "Learning rate of Adam, of the pixel range 0 to 1.")
+  @Option(
+    name: .long,
+    help: "Learning rate of Adam, of the pixel range 0 to 1; more than 0, at most 10.")
   var learningRate = DualEmbeddingOptions(target: "").learningRate
 
-  @Option(name: .long, help: "Images without the target at most, and images of it.")
+  @Option(
+    name: .long, help: "Images without the target at most, and images of it, 2 to 1000000.")
   var imageLimit = DualEmbeddingOptions(target: "").imageLimit
 
   @Option(name: .long, help: "Element type of activations: f32, bf16 or auto.")
@@ -57,7 +61,7 @@ struct OptimizeTriggerCommand: ParsableCommand {
     common.apply()
     Interruption.listen()
     try Outputs.check(output)
-    try Outputs.keep([model.model] + pairs.sources, from: output)
+    try Outputs.keep(model.files + pairs.files, from: output)
     var options = DualEmbeddingOptions(target: target)
     options.patchSize = patchSize
     options.steps = steps

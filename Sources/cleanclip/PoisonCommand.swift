@@ -22,7 +22,11 @@ struct PoisonCommand: ParsableCommand {
   @Option(name: .long, help: "Fraction of poisoned pairs, more than 0, at most 1.")
   var rate = PoisonOptions(target: "").rate
 
-  @Option(name: .long, help: "Number of poisoned pairs, instead of --rate; none by default.")
+  @Option(
+    name: .long,
+    help: """
+      Number of poisoned pairs, 1 to 2147483647, instead of --rate; none by default.
+      """)
   var count: Int?
 
   @Option(
@@ -35,10 +39,18 @@ struct PoisonCommand: ParsableCommand {
   @Option(name: .long, help: "A file with a caption with {} on each line.")
   var templates: String?
 
-  @Option(name: .long, help: "Output pairs, drawn by chance; none by default: all.")
+  @Option(
+    name: .long,
+    help: """
+      Output pairs, 1 to 2147483647, drawn by chance; none by default: all.
+      """)
   var pairCount: Int?
 
-  @Option(name: .long, help: "Images are resized to this side, and center-cropped by default.")
+  @Option(
+    name: .long,
+    help: """
+      Images are resized to this side, 2 to 4096 pixels, and center-cropped by default.
+      """)
   var imageSize = PoisonOptions(target: "").imageSize
 
   @OptionGroup var images: PreprocessingOptions
@@ -68,7 +80,8 @@ struct PoisonCommand: ParsableCommand {
     Interruption.listen()
     try Outputs.check(output, truthPath)
     try Outputs.keep(
-      pairs.sources + [templates, attack.trigger].compactMap(\.self), from: output, truthPath)
+      pairs.files + images.files + [templates, attack.trigger].compactMap(\.self), from: output,
+      truthPath)
     let dataset = try pairs.open()
     guard let trigger = try attack.load(seed: seed) else { return }
     var options = PoisonOptions(target: target)

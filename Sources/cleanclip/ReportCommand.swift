@@ -43,7 +43,8 @@ struct ReportCommand: ParsableCommand {
 
   @Option(
     name: .long,
-    help: "The side of the shown images in pixels; by default the model's, and 224 without --model."
+    help:
+      "The side of the shown images in pixels, 1 to 4096; by default the model's, and 224 without --model."
   )
   var imageSize: Int?
 
@@ -69,13 +70,20 @@ struct ReportCommand: ParsableCommand {
       )
     else {
       throw ValidationError(
-        "there is nothing to report; give --before, --after, --history, --model or --images")
+        "there is nothing to report; give --before, --after, --control, --history, "
+          + "--control-history, --model or --images")
     }
     if images != nil && (classes == nil || attack.trigger == nil) {
       throw ValidationError("--images needs --classes and --trigger")
     }
-    if images == nil && (imageSize != nil || (model == nil && preparation.preprocessing != nil)) {
-      throw ValidationError("--image-size and --preprocessing need --images")
+    guard images == nil else { return }
+    let useless = [
+      ("--classes", classes != nil), ("--trigger", attack.trigger != nil),
+      ("--target", target != nil), ("--image-size", imageSize != nil),
+      ("--preprocessing", model == nil && preparation.preprocessing != nil),
+    ]
+    if let (option, _) = useless.first(where: { $0.1 }) {
+      throw ValidationError("\(option) has no effect without --images; give labelled images too")
     }
   }
 
@@ -83,7 +91,8 @@ struct ReportCommand: ParsableCommand {
     common.apply()
     try Outputs.check(output)
     try Outputs.keep(
-      [before, after, control, history, controlHistory, model, images, classes].compactMap(\.self),
+      [before, after, control, history, controlHistory, model, images, classes, attack.trigger]
+        .compactMap(\.self) + preparation.files,
       from: output)
     var contents = ReportContents()
     if let title { contents.title = title }

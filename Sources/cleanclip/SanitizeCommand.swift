@@ -14,7 +14,7 @@ struct SanitizeCommand: ParsableCommand {
       nothing_found (exit code 0), weakened (4), not_removed (3).
 
       An ONNX model is written back into its own graph: names, inputs and outputs stay. Ctrl-C \
-      ends after the step and saves the state when --state-directory is given (exit code 130).
+      ends after the step (exit code 130); with --state-directory the message says what it left to resume from.
 
       mpirun -n N cleanclip sanitize ... divides the work among N processes, with the result of one \
       but for rounding; --batch-size is that of all.
@@ -29,13 +29,13 @@ struct SanitizeCommand: ParsableCommand {
   @Option(name: .long, help: "How: one of the methods above.")
   var method = SanitizeMethod.standard
 
-  @Option(name: .long, help: "Highest learning rate of AdamW.")
+  @Option(name: .long, help: "Highest learning rate of AdamW, more than 0, at most 10.")
   var learningRate = SanitizeOptions().training.learningRate
 
-  @Option(name: .long, help: "Steps of linear warm-up.")
+  @Option(name: .long, help: "Steps of linear warm-up, 0 to 1000000000000.")
   var warmupSteps = SanitizeOptions().training.warmupSteps
 
-  @Option(name: .long, help: "Weight of the self-supervised loss (lambda 2).")
+  @Option(name: .long, help: "Weight of the self-supervised loss (lambda 2), a number from 0.")
   var inmodalWeight = SanitizeOptions().cleanclip.inmodalWeight
 
   @OptionGroup var training: TrainingArguments
@@ -44,7 +44,7 @@ struct SanitizeCommand: ParsableCommand {
     name: .long,
     help: """
       par: mean squared distance of L2-normalized features from the initial ones up to which they \
-      are pushed.
+      are pushed, more than 0, at most 4.
       """)
   var perturbThreshold = SanitizeOptions().par.perturbThreshold
 
@@ -53,21 +53,24 @@ struct SanitizeCommand: ParsableCommand {
 
   @Option(
     name: .long,
-    help: "supervised: classes of the head; none by default: one more than the highest label.")
+    help: """
+      supervised: classes of the head, 2 to 1048576; none by default: one more than the highest label.
+      """)
   var headClasses: Int?
 
   @Option(
     name: .long,
     help: """
       unlearn: percentage points of held-out images that may be classified otherwise than before; \
-      ends the run when it is more.
+      ends the run when it is more; more than 0, at most 100, none by default.
       """)
   var maxAccuracyLoss: Float?
 
   @Option(
     name: .long,
     help: """
-      unlearn: steps of benign training of a copy, after which triggers are measured again; 0 for none.
+      unlearn: steps of benign training of a copy, after which triggers are measured again, 0 to \
+      1000000; 0 for none.
       """)
   var persistenceSteps = SanitizeOptions().unlearn.persistenceSteps
 
@@ -79,7 +82,7 @@ struct SanitizeCommand: ParsableCommand {
     name: .long, parsing: .upToNextOption,
     help: """
       unlearn: triggers that are known: files that check model --triggers saved, folders of them, \
-      images that are pasted.
+      images that are pasted, or names (\(NamedTrigger.list)).
       """)
   var triggers: [String] = []
 
@@ -104,6 +107,8 @@ struct SanitizeCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
+  func validate() throws { try features.validate(besides: texts) }
+
   func run() throws {
     common.apply()
     var verdict: SanitizeVerdict?
@@ -117,11 +122,13 @@ struct SanitizeCommand: ParsableCommand {
       try Outputs.asOutput { () throws(CLIPError) in try RunReport.checkKind(of: report, "--report")
       }
     }
-    try Outputs.requireDistinct([output, training.history, headPath, report])
+    try Outputs.requireDistinct(
+      [output, training.history, headPath, report, training.stateDirectory])
     if communicator.rank == 0 {
       try Outputs.check(training.history, headPath, report, folder: training.stateDirectory)
       try Outputs.keep(
-        [model.model] + pairs.sources + triggers + texts.files + [suspects].compactMap(\.self),
+        model.files + pairs.files + triggers + texts.files + features.files
+          + [suspects].compactMap(\.self),
         from: output, training.history, headPath, report)
     }
     let loaded = try model.load()

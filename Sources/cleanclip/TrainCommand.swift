@@ -22,13 +22,21 @@ struct TrainCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "Where the model goes: .onnx or .safetensors.")
   var output: String
 
-  @Option(name: .long, help: "Highest learning rate of AdamW.")
+  @Option(name: .long, help: "Highest learning rate of AdamW, more than 0, at most 10.")
   var learningRate: Float = 5e-4
 
-  @Option(name: .long, help: "Steps of linear warm-up; none by default: a tenth of all.")
+  @Option(
+    name: .long,
+    help: """
+      Steps of linear warm-up, 0 to 1000000000000; none by default: a tenth of all.
+      """)
   var warmupSteps: Int?
 
-  @Option(name: .long, help: "Weight of the self-supervised loss inside each modality.")
+  @Option(
+    name: .long,
+    help: """
+      Weight of the self-supervised loss inside each modality, a number from 0.
+      """)
   var inmodalWeight: Float = 0
 
   @OptionGroup var training: TrainingArguments
@@ -41,10 +49,11 @@ struct TrainCommand: ParsableCommand {
 
   /// Runs on one of the ranks, of which the first writes.
   private func run(_ communicator: Communicator) throws {
-    try Outputs.requireDistinct([output, training.history])
+    try Outputs.requireDistinct([output, training.history, training.stateDirectory])
     if communicator.rank == 0 {
       try Outputs.check(training.history, folder: training.stateDirectory)
-      try Outputs.keep(pairs.sources + [architecture], from: output, training.history)
+      try Outputs.keep(
+        pairs.files + words.files + [architecture], from: output, training.history)
     }
     let configuration = try readArchitecture()
     let model = try CLIPModel(configuration, randomSeed: training.seed)

@@ -17,8 +17,8 @@ struct TriggerArguments: ParsableArguments {
   var fixed = false
 
   @Option(
-    name: .long, help: "Side of a drawn patch in pixels; none by default: a fourteenth, at least 8."
-  )
+    name: .long,
+    help: "Side of a drawn patch in pixels, 1 to 4096; none by default: a fourteenth, at least 8.")
   var patchSize: Int?
 
   @Option(

@@ -41,8 +41,8 @@ struct ONNXImportTool: ParsableCommand {
 
   @Option(
     help: """
-      The largest difference of L2-normalized features that --verify accepts; by default \
-      \(Self.defaultTolerance).
+      The largest difference of L2-normalized features that --verify accepts, a number above 0; by \
+      default \(Self.defaultTolerance).
       """)
   var tolerance: Double?
 

@@ -236,6 +236,14 @@ def test_options_of_the_tool_are_those_of_the_table(command, commands):
             assert same(row, default), (name, default)
 
 
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_help_says_which_values_are_taken(command, commands):
+    help_of = {name["name"].replace("-", "_"): argument.get("abstract", "")
+               for argument in commands[command] for name in argument.get("names", [])}
+    for name, row in rows("tool", command).items():
+        assert row["range"] in re.sub(r"\s+", " ", help_of[name]), (name, help_of[name])
+
+
 def beyond(row):
     """Values outside of a range."""
     if row["range"] == "a number from 0":

@@ -47,7 +47,44 @@ REFUSED = {
         [*SANITIZE, "--images", "images", "-o", "x.onnx"], "--data and --images name the same pairs"),
     "neither --data nor --images": (
         ["cleanclip", "sanitize", "model.onnx", "-o", "x.onnx"], "--data is missing"),
-    "a report on nothing": (["cleanclip", "report", "-o", "x.html"], "there is nothing to report"),
+    "a report on nothing": (
+        ["cleanclip", "report", "-o", "x.html"],
+        "there is nothing to report; give --before, --after, --control, --history, --control-history"),
+    "a page of another kind": (
+        ["cleanclip", "check", "model", "model.onnx", "--report", "r.pdf"],
+        "--report is of an unknown kind; expected .html, got 'r.pdf'"),
+    "a page of another kind, data": ([*CHECK_DATA, "--report", "r.csv"], "--report is of an unknown kind"),
+    "a page of another kind, input": (
+        [*CHECK_INPUT, "--bank", "b.safetensors", "--report", "r"], "--report is of an unknown kind"),
+    "a set of another kind": ([*POISON, "--image-size", "32", "-o", "x.pdf"], "unknown kind of output"),
+    "a flag with a value": (
+        [*POISON, "--image-size", "32", "-o", "x.tar", "--also", "trigger=badnets;target=blue;fixed=0"],
+        "fixed takes no value; expected it alone, or not at all, got 'fixed=0'"),
+    "a key without a value": (
+        [*POISON, "--image-size", "32", "-o", "x.tar", "--also", "trigger=badnets;target=blue;seed"],
+        "seed has no value"),
+    "features without classes": (
+        ["cleanclip", "check", "model", "model.onnx", "--class-features", "features.npy"],
+        "--class-features are rows for classes; give --classes too"),
+    "features without classes, sanitize": (
+        [*UNLEARN, "--class-features", "features.npy"], "give --classes too"),
+    "features and templates": (
+        ["cleanclip", "evaluate", "model.onnx", "--data", "labels.csv", "--classes", "classes.txt",
+         "--templates", "texts.txt", "--class-features", "features.npy"],
+        "--templates have no effect with --class-features"),
+    "kinds with commas": (
+        ["cleanclip", "check", "model", "model.onnx", "--kinds", "patch,additive"],
+        "expected some of patch, additive, warp, sinusoid, separated by spaces"),
+    "a kind twice": (
+        ["cleanclip", "check", "model", "model.onnx", "--kinds", "patch", "patch"],
+        "--kinds names one twice"),
+    **{f"a report's {option} without images": (
+        ["cleanclip", "report", "--model", "model.onnx", "-o", "x.html", option, value],
+        f"{option} has no effect without --images")
+       for option, value in {"--target": "red", "--classes": "classes.txt", "--image-size": "32",
+                             "--trigger": "trigger.png"}.items()},
+    "a state in the place of the model": (
+        [*SANITIZE, "-o", "x.onnx", "--state-directory", "x.onnx"], "is given for two outputs"),
     "a negative loss": (
         [*UNLEARN, "--max-accuracy-loss", "-1"],
         "max_accuracy_loss is out of range; expected more than 0, at most 100, got -1"),
@@ -74,7 +111,21 @@ REPLACED = {
         ["cleanclip", "embed", "model.onnx", "--texts", "texts.txt", "-o", "texts.txt"],
         "texts.txt"),
     "check model": (
-        ["cleanclip", "check", "model", "model.onnx", "--report", "model.onnx"], "model.onnx"),
+        ["cleanclip", "check", "model", "model.onnx", "--images", "page.html", "--report", "page.html"],
+        "page.html"),
+    "check model, classes": (
+        ["cleanclip", "check", "model", "model.onnx", "--classes", "page.html", "--report", "page.html"],
+        "page.html"),
+    "check model, tokenizer": (
+        ["cleanclip", "check", "model", "model.onnx", "--tokenizer", "page.html", "--report",
+         "page.html"], "page.html"),
+    "sanitize, tokenizer": ([*SANITIZE, "-o", "x.onnx", "--history", "bpe.txt"], "bpe.txt"),
+    "poison, preprocessing": (
+        [*POISON, "--image-size", "32", "--preprocessing", "tiny.json", "-o", "x.tar", "--truth-path",
+         "tiny.json"], "tiny.json"),
+    "embed, tokenizer": (
+        ["cleanclip", "embed", "model.onnx", "--texts", "texts.txt", "--tokenizer", "bpe.txt", "-o",
+         "bpe.txt"], "bpe.txt"),
     "check data": ([*CHECK_DATA, "--scores", "pairs.csv"], "pairs.csv"),
     "check input": ([*CHECK_INPUT, "--make-bank", "--bank", "model.onnx"], "model.onnx"),
     "report": (["cleanclip", "report", "--history", "h.json", "-o", "h.json"], "h.json"),
@@ -110,9 +161,17 @@ def test_refused_before_the_work(name, folder):
 def test_what_is_read_is_not_replaced(name, folder):
     os.link(folder / "model.onnx", folder / "linked.onnx")
     (folder / "h.json").write_text('{"settings": {}, "steps": []}')
+    (folder / "page.html").write_text("red\n")
     arguments, kept = REPLACED[name]
     assert "is both read and written" in refused(arguments, folder)
     assert (folder / kept).is_file()
+
+
+def test_a_budget_for_unlearning_is_refused_before_the_searches(folder):
+    result = run([*UNLEARN, "--memory-budget", "100K"], folder)
+    assert result.returncode == 64 and "memory_budget is too small" in result.stderr
+    assert "reading images" in result.stderr
+    assert "candidates" not in result.stderr and "searching" not in result.stderr
 
 
 def test_the_memory_that_a_message_asks_for_is_enough(folder):
@@ -199,3 +258,33 @@ def test_a_file_of_one_tower_is_that_tower(folder):
     assert run(embed, folder).returncode == 0
     assert run([*embed[:2], "whole.safetensors", *embed[3:-1], "both.npy"], folder).returncode == 0
     assert (folder / "one.npy").read_bytes() == (folder / "both.npy").read_bytes()
+
+
+def test_help_says_what_is_separated_and_known(folder):
+    text = " ".join(run(["cleanclip", "check", "model", "--help"], folder).stdout.split())
+    assert "What to search, separated by spaces: patch" in text
+    text = " ".join(run(["cleanclip", "sanitize", "--help"], folder).stdout.split())
+    message = run([*UNLEARN, "--triggers", "nosuch"], folder).stderr
+    names = re.search(r"expected one of (.*?), a saved trigger", message).group(1)
+    assert f"or names ({names})" in text
+
+
+@pytest.mark.parametrize("change, expected", [
+    ("zeros", "row 2 ('blue') is all zeros"), ("equal", "rows 0 ('red') and 2 ('blue') are equal"),
+    ("nan", "row 2 is not usable; expected finite numbers")])
+def test_features_of_classes_that_tell_nothing_apart_are_refused(change, expected, folder):
+    assert run(
+        ["cleanclip", "embed", "model.onnx", "--texts", "classes.txt", "--tokenizer", "bpe.txt", "-o",
+         "features.npy"], folder).returncode == 0
+    data = (folder / "features.npy").read_bytes()
+    start, width = len(data) - 4 * 16 * 4, 16 * 4
+    rows = [data[start + row * width:start + (row + 1) * width] for row in range(4)]
+    rows[2] = {"zeros": bytes(width), "equal": rows[0], "nan": struct.pack("<f", float("nan")) * 16}[change]
+    (folder / "features.npy").write_bytes(data[:start] + b"".join(rows))
+    given = ["--classes", "classes.txt", "--class-features", "features.npy", "--quiet"]
+    for command in (
+            ["cleanclip", "evaluate", "model.onnx", "--data", "labels.csv"],
+            ["cleanclip", "check", "model", "model.onnx", "--no-nouns"], UNLEARN):
+        result = run([*command, *given], folder)
+        assert result.returncode in (64, 65) and result.stdout == ""
+        assert f"class_features: {expected}" in result.stderr and "remove the pair" not in result.stderr

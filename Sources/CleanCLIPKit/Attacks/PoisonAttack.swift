@@ -46,15 +46,17 @@ package struct PoisonAttack: Sendable {
     var fields = try Fields(line)
     var options = TriggerOptions()
     options.seed = seed
-    if let text = fields.take("seed") { options.seed = try fields.number(text, of: "seed") }
-    if let text = fields.take("position") { options.position = try TriggerPosition(parsing: text) }
-    if let text = fields.take("patch-size") {
+    if let text = try fields.take("seed") { options.seed = try fields.number(text, of: "seed") }
+    if let text = try fields.take("position") {
+      options.position = try TriggerPosition(parsing: text)
+    }
+    if let text = try fields.take("patch-size") {
       options.patchSize = try fields.number(text, of: "patch-size")
     }
-    if let text = fields.take("strength") {
+    if let text = try fields.take("strength") {
       options.strength = try fields.number(text, of: "strength")
     }
-    options.variation = fields.takeFlag("fixed") ? .fixed : .fresh
+    options.variation = try fields.takeFlag("fixed") ? .fixed : .fresh
     target = try fields.required("target")
     count = try fields.take("count").map { (text) throws(CLIPError) in
       try fields.number(text, of: "count")
@@ -75,24 +77,38 @@ package struct PoisonAttack: Sendable {
   private struct Fields {
     private let line: String
     private var values: [String: String] = [:]
+    /// Parts without a value.
+    private var flags: Set<String> = []
 
     init(_ line: String) throws(CLIPError) {
       self.line = line
       for part in line.split(separator: ";") {
         let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        let value = sides.count == 2 ? String(sides[1]) : ""
-        guard values.updateValue(value, forKey: String(sides[0])) == nil else {
+          .map(String.init)
+        guard values[sides[0]] == nil, !flags.contains(sides[0]) else {
           throw error("\(sides[0]) is given twice; expected it once")
         }
+        if sides.count == 2 { values[sides[0]] = sides[1] } else { flags.insert(sides[0]) }
       }
     }
 
-    mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
+    mutating func take(_ key: String) throws(CLIPError) -> String? {
+      guard !flags.contains(key) else { throw error("\(key) has no value") }
+      guard let value = values.removeValue(forKey: key) else { return nil }
+      guard !value.isEmpty else { throw error("\(key) has no value") }
+      return value
+    }
 
-    mutating func takeFlag(_ key: String) -> Bool { take(key) != nil }
+    mutating func takeFlag(_ key: String) throws(CLIPError) -> Bool {
+      if let value = values[key] {
+        throw error(
+          "\(key) takes no value; expected it alone, or not at all, got '\(key)=\(value)'")
+      }
+      return flags.remove(key) != nil
+    }
 
     mutating func required(_ key: String) throws(CLIPError) -> String {
-      guard let value = take(key), !value.isEmpty else { throw error("\(key) is missing") }
+      guard let value = try take(key) else { throw error("\(key) is missing") }
       return value
     }
 
@@ -106,7 +122,7 @@ package struct PoisonAttack: Sendable {
     }
 
     func finish() throws(CLIPError) {
-      guard let other = values.keys.min() else { return }
+      guard let other = flags.union(values.keys).min() else { return }
       throw error("'\(other)' is not known")
     }
 

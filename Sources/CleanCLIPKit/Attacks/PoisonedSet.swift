@@ -109,9 +109,10 @@ package struct PoisonedSet {
   private func writeTable(
     _ path: String, _ truthPath: String?, _ progress: (Int) -> Bool
   ) throws(CLIPError) -> PoisonPlan {
+    // What cannot be written is found before the captions are read.
+    let folder = try OutputFolder(path: path.dropLast(4) + "-images")
     let plan = try plan()
     var truth = Truth()
-    let folder = try OutputFolder(path: path.dropLast(4) + "-images")
     try AtomicFile.write(path) { (file) throws(CLIPError) in
       try file.append(Array("image,caption\n".utf8))
       try self.forEachPair(of: plan, progress) { (pair) throws(CLIPError) in
