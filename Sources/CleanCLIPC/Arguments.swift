@@ -65,6 +65,30 @@ struct Arguments {
     return texts
   }
 
+  /// Returns an array of texts, of which there may be none.
+  func optionalStrings(
+    _ pointer: UnsafePointer<UnsafePointer<CChar>?>?, count: Int64, _ name: StaticString
+  ) throws(CLIPError) -> [String] {
+    count == 0 ? [] : try strings(pointer, count: count, name)
+  }
+
+  /// Returns prompt templates, of which there may be none.
+  func templates(
+    _ pointer: UnsafePointer<UnsafePointer<CChar>?>?, count: Int64, _ name: StaticString
+  ) throws(CLIPError) -> [PromptTemplate] {
+    try PromptTemplate.list(try optionalStrings(pointer, count: count, name))
+  }
+
+  /// Refuses a list beside the file that has it.
+  func refuse(
+    _ count: Int64, _ list: StaticString, beside path: StaticString
+  ) throws(CLIPError) {
+    guard count == 0 else {
+      throw invalid(
+        "\(list) and \(path) are both given; expected one of them, got \(count) and a path")
+    }
+  }
+
   /// Returns a number inside a range.
   func number(
     _ value: Int64, in range: ClosedRange<Int64>, _ name: StaticString
@@ -82,6 +106,9 @@ struct Arguments {
 
   /// Returns an index below a count.
   func index(_ value: Int64, count: Int, _ name: StaticString) throws(CLIPError) -> Int {
+    guard count > 0 else {
+      throw invalid("\(name) is out of range; expected none, because there are none, got \(value)")
+    }
     guard value >= 0, value < count else {
       throw invalid("\(name) is out of range; expected 0 to \(count - 1), got \(value)")
     }

@@ -143,7 +143,7 @@ private func poisonOptions(
   _ given: cleanclip_poison_options, _ arguments: Arguments
 ) throws(CLIPError) -> PoisonOptions {
   var options = PoisonOptions(target: try arguments.string(given.target, "options->target"))
-  if given.templates != nil {
+  if given.templates != nil || given.template_count != 0 {
     options.templates = try PromptTemplate.list(
       try arguments.strings(given.templates, count: given.template_count, "options->templates"))
   }

@@ -110,11 +110,7 @@ public func cleanclip_bank_add_classes(
     let handle = try arguments.handle(bank, "bank", as: BankHandle.self)
     let model = try arguments.handle(model, "model", as: ModelHandle.self).model
     let tokenizer = try arguments.handle(tokenizer, "tokenizer", as: Tokenizer.self)
-    var prompts = PromptTemplate.standard
-    if template_count != 0 {
-      prompts = try PromptTemplate.list(
-        try arguments.strings(templates, count: template_count, "templates"))
-    }
+    let prompts = try arguments.templates(templates, count: template_count, "templates")
     try handle.setTexts(
       try CleanBank.ClassTexts(
         classes: try arguments.strings(classes, count: class_count, "classes"), templates: prompts,

@@ -74,14 +74,10 @@ private func checkpointCheck(
     given.references, "options->references", count: given.reference_count,
     "options->reference_count", as: ModelHandle.self
   ).map(\.model)
-  if given.class_count != 0 {
-    check.classes = try arguments.strings(
-      given.classes, count: given.class_count, "options->classes")
-  }
-  if given.template_count != 0 {
-    check.templates = try PromptTemplate.list(
-      try arguments.strings(given.templates, count: given.template_count, "options->templates"))
-  }
+  check.classes = try arguments.optionalStrings(
+    given.classes, count: given.class_count, "options->classes")
+  check.templates = try arguments.templates(
+    given.templates, count: given.template_count, "options->templates")
   check.classFeatures = try classFeatures(
     given.class_features, count: given.class_count, embedDim: given.class_embed_dim, arguments)
   return check

@@ -58,6 +58,7 @@ private func classes(
   _ given: cleanclip_evaluate_options, _ arguments: Arguments
 ) throws(CLIPError) -> [String] {
   if let path = try arguments.optionalString(given.classes_path, "options->classes_path") {
+    try arguments.refuse(given.class_count, "options->class_count", beside: "options->classes_path")
     return try TextList.classes(path: path)
   }
   return try arguments.strings(given.classes, count: given.class_count, "options->classes")
@@ -67,11 +68,12 @@ private func templates(
   _ given: cleanclip_evaluate_options, _ arguments: Arguments
 ) throws(CLIPError) -> [PromptTemplate] {
   if let path = try arguments.optionalString(given.templates_path, "options->templates_path") {
+    try arguments.refuse(
+      given.template_count, "options->template_count", beside: "options->templates_path")
     return try TextList.templates(path: path)
   }
-  guard given.templates != nil else { return [] }
-  return try PromptTemplate.list(
-    try arguments.strings(given.templates, count: given.template_count, "options->templates"))
+  return try arguments.templates(
+    given.templates, count: given.template_count, "options->templates")
 }
 
 private func evaluationOptions(

@@ -103,14 +103,10 @@ private func sanitizeOptions(
     given.max_accuracy_loss == 0 ? nil : given.max_accuracy_loss
   options.supervised.headPath = try arguments.optionalString(
     given.head_path, "options->head_path")
-  if given.class_count != 0 {
-    options.unlearn.classes = try arguments.strings(
-      given.classes, count: given.class_count, "options->classes")
-  }
-  if given.template_count != 0 {
-    options.unlearn.templates = try PromptTemplate.list(
-      try arguments.strings(given.templates, count: given.template_count, "options->templates"))
-  }
+  options.unlearn.classes = try arguments.optionalStrings(
+    given.classes, count: given.class_count, "options->classes")
+  options.unlearn.templates = try arguments.templates(
+    given.templates, count: given.template_count, "options->templates")
   options.unlearn.classFeatures = try classFeatures(
     given.class_features, count: given.class_count, embedDim: given.class_embed_dim, arguments)
   options.unlearn.triggers = try arguments.handles(

@@ -62,6 +62,89 @@ static void test_triggers_in_a_list_are_no_null(void) {
   cleanclip_model_free(model);
 }
 
+static int32_t cancel_in_phase(const cleanclip_progress *progress, void *user_data) {
+  (void)user_data;
+  CHECK(progress->step == 0 && progress->phase != NULL);
+  return 1;
+}
+
+static void test_a_history_may_be_empty(void) {
+  cleanclip_model *model = tiny_model(1);
+  pair_source source;
+  cleanclip_dataset *dataset = tiny_dataset(&source, 32);
+  cleanclip_sanitize_options options;
+  cleanclip_history *history = NULL;
+  cleanclip_progress progress;
+  cleanclip_sanitize_options_init(&options, sizeof options);
+  options.method = "unlearn";
+  CHECK_STATUS(CLEANCLIP_CANCELLED, cleanclip_sanitize(model, NULL, dataset, &options,
+                                                       cancel_in_phase, NULL, &history));
+  CHECK(history != NULL && cleanclip_history_count(history) == 0);
+  cleanclip_progress_init(&progress, sizeof progress);
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_history_step(history, 0, &progress));
+  CHECK(strstr(cleanclip_last_error(), "expected none, because there are none, got 0") != NULL);
+  cleanclip_history_free(history);
+  cleanclip_dataset_free(dataset);
+  cleanclip_model_free(model);
+}
+
+/* What a count promises must be there. */
+static void test_lists_of_a_count_are_no_null(void) {
+  cleanclip_model *model = tiny_model(1);
+  cleanclip_tokenizer *tokenizer = tiny_tokenizer();
+  pair_source source;
+  cleanclip_dataset *dataset = tiny_dataset(&source, 32);
+  const char *classes[4] = {"red", "green", "blue", "black"};
+  cleanclip_sanitize_options sanitize;
+  cleanclip_check_model_options check;
+  cleanclip_evaluate_options evaluate;
+  cleanclip_evaluation *evaluation = NULL;
+  cleanclip_check *result = NULL;
+  const float zeros[4 * TINY_EMBED_DIM] = {0};
+
+  cleanclip_sanitize_options_init(&sanitize, sizeof sanitize);
+  sanitize.method = "unlearn";
+  sanitize.class_count = 4;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_sanitize(model, tokenizer, dataset, &sanitize, NULL, NULL, NULL));
+  CHECK(strstr(cleanclip_last_error(), "options->classes is NULL") != NULL);
+  sanitize.class_count = 0;
+  sanitize.class_features = zeros;
+  sanitize.class_embed_dim = TINY_EMBED_DIM;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_sanitize(model, tokenizer, dataset, &sanitize, NULL, NULL, NULL));
+  CHECK(strstr(cleanclip_last_error(), "class_features have no effect without classes") != NULL);
+  sanitize.classes = classes;
+  sanitize.class_count = 4;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_sanitize(model, tokenizer, dataset, &sanitize, NULL, NULL, NULL));
+  CHECK(strstr(cleanclip_last_error(), "row 0 ('red') is all zeros") != NULL);
+
+  cleanclip_check_model_options_init(&check, sizeof check);
+  check.template_count = 1;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_model(model, &check, NULL, NULL, &result));
+  CHECK(strstr(cleanclip_last_error(), "options->templates is NULL") != NULL);
+
+  cleanclip_evaluate_options_init(&evaluate, sizeof evaluate);
+  evaluate.class_count = 4;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_evaluate(model, tokenizer, dataset, &evaluate,
+                                                              NULL, NULL, &evaluation));
+  evaluate.classes = classes;
+  evaluate.template_count = 2;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_evaluate(model, tokenizer, dataset, &evaluate,
+                                                              NULL, NULL, &evaluation));
+  CHECK(strstr(cleanclip_last_error(), "options->templates is NULL") != NULL);
+  evaluate.template_count = 0;
+  evaluate.classes_path = "classes.txt";
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_evaluate(model, tokenizer, dataset, &evaluate,
+                                                              NULL, NULL, &evaluation));
+  CHECK(strstr(cleanclip_last_error(), "are both given") != NULL);
+  CHECK(evaluation == NULL && result == NULL);
+  cleanclip_dataset_free(dataset);
+  cleanclip_tokenizer_free(tokenizer);
+  cleanclip_model_free(model);
+}
+
 static void test_training_changes_the_model_and_tells_how(void) {
   cleanclip_model *model = tiny_model(1);
   cleanclip_tokenizer *tokenizer = tiny_tokenizer();
@@ -353,6 +436,8 @@ int main(void) {
   RUN(test_defaults_are_the_papers);
   RUN(test_training_changes_the_model_and_tells_how);
   RUN(test_triggers_in_a_list_are_no_null);
+  RUN(test_a_history_may_be_empty);
+  RUN(test_lists_of_a_count_are_no_null);
   RUN(test_cancelled_runs_resume_to_the_same_bits);
   RUN(test_broken_rows_are_counted_and_named);
   RUN(test_options_are_checked);

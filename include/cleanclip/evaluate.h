@@ -7,12 +7,11 @@
  * @code{.c}
  * cleanclip_evaluate_options options;
  * cleanclip_evaluate_options_init(&options, sizeof options);
- * options.data = "test.csv";
  * options.classes_path = "classes.txt";
  * options.trigger = trigger;
  * options.target = "banana";
  * cleanclip_evaluation *evaluation;
- * cleanclip_evaluate(model, tokenizer, &options, NULL, NULL, &evaluation);
+ * cleanclip_evaluate(model, tokenizer, labelled, &options, NULL, NULL, &evaluation);
  * cleanclip_scores scores;
  * cleanclip_scores_init(&scores, sizeof scores);
  * cleanclip_evaluation_scores(evaluation, &scores);
@@ -44,10 +43,10 @@ typedef struct cleanclip_evaluation cleanclip_evaluation;
 /** What is measured, with which classes. */
 typedef struct cleanclip_evaluate_options {
   size_t struct_size;             /**< Set by cleanclip_evaluate_options_init(). */
-  const char *classes_path;       /**< A text file with a class name on each line; or: */
+  const char *classes_path;       /**< A text file with a class name on each line; or instead: */
   const char *const *classes;     /**< the class names, */
   int64_t class_count;            /**< as many as this. */
-  const char *templates_path;     /**< A text file with a prompt with "{}" on each line; or: */
+  const char *templates_path;     /**< A text file with a prompt with "{}" on each line; or instead: */
   const char *const *templates;   /**< the prompts, */
   int64_t template_count;         /**< as many as this; none by default (0): "a photo of a {}". */
   const cleanclip_trigger *trigger; /**< None by default (NULL): clean accuracy only. */
@@ -58,7 +57,8 @@ typedef struct cleanclip_evaluate_options {
   int32_t precision;              /**< A cleanclip_precision; default CLEANCLIP_PRECISION_F32. */
   int32_t reserved;               /**< 0. */
   const float *class_features;    /**< [class_count, class_embed_dim] in place of
-                                       prompts, of any length; none by default
+                                       prompts, of any length but 0, none equal to
+                                       that of another name; none by default
                                        (NULL): prompts are embedded. */
   int64_t class_embed_dim;        /**< Columns of `class_features`: those of the
                                        model's features. */

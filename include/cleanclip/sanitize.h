@@ -91,7 +91,8 @@ typedef struct cleanclip_sanitize_options {
   int64_t persistence_steps;    /**< "unlearn": steps of benign training of a copy, after which triggers
                                      are measured again, 0 … 1,000,000, 0 for none; default 300. */
   const float *class_features;  /**< [class_count, class_embed_dim] in place of
-                                     prompts, of any length; none by default
+                                     prompts, of any length but 0, none equal to
+                                     that of another name; none by default
                                      (NULL): prompts are embedded. */
   int64_t class_embed_dim;      /**< Columns of `class_features`: those of the
                                      model's features. */
@@ -114,7 +115,7 @@ typedef struct cleanclip_progress {
   size_t struct_size;         /**< Set by the library, or by cleanclip_progress_init(). */
   int64_t epoch;              /**< 1 … epochs. */
   int64_t epochs;             /**< All of them. */
-  int64_t step;               /**< 1 … steps, over all epochs. */
+  int64_t step;               /**< 1 … steps, over all epochs; 0 in phases before the first. */
   int64_t steps;              /**< All of them. */
   double loss;                /**< The weighted sum. */
   double crossmodal_loss;     /**< Between images and captions, unweighted; or cross-entropy. */
@@ -136,7 +137,8 @@ CLEANCLIP_API void cleanclip_progress_init(cleanclip_progress *progress, size_t 
 /**
  * Is called with progress after each step, and in phases between steps where a method has such, on the thread that called cleanclip_sanitize().
  *
- * The model may be read in the callback (encoded with, evaluated, saved), not trained.
+ * The model may be read in the callback (encoded with, evaluated, saved), not trained. Handles that are
+ * freed in it stay until the call ends, and their model's new weights are lost then.
  *
  * @param[in] progress Lives for the duration of the call.
  * @param[in] user_data As it was given to cleanclip_sanitize().
@@ -168,9 +170,10 @@ typedef struct cleanclip_history cleanclip_history;
  * @param[out] out_history To be freed with cleanclip_history_free(); may be NULL. Also set when
  *   the call was cancelled.
  * @return CLEANCLIP_CANCELLED: by the callback; CLEANCLIP_STATE: the loss became not a number (the
- *   text says at which step; the model keeps the last good weights), or there is no state to
- *   resume from, or a rank has other weights; CLEANCLIP_INVALID_ARGUMENT: an option out of range, a
- *   batch larger than the dataset, a NULL, ranks that do not agree; CLEANCLIP_IO: a collective failed.
+ *   text says at which step; the model keeps the last good weights), or the state to resume from is
+ *   that of another run or method, or a rank has other weights; CLEANCLIP_INVALID_ARGUMENT: an option
+ *   out of range, a batch larger than the dataset, a NULL, ranks that do not agree; CLEANCLIP_IO: a
+ *   collective failed.
  */
 CLEANCLIP_API cleanclip_status cleanclip_sanitize(cleanclip_model *model,
                                                   const cleanclip_tokenizer *tokenizer,
