@@ -92,6 +92,7 @@
 #include "cleanclip/attack.h"
 #include "cleanclip/evaluate.h"
 #include "cleanclip/check.h"
+#include "cleanclip/bank.h"
 #include "cleanclip/report.h"
 
 #endif

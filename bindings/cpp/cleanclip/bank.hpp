@@ -7,7 +7,7 @@
 #ifndef CLEANCLIP_BANK_HPP
 #define CLEANCLIP_BANK_HPP
 
-#include <cleanclip/check.h>
+#include <cleanclip/bank.h>
 
 #include <cstddef>
 #include <cstdint>

@@ -174,6 +174,8 @@ from .check import (
     check_finding_trigger as check_finding_trigger,
     check_json as check_json,
     check_write as check_write,
+)
+from .bank import (
     bank_create as bank_create,
     bank_add_classes as bank_add_classes,
     bank_load as bank_load,

@@ -1,11 +1,11 @@
-"""Checks of checkpoints, datasets and inputs: ``cleanclip/check.h``, one to one and in its order."""
+"""Checks of checkpoints and datasets: ``cleanclip/check.h``, one to one and in its order."""
 
 from __future__ import annotations
 
 from ctypes import POINTER, Structure, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t
 from ctypes import c_uint64, c_void_p
 
-from .binding import bind, bind_init, c_float_p, c_int32_p, c_size_t_p, c_char_p_p, c_void_p_p
+from .binding import bind, bind_init, c_float_p, c_size_t_p, c_char_p_p, c_void_p_p
 from .communicator import Communicator
 from .computing import CountCallback
 from .status import c_status
@@ -178,51 +178,3 @@ check_json = bind("cleanclip_check_json", c_status, c_void_p, c_char_p, c_size_t
 
 # cleanclip_status cleanclip_check_write(const cleanclip_check *check, const char *path);
 check_write = bind("cleanclip_check_write", c_status, c_void_p, c_char_p)
-
-# cleanclip_status cleanclip_bank_create(const float *image_features, int64_t count,
-#                                        int64_t embed_dim, cleanclip_bank **out_bank);
-bank_create = bind(
-    "cleanclip_bank_create", c_status, c_float_p, c_int64, c_int64, c_void_p_p
-)
-
-# cleanclip_status cleanclip_bank_add_classes(cleanclip_bank *bank, const cleanclip_model *model,
-#                                             const cleanclip_tokenizer *tokenizer,
-#                                             const char *const *classes, int64_t class_count,
-#                                             const char *const *templates,
-#                                             int64_t template_count);
-bank_add_classes = bind(
-    "cleanclip_bank_add_classes",
-    c_status,
-    c_void_p,
-    c_void_p,
-    c_void_p,
-    c_char_p_p,
-    c_int64,
-    c_char_p_p,
-    c_int64,
-)
-
-# cleanclip_status cleanclip_bank_load(const char *path, cleanclip_bank **out_bank);
-bank_load = bind("cleanclip_bank_load", c_status, c_char_p, c_void_p_p)
-
-# cleanclip_status cleanclip_bank_save(const cleanclip_bank *bank, const char *path);
-bank_save = bind("cleanclip_bank_save", c_status, c_void_p, c_char_p)
-
-# void cleanclip_bank_free(cleanclip_bank *bank);
-bank_free = bind("cleanclip_bank_free", None, c_void_p)
-
-# cleanclip_status cleanclip_check_inputs(const cleanclip_bank *bank, const float *image_features,
-#                                         int64_t count, int64_t embed_dim,
-#                                         double false_alarm_rate, float *out_scores,
-#                                         int32_t *out_flags);
-check_inputs = bind(
-    "cleanclip_check_inputs",
-    c_status,
-    c_void_p,
-    c_float_p,
-    c_int64,
-    c_int64,
-    c_double,
-    c_float_p,
-    c_int32_p,
-)
