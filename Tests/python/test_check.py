@@ -432,7 +432,7 @@ def test_features_of_classes_serve_as_their_prompts_do(model, pairs):
     assert [f.target for f in found.findings] == [f.target for f in same.findings]
     with pytest.raises(ValueError, match=r"class_features: expected \[\d+, E\], a row for each class"):
         cleanclip.evaluate(model, pairs, classes, class_features=features[1:])
-    with pytest.raises(cleanclip.CleanCLIPError, match="expected names and no templates with them"):
+    with pytest.raises(cleanclip.CleanCLIPError, match="templates have no effect with class_features"):
         cleanclip.check_model(
             model, images, classes=classes, templates=["a {}"], class_features=features, **SHORT)
     with pytest.raises(cleanclip.CleanCLIPError, match="features do not fit"):

@@ -181,3 +181,14 @@ def test_a_notebook_has_one_bar_that_changes(monkeypatch):
     bar.update(2, 2)
     assert [kind for kind, _ in shown] == ["display", "update"]
     assert shown[1][1] == '<progress value="2" max="2"></progress> &lt;work&gt; 2/2'
+
+
+def test_bars_are_no_wider_than_the_terminal():
+    from cleanclip import _progress
+
+    line = "recovering triggers towards 'a truck' 120/1170"
+    for columns in (120, 80, 60, 40, 20):
+        drawn = _progress._drawn(120, 1170, line, columns)
+        assert len(drawn) < columns and line[:15] in drawn
+    assert _progress._drawn(120, 1170, line, 0) == f"[##{'.' * 22}] {line}"
+    assert _progress._drawn(5, 0, "step 5/0", 80).startswith("[####")

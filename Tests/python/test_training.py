@@ -201,3 +201,60 @@ def test_reports(model, pairs, folder):
     assert "Trial" in page and page.rstrip().endswith("</html>")
     cleanclip.write_report(folder / "report.json", before=before)
     assert json.loads((folder / "report.json").read_text())["stages"]
+
+
+def test_what_a_call_works_with_is_not_closed_by_its_progress(model, pairs):
+    dataset = cleanclip.Dataset.from_pairs(pairs)
+
+    def close(closed):
+        def progress(*state):
+            closed.close()
+            return True
+        return progress
+
+    calls = {
+        "Model": lambda progress: cleanclip.sanitize(model, dataset, progress=progress, **SHORT),
+        "Dataset": lambda progress: cleanclip.evaluate_retrieval(model, dataset, progress=progress),
+    }
+    for name, call in calls.items():
+        with pytest.raises(RuntimeError, match=f"{name}: is in use by a call; close it when"):
+            call(close(model if name == "Model" else dataset))
+    with pytest.raises(RuntimeError, match="Model: is in use"):
+        cleanclip.check_model(model, nouns=False, steps=2, progress=close(model))
+    # Both are as they were, and are closed afterwards.
+    assert len(dataset) == len(pairs) and model.encode_text(["a box"]).shape == (1, 16)
+    dataset.close()
+    model.close()
+    with pytest.raises(ValueError, match="used after close"):
+        model.encode_text(["a box"])
+
+
+def test_arguments_of_another_class_are_named(model, pairs):
+    with pytest.raises(TypeError, match=r"triggers\[0\]: expected cleanclip.Trigger, got str"):
+        cleanclip.sanitize(model, images=pairs, method="unlearn", triggers=["badnets"])
+    with pytest.raises(TypeError, match="triggers: expected a list of cleanclip.Trigger, got str"):
+        cleanclip.sanitize(model, images=pairs, method="unlearn", triggers="badnets")
+    with pytest.raises(TypeError, match=r"references\[0\]: expected cleanclip.Model, got str"):
+        cleanclip.check_model(model, references=["clip.onnx"])
+    with pytest.raises(TypeError, match="model: expected cleanclip.Model, got str"):
+        cleanclip.check_model("clip.onnx")
+    with pytest.raises(TypeError, match="model: expected cleanclip.Model, got str"):
+        cleanclip.evaluate("clip.onnx", pairs, ["red"])
+    with pytest.raises(TypeError, match="tokenizer: expected cleanclip.Tokenizer, got str"):
+        cleanclip.sanitize(model, pairs, tokenizer="vocab.json")
+    with pytest.raises(TypeError, match="history: expected cleanclip.History, got dict"):
+        cleanclip.write_report("x.html", history={})
+
+
+def test_features_of_classes_need_classes(model, pairs):
+    features = np.eye(4, 16, dtype=np.float32)
+    for call in (
+            lambda **given: cleanclip.check_model(model, nouns=False, **given),
+            lambda **given: cleanclip.sanitize(model, images=pairs, method="unlearn", **given)):
+        with pytest.raises(ValueError, match="class_features: have no effect without classes"):
+            call(class_features=features)
+        with pytest.raises(cleanclip.InvalidArgumentError, match=r"rows 0 \('a'\) and 1 \('b'\) are equal"):
+            call(class_features=np.ones((4, 16), np.float32), classes=["a", "b", "c", "d"])
+        with pytest.raises(cleanclip.InvalidArgumentError, match=r"row 0 \('a'\) is all zeros"):
+            call(class_features=np.vstack([np.zeros((1, 16)), features[1:]]),
+                 classes=["a", "b", "c", "d"])

@@ -56,6 +56,16 @@ class Handle:
 
     _free: ClassVar[Callable[..., Any]]
     _handle: Optional[int] = None
+    #: Calls that work with it at the moment and may call back.
+    _uses = 0
+
+    @classmethod
+    def _of(cls, value: Any, name: str) -> int:
+        """Return the handle of an argument, which is called so and must be of this class."""
+        if not isinstance(value, cls):
+            raise TypeError(
+                f"{name}: expected cleanclip.{cls.__name__}, got {type(value).__name__}")
+        return value._pointer()
 
     def _pointer(self) -> int:
         """Return the handle, or raise when it was closed."""
@@ -64,7 +74,16 @@ class Handle:
         return self._handle
 
     def close(self) -> None:
-        """Free the object; further use raises ``ValueError``. May be called again."""
+        """Free the object; further use raises ``ValueError``. May be called again.
+
+        Raises
+        ------
+        RuntimeError
+            Inside of a call that works with the object, such as in its ``progress`` function.
+        """
+        if self._uses:
+            raise RuntimeError(
+                f"{type(self).__name__}: is in use by a call; close it when that has returned")
         handle, self._handle = self._handle, None
         if handle is not None:
             type(self)._free(handle)
@@ -187,6 +206,8 @@ def point_to_class_features(options: Any, features: Optional[NDArray[Any]]) -> A
     """Set the features of classes, [class_count, E], and return what must outlive the call."""
     if features is None:
         return None
+    if options.class_count == 0:
+        raise ValueError("class_features: have no effect without classes; give a name for each row")
     array = np.ascontiguousarray(features, dtype=np.float32)
     if array.ndim != 2 or array.shape[0] != options.class_count:
         raise ValueError(
@@ -198,11 +219,17 @@ def point_to_class_features(options: Any, features: Optional[NDArray[Any]]) -> A
     return array
 
 
-def point_to_handles(options: Any, name: str, objects: Sequence[Handle]) -> None:
+def point_to_handles(
+    options: Any, name: str, objects: Sequence[Handle], kind: Type[Handle]
+) -> None:
     """Set a member that points to handles, and their count; the objects must outlive the call."""
-    array = (ctypes.c_void_p * len(objects))(*(other._pointer() for other in objects))
+    if isinstance(objects, (str, Handle)):
+        raise TypeError(
+            f"{name}: expected a list of cleanclip.{kind.__name__}, got {type(objects).__name__}")
+    pointers = [kind._of(other, f"{name}[{i}]") for i, other in enumerate(objects)]
+    array = (ctypes.c_void_p * len(pointers))(*pointers)
     setattr(options, name, ctypes.cast(array, _capi.c_void_p_p))  # which keeps the array alive
-    setattr(options, _COUNTS[name], len(objects))
+    setattr(options, _COUNTS[name], len(pointers))
 
 
 def path_array(paths: Sequence[Path], name: str) -> Any:

@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterator, Optional, Sequence
 
 from . import _capi
 from ._progress import Bar, CountProgress
@@ -32,12 +32,19 @@ class Listener:
             return 1
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Let Ctrl-C cancel the call inside; ``check`` raises ``KeyboardInterrupt`` after it."""
+    def listening(self, uses: Sequence[Any] = ()) -> Iterator[None]:
+        """Let Ctrl-C cancel the call inside; ``check`` raises ``KeyboardInterrupt`` after it.
+
+        ``uses`` are the handles that the call works with: its callbacks cannot close them.
+        """
+        for handle in uses:
+            handle._uses += 1
         try:
             with self._interruptible():
                 yield
         finally:
+            for handle in uses:
+                handle._uses -= 1
             if self.bar is not None:
                 self.bar.close()
 
@@ -79,9 +86,9 @@ class PollListener(Listener):
         self._callback = _capi.PollCallback(lambda user_data: self._call(None))
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listening(self, uses: Sequence[Any] = ()) -> Iterator[None]:
         """Let Ctrl-C end the call inside; ``check`` raises ``KeyboardInterrupt`` after it."""
-        with super().listening():
+        with super().listening(uses):
             _capi.set_poll_callback(self._callback, None)
             try:
                 yield
@@ -108,10 +115,12 @@ class CountListener(Listener):
         function = self._function
         return self._call(None if function is None else lambda: function(done, total))
 
-    def made(self, function: Callable[..., int], *arguments: Any) -> int:
+    def made(
+        self, function: Callable[..., int], *arguments: Any, uses: Sequence[Any] = ()
+    ) -> int:
         """Call a function that ends with a callback, its data and ``out_handle``; return that."""
         handle = ctypes.c_void_p()
-        with self.listening():
+        with self.listening(uses):
             status = function(*arguments, self.callback, None, ctypes.byref(handle))
         self.check(status)
         if handle.value is None:

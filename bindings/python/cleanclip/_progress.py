@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib
+import os
 import sys
 import time
 from typing import Any, Callable, Optional, Union
@@ -61,10 +62,7 @@ class Bar:
             self._show(
                 f'<progress value="{done}" max="{max(1, total)}"></progress> {html.escape(line)}')
             return
-        filled = _WIDTH * done // max(1, total)
-        print(
-            f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {line}\033[K", end="", file=sys.stderr,
-            flush=True)
+        print(f"\r{_drawn(done, total, line, _columns())}\033[K", end="", file=sys.stderr, flush=True)
         self._is_open = True
 
     def close(self) -> None:
@@ -79,6 +77,23 @@ class Bar:
             self._display = self._notebook.display(content, display_id=True)
         else:
             self._display.update(content)
+
+
+def _columns() -> int:
+    """Return the columns of the terminal, 0 when it does not tell."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except (AttributeError, OSError, ValueError):  # a stream without a file
+        return 0
+
+
+def _drawn(done: int, total: int, line: str, columns: int) -> str:
+    """Return a bar and the line, no wider than the terminal, on which a wider one stays at each redraw."""
+    room = columns - 1 if columns > 0 else 1 << 20
+    width = max(0, min(_WIDTH, room - len(line) - 3))
+    filled = width * min(done, max(1, total)) // max(1, total)
+    bar = f"[{'#' * filled}{'.' * (width - filled)}] " if width > 4 else ""
+    return (bar + line)[:room]
 
 
 def _notebook() -> Any:

@@ -223,7 +223,7 @@ def poison(
     dataset = open_dataset(data)  # kept, so that it lives through the call
     listener = CountListener(progress, "poison: pair")
     poisoned = ctypes.c_int64()
-    with listener.listening():
+    with listener.listening([dataset, pattern]):
         status = _capi.dataset_poison(
             dataset._pointer(),
             pattern._pointer(),

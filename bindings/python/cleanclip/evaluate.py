@@ -150,10 +150,11 @@ def evaluate(
     listener = CountListener(progress, "evaluate: image")
     handle = listener.made(
         _capi.evaluate,
-        model._pointer(),
-        None if kept is not None else (tokenizer or model.tokenizer)._pointer(),
+        Model._of(model, "model"),
+        None if kept is not None else Tokenizer._of(tokenizer or model.tokenizer, "tokenizer"),
         dataset._pointer(),
         ctypes.byref(given),
+        uses=[model, dataset],
     )
     return Evaluation(handle)
 
@@ -200,10 +201,11 @@ def evaluate_retrieval(
     pairs = open_dataset(data)
     listener = CountListener(progress, "evaluate: pair")
     text = ctypes.create_string_buffer(1024)
-    with listener.listening():
+    handle = Model._of(model, "model")
+    with listener.listening([model, pairs]):
         status = _capi.evaluate_retrieval(
-            model._pointer(),
-            (tokenizer or model.tokenizer)._pointer(),
+            handle,
+            Tokenizer._of(tokenizer or model.tokenizer, "tokenizer"),
             pairs._pointer(),
             ctypes.byref(options),
             listener.callback,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +17,14 @@ from ._handle import (
     Path,
     created,
     interruptible,
-    precision_value,
     read_text,
     specification,
     text_array,
 )
+from ._encode import encode_items, encode_numbers, encode_options, encode_tokens
 from ._display import millions, table, tower
-from ._listener import CountListener
 from ._names import NAMES, hugging_face
 from ._torch import numpy_state_dict
-from .dataset import Dataset
 from .errors import check
 from .tokenizer import Tokenizer
 
@@ -137,80 +135,15 @@ class Model(Handle):
         -------
         float32 [n, E]
         """
-        options = self._encode_options(normalize, precision, batch_size)
+        options = encode_options(normalize, precision, batch_size)
         if hasattr(x, "__array__") and not hasattr(x, "getbands"):
             values = inputs.numbers(inputs.array(x), preprocess)
             if values is not None:
-                return self._encode_numbers(values, preprocess, options)
+                return encode_numbers(self, values, preprocess, options)
             x = np.asarray(x).ravel().tolist()
         if not preprocess:
             raise ValueError("encode_image: files are always preprocessed; pass an array")
-        return self._encode_items(inputs.images(x), options)
-
-    def _encode_numbers(self, x: NDArray[Any], preprocess: bool, options: Any) -> Floats:
-        features = np.empty((len(x), self.embed_dim), dtype=np.float32)
-        target = features.ctypes.data_as(_capi.c_float_p)
-        if x.dtype == np.uint8:
-            interruptible(
-                _capi.model_encode_images_u8,
-                self._pointer(),
-                x.ctypes.data_as(_capi.c_uint8_p),
-                *x.shape[:3],
-                ctypes.byref(options),
-                target,
-                features.size,
-            )
-            return features
-        source = x.ctypes.data_as(_capi.c_float_p)
-        count, _, height, width = x.shape
-        if preprocess:
-            interruptible(
-                _capi.model_encode_images_f32,
-                self._pointer(),
-                source,
-                count,
-                height,
-                width,
-                ctypes.byref(options),
-                target,
-                features.size,
-            )
-            return features
-        size = self.image_size
-        if size and (height, width) != (size, size):
-            raise ValueError(
-                f"encode_image: x has shape {list(x.shape)}; expected [n, 3, {size}, {size}]"
-            )
-        interruptible(
-            _capi.model_encode_image_inputs,
-            self._pointer(),
-            source,
-            count,
-            ctypes.byref(options),
-            target,
-            features.size,
-        )
-        return features
-
-    def _encode_items(self, items: Sequence[Any], options: Any) -> Floats:
-        if len(items) == 0:
-            return np.empty((0, self.embed_dim), dtype=np.float32)
-        rows: Any = inputs.Images(items)
-        with Dataset.from_pairs(rows) as dataset:
-            features = np.empty((len(items), self.embed_dim), dtype=np.float32)
-            listener = CountListener(None)
-            with listener.listening():
-                status = _capi.model_encode_dataset(
-                    self._pointer(),
-                    dataset._pointer(),
-                    ctypes.byref(options),
-                    listener.callback,
-                    None,
-                    features.ctypes.data_as(_capi.c_float_p),
-                    features.size,
-                )
-            listener.check(status)
-        return features
+        return encode_items(self, inputs.images(x), options)
 
     def encode_text(
         self,
@@ -234,15 +167,15 @@ class Model(Handle):
         -------
         float32 [n, E]
         """
-        options = self._encode_options(normalize, precision, batch_size)
+        options = encode_options(normalize, precision, batch_size)
         if hasattr(texts, "__array__"):
             values = inputs.array(texts)
             if values.dtype.kind not in "OUS":
-                return self._encode_tokens(values, options)
+                return encode_tokens(self, values, options)
             texts = values.ravel().tolist()
         rows: Any = texts if isinstance(texts, str) else inputs.rows(texts)
         if not isinstance(rows, str) and len(rows) > 0 and isinstance(rows[0], (list, tuple)):
-            return self._encode_tokens(np.asarray(rows), options)
+            return encode_tokens(self, np.asarray(rows), options)
         rows = inputs.texts(rows, "texts")
         array = text_array(rows, "texts")
         features = np.empty((len(rows), self.embed_dim), dtype=np.float32)
@@ -257,36 +190,6 @@ class Model(Handle):
             features.size,
         )
         return features
-
-    def _encode_tokens(self, ids: NDArray[Any], options: Any) -> Floats:
-        if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
-            raise ValueError(
-                f"encode_text: token ids are {ids.dtype} {list(ids.shape)}; "
-                "expected integers [n, length]"
-            )
-        narrow = np.ascontiguousarray(ids, dtype=np.int32)
-        if not np.array_equal(narrow, ids):
-            raise ValueError("encode_text: a token id does not fit into 32 bits")
-        features = np.empty((len(narrow), self.embed_dim), dtype=np.float32)
-        interruptible(
-            _capi.model_encode_tokens,
-            self._pointer(),
-            narrow.ctypes.data_as(_capi.c_int32_p),
-            narrow.shape[0],
-            narrow.shape[1],
-            ctypes.byref(options),
-            features.ctypes.data_as(_capi.c_float_p),
-            features.size,
-        )
-        return features
-
-    @staticmethod
-    def _encode_options(normalize: bool, precision: str, batch_size: int) -> Any:
-        options = _capi.initialised(_capi.EncodeOptions, _capi.encode_options_init)
-        options.normalize = 1 if normalize else 0
-        options.precision = precision_value(precision)
-        options.batch_size = batch_size
-        return options
 
     # Weights -----------------------------------------------------------------------------------
 

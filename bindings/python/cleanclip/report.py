@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Optional
+from typing import Any, Optional
 
 from . import _capi
 from ._handle import Path, path_bytes, text_bytes
@@ -43,15 +43,22 @@ def write_report(
     if subtitle is not None:
         options.subtitle = text_bytes(subtitle, "subtitle")
     if model is not None:
-        options.model = model._pointer()
+        options.model = Model._of(model, "model")
     if before is not None:
-        options.before = before._result._pointer()
+        options.before = _result_of(before, "before")
     if after is not None:
-        options.after = after._result._pointer()
+        options.after = _result_of(after, "after")
     if control is not None:
-        options.control = control._result._pointer()
+        options.control = _result_of(control, "control")
     if history is not None:
-        options.history = history._pointer()
+        options.history = History._of(history, "history")
     if control_history is not None:
-        options.control_history = control_history._pointer()
+        options.control_history = History._of(control_history, "control_history")
     check(_capi.report_write(ctypes.byref(options), path_bytes(path, "path")))
+
+
+def _result_of(evaluation: Any, name: str) -> int:
+    if not isinstance(evaluation, Evaluation):
+        raise TypeError(
+            f"{name}: expected cleanclip.Evaluation, got {type(evaluation).__name__}")
+    return evaluation._result._pointer()

@@ -54,7 +54,7 @@ class Progress:
     Attributes
     ----------
     epoch, epochs, step, steps
-        Counted from 1; steps over all epochs.
+        Counted from 1; steps over all epochs. ``step`` is 0 in phases before the first one.
     loss, crossmodal_loss, inmodal_loss
         The weighted sum, and its two parts unweighted.
     logit_scale
@@ -184,7 +184,7 @@ class _ProgressListener(Listener):
 def _tokenizer_pointer(model: Model, tokenizer: Optional[Tokenizer]) -> Optional[int]:
     """Return the tokenizer, the model's, or None: the method knows whether it needs one."""
     try:
-        return (tokenizer or model.tokenizer)._pointer()
+        return Tokenizer._of(tokenizer or model.tokenizer, "tokenizer")
     except NotFoundError:
         return None
 
@@ -339,7 +339,7 @@ def sanitize(
     if templates is not None:
         point_to_texts(given, "templates", inputs.lines(templates, "templates"))
     kept = point_to_class_features(given, class_features)  # lives through the call
-    point_to_handles(given, "triggers", triggers)
+    point_to_handles(given, "triggers", triggers, Trigger)
     if communicator is not None:
         given.communicator = ctypes.pointer(communicator._struct)
     source = images if data is None else data
@@ -361,7 +361,7 @@ def _run(
     listener: _ProgressListener,
 ) -> History:
     handle = ctypes.c_void_p()
-    with listener.listening():
+    with listener.listening([model, dataset]):
         status = _capi.sanitize(
             model._pointer(),
             _tokenizer_pointer(model, tokenizer),

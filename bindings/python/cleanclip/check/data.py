@@ -176,16 +176,17 @@ def check_data(
     given = native(_capi.CheckDataOptions, _capi.check_data_options_init, how)
     dataset = None if data is None else open_dataset(data)
     if trusted is not None:
-        given.trusted = trusted._pointer()
+        given.trusted = Model._of(trusted, "trusted")
         given.trusted_tokenizer = trusted.tokenizer._pointer()
     # What the options point to must outlive the call.
     kept = _point_to_rows(given, dataset, image_features, trusted_features, keys, captions)
     listener = CountListener(progress, "check data: step")
     handle = listener.made(
         _capi.check_data,
-        None if model is None else model._pointer(),
+        None if model is None else Model._of(model, "model"),
         None if dataset is None else dataset._pointer(),
         ctypes.byref(given),
+        uses=[used for used in (model, dataset, trusted) if used is not None],
     )
     del kept
     return DatasetCheck(handle)

@@ -59,8 +59,8 @@ class Bank(Handle):
         check(
             _capi.bank_add_classes(
                 self._pointer(),
-                model._pointer(),
-                (tokenizer or model.tokenizer)._pointer(),
+                Model._of(model, "model"),
+                Tokenizer._of(tokenizer or model.tokenizer, "tokenizer"),
                 ctypes.cast(class_array, _capi.c_char_p_p),
                 len(names),
                 ctypes.cast(template_array, _capi.c_char_p_p),
@@ -132,7 +132,7 @@ def check_inputs(
     flags = np.empty(features.shape[0], np.int32)
     check(
         _capi.check_inputs(
-            bank._pointer(),
+            Bank._of(bank, "bank"),
             features.ctypes.data_as(_capi.c_float_p),
             *features.shape,
             false_alarm_rate,

@@ -294,18 +294,21 @@ def check_model(
     """
     how = chosen(CheckModelOptions, options, keywords, "check_model")
     given = native(_capi.CheckModelOptions, _capi.check_model_options_init, how)
+    handle = Model._of(model, "model")
     dataset = None if images is None else open_dataset(images)
     if dataset is not None:
         given.images = dataset._pointer()
     if (classes is not None and class_features is None) or how.nouns or how.text:
-        given.tokenizer = (tokenizer or model.tokenizer)._pointer()
+        given.tokenizer = Tokenizer._of(tokenizer or model.tokenizer, "tokenizer")
     if classes is not None:
         point_to_texts(given, "classes", inputs.lines(classes, "classes"))
     if templates is not None:
         point_to_texts(given, "templates", inputs.lines(templates, "templates"))
     kept = point_to_class_features(given, class_features)  # lives through the call
-    point_to_handles(given, "references", references)
+    point_to_handles(given, "references", references, Model)
     if communicator is not None:
         given.communicator = ctypes.pointer(communicator._struct)
     listener = CountListener(progress, "check model: step")
-    return ModelCheck(listener.made(_capi.check_model, model._pointer(), ctypes.byref(given)))
+    uses = [model, *references] if dataset is None else [model, dataset, *references]
+    return ModelCheck(
+        listener.made(_capi.check_model, handle, ctypes.byref(given), uses=uses))
