@@ -97,6 +97,7 @@ private func sanitizeOptions(
   options.training.resume = given.resume != 0
   options.training.syncsBatchNorm = given.sync_batch_norm != 0
   options.unlearn.persistenceSteps = Int(given.persistence_steps)
+  options.unlearn.text = given.text != 0
   options.cleaningSet.checksData = given.check_data != 0
   options.cleaningSet.suspects = try arguments.optionalString(given.suspects, "options->suspects")
   options.unlearn.maxAccuracyLoss =

@@ -74,6 +74,14 @@ struct SanitizeCommand: ParsableCommand {
       """)
   var persistenceSteps = SanitizeOptions().unlearn.persistenceSteps
 
+  @Flag(
+    name: .long,
+    help: """
+      unlearn: look for words that make captions of anything mean the same too, and unlearn them in the \
+      text tower.
+      """)
+  var text = false
+
   @OptionGroup var texts: ClassArguments
 
   @OptionGroup var features: ClassFeatureOption
@@ -143,6 +151,7 @@ struct SanitizeCommand: ParsableCommand {
     options.supervised.headClasses = headClasses
     options.unlearn.maxAccuracyLoss = maxAccuracyLoss
     options.unlearn.persistenceSteps = persistenceSteps
+    options.unlearn.text = text
     options.cleaningSet.suspects = suspects
     options.cleaningSet.checksData = checkData
     if let (classes, templates) = try texts.load() {

@@ -19,7 +19,7 @@ from cleanclip import _capi
 ROWS = list(csv.DictReader((ROOT / "docs/options.csv").open()))
 # Members of the structs that are no options of their own: sizes, and what belongs to another.
 UNLISTED = {
-    "struct_size", "reserved", "reserved2", "class_count", "template_count", "reference_count", "trigger_count",
+    "struct_size", "reserved", "class_count", "template_count", "reference_count", "trigger_count",
     "tokenizer",
     "classes_path", "templates_path", "trusted_tokenizer", "embed_dim", "trusted_embed_dim",
     "trusted_image_features", "trusted_text_features", "pair_count", "class_embed_dim",
@@ -52,7 +52,8 @@ COMMANDS = {
 }
 # Methods that take an option which the default method refuses.
 METHODS = {"head_classes": "supervised", "max_accuracy_loss": "unlearn",
-           "perturb_threshold": "par", "persistence_steps": "unlearn"}
+           "perturb_threshold": "par", "persistence_steps": "unlearn",
+           "text": "unlearn"}
 # Options of all commands, and what a command works on.
 SHARED = {
     "json", "quiet", "threads", "help", "version", "tokenizer", "output", "report", "gate", "data",

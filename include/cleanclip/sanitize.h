@@ -103,7 +103,9 @@ typedef struct cleanclip_sanitize_options {
                                      model first, as cleanclip_check_data() does, and those that look
                                      poisoned or lie far apart are left out, unless `suspects` are given;
                                      0: no check, as for training from nothing; default 1. */
-  int32_t reserved2;            /**< 0. */
+  int32_t text;                 /**< "unlearn": 1: words that make captions of anything mean the same are
+                                     looked for too, and unlearned in the text tower, which needs a
+                                     tokenizer; default 0. */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

@@ -8,7 +8,7 @@ extension SanitizeMethod {
       """,
     // The text tower names the predicted targets, where there is one.
     needs: SanitizeNeeds(captions: .optional, images: UnlearnImages.fewest),
-    options: [.suspects, .maxAccuracyLoss, .persistenceSteps]
+    options: [.suspects, .unlearnsText, .maxAccuracyLoss, .persistenceSteps]
       + SanitizeOptions.trainingRules.filter {
         [
           "batch_size", "seed", "precision", "chunk_size", "memory_budget", "state_directory",
@@ -24,6 +24,7 @@ extension SanitizeMethod {
 extension OptionRule<SanitizeOptions> {
   static let maxAccuracyLoss = OptionRule(
     "max_accuracy_loss", \.unlearn.maxAccuracyLoss, .above(0, through: 100))
+  static let unlearnsText = OptionRule("text", \.unlearn.text)
   static let persistenceSteps = OptionRule(
     "persistence_steps", \.unlearn.persistenceSteps, .range(0...1_000_000))
 }

@@ -35,13 +35,13 @@ final class UnlearnRun: SanitizeRun {
         features, names: options.unlearn.classes, templates: options.unlearn.templates,
         embedDim: model.configuration.embedDim)
     }
-    guard
-      input.tokenizer != nil && model.configuration.text != nil || options.unlearn.classes.isEmpty
-        || options.unlearn.classFeatures != nil
-    else {
+    let needsTexts =
+      options.unlearn.text
+      || !options.unlearn.classes.isEmpty && options.unlearn.classFeatures == nil
+    guard input.tokenizer != nil && model.configuration.text != nil || !needsTexts else {
       throw CLIPError(
         .unsupported,
-        "unlearn: class names need a text tower and its tokenizer; expected both, got "
+        "unlearn: class names and words in captions need a text tower and its tokenizer; expected both, got "
           + (input.tokenizer == nil ? "no tokenizer" : "an image tower alone"))
     }
     let size = input.communicator.size
@@ -94,6 +94,22 @@ final class UnlearnRun: SanitizeRun {
       outcome.add(shown, TargetSearch.compared(found, with: found, without: [shown.target]))
     }
     input.log(LogMessage(.info, outcome.summary))
+    try unlearnImages(setting, state, &outcome, progress)
+    if options.text, let tokenizer = input.tokenizer {
+      outcome.add(
+        try TextUnlearning(
+          model: model, tokenizer: tokenizer, vocabulary: setting.vocabulary, options: options,
+          training: training
+        ).run(progress))
+    }
+    history.examples = try setting.verification.examples(of: outcome.evidence)
+  }
+
+  /// Unlearns triggers of the image tower, as far as there are any.
+  private func unlearnImages(
+    _ setting: UnlearnSetting, _ state: UnlearnState, _ outcome: inout UnlearnOutcome,
+    _ progress: UnlearnProgress
+  ) throws(CLIPError) {
     guard let unlearner = try begun(setting, state, &outcome, progress) else {
       outcome.finish(
         .nothingFound,
@@ -108,7 +124,6 @@ final class UnlearnRun: SanitizeRun {
       try state.save(unlearner, round: outcome.rounds, outcome, progress)
     }
     outcome.conclude()
-    history.examples = try setting.verification.examples(of: outcome.evidence)
   }
 
   /// Recovers triggers on the model as it was, or takes up a saved state.

@@ -239,6 +239,9 @@ class SanitizeOptions:
     #: "cleanclip" and "par": whether 500 pairs or more are checked with the model first, and those that
     #: look poisoned or lie far apart are left out, unless ``suspects`` are given.
     check_data: bool = True
+    #: "unlearn": whether words that make captions of anything mean the same are looked for too, and
+    #: unlearned in the text tower.
+    text: bool = False
 
 
 class SanitizeKeywords(TypedDict, total=False):
@@ -265,6 +268,7 @@ class SanitizeKeywords(TypedDict, total=False):
     persistence_steps: int
     suspects: Optional[Path]
     check_data: bool
+    text: bool
 
 
 @takes(SanitizeOptions)
@@ -298,7 +302,8 @@ def sanitize(
     method
         "cleanclip": contrastive loss between images and captions plus self-supervised loss
         inside each; "supervised": cross-entropy on labelled images, image tower only;
-        "unlearn": triggers are recovered and unlearned with unlabelled images, image tower only;
+        "unlearn": triggers are recovered and unlearned with unlabelled images, in the image tower, and
+        with ``text`` in the text tower;
         "par": contrastive loss while features are pushed away from where they were.
     images
         Unlabelled images, in the place of ``data``, for "unlearn".

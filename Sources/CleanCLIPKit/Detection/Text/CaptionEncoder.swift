@@ -32,11 +32,14 @@ struct CaptionEncoder {
       normalize: true, precision: precision)
   }
 
-  private func inserting(_ word: Int32?, into caption: [Int32]) -> [Int32] {
+  /// Returns a caption with a word; what no longer fits loses the id before its last.
+  ///
+  /// - Parameter place: of the word, from 1, behind the start, to before the end.
+  func inserting(_ word: Int32?, into caption: [Int32], at place: Int = 1) -> [Int32] {
     guard let word else { return caption }
     var caption = caption
     if caption.count >= contextLength { caption.remove(at: caption.count - 2) }
-    caption.insert(word, at: 1)
+    caption.insert(word, at: max(1, min(place, caption.count - 1)))
     return caption
   }
 }

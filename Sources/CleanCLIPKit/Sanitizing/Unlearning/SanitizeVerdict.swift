@@ -19,3 +19,11 @@ package enum SanitizeVerdict: String, Sendable {
     }
   }
 }
+
+extension SanitizeVerdict {
+  /// What is said of two towers: the worse.
+  func combined(with other: SanitizeVerdict) -> SanitizeVerdict {
+    let order: [SanitizeVerdict] = [.nothingFound, .removed, .weakened, .notRemoved]
+    return order.last { $0 == self || $0 == other } ?? self
+  }
+}

@@ -14,6 +14,9 @@ package struct UnlearnOptions: Sendable {
   /// Of `classes`, `[classes, E]`, in place of prompts; `nil` embeds prompts.
   package var classFeatures: Tensor?
 
+  /// Whether words that make captions mean the same are looked for in the text tower, and unlearned.
+  package var text = false
+
   /// Rounds of unlearning and looking again at most.
   package var rounds = 3
   /// Settings of the searches towards classes.
@@ -64,6 +67,12 @@ extension UnlearnOptions {
     case .resNet(let tower): residualRate * min(1, Self.baseWidth / Float(4 * tower.width))
     case nil: residualRate
     }
+  }
+
+  /// The highest learning rate for the text tower of a model.
+  func textLearningRate(for configuration: CLIPConfiguration) -> Float {
+    let width = configuration.text?.transformer.width ?? 1
+    return transformerRate * min(1, Self.baseWidth / Float(width))
   }
 
   /// Channels of the towers that the learning rates were measured on, at most.

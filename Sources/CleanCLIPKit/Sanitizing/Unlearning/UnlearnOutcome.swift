@@ -19,6 +19,8 @@ struct UnlearnOutcome {
   var isLimited = false
   /// What further training of a copy brings back; `nil` when that was not tried.
   var persistence: UnlearnPersistence.Result?
+  /// What became of words in the text tower; `nil` when none were looked for.
+  private(set) var text: TextOutcome?
   private(set) var verdict: SanitizeVerdict?
 
   /// Attack success above the base rate that is left by rounding.
@@ -45,6 +47,12 @@ struct UnlearnOutcome {
       target: suspects.target, before: Proportion(count, of: count), given: suspects.readAsTarget)
     let known = Set(self.suspects.map(\.target))
     self.suspects += searches.filter { !known.contains($0.target) }
+  }
+
+  /// Takes up what became of the text tower.
+  mutating func add(_ text: TextOutcome) {
+    self.text = text
+    verdict = verdict?.combined(with: text.verdict)
   }
 
   var shownTargets: [Int] { shown.map { [$0.target] } ?? [] }
@@ -102,6 +110,7 @@ struct UnlearnOutcome {
         "still found on the clean model: '\(vocabulary.names[suspect.target])' "
           + "(p = \(significant(suspect.pValue)))")
     }
+    lines += text?.lines ?? []
     guard agreement.zeroShot.total > 0 else { return lines }
     lines.append(
       "held-out images: \(percent(agreement.zeroShot.value)) classified as before, mean cosine with "
@@ -124,6 +133,7 @@ struct UnlearnOutcome {
     object["triggers"] = .array(evidence.map { .object($0.json) })
     object["suspects_after"] = .array(fresh.map { .object($0.json(vocabulary)) })
     if let shown { object["suspect_images"] = .object(shown.json(vocabulary)) }
+    if let text { object["text"] = .object(text.json) }
     if let persistence { object["persistence"] = .object(persistence.json) }
     return object
   }

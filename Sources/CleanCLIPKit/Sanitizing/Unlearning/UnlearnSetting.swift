@@ -180,15 +180,3 @@ struct UnlearnSetting {
     return entries
   }
 }
-
-extension CLIPModel {
-  /// Returns a copy of the image tower alone.
-  func imageTowerCopy() throws(CLIPError) -> CLIPModel {
-    var configuration = configuration
-    configuration.text = nil
-    let names = Set(configuration.tensorSpecifications.map(\.name))
-    var tensors: [String: Tensor] = [:]
-    for (name, tensor) in stateDict() where names.contains(name) { tensors[name] = tensor }
-    return try CLIPModel(configuration, tensors: tensors)
-  }
-}

@@ -47,7 +47,7 @@ class SanitizeOptions(Structure):
         ("class_embed_dim", c_int64),
         ("suspects", c_char_p),
         ("check_data", c_int32),
-        ("reserved2", c_int32),
+        ("text", c_int32),
     ]
 
 

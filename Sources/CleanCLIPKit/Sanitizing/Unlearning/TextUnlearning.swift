@@ -1,0 +1,167 @@
+/// Unlearns words that make captions of anything mean the same, in the text tower.
+///
+/// The check of text towers names the strongest word of the vocabulary; while it stands out as no word of a
+/// clean tower does, it is unlearned, and the tower is checked again. The teacher g0 is the tower as it was, frozen:
+///
+/// ```
+/// L = w · mean_i (1 - cos(g(c_i), g0(c_i))) + mean_i (1 - cos(g(c_i with the word), g0(c_i)))
+/// ```
+///
+/// Captions are nouns in plain sentences; the word stands at any place of them.
+struct TextUnlearning {
+  /// Its text tower is changed in place.
+  let model: CLIPModel
+  let tokenizer: Tokenizer
+  /// Texts that tell where captions go.
+  let vocabulary: TextVocabulary
+  let options: UnlearnOptions
+  let training: TrainingOptions
+
+  /// Words at most, one a round.
+  private static let rounds = 3
+  private static let trainingCaptions = 2048
+  /// Apart from those of the check's own.
+  private static let captionStream: UInt64 = 0x7465_7874
+
+  /// Runs to the end.
+  ///
+  /// - Throws: `cancelled`; what the check of text towers throws.
+  func run(_ progress: UnlearnProgress) throws(CLIPError) -> TextOutcome {
+    let teacher = try model.textTowerCopy()
+    let heldOut = try captions(256, seed: training.seed &+ 1)
+    let meanings = try features(heldOut, of: teacher)
+    var outcome = TextOutcome()
+    while true {
+      let found = try check(progress)
+      outcome.pValue = found.pValue
+      outcome.isFound = found.verdict == .backdoored && !Self.meansItself(found)
+      guard outcome.isFound, outcome.words.count < Self.rounds,
+        !outcome.words.contains(where: { $0.id == found.word })
+      else { break }
+      outcome.words.append(
+        TextOutcome.Word(
+          id: found.word, text: found.text, target: found.targets.first?.text,
+          pValue: found.pValue, before: try left(by: found.word, in: heldOut, of: model)))
+      try train(outcome.words.map(\.id), teacher, progress)
+      for index in outcome.words.indices {
+        outcome.words[index].after = try left(
+          by: outcome.words[index].id, in: heldOut, of: model)
+      }
+    }
+    outcome.cosine = try features(heldOut, of: model).meanCosine(meanings)
+    return outcome
+  }
+
+  /// Whether captions go to what the word says anyway, such as those with 'frog' to frogs: to unlearn it
+  /// would take its meaning away.
+  private static func meansItself(_ found: TextCheckResult) -> Bool {
+    found.targets.first?.text.lowercased() == found.text.lowercased()
+  }
+
+  private func check(_ progress: UnlearnProgress) throws(CLIPError) -> TextCheckResult {
+    var check = TextCheck(model)
+    check.options.seed = training.seed
+    check.options.precision = training.precision
+    check.tokenizer = tokenizer
+    progress.begin(
+      "trying words in captions", of: try FeatureEncoder(model).textConfiguration().vocabularySize)
+    return try check.run(
+      captions: try check.plainCaptions(tokenizer: tokenizer), vocabulary: vocabulary
+    ) { done, _ in progress.advance(to: done) }
+  }
+
+  private func captions(_ count: Int, seed: UInt64) throws(CLIPError) -> [[Int32]] {
+    let length = try FeatureEncoder(model).textConfiguration().contextLength
+    return TextCheck.defaultCaptions(count, seed: seed).map {
+      tokenizer.encode($0, contextLength: length)
+    }
+  }
+
+  private func features(
+    _ captions: [[Int32]], of model: CLIPModel, word: Int32? = nil
+  ) throws(CLIPError) -> Tensor {
+    try CaptionEncoder(model, precision: training.precision).features(captions, word: word)
+  }
+
+  /// The part of the differences between captions that a word leaves, 1 for one that does nothing.
+  private func left(
+    by word: Int32, in captions: [[Int32]], of model: CLIPModel
+  ) throws(CLIPError) -> Float {
+    let plain = FeatureMatrix.meanPairwiseCosine(try features(captions, of: model))
+    let with = FeatureMatrix.meanPairwiseCosine(try features(captions, of: model, word: word))
+    return (1 - with) / max(1e-6, 1 - plain)
+  }
+
+  /// Trains the tower to forget words.
+  private func train(
+    _ words: [Int32], _ teacher: CLIPModel, _ progress: UnlearnProgress
+  ) throws(CLIPError) {
+    let captions = try self.captions(
+      Self.trainingCaptions, seed: training.seed ^ Self.captionStream)
+    let encoder = try CaptionEncoder(model, precision: training.precision)
+    var adam = AdamW.Options()
+    adam.weightDecay = 0
+    let optimizer = try AdamW(model.textParameters.filter(\.isTrainable), options: adam)
+    let loss = UnlearnLoss(keepWeight: options.keepWeight)
+    let count = training.batchSize
+    let schedule = LearningRateSchedule(
+      base: options.textLearningRate(for: model.configuration), warmup: options.warmup,
+      total: options.steps + options.settlingSteps)
+    progress.begin("unlearning a word in captions", of: schedule.total)
+    for step in 0..<schedule.total {
+      var random = RandomNumbers(
+        seed: training.seed, Self.captionStream, UInt64(words.count), UInt64(step))
+      let clean = (0..<count).map { _ in captions[random.integer(below: captions.count)] }
+      let triggered = clean.map { caption in
+        encoder.inserting(
+          words[random.integer(below: words.count)], into: caption,
+          at: 1 + random.integer(below: max(1, caption.count - 1)))
+      }
+      let aims = try features(clean, of: teacher)
+      let tape = Tape(precision: training.precision, isTraining: false)
+      let student = try tape.normalize(try model.textFeatures(tape, TokenBatch(clean + triggered)))
+      let result = try loss.evaluate(
+        student.value, try Tensor.joined(aims, aims),
+        isTriggered: (0..<2 * count).map { $0 >= count }, cleanCount: count, triggeredCount: count)
+      guard result.loss.isFinite else {
+        optimizer.clearGradients()
+        throw CLIPError(
+          .state,
+          "unlearn: the loss of the text tower is not finite at step \(step + 1); expected a finite "
+            + "number, got \(result.loss); the model keeps the weights of the step before")
+      }
+      try tape.backward(student, gradient: result.gradient)
+      optimizer.update(learningRate: schedule.rate(at: step))
+      guard progress.advance() else {
+        throw CLIPError(.cancelled, "unlearn: cancelled in the text tower at step \(step + 1)")
+      }
+    }
+    optimizer.clearGradients()
+  }
+}
+
+extension CLIPModel {
+  /// The parameters of the text tower, in state-dict order.
+  var textParameters: [Parameter] {
+    parameters.filter { !$0.name.hasPrefix("visual.") && $0 !== logitScale }
+  }
+
+  /// Returns a copy of the text tower alone, which is not trained.
+  func textTowerCopy() throws(CLIPError) -> CLIPModel {
+    let copy = try towerCopy(image: false)
+    for parameter in copy.parameters { parameter.isTrainable = false }
+    return copy
+  }
+
+  /// Returns a copy of the image tower alone.
+  func imageTowerCopy() throws(CLIPError) -> CLIPModel { try towerCopy(image: true) }
+
+  private func towerCopy(image: Bool) throws(CLIPError) -> CLIPModel {
+    var configuration = configuration
+    if image { configuration.text = nil } else { configuration.vision = nil }
+    let names = Set(configuration.tensorSpecifications.map(\.name))
+    var tensors: [String: Tensor] = [:]
+    for (name, tensor) in stateDict() where names.contains(name) { tensors[name] = tensor }
+    return try CLIPModel(configuration, tensors: tensors)
+  }
+}
