@@ -194,7 +194,8 @@ import Testing
     options = try Self.options()
     options.unlearn.classes = ["a", "b", "c", "d"]
     let alone = options
-    expectError(containing: "class names and words in captions need a text tower and its tokenizer") {
+    expectError(containing: "class names and words in captions need a text tower and its tokenizer")
+    {
       _ = try Sanitizer(
         try tinyModel(vocabularySize: nil), tokenizer: nil,
         dataset: try Self.dataset(40, side: 32), options: alone)
