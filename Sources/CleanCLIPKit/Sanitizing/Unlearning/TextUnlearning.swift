@@ -17,7 +17,7 @@ struct TextUnlearning {
   let options: UnlearnOptions
   let training: TrainingOptions
 
-  /// Words at most, one a round.
+  /// Rounds of training at most.
   private static let rounds = 3
   private static let trainingCaptions = 2048
   /// Apart from those of the check's own.
@@ -31,18 +31,20 @@ struct TextUnlearning {
     let heldOut = try captions(256, seed: training.seed &+ 1)
     let meanings = try features(heldOut, of: teacher)
     var outcome = TextOutcome()
-    while true {
+    for round in 0...Self.rounds {
       let found = try check(progress)
       outcome.pValue = found.pValue
       outcome.isFound = found.verdict == .backdoored && !Self.meansItself(found)
-      guard outcome.isFound, outcome.words.count < Self.rounds,
-        !outcome.words.contains(where: { $0.id == found.word })
-      else { break }
-      outcome.words.append(
-        TextOutcome.Word(
-          id: found.word, text: found.text, target: found.targets.first?.text,
-          pValue: found.pValue, before: try left(by: found.word, in: heldOut, of: model)))
-      try train(outcome.words.map(\.id), teacher, progress)
+      let isNew = outcome.isFound && !outcome.words.contains { $0.id == found.word }
+      // What still works a little needs more of the same.
+      guard round < Self.rounds, isNew || outcome.words.contains(where: \.isLeft) else { break }
+      if isNew {
+        outcome.words.append(
+          TextOutcome.Word(
+            id: found.word, text: found.text, target: found.targets.first?.text,
+            pValue: found.pValue, before: try left(by: found.word, in: heldOut, of: model)))
+      }
+      try train(outcome.words.map(\.id), teacher, round: round, progress)
       for index in outcome.words.indices {
         outcome.words[index].after = try left(
           by: outcome.words[index].id, in: heldOut, of: model)
@@ -94,7 +96,7 @@ struct TextUnlearning {
 
   /// Trains the tower to forget words.
   private func train(
-    _ words: [Int32], _ teacher: CLIPModel, _ progress: UnlearnProgress
+    _ words: [Int32], _ teacher: CLIPModel, round: Int, _ progress: UnlearnProgress
   ) throws(CLIPError) {
     let captions = try self.captions(
       Self.trainingCaptions, seed: training.seed ^ Self.captionStream)
@@ -110,7 +112,7 @@ struct TextUnlearning {
     progress.begin("unlearning a word in captions", of: schedule.total)
     for step in 0..<schedule.total {
       var random = RandomNumbers(
-        seed: training.seed, Self.captionStream, UInt64(words.count), UInt64(step))
+        seed: training.seed, Self.captionStream, UInt64(round), UInt64(step))
       let clean = (0..<count).map { _ in captions[random.integer(below: captions.count)] }
       let triggered = clean.map { caption in
         encoder.inserting(
