@@ -62,6 +62,19 @@ struct CheckedPairs: ParsableArguments {
     data + imageFeatures + trustedFeatures + [keep, keys, captions].compactMap(\.self)
   }
 
+  /// Refuses outputs that are the list of keys beside an array of features.
+  func keepKeys(from outputs: String?...) throws(CLIPError) {
+    guard !(imageFeatures + trustedFeatures).isEmpty else { return }
+    for output in outputs.compactMap(\.self) where output.hasSuffix(".txt") {
+      let array = output.dropLast(4) + ".npy"
+      guard FileIdentity(file: String(array)) != nil else { continue }
+      throw CLIPError(
+        .invalidArgument,
+        "'\(output)': has the keys of '\(array)' or would be taken for them; expected another name for the output"
+      )
+    }
+  }
+
   /// - Parameters:
   ///   - needsData: whether something was asked for that images are needed for.
   ///   - hasSubject: whether a checkpoint was given.

@@ -44,6 +44,10 @@ package struct ReportContents {
     if let history {
       let outcome = Self.rows(history.outcome)
       if !outcome.isEmpty { report.sections.append(RunReport.Section("Outcome", outcome)) }
+      let cleaningSet = Self.rows(history.cleaningSet)
+      if !cleaningSet.isEmpty {
+        report.sections.append(RunReport.Section("Pairs that are left out", cleaningSet))
+      }
       report.sections.append(RunReport.Section("Settings", Self.rows(history.settings)))
       report.searches = SearchSizes(history.outcome).rows
       report.verdict = history.isComplete ? history.verdict : nil

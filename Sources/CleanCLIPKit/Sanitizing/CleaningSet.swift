@@ -89,13 +89,14 @@ package struct CleaningSet {
 
   /// Leaves out the user's suspects.
   ///
+  /// - Parameter source: where the list comes from, for histories.
   /// - Throws: what `RowList.read` throws; `invalidArgument` when nothing is left.
   static func leavingOut(
-    _ path: String, of dataset: PairDataset
+    _ path: String, of dataset: PairDataset, source: String = "suspects"
   ) throws(CLIPError) -> CleaningSet {
     try CleaningSet(
       dataset, without: try RowList.read(path, of: dataset, mayBeEmpty: true), isEvidence: true,
-      json: ["source": .string("suspects")])
+      json: ["source": .string(source)])
   }
 
   /// Checks the pairs with the model that learned from poison, and leaves out what is conspicuous.
@@ -131,16 +132,22 @@ package struct CleaningSet {
       ])
   }
 
-  /// What a user should know; `nil` for nothing.
+  /// What a user should know; `nil` where nothing was looked at, or nothing found.
   var message: LogMessage? {
-    guard let suspects else { return nil }
+    let source = json["source"]?.string
+    guard let suspects else {
+      return source != "suspects"
+        ? nil
+        : LogMessage(
+          .warning,
+          "no pairs are left out: the list of suspects is empty, and the pairs are not checked")
+    }
     let rest = "\(suspects.count) of \(suspects.count + clean.count) pairs are left out of the data"
-    guard let verdict = json["verdict"]?.string, verdict != Verdict.clean.rawValue else {
-      return LogMessage(
-        .info,
-        json["source"]?.string == "suspects"
-          ? rest + ": suspects"
-          : rest + ": their images lie apart from all others to this model")
+    guard let verdict = json["verdict"]?.string else {
+      return LogMessage(.info, rest + (source.map { ": \($0)" } ?? ""))
+    }
+    guard verdict != Verdict.clean.rawValue else {
+      return LogMessage(.info, rest + ": their images lie apart from all others to this model")
     }
     return LogMessage(
       .warning, "\(rest), which looks poisoned: " + (json["explanation"]?.string ?? ""))
@@ -163,7 +170,7 @@ extension CleaningSet {
     if communicator.rank == 0 {
       let path = training.stateDirectory.map { $0 + "/" + fileName }
       if let path, training.resume, access(path, F_OK) == 0 {
-        own = try leavingOut(path, of: dataset)
+        own = try leavingOut(path, of: dataset, source: "check before the interruption")
       } else {
         let made = try checked(dataset, with: model, training, progress: progress)
         if let path { try made.save(to: path) }
@@ -180,6 +187,9 @@ extension CleaningSet {
     guard let suspects else {
       unlink(path)
       return
+    }
+    if let folder = path.lastIndex(of: "/").map({ String(path[..<$0]) }) {
+      try SavedStateKind.checkFolder(folder)
     }
     try AtomicFile.write(
       zip(leftOut, 0..<suspects.count).map { row, index in

@@ -11,6 +11,7 @@ extension SanitizeHistory {
     }
     self.settings = settings
     isComplete = json["completed"]?.bool ?? true
+    cleaningSet = json["cleaning_set"]?.object ?? JSONObject()
     outcome = json["outcome"]?.object ?? JSONObject()
     verdict = outcome["verdict"]?.string.flatMap(SanitizeVerdict.init(rawValue:))
     conclusion = (json["conclusion"]?.array ?? []).compactMap(\.string)

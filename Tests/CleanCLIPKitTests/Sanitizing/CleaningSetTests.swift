@@ -93,12 +93,15 @@ import Testing
     try AtomicFile.write("", to: list)
     let none = try sanitizer(dataset) { $0.cleaningSet.suspects = list }
     #expect(none.history.cleaningSet["left_out"]?.integer == 0)
+    try none.run()
+    #expect(none.history.messages.contains { $0.contains("the list of suspects is empty") })
   }
 
   @Test func aRunIsResumedWithoutTheSameRows() throws {
     func run(resume: Bool, cancelAfter: Int?) throws -> SanitizeHistory {
       let sanitizer = try sanitizer(try Self.dataset()) {
-        $0.training.stateDirectory = folder.path
+        // A folder that is not there yet.
+        $0.training.stateDirectory = folder.path + "/state"
         $0.training.resume = resume
       }
       try sanitizer.run { $0.step != cancelAfter }
@@ -106,7 +109,7 @@ import Testing
     }
     let whole = try run(resume: false, cancelAfter: nil)
     #expect(throws: CLIPError.self) { try run(resume: false, cancelAfter: 2) }
-    #expect(folder.names.contains("suspects.txt"))
+    _ = try FileContents.read(folder.path + "/state/suspects.txt")
     let resumed = try run(resume: true, cancelAfter: nil)
     #expect(resumed.steps.map(\.losses) == whole.steps.map(\.losses))
     #expect(Self.rows(resumed) == Self.rows(whole))

@@ -214,6 +214,34 @@ import Testing
     }
   }
 
+  /// A suspect's class may be what every image is classified as: there is nobody to lead to it then.
+  @Test func suspectsOfTheClassOfEverythingAreUnlearned() throws {
+    let folder = TemporaryFolder()
+    let dataset = try Self.dataset(64, side: 32)
+    let list = folder.file("rows.suspects")
+    try AtomicFile.write(
+      (0..<3).map { RowList.line(row: $0, key: dataset.key(at: $0)) }.joined(), to: list)
+    let model = try tinyModel(vocabularySize: nil)
+    var options = try Self.options()
+    options.cleaningSet.suspects = list
+    options.unlearn.classes = ["a", "b", "c", "d", "e"]
+    // All but one class stand on the other side of what images mean.
+    let features = try Tensor.zeros([5, 24])
+    let mean = try meanFeature(of: model, dataset)
+    for row in 0..<5 {
+      for k in 0..<24 {
+        features.f32[24 * row + k] =
+          (row == 0 ? 1 : -1) * mean[k] + (row == 0 || k != row ? 0 : 0.5)
+      }
+    }
+    options.unlearn.classFeatures = features
+    options.unlearn.triggers = [try Self.everything()]
+    let sanitizer = try Sanitizer(model, tokenizer: nil, dataset: dataset, options: options)
+    try sanitizer.run()
+    #expect(sanitizer.history.outcome["suspect_images"]?["target"]?.string == "a")
+    #expect(sanitizer.history.verdict != nil)
+  }
+
   @Test func aRunThatIsCancelledEarlyTellsNothing() throws {
     let sanitizer = try Sanitizer(
       try tinyModel(vocabularySize: nil), tokenizer: nil,
@@ -353,4 +381,19 @@ import Testing
       try tensor([Float](repeating: 0.5, count: 40), [10, 4]), count: 3, seed: 0)
     #expect(groups.sizes == [10])
   }
+}
+
+/// What a dataset's images mean together, L2-normalized.
+private func meanFeature(of model: CLIPModel, _ dataset: PairDataset) throws -> [Float] {
+  let encoder = FeatureEncoder(model)
+  let width = encoder.embedDim
+  let rows = try Tensor([dataset.count, width])
+  let images = try (0..<dataset.count).map { try dataset.row(at: $0).decoded().image }
+  try encoder.images(count: images.count, into: rows.f32) { images[$0] }
+  var mean = [Float](repeating: 0, count: width)
+  for row in 0..<images.count {
+    for k in 0..<width { mean[k] += rows.f32[row * width + k] }
+  }
+  let norm = mean.reduce(0) { $0 + $1 * $1 }.squareRoot()
+  return mean.map { $0 / norm }
 }

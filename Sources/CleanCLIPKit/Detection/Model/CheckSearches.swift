@@ -136,10 +136,11 @@ struct CheckSearches {
     counter.phase = "\(kind.name) towards \(rows.count) texts"
     var searches: [RunningSearch] = []
     for row in rows {
+      let others = read.indices.filter { read[$0] != row }
       searches.append(
         try prepared(
           .ofClass(row), kind, model, .text(row, of: vocabulary),
-          rows: read.indices.filter { read[$0] != row }, settings))
+          rows: others.isEmpty ? nil : others, settings))
     }
     try run(searches, in: model, progress)
     try state.record(Array(zip(names, searches.map(\.result))))

@@ -83,11 +83,12 @@ struct UnlearnOutcome {
 
   /// A line for the user.
   var summary: String {
-    guard !suspects.isEmpty else {
+    let found = suspects.filter { $0.pValue < TargetSearch.level }
+    guard !found.isEmpty else {
       return "no class of \(vocabulary.names.count) is reached more easily than the others"
     }
     return "images are led more easily than elsewhere to "
-      + suspects.map { "'\(vocabulary.names[$0.target])' (p = \(significant($0.pValue)))" }
+      + found.map { "'\(vocabulary.names[$0.target])' (p = \(significant($0.pValue)))" }
       .joined(separator: ", ")
   }
 

@@ -18,9 +18,10 @@ struct UnlearnRecovery {
   private func recovery(
     on model: CLIPModel, toward target: Int, steps: Int
   ) throws(CLIPError) -> TriggerRecovery {
-    TriggerRecovery(
+    let others = read.indices.filter { read[$0] != target }
+    return TriggerRecovery(
       inversion: TriggerInversion(
-        model: model, images: try images.images(at: read.indices.filter { read[$0] != target }),
+        model: model, images: others.isEmpty ? images : try images.images(at: others),
         aim: TriggerAim(target: target, vocabulary: vocabulary), precision: training.precision),
       steps: steps)
   }
