@@ -65,6 +65,8 @@ final class ThreadRanks: @unchecked Sendable {
   fileprivate func meet() throws(CLIPError) {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
+    // Of a round that was given up, the arrivals still count: nobody may complete it.
+    if let rank = lost.first { throw .lost(rank) }
     let own = round
     arrived += 1
     if arrived == size {
