@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// The pairs of a dataset that were read and embedded, kept in a folder so that a check that was
 /// stopped resumes without them.
 ///
@@ -10,7 +8,7 @@ struct DatasetCheckState {
     format: "cleanclip dataset state 3", work: "check", name: "the state of a dataset check",
     inputs: "models and data")
 
-  private let directory: String
+  private let pieces: StatePieces
   private let identity: WorkIdentity
 
   /// - Parameters:
@@ -19,27 +17,11 @@ struct DatasetCheckState {
   ///   - identity: what must agree for a piece to belong to this check.
   /// - Throws: `io`.
   init(directory: String, resume: Bool, identity: WorkIdentity) throws(CLIPError) {
-    self.directory = directory
     self.identity = identity
-    try SavedStateKind.checkFolder(directory)
-    guard !resume else { return }
-    var count = 0
-    while access(path(count), F_OK) == 0 { count += 1 }
-    // From the last, so that what a crash leaves has no holes.
-    for number in (0..<count).reversed() where unlink(path(number)) != 0 {
-      throw CLIPError.system(path(number), "remove the file")
-    }
+    pieces = try StatePieces(directory, named: StateFolder.pairFiles, resume: resume)
   }
 
-  private func path(_ number: Int) -> String {
-    let digits = String(number)
-    let zeros = String(repeating: "0", count: max(0, 6 - digits.count))
-    return "\(directory)/\(StateFolder.pairFiles)\(zeros)\(digits).safetensors"
-  }
-
-  private func path(_ range: Range<Int>) -> String {
-    path(range.lowerBound / FeaturePiece.length)
-  }
+  private func number(_ range: Range<Int>) -> Int { range.lowerBound / FeaturePiece.length }
 
   /// Keeps a piece.
   ///
@@ -66,7 +48,7 @@ struct DatasetCheckState {
       tensors.append(("patch_counts", try Tensor(counts, [counts.count])))
       tensors.append(("patch_codes", try Tensor(words: piece.patchCodes.flatMap { $0 })))
     }
-    try Self.kind.write(tensors, metadata, identity: identity, to: path(range))
+    try Self.kind.write(tensors, metadata, identity: identity, to: pieces.path(number(range)))
   }
 
   /// Returns a piece that was kept, without keys and captions; `nil` when there is none.
@@ -80,8 +62,7 @@ struct DatasetCheckState {
   func piece(
     _ range: Range<Int>, embedDim: Int?, hasCosines: Bool, hasPatches: Bool
   ) throws(CLIPError) -> FeaturePiece? {
-    let path = path(range)
-    guard access(path, F_OK) == 0 else { return nil }
+    guard let path = pieces.existing(number(range)) else { return nil }
     let file = try Self.kind.read(path, identity: identity)
     let damaged = Self.kind.damaged(path, "others", expected: "the pairs of rows \(range)")
     guard file.metadata["range"] == "\(range)", file["rows"]?.type == .i32,

@@ -1,5 +1,3 @@
-internal import Glibc
-
 /// What was measured of the neighbours of a dataset's points, kept in a folder so that a check that was
 /// stopped resumes without them.
 ///
@@ -10,9 +8,8 @@ struct NeighbourState {
     format: "cleanclip neighbour state 1", work: "check", name: "the state of a dataset check",
     inputs: "features")
 
-  private let directory: String
+  private let pieces: StatePieces
   private let identity: WorkIdentity
-  private let name: String
   private let scales: Int
 
   /// - Parameters:
@@ -24,31 +21,17 @@ struct NeighbourState {
   init(
     directory: String, resume: Bool, plan: ReferencePlan, features: String
   ) throws(CLIPError) {
-    self.directory = directory
     scales = plan.scales.count
     identity = WorkIdentity(inputs: ["features": features, "pairs": "\(plan.count)"])
     var fingerprint = Fingerprint()
     fingerprint.add(
       plan.scales.map { "\($0.k) of \($0.references), \($0.draws) times" }.joined(separator: "; ")
         + "; seed \(plan.seed)")
-    name = StateFolder.neighbourFiles + fingerprint.text
-    try SavedStateKind.checkFolder(directory)
-    guard !resume else { return }
-    var count = 0
-    while access(path(count), F_OK) == 0 { count += 1 }
-    // From the last, so that what a crash leaves has no holes.
-    for number in (0..<count).reversed() where unlink(path(number)) != 0 {
-      throw CLIPError.system(path(number), "remove the file")
-    }
+    pieces = try StatePieces(
+      directory, named: StateFolder.neighbourFiles + fingerprint.text + "-", resume: resume)
   }
 
-  private func path(_ number: Int) -> String {
-    let digits = String(number)
-    let zeros = String(repeating: "0", count: max(0, 6 - digits.count))
-    return "\(directory)/\(name)-\(zeros)\(digits).safetensors"
-  }
-
-  private func path(_ rows: Range<Int>) -> String { path(rows.lowerBound / FeatureRows.block) }
+  private func number(_ rows: Range<Int>) -> Int { rows.lowerBound / FeatureRows.block }
 
   /// Keeps a block.
   ///
@@ -57,15 +40,14 @@ struct NeighbourState {
     let values = block.flatMap { $0.distances + $0.slofs + $0.daos }
     try Self.kind.write(
       [("statistics", try Tensor(values, [scales, 3, rows.count]))], ["range": "\(rows)"],
-      identity: identity, to: path(rows))
+      identity: identity, to: pieces.path(number(rows)))
   }
 
   /// Returns a block that was kept; `nil` when there is none.
   ///
   /// - Throws: `state` when it is of other features, naming what differs; `format` when it is damaged.
   func piece(_ rows: Range<Int>) throws(CLIPError) -> [DensityLogs]? {
-    let path = path(rows)
-    guard access(path, F_OK) == 0 else { return nil }
+    guard let path = pieces.existing(number(rows)) else { return nil }
     let file = try Self.kind.read(path, identity: identity)
     let values = try file.tensor("statistics")
     guard file.metadata["range"] == "\(rows)", values.dtype == .f32,
