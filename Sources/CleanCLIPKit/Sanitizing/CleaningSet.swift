@@ -27,8 +27,6 @@ package struct CleaningSet {
   package let suspects: PairDataset?
   /// Its rows in the whole dataset, ascending.
   package let leftOut: [Int]
-  /// Whether they share a target: then they are evidence of what the backdoor is.
-  package let isEvidence: Bool
   /// What was found, for histories; empty when nothing was looked at.
   package let json: JSONObject
 
@@ -47,7 +45,6 @@ package struct CleaningSet {
     clean = dataset
     suspects = nil
     leftOut = []
-    isEvidence = false
     json = JSONObject()
   }
 
@@ -58,7 +55,7 @@ package struct CleaningSet {
   ///   - json: what led to them.
   /// - Throws: `invalidArgument` when nothing is left.
   private init(
-    _ dataset: PairDataset, without rows: [Int], isEvidence: Bool, json: JSONObject
+    _ dataset: PairDataset, without rows: [Int], json: JSONObject
   ) throws(CLIPError) {
     let left = Set(rows)
     guard left.count < dataset.count else {
@@ -70,7 +67,6 @@ package struct CleaningSet {
       left.isEmpty ? dataset : dataset.keeping((0..<dataset.count).filter { !left.contains($0) })
     suspects = left.isEmpty ? nil : dataset.keeping(rows)
     leftOut = rows
-    self.isEvidence = isEvidence && !left.isEmpty
     var json = json
     json["left_out"] = .integer(rows.count)
     json["rows"] = .array(
@@ -95,7 +91,7 @@ package struct CleaningSet {
     _ path: String, of dataset: PairDataset, source: String = "suspects"
   ) throws(CLIPError) -> CleaningSet {
     try CleaningSet(
-      dataset, without: try RowList.read(path, of: dataset, mayBeEmpty: true), isEvidence: true,
+      dataset, without: try RowList.read(path, of: dataset, mayBeEmpty: true),
       json: ["source": .string(source)])
   }
 
@@ -125,7 +121,6 @@ package struct CleaningSet {
     let apart = result.ranking.prefix(most).filter { result.pairs[$0].score >= Self.apart }
     return try CleaningSet(
       dataset, without: Set(Array(flagged) + apart).map { result.rows[$0] }.sorted(),
-      isEvidence: result.verdict == .backdoored && !flagged.isEmpty,
       json: [
         "source": .string("check"), "verdict": .string(result.verdict.rawValue),
         "explanation": .string(result.explanation),
@@ -180,7 +175,7 @@ extension CleaningSet {
     let rows = try communicator.broadcast(own?.leftOut ?? [], for: .contents)
     if let own { return own }
     return try CleaningSet(
-      dataset, without: rows, isEvidence: false, json: ["source": .string("rank 0")])
+      dataset, without: rows, json: ["source": .string("rank 0")])
   }
 
   private func save(to path: String) throws(CLIPError) {

@@ -206,7 +206,6 @@ final class UnlearnRun: SanitizeRun {
     let read = try setting.vocabulary.nearest(
       to: try model.unitFeatures(ofPixels: suspects.images, precision: training.precision))
     outcome.shown?.after = Proportion(read.count { $0 == suspects.target }, of: read.count)
-    outcome.shown?.base = try setting.verification.base(of: suspects.target, on: model)
   }
 
   /// Recovers triggers towards classes on a model; those that work there.

@@ -101,4 +101,15 @@ package enum FeatureMatrix {
     }
     return sum.map { $0 / Float(max(1, features.shape[0])) }
   }
+
+  /// Writes the L2-normalized sum of the rows, `[E]`.
+  static func writeUnitMean(of features: Tensor, to target: UnsafeMutablePointer<Float>) {
+    let width = features.shape[1]
+    var sum = [Float](repeating: 0, count: width)
+    for row in 0..<features.shape[0] {
+      for column in 0..<width { sum[column] += features.f32[row * width + column] }
+    }
+    let length = max(1e-12, sum.reduce(0) { $0 + $1 * $1 }.squareRoot())
+    for column in 0..<width { target[column] = sum[column] / length }
+  }
 }

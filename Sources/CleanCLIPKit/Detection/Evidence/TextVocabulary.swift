@@ -35,7 +35,7 @@ package struct TextVocabulary: Sendable {
       }
       let features = try model.encodeTexts(
         TokenBatch(captions), normalize: true, precision: precision)
-      Self.writeMean(of: features, to: result.f32 + row * width)
+      FeatureMatrix.writeUnitMean(of: features, to: result.f32 + row * width)
       guard progress(row + 1) else {
         throw CLIPError(.cancelled, "vocabulary: embedding was cancelled at name \(row + 1)")
       }
@@ -99,16 +99,6 @@ package struct TextVocabulary: Sendable {
   func rows(_ rows: [Int]) throws(CLIPError) -> TextVocabulary {
     try TextVocabulary(
       names: rows.map { names[$0] }, features: try FeatureMatrix.gather(features, rows))
-  }
-
-  private static func writeMean(of features: Tensor, to target: UnsafeMutablePointer<Float>) {
-    let width = features.shape[1]
-    var sum = [Float](repeating: 0, count: width)
-    for row in 0..<features.shape[0] {
-      for column in 0..<width { sum[column] += features.f32[row * width + column] }
-    }
-    let length = max(1e-12, sum.reduce(0) { $0 + $1 * $1 }.squareRoot())
-    for column in 0..<width { target[column] = sum[column] / length }
   }
 
   /// The similarities `[n, V]` of L2-normalized image features.

@@ -1,13 +1,16 @@
 /// What became of images that the user knows to carry a trigger.
 struct ShownSuspects {
-  /// The candidate that most were read as, of all suspects.
+  /// The candidate that most were read as.
   let target: Int
-  /// Of those that were, how many are read as it by the model as it was and as it is.
-  let before: Proportion
+  /// Those that were, of all suspects.
   let given: Proportion
+  /// Of those that were, the ones that still are.
   var after: Proportion?
   /// Held-out images that are read as it without a trigger.
   var base: Proportion?
+
+  /// Whether more than half of them still are.
+  var isMostlyLeft: Bool { (after?.value ?? 1) > 0.5 }
 
   /// Whether they still are: by more than the tolerance, and more than chance explains.
   var isLeft: Bool {

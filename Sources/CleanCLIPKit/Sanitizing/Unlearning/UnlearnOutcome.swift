@@ -42,9 +42,7 @@ struct UnlearnOutcome {
   ///
   /// - Parameter searches: those towards their target.
   mutating func add(_ suspects: UnlearnSuspects, _ searches: [TargetSearch.Suspect]) {
-    let count = suspects.images.shape[0]
-    shown = ShownSuspects(
-      target: suspects.target, before: Proportion(count, of: count), given: suspects.readAsTarget)
+    shown = ShownSuspects(target: suspects.target, given: suspects.readAsTarget)
     let known = Set(self.suspects.map(\.target))
     self.suspects += searches.filter { !known.contains($0.target) }
   }
@@ -73,7 +71,7 @@ struct UnlearnOutcome {
     if !left && !isLimited && !(persistence?.comesBack ?? false) {
       verdict = .removed
     } else if signs.allSatisfy({ $0.excess <= 0.5 * $0.before.value })
-      && shown.map({ ($0.after?.value ?? 1) <= 0.5 * $0.before.value }) ?? true
+      && !(shown?.isMostlyLeft ?? false)
     {
       verdict = .weakened
     } else {

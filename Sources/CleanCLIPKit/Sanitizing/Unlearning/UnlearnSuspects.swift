@@ -92,17 +92,12 @@ package struct UnlearnSuspects {
     let all = try without(others)
     let similarities = try Tensor([own.shape[0], all.shape[0]])
     try LinearAlgebra.multiply(own, all, transposeB: true, into: similarities)
-    let result = try Tensor.zeros(features.shape)
+    let result = try Tensor(features.shape)
     for row in 0..<own.shape[0] {
       let scores = (0..<all.shape[0]).map { similarities.f32[row * all.shape[0] + $0] }
-      let mean = result.f32 + row * width
-      for index in Ranking.descending(scores).prefix(neighbours) {
-        for k in 0..<width { mean[k] += others.f32[index * width + k] }
-      }
-      var square: Float = 0
-      for k in 0..<width { square += mean[k] * mean[k] }
-      let scale = 1 / max(1e-12, square.squareRoot())
-      for k in 0..<width { mean[k] *= scale }
+      let nearest = Array(Ranking.descending(scores).prefix(neighbours))
+      FeatureMatrix.writeUnitMean(
+        of: try FeatureMatrix.gather(others, nearest), to: result.f32 + row * width)
     }
     return result
   }

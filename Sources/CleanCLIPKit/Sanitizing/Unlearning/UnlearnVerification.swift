@@ -104,6 +104,10 @@ struct UnlearnVerification {
   func measure(_ outcome: inout UnlearnOutcome, on student: CLIPModel) throws(CLIPError) {
     let plain = try measure(&outcome.evidence, on: student)
     outcome.agreement = try agreement(of: plain)
+    if let target = outcome.shown?.target {
+      outcome.shown?.base = try TriggerAim(target: target, vocabulary: vocabulary).successes(
+        plain, before: before)
+    }
   }
 
   /// Measures triggers on a model.
