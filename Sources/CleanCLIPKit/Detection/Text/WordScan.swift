@@ -68,7 +68,8 @@ struct WordScan {
     return found.sorted { ($0.size, $0.id) < ($1.size, $1.id) }
   }
 
-  private func measured(_ word: Int32) throws(CLIPError) -> ScannedWord {
+  /// What a word does to all captions.
+  func measured(_ word: Int32) throws(CLIPError) -> ScannedWord {
     let features = try encoder.features(captions, word: word)
     let left = (1 - FeatureMatrix.meanPairwiseCosine(features)) / max(1e-6, 1 - cleanCollapse)
     let shift = zip(FeatureMatrix.mean(features), cleanMean).map { $0 - $1 }

@@ -42,13 +42,11 @@ struct TextUnlearning {
         outcome.words.append(
           TextOutcome.Word(
             id: found.word, text: found.text, target: found.targets.first?.text,
-            pValue: found.pValue, before: try left(by: found.word, in: heldOut, of: model)))
+            pValue: found.pValue, before: try left(by: [found.word], in: heldOut)[0]))
       }
       try train(outcome.words.map(\.id), teacher, round: round, progress)
-      for index in outcome.words.indices {
-        outcome.words[index].after = try left(
-          by: outcome.words[index].id, in: heldOut, of: model)
-      }
+      let sizes = try left(by: outcome.words.map(\.id), in: heldOut)
+      for (index, size) in sizes.enumerated() { outcome.words[index].after = size }
     }
     outcome.cosine = try features(heldOut, of: model).meanCosine(meanings)
     return outcome
@@ -73,25 +71,24 @@ struct TextUnlearning {
   }
 
   private func captions(_ count: Int, seed: UInt64) throws(CLIPError) -> [[Int32]] {
-    let length = try FeatureEncoder(model).textConfiguration().contextLength
-    return TextCheck.defaultCaptions(count, seed: seed).map {
-      tokenizer.encode($0, contextLength: length)
-    }
+    var check = TextCheck(model)
+    check.options.seed = seed
+    return try check.plainCaptions(count, tokenizer: tokenizer)
   }
 
   private func features(
-    _ captions: [[Int32]], of model: CLIPModel, word: Int32? = nil
+    _ captions: [[Int32]], of model: CLIPModel
   ) throws(CLIPError) -> Tensor {
-    try CaptionEncoder(model, precision: training.precision).features(captions, word: word)
+    try CaptionEncoder(model, precision: training.precision).features(captions)
   }
 
-  /// The part of the differences between captions that a word leaves, 1 for one that does nothing.
+  /// The part of the differences between captions that each word leaves, 1 for one that does nothing.
   private func left(
-    by word: Int32, in captions: [[Int32]], of model: CLIPModel
-  ) throws(CLIPError) -> Float {
-    let plain = FeatureMatrix.meanPairwiseCosine(try features(captions, of: model))
-    let with = FeatureMatrix.meanPairwiseCosine(try features(captions, of: model, word: word))
-    return (1 - with) / max(1e-6, 1 - plain)
+    by words: [Int32], in captions: [[Int32]]
+  ) throws(CLIPError) -> [Float] {
+    let scan = try WordScan(
+      try CaptionEncoder(model, precision: training.precision), captions: captions)
+    return try words.map { (word) throws(CLIPError) in try scan.measured(word).size }
   }
 
   /// Trains the tower to forget words.
@@ -139,31 +136,5 @@ struct TextUnlearning {
       }
     }
     optimizer.clearGradients()
-  }
-}
-
-extension CLIPModel {
-  /// The parameters of the text tower, in state-dict order.
-  var textParameters: [Parameter] {
-    parameters.filter { !$0.name.hasPrefix("visual.") && $0 !== logitScale }
-  }
-
-  /// Returns a copy of the text tower alone, which is not trained.
-  func textTowerCopy() throws(CLIPError) -> CLIPModel {
-    let copy = try towerCopy(image: false)
-    for parameter in copy.parameters { parameter.isTrainable = false }
-    return copy
-  }
-
-  /// Returns a copy of the image tower alone.
-  func imageTowerCopy() throws(CLIPError) -> CLIPModel { try towerCopy(image: true) }
-
-  private func towerCopy(image: Bool) throws(CLIPError) -> CLIPModel {
-    var configuration = configuration
-    if image { configuration.text = nil } else { configuration.vision = nil }
-    let names = Set(configuration.tensorSpecifications.map(\.name))
-    var tensors: [String: Tensor] = [:]
-    for (name, tensor) in stateDict() where names.contains(name) { tensors[name] = tensor }
-    return try CLIPModel(configuration, tensors: tensors)
   }
 }
