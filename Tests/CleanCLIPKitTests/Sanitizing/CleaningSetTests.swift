@@ -30,14 +30,8 @@ import Testing
     options.training = TinyRun.options(epochs: 1)
     options.training.batchSize = 100
     change(&options)
-    let configuration = CLIPConfiguration(
-      embedDim: 6, vision: TinyRun.configuration().vision,
-      text: TextConfiguration(
-        contextLength: 7, vocabularySize: 49408,
-        transformer: TransformerConfiguration(
-          width: 12, layers: 1, heads: 3, mlpWidth: 20, activation: .quickGELU)))
     return try Sanitizer(
-      try CLIPModel(configuration, randomSeed: 7),
+      try TinyRun.captionedModel(),
       tokenizer: try Tokenizer.load(path: ReferenceCaption.vocabulary), dataset: dataset,
       options: options)
   }

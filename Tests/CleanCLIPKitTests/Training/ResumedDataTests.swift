@@ -29,14 +29,8 @@ import Testing
     options.training = TinyRun.options(epochs: 2)
     options.training.stateDirectory = folder.path
     options.training.resume = resume
-    let configuration = CLIPConfiguration(
-      embedDim: 6, vision: TinyRun.configuration().vision,
-      text: TextConfiguration(
-        contextLength: 7, vocabularySize: 49408,
-        transformer: TransformerConfiguration(
-          width: 12, layers: 1, heads: 3, mlpWidth: 20, activation: .quickGELU)))
     let sanitizer = try Sanitizer(
-      try CLIPModel(configuration, randomSeed: 7), tokenizer: tokenizer, dataset: dataset,
+      try TinyRun.captionedModel(), tokenizer: tokenizer, dataset: dataset,
       options: options)
     try sanitizer.run { $0.step != cancelAfter }
   }

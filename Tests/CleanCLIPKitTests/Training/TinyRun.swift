@@ -26,6 +26,16 @@ enum TinyRun {
     try CLIPModel(configuration(resNet: resNet), randomSeed: 7)
   }
 
+  /// A model for captions of CLIP's own vocabulary.
+  static func captionedModel() throws(CLIPError) -> CLIPModel {
+    var configuration = configuration()
+    configuration.text = TextConfiguration(
+      contextLength: contextLength, vocabularySize: 49408,
+      transformer: TransformerConfiguration(
+        width: 12, layers: 1, heads: 3, mlpWidth: 20, activation: .quickGELU))
+    return try CLIPModel(configuration, randomSeed: 7)
+  }
+
   /// Pairs `indices` of the dataset, augmented by another image and another word.
   static func batch(
     _ indices: [Int], views: Int = 2, size: Int = imageSize, classes: Int = 3
