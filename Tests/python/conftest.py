@@ -79,3 +79,17 @@ def shared():
     if not (path / "models").is_dir():
         pytest.skip(f"no checkpoints in {path}; set CLEANCLIP_SHARED to their folder")
     return path
+
+
+def features_with_strangers(count=300, strangers=6, width=8, seed=1):
+    """Features in which a few are far from all others, and which those are."""
+    random = np.random.default_rng(seed)
+    features = random.normal(size=(count, width)).astype(np.float32)
+    chosen = np.arange(strangers) * (count // strangers)
+    features[chosen] *= 12
+    return features, chosen
+
+
+def noise(count):
+    """Images of nothing, uint8 [32, 32, 3]."""
+    return np.random.default_rng(4).integers(0, 256, (count, 32, 32, 3)).astype(np.uint8)
