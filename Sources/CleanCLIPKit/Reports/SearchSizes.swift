@@ -4,6 +4,8 @@ struct SearchSizes {
     let kind: String
     let target: String
     let size: Double
+    /// Of a search without a target, those that it is judged by.
+    let references: [Double]?
   }
 
   private let searches: [Search]
@@ -15,13 +17,28 @@ struct SearchSizes {
       guard let kind = search["kind"]?.string, let target = search["target"]?.string,
         let size = search["size"]?.double
       else { return nil }
-      return Search(kind: kind, target: target, size: size)
+      return Search(
+        kind: kind, target: target, size: size,
+        references: search["reference_sizes"]?.array?.compactMap(\.double))
     }
     suspects = Set((outcome["suspects"]?.array ?? []).compactMap { $0["target"]?.string })
   }
 
-  /// For each kind, the suspects, or the smallest where there are none, against the other classes.
+  /// For each kind, the suspects, or the smallest where there are none, against the other classes; then those
+  /// without a target.
   var rows: [StripPlot.Row] {
+    towardsClasses
+      + searches.compactMap { search in
+        search.references.flatMap {
+          StripPlot.Row(
+            "\(search.kind) without a target, to \(search.target)", search.size, references: $0,
+            mark: suspects.contains(search.target) ? .bad : .neutral)
+        }
+      }
+  }
+
+  private var towardsClasses: [StripPlot.Row] {
+    let searches = searches.filter { $0.references == nil }
     var kinds: [String] = []
     for search in searches where !kinds.contains(search.kind) { kinds.append(search.kind) }
     return kinds.flatMap { kind in

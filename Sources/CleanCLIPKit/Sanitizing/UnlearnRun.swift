@@ -69,16 +69,15 @@ final class UnlearnRun: SanitizeRun {
   private func run(
     _ history: inout SanitizeHistory, _ progress: UnlearnProgress
   ) throws(CLIPError) {
-    let setting = try UnlearnSetting(
+    var setting = try UnlearnSetting(
       model: model, tokenizer: input.tokenizer, dataset: input.dataset, suspects: input.suspects,
       options: options, training: training, communicator: input.communicator, log: input.log,
       progress: progress)
-    let state = UnlearnState(
+    var state = UnlearnState(
       setting, model: model, options: allOptions.method.options.texts(allOptions))
     try state.agree()
-    let found = try setting.search.run(
-      setting.teacher, toward: setting.eligible, phase: "searching for targets", isSaved: true,
-      progress: progress)
+    let found = try searched(&setting, progress)
+    state.vocabulary = setting.vocabulary
     // From here on there is something to tell; a run that is cancelled before has no outcome.
     var outcome = UnlearnOutcome(
       imageCount: setting.images.trainingCount, vocabulary: setting.vocabulary)
@@ -103,6 +102,23 @@ final class UnlearnRun: SanitizeRun {
         ).run(progress))
     }
     history.examples = try setting.verification.examples(of: outcome.evidence)
+  }
+
+  /// The searches on the model as it was: towards the candidates and, where no target is known, those
+  /// without one.
+  private func searched(
+    _ setting: inout UnlearnSetting, _ progress: UnlearnProgress
+  ) throws(CLIPError) -> [TargetSearch.Found] {
+    let found = try setting.search.run(
+      setting.teacher, toward: setting.eligible, phase: "searching for targets", isSaved: true,
+      progress: progress)
+    guard
+      TargetSearch.suspects(among: found).isEmpty, setting.suspects == nil, options.triggers.isEmpty
+    else { return found }
+    let anywhere = try setting.search.anywhere(
+      setting.teacher, of: setting.texts, isSaved: true, progress: progress)
+    try setting.add(anywhere)
+    return found + (try setting.located(anywhere, on: setting.teacher))
   }
 
   /// Unlearns triggers of the image tower, as far as there are any.
@@ -184,8 +200,12 @@ final class UnlearnRun: SanitizeRun {
         input.log(LogMessage(.warning, "round \(round) cost too much and is taken back"))
         return
       }
-      let again = try setting.search.run(
+      var again = try setting.search.run(
         model, toward: targets.sorted(), phase: "looking again", progress: progress)
+      if outcome.searches.contains(where: { $0.reference != nil }) {
+        again += try setting.located(
+          try setting.search.anywhere(model, of: setting.texts, progress: progress), on: model)
+      }
       outcome.fresh = TargetSearch.compared(again, with: outcome.searches, without: targets)
       guard round < options.rounds, targets.contains(where: outcome.isLeft) else { return }
       // What is left without a class that stands out needs more of the same, not other triggers.

@@ -45,6 +45,21 @@ import Testing
     #expect(place > 0)
   }
 
+  @Test func searchesWithoutATargetAreShownAgainstTheirOwnReferences() throws {
+    guard case .array(var searches) = Self.searches else { return }
+    searches.append([
+      "kind": "patch", "target": "dog", "size": 0.02, "is_targeted": false,
+      "reference_sizes": [0.2, 0.3],
+    ])
+    let page = try Self.html([
+      "searches": .array(searches), "suspects": [["target": "dog", "p_value": 0.001]],
+    ])
+    #expect(page.contains("patch without a target, to dog"))
+    #expect(Self.count("<circle class=\"bad\"", in: page) == 2)
+    // Three other patches and one other warp, and the two of its own.
+    #expect(Self.count("<path class=\"reference\"", in: page) == 6)
+  }
+
   @Test func withoutSuspectsTheSmallestIsShown() throws {
     let page = try Self.html(["searches": Self.searches])
     #expect(Self.count("<circle class=\"neutral\"", in: page) == 2)

@@ -116,6 +116,15 @@ package struct TextVocabulary: Sendable {
     }
   }
 
+  /// The text that most images are nearest to.
+  ///
+  /// - Parameter imageFeatures: `[n, E]`, L2-normalized.
+  func mostFrequent(of imageFeatures: Tensor) throws(CLIPError) -> Int {
+    var counts = [Int](repeating: 0, count: names.count)
+    for index in try nearest(to: imageFeatures) { counts[index] += 1 }
+    return counts.indices.max { (counts[$0], $1) < (counts[$1], $0) } ?? 0
+  }
+
   /// Returns the index of the most similar text for each row of L2-normalized image features.
   func nearest(to imageFeatures: Tensor) throws(CLIPError) -> [Int] {
     let similarities = try similarities(imageFeatures)

@@ -13,6 +13,11 @@ package struct SearchPlan {
 
     /// In the combined p-value: what yields more weighs more.
     var weight: Double { kind.space.isFrequent ? (isTargeted ? 4 : 2) : 1 }
+
+    package init(kind: TriggerKind, isTargeted: Bool) {
+      self.kind = kind
+      self.isTargeted = isTargeted
+    }
   }
 
   package let items: [Item]
@@ -32,6 +37,9 @@ package struct SearchPlan {
       found + [Double](repeating: 1, count: items.count - found.count),
       weights: items.map(\.weight))
   }
+
+  /// What the p-value of one item alone is multiplied by.
+  func factor(_ item: Item) -> Double { items.map(\.weight).reduce(0, +) / item.weight }
 
   /// Whether further searches would not change the verdict.
   ///

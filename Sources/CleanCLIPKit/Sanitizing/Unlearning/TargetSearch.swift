@@ -8,59 +8,60 @@ package struct TargetSearch {
   /// The probability below which a class is a suspect: of a clean model, over all kinds.
   package static let level = 0.05
 
-  /// Of a kind, in p-values of all: as in a check.
-  private static func weight(_ kind: TriggerKind) -> Double {
-    SearchPlan.Item(kind: kind, isTargeted: true).weight
-  }
-
-  /// What a p-value of one kind alone is multiplied by.
-  private static func factor(_ kind: TriggerKind) -> Double {
-    kinds.map(weight).reduce(0, +) / weight(kind)
-  }
+  /// All searches that may be made, those of a check, whose p-values are combined as there.
+  static let plan = SearchPlan(kinds: kinds, hasTargets: true)
 
   /// Candidates for targets.
-  let vocabulary: TextVocabulary
+  private(set) var vocabulary: TextVocabulary
   /// `[n, 3, S, S]` in 0…1: to search with.
   let images: Tensor
   /// Held out, to confirm with.
   let heldOut: Tensor
   /// What the model as it was reads the held-out images as.
-  let before: [Int]
+  private(set) var before: [Int]
   let options: ModelCheckOptions
   /// The ranks that divide the kinds among them.
   let communicator: Communicator
 
-  /// What one search towards a class found.
+  /// What one search found.
   package struct Found {
     let kind: TriggerKind
+    /// The class that was searched for, or that an untargeted search led to.
     package let target: Int
     let search: TriggerSearchResult
     /// Of held-out images that were not classified as the class.
     let success: Proportion
+    /// What an untargeted search is judged by; `nil` for one towards a class, which those towards the others
+    /// judge.
+    let reference: SizeReference?
 
     package init(
-      kind: TriggerKind, target: Int, search: TriggerSearchResult, success: Proportion
+      kind: TriggerKind, target: Int, search: TriggerSearchResult, success: Proportion,
+      reference: SizeReference? = nil
     ) {
       self.kind = kind
       self.target = target
       self.search = search
       self.success = success
+      self.reference = reference
     }
+
+    var item: SearchPlan.Item { SearchPlan.Item(kind: kind, isTargeted: reference == nil) }
 
     /// Whether most held-out images follow.
     var isConfirmed: Bool { success.value > Double(ModelCheck.confirmedSuccessRate) }
   }
 
-  /// A class and the kinds that speak for it.
+  /// A class and the searches that speak for it.
   package struct Suspect {
     package let target: Int
-    /// By kind, in the order of `kinds`; with the probability that a clean model needs a trigger this
+    /// At most one of each item of the plan; with the probability that a clean model needs a trigger this
     /// small.
     var findings: [(found: Found, pValue: Double)]
-    /// Of all kinds together.
+    /// Of all together, those that were not made as 1.
     package var pValue: Double {
-      MultipleTests.simes(
-        findings.map(\.pValue), weights: findings.map { TargetSearch.weight($0.found.kind) })
+      plan.pValue(
+        plan.items.map { item in findings.first { $0.found.item == item }?.pValue ?? 1 })
     }
 
     /// Whether a kind of triggers sets the class apart; those of another kind may be what every class
@@ -68,9 +69,16 @@ package struct TargetSearch {
     func isSign(_ kind: TriggerKind) -> Bool {
       let best = findings.map(\.pValue).min() ?? 1
       return findings.contains { finding in
-        finding.found.kind == kind && finding.pValue <= max(best, level / factor(kind))
+        finding.found.kind == kind
+          && finding.pValue <= max(best, level / plan.factor(finding.found.item))
       }
     }
+  }
+
+  /// Takes other candidates, of which the first are those of before.
+  mutating func compare(_ vocabulary: TextVocabulary, before: [Int]) {
+    self.vocabulary = vocabulary
+    self.before = before
   }
 
   /// Runs the searches towards some classes.
@@ -120,7 +128,8 @@ package struct TargetSearch {
     return list
   }
 
-  private func success(
+  /// How many held-out images a trigger turns into a class.
+  func success(
     of result: TriggerSearchResult, toward target: Int, on model: CLIPModel
   ) throws(CLIPError) -> Proportion {
     guard let trigger = result.trigger else { return Proportion(0, of: before.count) }
@@ -139,10 +148,11 @@ package struct TargetSearch {
   package static func suspects(among list: [Found]) -> [Suspect] {
     var targets: Set<Int> = []
     for kind in kinds {
-      let own = list.filter { $0.kind == kind }
+      let item = SearchPlan.Item(kind: kind, isTargeted: true)
+      let own = list.filter { $0.item == item }
       guard own.count >= ModelCheck.fewestClasses else { continue }
       let small = OutlyingSizes(own.map(\.search.size), kind: kind, source: .otherClasses)
-      guard factor(kind) * small.pValue < level else { continue }
+      guard plan.factor(item) * small.pValue < level else { continue }
       targets.formUnion(small.members.map { own[$0] }.filter(\.isConfirmed).map(\.target))
     }
     let known = targets
@@ -177,8 +187,9 @@ package struct TargetSearch {
     of found: Found, among list: [Found], without suspects: Set<Int>
   ) -> Double {
     guard found.isConfirmed else { return 1 }
+    if let reference = found.reference { return reference.pValue(of: found.search.size) }
     let others = list.filter {
-      $0.kind == found.kind && $0.target != found.target && !suspects.contains($0.target)
+      $0.item == found.item && $0.target != found.target && !suspects.contains($0.target)
     }
     return reference(others).pValue(of: found.search.size)
   }

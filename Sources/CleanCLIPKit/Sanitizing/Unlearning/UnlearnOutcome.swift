@@ -161,7 +161,9 @@ extension TargetSearch.Suspect {
       "searches": .array(
         findings.map { finding in
           .object([
-            "kind": .string(finding.found.kind.name), "size": .single(finding.found.search.size),
+            "kind": .string(finding.found.kind.name),
+            "is_targeted": .bool(finding.found.reference == nil),
+            "size": .single(finding.found.search.size),
             "p_value": .number(finding.pValue),
             "attack_success_rate": .number(finding.found.success.value),
           ])
@@ -172,10 +174,15 @@ extension TargetSearch.Suspect {
 
 extension TargetSearch.Found {
   func json(_ vocabulary: TextVocabulary) -> JSONObject {
-    [
+    var object: JSONObject = [
       "kind": .string(kind.name), "target": .string(vocabulary.names[target]),
-      "size": .single(search.size), "attack_success_rate": .number(success.value),
+      "is_targeted": .bool(reference == nil), "size": .single(search.size),
+      "attack_success_rate": .number(success.value),
     ]
+    if let reference {
+      object["reference_sizes"] = .array(reference.sizes.map { .single($0) })
+    }
+    return object
   }
 }
 

@@ -3,8 +3,8 @@ struct UnlearnRecovery {
   /// `[n, 3, S, S]` in 0…1.
   let images: Tensor
   /// What the model as it was reads each image as.
-  let read: [Int]
-  let vocabulary: TextVocabulary
+  private(set) var read: [Int]
+  private(set) var vocabulary: TextVocabulary
   let options: UnlearnOptions
   let training: TrainingOptions
   /// The class that suspects are read as.
@@ -14,6 +14,12 @@ struct UnlearnRecovery {
   static let fewestSuccesses = 0.5
   /// The probability of a size above which a kind does not speak for a class.
   private static let speakingLevel = 0.25
+
+  /// Takes other candidates, and what the images are read as then.
+  mutating func compare(_ vocabulary: TextVocabulary, read: [Int]) {
+    self.vocabulary = vocabulary
+    self.read = read
+  }
 
   private func recovery(
     on model: CLIPModel, toward target: Int, steps: Int
@@ -33,11 +39,23 @@ struct UnlearnRecovery {
     return suspect.findings.filter { $0.pValue <= max(best, Self.speakingLevel) }.map(\.found)
   }
 
+  /// The kinds of what speaks for a class, each with the masked patches that were found of it.
+  private func kinds(
+    _ suspect: TargetSearch.Suspect
+  ) -> [(kind: TriggerKind, patches: [FoundTrigger])] {
+    let found = speaking(suspect)
+    return TargetSearch.kinds.compactMap { kind in
+      let own = found.filter { $0.kind == kind }
+      guard !own.isEmpty else { return nil }
+      return (kind, kind == .patch ? own.compactMap(\.search.trigger) : [])
+    }
+  }
+
   /// Steps of `recover` at most, for progress.
   func plannedSteps(_ suspect: TargetSearch.Suspect) -> Int {
-    speaking(suspect).reduce(0) { sum, found in
-      sum + TriggerRecovery.plannedSteps(found.kind, each: options.recoverySteps)
-        + (found.kind == .patch && found.search.trigger != nil ? options.recoverySteps / 2 : 0)
+    kinds(suspect).reduce(0) { sum, item in
+      sum + TriggerRecovery.plannedSteps(item.kind, each: options.recoverySteps)
+        + item.patches.count * options.recoverySteps / 2
     }
   }
 
@@ -47,22 +65,22 @@ struct UnlearnRecovery {
   ) throws(CLIPError) -> [(kind: TriggerKind, entries: [TriggerPool.Entry])] {
     let recovery = try recovery(on: model, toward: suspect.target, steps: options.recoverySteps)
     var result: [(kind: TriggerKind, entries: [TriggerPool.Entry])] = []
-    for found in speaking(suspect) {
+    for (kind, patches) in kinds(suspect) {
       var entries: [TriggerPool.Entry] = []
       var random = RandomNumbers(
-        seed: training.seed, 0x7265_636F, found.kind.space.streamKey,
+        seed: training.seed, 0x7265_636F, kind.space.streamKey,
         UInt64(suspect.target) << 32 | UInt64(round))
-      if found.kind == .patch, let trigger = found.search.trigger {
+      for trigger in patches {
         entries.append(
           TriggerPool.Entry(
             trigger: try recovery.refined(trigger, using: &random, progress: progress),
             target: suspect.target,
             item: TriggerRecovery.Item(family: .patch, number: 0)))
       }
-      entries += try recovery.recover(found.kind, using: &random, progress: progress).map {
+      entries += try recovery.recover(kind, using: &random, progress: progress).map {
         TriggerPool.Entry(trigger: $0.trigger, target: suspect.target, item: $0.item)
       }
-      result.append((found.kind, entries))
+      result.append((kind, entries))
     }
     return result
   }

@@ -10,12 +10,16 @@ struct UnlearnSetting {
   /// How a batch is divided to stay within the memory budget; `nil` without one.
   let plan: MemoryPlan?
   /// Candidates for targets.
-  let vocabulary: TextVocabulary
-  let verification: UnlearnVerification
-  let search: TargetSearch
+  private(set) var vocabulary: TextVocabulary
+  /// Those that the candidates were chosen from.
+  let texts: TextVocabulary
+  private(set) var verification: UnlearnVerification
+  private(set) var search: TargetSearch
   /// The candidates that enough images resemble.
   let eligible: [Int]
-  let recovery: UnlearnRecovery
+  private(set) var recovery: UnlearnRecovery
+  /// f0 of the images that triggers are searched with.
+  private let meanings: Tensor
   /// Images of which the user knows that they carry a trigger; `nil` for none, or when they show no target.
   let suspects: UnlearnSuspects?
   /// The ranks of the run: they divide searches and batches among them.
@@ -57,7 +61,7 @@ struct UnlearnSetting {
     let heldOut = try images.heldOut()
     // Before the searches, so that what does not fit is refused before they cost their time.
     plan = try Self.pass(of: model, options, training, communicator).plan(images, teacher: teacher)
-    let meanings = try teacher.unitFeatures(ofPixels: searched, precision: training.precision)
+    meanings = try teacher.unitFeatures(ofPixels: searched, precision: training.precision)
     var search = options.search
     search.precision = training.precision
     search.seed = training.seed
@@ -66,7 +70,7 @@ struct UnlearnSetting {
     let candidates = TargetCandidates(
       model: teacher, images: searched, features: meanings, options: search,
       communicator: communicator)
-    vocabulary = try Self.vocabulary(
+    (texts, vocabulary) = try Self.vocabulary(
       model, tokenizer, options, training, candidates, shown: shown?.features,
       log: log
     ) { progress.advance() }
@@ -143,15 +147,18 @@ struct UnlearnSetting {
       communicator: communicator)
   }
 
-  /// The classes that may be a target.
+  /// The classes that may be a target, and those that they were chosen from.
   ///
   /// - Parameter shown: features of images that carry a trigger, whose class is among the candidates.
   private static func vocabulary(
     _ model: CLIPModel, _ tokenizer: Tokenizer?, _ options: UnlearnOptions,
     _ training: TrainingOptions, _ candidates: TargetCandidates, shown: Tensor?,
     log: (LogMessage) -> Void, progress: () -> Bool
-  ) throws(CLIPError) -> TextVocabulary {
-    guard tokenizer != nil || options.classFeatures != nil else { return try candidates.groups() }
+  ) throws(CLIPError) -> (texts: TextVocabulary, candidates: TextVocabulary) {
+    guard tokenizer != nil || options.classFeatures != nil else {
+      let groups = try candidates.groups()
+      return (groups, groups)
+    }
     if let notice = DistinctNames(options.classes).notice {
       log(LogMessage(.warning, "unlearn: " + notice))
     }
@@ -162,10 +169,37 @@ struct UnlearnSetting {
       tokenizer: tokenizer, precision: training.precision)
     var rows = try candidates.chosen(of: texts) { _ in progress() }
     if let shown {
-      let target = try UnlearnSuspects.nearest(shown, of: texts)
+      let target = try texts.mostFrequent(of: shown)
       if !rows.contains(target) { rows.append(target) }
     }
-    return try texts.rows(rows)
+    return (texts, try texts.rows(rows))
+  }
+
+  /// Adds the texts that searches without a target led to, as far as they are not among the candidates.
+  mutating func add(_ found: [TargetSearch.Anywhere]) throws(CLIPError) {
+    let new = Set(found.map(\.text)).filter { !vocabulary.names.contains(texts.names[$0]) }.sorted()
+    guard !new.isEmpty else { return }
+    let own = vocabulary.names.compactMap { texts.names.firstIndex(of: $0) }
+    vocabulary = try texts.rows(own + new)
+    try verification.compare(vocabulary)
+    search.compare(vocabulary, before: verification.before)
+    recovery.compare(vocabulary, read: try vocabulary.nearest(to: meanings))
+  }
+
+  /// What searches without a target say of the candidates that they led to.
+  func located(
+    _ found: [TargetSearch.Anywhere], on model: CLIPModel
+  ) throws(CLIPError) -> [TargetSearch.Found] {
+    var list: [TargetSearch.Found] = []
+    for item in found {
+      guard let target = vocabulary.names.firstIndex(of: texts.names[item.text]) else { continue }
+      list.append(
+        TargetSearch.Found(
+          kind: item.search.kind, target: target, search: item.search,
+          success: try search.success(of: item.search, toward: target, on: model),
+          reference: item.reference))
+    }
+    return list
   }
 
   /// The user's triggers, each with its predicted target.

@@ -14,7 +14,8 @@ struct UnlearnState {
   private let identity: WorkIdentity
   private let side: Int
   private let given: [Trigger]
-  private let vocabulary: TextVocabulary
+  /// Candidates, to which searches without a target may have added.
+  var vocabulary: TextVocabulary
   /// Rounds and steps that a run has at most.
   private let options: UnlearnOptions
 

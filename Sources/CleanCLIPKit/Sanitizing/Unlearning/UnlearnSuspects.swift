@@ -32,13 +32,6 @@ package struct UnlearnSuspects {
     return try images.gather(Array(0..<images.trainingCount + images.heldOutCount))
   }
 
-  /// The text that most images are nearest to.
-  static func nearest(_ features: Tensor, of texts: TextVocabulary) throws(CLIPError) -> Int {
-    var counts = [Int](repeating: 0, count: texts.names.count)
-    for index in try texts.nearest(to: features) { counts[index] += 1 }
-    return counts.indices.max { (counts[$0], $1) < (counts[$1], $0) } ?? 0
-  }
-
   /// - Parameters:
   ///   - features: of `images`, L2-normalized, by the model as it was.
   ///   - others: features of images without a trigger, L2-normalized.
@@ -47,7 +40,7 @@ package struct UnlearnSuspects {
   package init?(
     images: Tensor, features: Tensor, others: Tensor, vocabulary: TextVocabulary
   ) throws(CLIPError) {
-    let target = try Self.nearest(features, of: vocabulary)
+    let target = try vocabulary.mostFrequent(of: features)
     let read = try vocabulary.nearest(to: features)
     readAsTarget = Proportion(read.count { $0 == target }, of: read.count)
     guard readAsTarget.value >= Self.leastAlike else { return nil }

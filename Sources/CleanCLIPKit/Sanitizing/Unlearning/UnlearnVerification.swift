@@ -6,11 +6,11 @@ struct UnlearnVerification {
   let images: Tensor
   let precision: DType
   /// The candidates that images are read as.
-  let vocabulary: TextVocabulary
+  private(set) var vocabulary: TextVocabulary
   /// f0, `[n, E]`: of the poisoned model.
   let meanings: Tensor
   /// What the poisoned model reads each image as.
-  let before: [Int]
+  private(set) var before: [Int]
 
   init(
     teacher: CLIPModel, images: Tensor, precision: DType, vocabulary: TextVocabulary
@@ -19,6 +19,12 @@ struct UnlearnVerification {
     self.precision = precision
     self.vocabulary = vocabulary
     meanings = try teacher.unitFeatures(ofPixels: images, precision: precision)
+    before = try vocabulary.nearest(to: meanings)
+  }
+
+  /// Takes other candidates.
+  mutating func compare(_ vocabulary: TextVocabulary) throws(CLIPError) {
+    self.vocabulary = vocabulary
     before = try vocabulary.nearest(to: meanings)
   }
 
