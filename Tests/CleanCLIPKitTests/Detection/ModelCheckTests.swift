@@ -158,13 +158,13 @@ import Testing
 
   @Test func aCheckEndsWhereNothingChangesItsVerdict() {
     let plan = SearchPlan(kinds: [.warp, .patch], hasTargets: true)
-    // The weights are 4, 2, 1 and 1: one of p = 0.004 gives 0.008 whatever the others are.
-    #expect(plan.isSettled(by: [0.004]))
-    #expect(!plan.isSettled(by: [0.006]))
+    // The weights are 3, 2, 2 and 1: one of p = 0.003 gives 0.008 whatever the others are.
+    #expect(plan.isSettled(by: [0.003]))
+    #expect(!plan.isSettled(by: [0.004]))
     #expect(!plan.isSettled(by: [1, 1, 1]))
-    #expect(abs(plan.pValue([0.004]) - 0.008) < 1e-12)
+    #expect(abs(plan.pValue([0.003]) - 0.008) < 1e-12)
     // No more than with what the others would have given.
-    #expect(plan.pValue([0.004, 0.5, 0.5, 1]) <= plan.pValue([0.004]))
+    #expect(plan.pValue([0.003, 0.5, 0.5, 1]) <= plan.pValue([0.003]))
   }
 
   @Test func tooFewClassesAreNoReference() throws {

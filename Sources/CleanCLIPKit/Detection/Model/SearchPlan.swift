@@ -12,7 +12,7 @@ package struct SearchPlan {
     package let isTargeted: Bool
 
     /// In the combined p-value: what yields more weighs more.
-    var weight: Double { kind.space.isFrequent ? (isTargeted ? 4 : 2) : 1 }
+    var weight: Double { (kind.space.isFrequent ? 2 : 1) + (isTargeted ? 1 : 0) }
 
     package init(kind: TriggerKind, isTargeted: Bool) {
       self.kind = kind
