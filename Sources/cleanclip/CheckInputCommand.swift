@@ -9,7 +9,8 @@ struct CheckInputCommand: ParsableCommand {
     abstract: "Look for triggers in images, judged by a bank of clean ones.",
     discussion: """
       Make the bank once with --make-bank from clean images like those to be judged: 200 are \
-      enough for a false-alarm rate of 1 %. Then judge images with --bank.
+      enough for a false-alarm rate of 1 %. Then judge images with --bank. When images of another \
+      kind come in, extend it with --extend-bank by some of them that you trust.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -24,6 +25,9 @@ struct CheckInputCommand: ParsableCommand {
 
   @Flag(name: .long, help: "Make the bank from the images instead of judging them.")
   var makeBank = false
+
+  @Flag(name: .long, help: "Add the images, which are clean, to the bank instead of judging them.")
+  var extendBank = false
 
   @Option(
     name: .long, help: "Fraction of clean images that may be flagged, a number between 0 and 1.")
@@ -47,24 +51,29 @@ struct CheckInputCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    if makeBank, extendBank {
+      throw ValidationError("--make-bank and --extend-bank exclude one another; give one")
+    }
     if !makeBank, texts.classes != nil {
       throw ValidationError("--classes are kept in the bank; give them with --make-bank")
     }
     let judges =
       check.report != nil || check.gate || falseAlarmRate != InputCheck.defaultFalseAlarmRate
       || allowUnread != InputReport.noneUnread.allowed
-    if makeBank, judges {
+    if writesBank, judges {
       throw ValidationError(
-        "--report, --gate, --false-alarm-rate and --allow-unread have no effect with --make-bank, "
-          + "which judges nothing; give them with the images to judge")
+        "--report, --gate, --false-alarm-rate and --allow-unread have no effect with --make-bank and "
+          + "--extend-bank, which judge nothing; give them with the images to judge")
     }
   }
+
+  private var writesBank: Bool { makeBank || extendBank }
 
   func run() throws {
     common.apply()
     try UnreadLimit(allowUnread).validate()
     Interruption.listen()
-    try Outputs.check(makeBank ? bank : nil, check.report)
+    try Outputs.check(writesBank ? bank : nil, check.report)
     try Outputs.keep(
       model.files + images + texts.files + (makeBank ? [] : [bank]),
       from: makeBank ? bank : nil, check.report)
@@ -81,6 +90,7 @@ struct CheckInputCommand: ParsableCommand {
     PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
     guard let features = try given.allImageFeatures() else { return }
     if makeBank { return try make(features, loaded) }
+    if extendBank { return try extend(by: features) }
     try check.exit(try judge(given, features, dataset))
   }
 
@@ -95,14 +105,23 @@ struct CheckInputCommand: ParsableCommand {
     try printResult("\(bank): \(features.shape[0]) clean images")
   }
 
+  private func extend(by features: Tensor) throws(CLIPError) {
+    let extended = try CleanBank.load(bank).extended(by: features)
+    try extended.save(to: bank)
+    try printResult(
+      "\(bank): \(extended.imageFeatures.shape[0]) clean images, \(features.shape[0]) of them new")
+  }
+
   private func judge(
     _ given: DatasetFeatures, _ features: Tensor, _ dataset: PairDataset
   ) throws(CLIPError) -> Verdict {
     let checker = try InputCheck(
       bank: try CleanBank.load(bank), falseAlarmRate: falseAlarmRate)
+    let findings = try checker.findings(features)
     let result = InputReport(
-      keys: given.keys, findings: try checker.findings(features), threshold: checker.threshold,
-      omissions: given.omissions, unreadLimit: UnreadLimit(allowUnread))
+      keys: given.keys, findings: findings, threshold: checker.threshold,
+      shift: try checker.shift(of: features, findings), omissions: given.omissions,
+      unreadLimit: UnreadLimit(allowUnread))
     var outputs = Outputs()
     outputs.write { () throws(CLIPError) in try print(result) }
     outputs.write(check.report) { (path) throws(CLIPError) in

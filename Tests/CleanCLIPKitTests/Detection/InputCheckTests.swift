@@ -46,6 +46,55 @@ import Testing
     #expect(strange.json["flagged"]?.integer == 10)
   }
 
+  /// Features like those of `clean`, but wider apart.
+  private func wider(_ count: Int, by factor: Float) throws -> Tensor {
+    let features = try clean(count, seed: 11)
+    for i in 0..<features.count where i % 8 != 0 { features.f32[i] *= factor }
+    return features
+  }
+
+  @Test func aShiftOfTheTrafficIsNoTrigger() throws {
+    let check = try InputCheck(
+      bank: try CleanBank(imageFeatures: try clean(200, seed: 1), texts: nil), falseAlarmRate: 0.05)
+    func report(_ features: Tensor) throws -> InputReport {
+      let findings = try check.findings(features)
+      return InputReport(
+        keys: findings.indices.map { "\($0)" }, findings: findings, threshold: check.threshold,
+        shift: try check.shift(of: features, findings))
+    }
+    let sound = try report(try clean(400, seed: 8))
+    #expect(sound.verdict == .clean && sound.shift?.isFound == false)
+    #expect(!sound.explanation.contains("another kind"))
+
+    let shifted = try report(try wider(400, by: 1.5))
+    #expect(shifted.pValue < 0.01)
+    #expect(shifted.verdict == .cannotTell)
+    #expect(
+      shifted.explanation.contains("of another kind") && shifted.explanation.contains("Extend"))
+    #expect(shifted.json["shift"]?.object?["found"] == .bool(true))
+
+    // A trigger on some images is no shift, and one on most of them is none either.
+    var random = RandomNumbers(seed: 3)
+    func triggered(_ count: Int) throws -> Tensor {
+      try Tensor((0..<count * 8).map { _ in 12 + random.normal() }, [count, 8])
+    }
+    let some = try report(try Tensor.joined(try clean(400, seed: 8), try triggered(40)))
+    #expect(some.verdict == .backdoored && some.shift?.isFound == false)
+    let most = try report(try Tensor.joined(try clean(40, seed: 8), try triggered(400)))
+    #expect(most.verdict == .backdoored && most.shift?.flaggedAreAlike == true)
+
+    // With the images in the bank they are no strangers.
+    let extended = try InputCheck(
+      bank: try CleanBank(imageFeatures: try clean(200, seed: 1), texts: nil)
+        .extended(by: try wider(200, by: 1.5)), falseAlarmRate: 0.05)
+    #expect(try extended.findings(try wider(400, by: 1.5)).count(where: \.isFlagged) < 40)
+    let misfit = #expect(throws: CLIPError.self) {
+      try CleanBank(imageFeatures: try clean(60, seed: 1), texts: nil)
+        .extended(by: try Tensor([1, 2, 3] as [Float], [1, 3]))
+    }
+    #expect(misfit?.message.contains("expected [n, 8], got [1, 3]") == true)
+  }
+
   @Test func residualIsThePartOutsideTheSpanOfTheTexts() throws {
     // Texts span the first two axes; the third text is a sum of the others.
     let texts = CleanBank.ClassTexts(

@@ -88,6 +88,22 @@ package struct CleanBank: Sendable {
     self.texts = texts
   }
 
+  /// The bank with further images in it.
+  ///
+  /// - Parameter imageFeatures: `[n, E]` of clean images, unnormalized, by the model of the bank's own.
+  /// - Throws: `shape` for features of another width; see `FeatureMatrix.validate`.
+  package func extended(by imageFeatures: Tensor) throws(CLIPError) -> CleanBank {
+    let width = self.imageFeatures.shape[1]
+    guard imageFeatures.shape.rank == 2, imageFeatures.shape[1] == width else {
+      throw CLIPError(
+        .shape,
+        "clean bank: further features do not fit; expected [n, \(width)], got \(imageFeatures.shape); "
+          + "extend a bank with the model that it was made with")
+    }
+    return try CleanBank(
+      imageFeatures: try Tensor.joined(self.imageFeatures, imageFeatures), texts: texts)
+  }
+
   /// Writes the bank.
   package func save(to path: String) throws(CLIPError) {
     var tensors = [(name: "image_features", tensor: imageFeatures)]

@@ -23,7 +23,7 @@ package struct InputCheck: Sendable {
   /// Scores of the bank's own images.
   package let cleanScores: [Float]
   private let scorer: SendableScorer
-  private let embedDim: Int
+  private let bank: CleanBank
 
   // Sendable: a scorer is immutable, and its tensors are never written once made.
   private struct SendableScorer: @unchecked Sendable {
@@ -39,8 +39,10 @@ package struct InputCheck: Sendable {
     cleanScores = scorer.bankSignals.map(\.score)
     threshold = try ConformalThreshold(scores: cleanScores, falseAlarmRate: falseAlarmRate)
     self.scorer = SendableScorer(scorer: scorer)
-    embedDim = bank.imageFeatures.shape[1]
+    self.bank = bank
   }
+
+  private var embedDim: Int { bank.imageFeatures.shape[1] }
 
   /// Judges images by their features.
   ///
@@ -63,5 +65,18 @@ package struct InputCheck: Sendable {
         pValue: ConformalThreshold.pValue(score, cleanScores: cleanScores),
         isFlagged: score > threshold.value)
     }
+  }
+
+  /// Tells whether images are of another kind than those of the bank.
+  ///
+  /// - Parameters:
+  ///   - imageFeatures: `[m, E]`, unnormalized.
+  ///   - findings: of the same images.
+  package func shift(
+    of imageFeatures: Tensor, _ findings: [InputFinding]
+  ) throws(CLIPError) -> InputShift {
+    try InputShift(
+      findings, features: imageFeatures, bank: bank.imageFeatures, cleanScores: cleanScores,
+      threshold: threshold)
   }
 }

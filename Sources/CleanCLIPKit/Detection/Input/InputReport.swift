@@ -5,6 +5,8 @@ package struct InputReport {
   package let keys: [String]
   package let findings: [InputFinding]
   package let threshold: ConformalThreshold
+  /// Whether the images are of another kind than the bank's; `nil` when that was not asked.
+  package let shift: InputShift?
   /// What was not judged, by reason.
   package let omissions: Omissions
   /// What may be left out under a clean verdict, of all images.
@@ -13,11 +15,13 @@ package struct InputReport {
   /// - Parameters:
   ///   - keys: names of the images.
   ///   - findings: of the same images.
+  ///   - shift: of the same images.
   ///   - omissions: what was not judged.
   ///   - unreadLimit: see the property.
   package init(
     keys: [String], findings: [InputFinding], threshold: ConformalThreshold,
-    omissions: Omissions = Omissions(), unreadLimit: UnreadLimit = Self.noneUnread
+    shift: InputShift? = nil, omissions: Omissions = Omissions(),
+    unreadLimit: UnreadLimit = Self.noneUnread
   ) {
     self.omissions = omissions
     self.unreadLimit = unreadLimit
@@ -25,6 +29,7 @@ package struct InputReport {
     self.keys = keys
     self.findings = findings
     self.threshold = threshold
+    self.shift = shift
   }
 
   /// The limit that is meant when none is given: nothing, because each image counts.
@@ -37,14 +42,19 @@ package struct InputReport {
   /// in.
   package var pValue: Double { threshold.pValue(flagged: flagged, of: findings.count) }
 
-  /// The verdict on the set: the promised rate alone flags some of many clean images.
+  /// The verdict on the set: the promised rate alone flags some of many clean images, and of images unlike
+  /// the bank's any number.
   package var verdict: Verdict {
     guard !findings.isEmpty else { return .cannotTell }
     let verdict = Verdict(pValue: pValue)
+    if verdict != .clean, isExplainedByShift { return .cannotTell }
     let unread = omissions.unread
     let isTooMuch = unreadLimit.isExceeded(by: unread, of: findings.count + unread)
     return verdict == .clean && isTooMuch ? .cannotTell : verdict
   }
+
+  /// Whether flagged images need no trigger to be flagged.
+  private var isExplainedByShift: Bool { shift.map { $0.isFound && !$0.flaggedAreAlike } ?? false }
 
   /// Why, in a paragraph for people who do not know the method.
   package var explanation: String {
@@ -57,13 +67,30 @@ package struct InputReport {
       + "\(decimal(expected, 1)) would be, because \(decimal(threshold.falseAlarmRate * 100, 1)) % "
       + "false alarms were allowed. "
     switch verdict {
-    case .clean, .cannotTell: text += "That is no more than chance gives."
+    case .cannotTell where Verdict(pValue: pValue) != .clean:
+      text += "That is more than chance gives. "
+    case .clean, .cannotTell: text += "That is no more than chance gives. "
     case .suspicious, .backdoored:
       text +=
         "That is more than chance gives. A flagged image is one that the model sees unlike the "
-        + "clean images of the bank: it may carry a trigger, or show something the bank lacks."
+        + "clean images of the bank: it may carry a trigger, or show something the bank lacks. "
     }
-    return text
+    return text + shifted
+  }
+
+  private var shifted: String {
+    guard let shift, shift.isFound else { return "" }
+    var text =
+      "The images are of another kind than the bank's: "
+      + (shift.flagged.value > 0.5
+        ? "most are flagged"
+        : "of those that are not flagged, \(percent(shift.farther.value)) are farther from it than half of "
+          + "its own")
+    if isExplainedByShift {
+      text +=
+        ", and the flagged ones are not alike, as a trigger would make them. This says nothing of triggers"
+    }
+    return text + ". Extend the bank by images of this kind that you trust, or make it anew."
   }
 
   /// The report for machines.
@@ -73,9 +100,15 @@ package struct InputReport {
       "explanation": .string(explanation), "threshold": .number(Double(threshold.value)),
       "false_alarm_rate": .number(threshold.falseAlarmRate),
       "bank_images": .integer(threshold.samples), "flagged": .integer(flagged),
+      "shift": shift?.json ?? .null,
       "unread": .integer(omissions.unread), "left_out": omissions.json,
       "images": .array(zip(keys, findings).map { $1.json(key: $0) }),
     ]
+  }
+
+  private var headline: String {
+    if isExplainedByShift { return "The images are of another kind than the bank's" }
+    return verdict == .clean ? "No more alarms than chance gives" : "Images stand out"
   }
 
   /// The report as one self-contained page.
@@ -92,7 +125,7 @@ package struct InputReport {
     var page = HTMLPage(
       title: "Trigger check of images", subtitle: model, verdict: verdict,
       explanation: explanation,
-      headline: verdict == .clean ? "No more alarms than chance gives" : "Images stand out")
+      headline: headline)
     var shown: [(image: RGBImage, caption: String)] = []
     for index in Ranking.descending(findings.map(\.score)).prefix(count) {
       guard let image = try? image(index) else { continue }

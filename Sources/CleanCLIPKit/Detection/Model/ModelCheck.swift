@@ -240,7 +240,7 @@ extension CLIPModel {
 
 extension Tensor {
   /// Puts the rows of two tensors behind one another.
-  static func joined(_ a: Tensor, _ b: Tensor) throws(CLIPError) -> Tensor {
+  package static func joined(_ a: Tensor, _ b: Tensor) throws(CLIPError) -> Tensor {
     let result = try Tensor(
       Shape([a.shape[0] + b.shape[0]] + a.shape.dimensions.dropFirst()))
     memcpy(result.bytes, a.bytes, a.byteCount)
