@@ -52,7 +52,7 @@ public func cleanclip_check_data(
         features = try namedPairs(before, given, arguments)
       }
       try features.take(imageFeatures: before.images, trusted: before.trusted)
-      HostLog.write(Omissions(unreadable: features.skipped, examples: features.skippedReasons))
+      HostLog.write(features.unread)
       let result = try check.run(features) { told(total + Int64($0 * Double(total))) }
       return CheckedDataset(result, dataset: dataset, rows: features.rows)
     }

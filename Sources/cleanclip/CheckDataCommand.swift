@@ -90,7 +90,7 @@ struct CheckDataCommand: ParsableCommand {
         return (given, try score(given, checker))
       }
     }
-    PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
+    PairDataset.report(given.unread)
     var outputs = Outputs()
     outputs.write { () throws(CLIPError) in try print(result) }
     write(result, dataset, rows: given.rows, to: &outputs)

@@ -87,7 +87,7 @@ struct CheckInputCommand: ParsableCommand {
       line.update(done, of: dataset.count)
       return !Interruption.wasRequested
     }
-    PairDataset.report(Omissions(unreadable: given.skipped, examples: given.skippedReasons))
+    PairDataset.report(given.unread)
     guard let features = try given.allImageFeatures() else { return }
     if makeBank { return try make(features, loaded) }
     if extendBank { return try extend(by: features) }

@@ -129,7 +129,7 @@ struct EmbedCommand: ParsableCommand {
       line.update(done, of: dataset.count, "images")
       return !Interruption.wasRequested
     }
-    PairDataset.report(Omissions(unreadable: read.skipped, examples: read.skippedReasons))
+    PairDataset.report(read.unread)
     return read
   }
 

@@ -1,6 +1,7 @@
 """Features that are made in parts by the tool, and joined."""
 
 import csv
+import json
 
 import pytest
 from workspace import run
@@ -49,8 +50,11 @@ def test_images_that_cannot_be_read_are_left_out_of_parts(folder):
     with (folder / "s.csv").open(newline="") as file:
         keys = [row["key"] for row in csv.DictReader(file)]
     assert len(keys) == 63 and "images/17.png" not in keys
-    message = error([*CHECK, "--data", "pairs.csv", "--image-features", "part.safetensors"], folder)
-    assert "1 of 64 pairs have no row in any part, the first of them 'images/17.png'" in message
+    result = done([*CHECK, "--data", "pairs.csv", "--image-features", "part.safetensors", "--json"], folder)
+    assert "left out rows without features (1): 'images/17.png'" in result.stderr
+    facts = json.loads(result.stdout)
+    assert (facts["pairs"], facts["rows"], facts["unread"]) == (63, 64, 1)
+    assert facts["left_out"]["rows_without_features"]["count"] == 1
 
 
 def test_what_does_not_fit_is_refused(folder):
@@ -61,8 +65,10 @@ def test_what_does_not_fit_is_refused(folder):
         [*EMBED, "--data", "pairs.csv", "--part", "3/3", "-o", "x.safetensors"], folder)
     for part in ("0/2", "1/2"):
         embed(folder, "--images", "pairs.csv", "--part", part, "-o", f"{part[0]}.safetensors")
-    message = error([*CHECK, "--data", "pairs.csv", "--image-features", "0.safetensors"], folder)
-    assert "32 of 64 pairs have no row in any part, the first of them 'images/32.png'" in message
+    result = done(
+        [*CHECK, "--data", "pairs.csv", "--image-features", "0.safetensors", "--json"], folder)
+    assert "left out rows without features (32): 'images/32.png'" in result.stderr
+    assert json.loads(result.stdout)["verdict"] != "clean"
     message = error([*CHECK, "--image-features", "0.safetensors", "0.safetensors"], folder)
     assert "is in '0.safetensors' and again in '0.safetensors'" in message
     message = error([*CHECK, "--trusted-features", "?.safetensors"], folder)

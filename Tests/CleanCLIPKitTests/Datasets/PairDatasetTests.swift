@@ -303,7 +303,9 @@ import Testing
     expectError(containing: "got .parquet") {
       _ = try PairDataset.open([text])
     }
-    expectError(containing: "no such file") { _ = try PairDataset.open([folder.file("*.tar")]) }
+    expectError(containing: "*.tar': matches no file; expected images") {
+      _ = try PairDataset.open([folder.file("*.tar")])
+    }
     expectError(containing: "no such file") { _ = try PairDataset.open([folder.file("x.csv")]) }
     expectError(containing: "nothing to open") { _ = try PairDataset.open([]) }
     expectError(containing: "range is too long") {

@@ -1,4 +1,5 @@
 import CleanCLIPKit
+import Glibc
 import Testing
 
 @Suite struct FeaturePartsTests {
@@ -123,7 +124,8 @@ import Testing
     #expect(
       try refusal { $0.captions = nil }.contains("expected captions one a row as in"))
     #expect(
-      try refusal { $0.keys[7] = toy.keys[2] }.contains("1 of 700 pairs have no row in any part"))
+      try refusal { $0.keys[7] = toy.keys[2] }.contains(
+        "key 'images/2.jpg' is in '\(first)' and again"))
     #expect(
       try refusal {
         $0.keys.append("more"); $0.imageFeatures = try toy.part([1] + rest).imageFeatures
@@ -138,6 +140,69 @@ import Testing
         "key 'images/3.jpg' is in '\(first)' and again in '\(folder.file("b.safetensors"))'"))
     let twiceOfPairs = try message { try result([folder.path], keys: toy.keys) }
     #expect(twiceOfPairs.contains("key 'images/3.jpg' is in '\(first)' and again in"))
+  }
+
+  /// They count as the rows that cannot be read.
+  @Test func pairsWithoutARowAreLeftOutAndSaid() throws {
+    let toy = try Toy()
+    let rows = (0..<700).filter { ![3, 4, 500].contains($0) }
+    try write(toy.part(rows.reversed()), "a.safetensors")
+    let given = try FeatureParts([folder.path]).imageFeatures()
+    var features = try DatasetFeatures(given, keys: toy.keys)
+    try features.take(imageFeatures: given, trusted: nil)
+    #expect(features.rows == rows && features.rowCount == 700)
+    #expect(features.captions == rows.map { toy.captions[$0] })
+    let missing = features.unread[.withoutFeatures]
+    #expect(missing.count == 3 && missing.examples[0] == "'images/3.jpg'")
+    let left = try DatasetCheck().run(features)
+    let alone = try DatasetCheck().run(
+      imageFeatures: FeatureRows(try toy.part(rows).imageFeatures ?? toy.features),
+      trustedCosines: nil, keys: rows.map { toy.keys[$0] }, captions: rows.map { toy.captions[$0] })
+    #expect(left.pairs.map(\.score) == alone.pairs.map(\.score))
+    #expect(left.omissions.unread == 3 && alone.verdict == .clean && left.verdict == .cannotTell)
+    #expect(
+      try message { try result([folder.path], keys: ["x", "y"]) }
+        .contains("697 rows of the parts belong to no pair"))
+  }
+
+  @Test func onePartGivenTwiceIsRefused() throws {
+    let toy = try Toy()
+    try NumPyFile.write(toy.features, to: folder.file("a.npy"))
+    try #require(link(folder.file("a.npy"), folder.file("b.npy")) == 0)
+    try #require(symlink(folder.file("a.npy"), folder.file("c.npy")) == 0)
+    for other in ["a.npy", "b.npy", "c.npy", "./a.npy", "?.npy"] {
+      let text = try message { try FeatureParts([folder.file("a.npy"), folder.file(other)]) }
+      #expect(
+        text.contains("': is the part '\(folder.file("a.npy"))' again; expected each part once"))
+    }
+    #expect(
+      try message { try FeatureParts([folder.file("no-*.npy")]) }
+        .hasSuffix("no-*.npy': matches no file; expected files of features; check the path"))
+  }
+
+  @Test func whatIsMixedIsNamed() throws {
+    let toy = try Toy()
+    try write(toy.part(Array(0..<350)), "a.safetensors")
+    try NumPyFile.write(toy.features.slice(350..<700), to: folder.file("b.npy"))
+    #expect(
+      try message { try FeatureParts([folder.path]) }.hasSuffix(
+        "b.npy': parts disagree; expected a safetensors file as in '\(folder.file("a.safetensors"))', "
+          + "got NumPy array; give files of one kind"))
+    try NumPyFile.write(toy.features.slice(0..<350), to: folder.file("c.npy"))
+    try AtomicFile.write(toy.keys[..<350].joined(separator: "\n"), to: folder.file("c.txt"))
+    #expect(
+      try message { try FeatureParts([folder.file("?.npy")]) }.contains(
+        "expected keys none as in '\(folder.file("b.npy"))', got one a row; give keys to all parts or to none"
+      ))
+    let keyless = try FeatureParts([folder.file("b.npy")]).imageFeatures()
+    let keyed = try FeatureParts([folder.file("c.npy")]).trusted(ofTexts: false)
+    var features = try DatasetFeatures(keyless)
+    let text = try message {
+      try features.take(imageFeatures: keyless, trusted: (keyed, keyless))
+    }
+    #expect(
+      text.contains(
+        "got trusted image features with keys, image features and trusted text features without"))
   }
 
   @Test func halvesThatAreMissingOrNormalizedAreRefused() throws {

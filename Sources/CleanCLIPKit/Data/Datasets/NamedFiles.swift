@@ -4,6 +4,6 @@ package enum NamedFiles {
   /// matches; itself also where nothing has that name.
   package static func paths(_ argument: String) -> [String] {
     if let pair = try? ModelPaths.split(argument), pair.count == 2 { return pair }
-    return (try? SourcePattern.expand(argument)) ?? [argument]
+    return (try? SourcePattern.expand(argument, for: "files")) ?? [argument]
   }
 }

@@ -6,6 +6,8 @@ package struct Omissions: Equatable, Sendable {
   package enum Reason: String, CaseIterable, Sendable {
     /// Rows whose image or caption cannot be read.
     case unreadable = "unreadable_rows"
+    /// Rows that have none among the features that were computed before.
+    case withoutFeatures = "rows_without_features"
     /// Images in formats that are not read.
     case otherFormat = "images_of_other_formats"
     /// Compressed shards, archives and tables of other formats inside a folder.

@@ -13,14 +13,13 @@ extension PairDataset {
   package static func open(
     _ specification: [String], columns: DatasetColumns = DatasetColumns(), keep: String? = nil
   ) throws(CLIPError) -> PairDataset {
+    let expected = "images or files that list them"
     guard !specification.isEmpty else {
-      throw CLIPError(
-        .invalidArgument, "data: nothing to open; expected images or files that list them, got none"
-      )
+      throw CLIPError(.invalidArgument, "data: nothing to open; expected \(expected), got none")
     }
     var opener = SourceOpener(columns: columns)
     for pattern in specification {
-      for path in try SourcePattern.expand(pattern) { try opener.open(path) }
+      for path in try SourcePattern.expand(pattern, for: expected) { try opener.open(path) }
     }
     opener.finish()
     let dataset = PairDataset(opener.sources, omissions: opener.omissions)

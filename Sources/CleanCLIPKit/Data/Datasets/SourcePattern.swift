@@ -9,16 +9,16 @@ enum SourcePattern {
   /// Returns the existing paths that a pattern stands for, sorted within each alternative.
   ///
   /// A path that exists as it is written is not taken for a pattern.
+  /// - Parameter expected: what the paths are, for messages.
   /// - Throws: `notFound` when there is none; `invalidArgument` for a range that is too long.
-  static func expand(_ pattern: String) throws(CLIPError) -> [String] {
+  static func expand(_ pattern: String, for expected: String) throws(CLIPError) -> [String] {
     try CLIPError.checkPath(pattern)
     if access(pattern, F_OK) == 0 { return [pattern] }
     var paths: [String] = []
     for alternative in try expandBraces(pattern) { paths += matches(alternative) }
     guard !paths.isEmpty else {
-      throw CLIPError(
-        .notFound,
-        "'\(pattern)': no such file; expected images or files that list them; check the path")
+      let problem = pattern.contains { "*?[{".contains($0) } ? "matches no file" : "no such file"
+      throw CLIPError(.notFound, "'\(pattern)': \(problem); expected \(expected); check the path")
     }
     return paths
   }

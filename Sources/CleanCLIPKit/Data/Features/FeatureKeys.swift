@@ -34,13 +34,14 @@ package struct FeatureKeys: Sendable {
         + "without it, or name the pairs with data or keys")
   }
 
-  /// Returns the row of each of the pairs; a name that several pairs have is for as many rows, in order.
+  /// Returns the row of each of the pairs, -1 for a pair without one; a name that several pairs have is for as
+  /// many rows, in order.
   ///
   /// - Parameters:
   ///   - pairs: names of the pairs.
   ///   - unread: rows of other pairs that there may be, because they could not be read.
   /// - Returns: `nil` when rows and pairs are in one order.
-  /// - Throws: `invalidArgument` naming a pair without a row or a row without a pair, and how many.
+  /// - Throws: `invalidArgument` naming a row without a pair, and how many.
   func order(of pairs: [String], unread: Int) throws(CLIPError) -> [Int32]? {
     if pairs == names { return nil }
     var first: [String: Int32] = [:]
@@ -50,24 +51,10 @@ package struct FeatureKeys: Sendable {
     for row in names.indices.reversed() {
       next[row] = first.updateValue(Int32(row), forKey: names[row]) ?? -1
     }
-    var order: [Int32] = []
-    order.reserveCapacity(pairs.count)
-    var missing: (count: Int, pair: Int) = (0, 0)
-    for (pair, name) in pairs.enumerated() {
-      guard let row = first[name], row >= 0 else {
-        if missing.count == 0 { missing.pair = pair }
-        missing.count += 1
-        continue
-      }
-      order.append(row)
+    let order = pairs.map { name -> Int32 in
+      guard let row = first[name], row >= 0 else { return -1 }
       first[name] = next[Int(row)]
-    }
-    guard missing.count == 0 else {
-      throw CLIPError(
-        .invalidArgument,
-        "features: \(missing.count) of \(pairs.count) pairs have no row in any part, the first of them "
-          + "'\(pairs[missing.pair].printable())' (row \(missing.pair)); expected one each; make the "
-          + "missing part")
+      return row
     }
     try checkNoOthers(order, pairs: pairs, unread: unread)
     return order
@@ -76,7 +63,7 @@ package struct FeatureKeys: Sendable {
   private func checkNoOthers(
     _ order: [Int32], pairs: [String], unread: Int
   ) throws(CLIPError) {
-    guard names.count > pairs.count + unread else { return }
+    guard names.count > order.count(where: { $0 >= 0 }) + unread else { return }
     let used = Set(order)
     let rest = names.indices.filter { !used.contains(Int32($0)) }
     let name = names[rest[0]]
@@ -109,19 +96,18 @@ package struct GivenFeatures: Sendable {
   /// - Throws: as `FeatureRows.init`.
   package init(_ features: Tensor) throws(CLIPError) { self.init(try FeatureRows(features)) }
 
-  /// Returns the rows in the order of the pairs.
+  /// Returns the row of each of the pairs, -1 for a pair without one.
   ///
   /// - Parameters:
   ///   - pairs: names of the pairs that could be read.
   ///   - numbers: their rows among all, of which there are `count`.
+  /// - Returns: `nil` when rows and pairs are in one order.
   /// - Throws: as `FeatureKeys.order`.
-  func rows(
+  func order(
     of pairs: [String], numbers: [Int], among count: Int
-  ) throws(CLIPError) -> FeatureRows {
-    if let keys {
-      return try keys.order(of: pairs, unread: count - pairs.count).map { rows.ordered($0) } ?? rows
-    }
-    guard rows.count == count, numbers.count < count else { return rows }
-    return rows.ordered(numbers.map { Int32($0) })
+  ) throws(CLIPError) -> [Int32]? {
+    if let keys { return try keys.order(of: pairs, unread: count - pairs.count) }
+    guard rows.count == count, numbers.count < count else { return nil }
+    return numbers.map { Int32($0) }
   }
 }

@@ -70,6 +70,9 @@ struct FeaturePart {
   /// Whether the file says which halves it has.
   var isNamed: Bool { array == nil }
 
+  /// What kind of file it is.
+  var kind: String { isNamed ? "safetensors file" : "NumPy array" }
+
   /// The number of rows.
   var count: Int { (array ?? halves.values.first)?.shape[0] ?? 0 }
 

@@ -11,18 +11,30 @@ package struct FeatureParts {
   /// - Parameter specification: files, folders, or patterns as the shell's; of a folder, the `.npy` and
   ///   `.safetensors` files in it, by name.
   /// - Throws: `notFound`, `io`, `format`, `unsupported` for files that are no parts; `invalidArgument`
-  ///   when parts disagree, saying which and how.
+  ///   when parts disagree, saying which and how, and for a file that is given twice.
   package init(_ specification: [String]) throws(CLIPError) {
+    let expected = "files of features"
     var parts: [FeaturePart] = []
+    var known: [FileIdentity: String] = [:]
     for pattern in specification {
-      for path in try SourcePattern.expand(pattern) {
-        for file in try Self.files(path) { parts.append(try FeaturePart(file)) }
+      for path in try SourcePattern.expand(pattern, for: expected) {
+        for file in try Self.files(path) {
+          if let identity = FileIdentity(file: file),
+            let other = known.updateValue(file, forKey: identity)
+          {
+            throw CLIPError(
+              .invalidArgument,
+              "'\(file)': is the part '\(other)' again; expected each part once, got it twice; leave one "
+                + "of them out")
+          }
+          parts.append(try FeaturePart(file))
+        }
       }
     }
     self.parts = parts
     guard let first = parts.first else {
       throw CLIPError(
-        .invalidArgument, "features: nothing to open; expected files of features, got none")
+        .invalidArgument, "features: nothing to open; expected \(expected), got none")
     }
     for part in parts.dropFirst() { try Self.check(part, like: first) }
   }
@@ -105,13 +117,16 @@ package struct FeatureParts {
 
   /// Checks that a part goes with the first one.
   private static func check(_ part: FeaturePart, like first: FeaturePart) throws(CLIPError) {
-    func refuse(_ what: String, _ expected: String, _ got: String) throws(CLIPError) {
+    func refuse(
+      _ what: String, _ expected: String, _ got: String, remedy: String = "make all parts alike"
+    ) throws(CLIPError) {
       guard expected != got else { return }
       throw CLIPError(
         .invalidArgument,
         "'\(part.path)': parts disagree; expected \(what) \(expected) as in '\(first.path)', got \(got); "
-          + "make all parts alike")
+          + remedy)
     }
+    try refuse("a", first.kind, part.kind, remedy: "give files of one kind")
     func text(_ array: StoredArray?) -> String {
       array.map { "\($0.type.rawValue) [n, \($0.shape[1])]" } ?? "none"
     }
@@ -119,7 +134,10 @@ package struct FeatureParts {
       try refuse(half.rawValue, text(first.features(half)), text(part.features(half)))
     }
     func presence(_ texts: [String]?) -> String { texts == nil ? "none" : "one a row" }
-    try refuse("keys", presence(first.keys), presence(part.keys))
+    try refuse(
+      "keys", presence(first.keys), presence(part.keys),
+      remedy: "give keys to all parts or to none"
+        + (part.isNamed ? "" : "; those of name.npy are the lines of name.txt beside it"))
     try refuse("captions", presence(first.captions), presence(part.captions))
     try refuse("model", first.model ?? "unknown", part.model ?? "unknown")
     func length(_ isNormalized: Bool?) -> String {

@@ -20,10 +20,17 @@ package struct DatasetFeatures {
   /// What the dataset left out, and the rows that could not be read.
   package var omissions: Omissions {
     var omissions = leftOut
-    omissions.add(unreadable: skipped, examples: skippedReasons)
+    omissions.add(unread)
+    return omissions
+  }
+  /// The rows that could not be read, and those without features.
+  package var unread: Omissions {
+    var omissions = Omissions(unreadable: skipped, examples: skippedReasons)
+    omissions.add(withoutFeatures)
     return omissions
   }
   private var leftOut = Omissions()
+  private var withoutFeatures = Omissions()
   private var numbers: [ImageIdentity: Int] = [:]
   /// What could not be read: the number, and the first few reasons.
   package private(set) var skipped = 0
@@ -34,6 +41,8 @@ package struct DatasetFeatures {
   private var computed: Tensor?
   /// What the features are made for, in messages.
   private let task: String
+  /// Whether the pairs have names, not just numbers.
+  private let isNamed: Bool
 
   static let reasonsKept = 10
 
@@ -45,6 +54,7 @@ package struct DatasetFeatures {
     of dataset: PairDataset, embedDim: Int?, hasCosines: Bool, task: String
   ) throws(CLIPError) {
     self.task = task
+    isNamed = true
     rowCount = dataset.count
     leftOut = dataset.omissions
     if let embedDim { computed = try Tensor([dataset.count, embedDim]) }
@@ -62,13 +72,14 @@ package struct DatasetFeatures {
     _ given: GivenFeatures, keys: [String]? = nil, captions: [String]? = nil
   ) throws(CLIPError) {
     task = Self.check
+    isNamed = keys != nil || given.keys != nil
     if keys == nil { try given.keys?.checkDistinct() }
     self.keys = keys ?? given.keys?.names ?? (0..<given.rows.count).map { "\($0)" }
     self.captions = captions ?? given.captions
     if captions == nil, let texts = given.captions, let keys,
       let order = try given.keys?.order(of: keys, unread: 0)
     {
-      self.captions = order.map { texts[Int($0)] }
+      self.captions = order.map { $0 < 0 ? "" : texts[Int($0)] }
     }
     rows = Array(self.keys.indices)
     rowCount = self.keys.count
@@ -77,7 +88,7 @@ package struct DatasetFeatures {
 
   static let check = "check data"
 
-  /// Takes features that were computed before.
+  /// Takes features that were computed before, and leaves out the pairs that have none.
   ///
   /// - Parameters:
   ///   - imageFeatures: of the checkpoint, unnormalized; `nil` leaves what is there.
@@ -88,18 +99,80 @@ package struct DatasetFeatures {
   package mutating func take(
     imageFeatures: GivenFeatures?, trusted: (images: GivenFeatures, texts: GivenFeatures)?
   ) throws(CLIPError) {
-    func ordered(_ given: GivenFeatures) throws(CLIPError) -> FeatureRows {
-      try given.rows(of: keys, numbers: rows, among: rowCount)
+    let given = [imageFeatures, trusted?.images, trusted?.texts]
+    try checkKeys(given)
+    let orders = try given.map { (half) throws(CLIPError) in
+      try half.flatMap { (half) throws(CLIPError) in
+        try half.order(of: keys, numbers: rows, among: rowCount)
+      }
     }
-    if let imageFeatures {
-      let features = try ordered(imageFeatures)
+    let kept = try leaveOutMissing(orders)
+    let ordered = zip(given, orders).map { half, order in
+      let order = kept.map { pairs in pairs.map { order?[$0] ?? Int32($0) } } ?? order
+      return order.flatMap { half?.rows.ordered($0) } ?? half?.rows
+    }
+    if let features = ordered[0] {
       self.imageFeatures = features
       try separateImages(by: features)
     }
-    if let trusted {
-      trustedCosines = try FeatureMatrix.cosines(
-        try ordered(trusted.images), try ordered(trusted.texts), name: "trusted")
+    if let images = ordered[1], let texts = ordered[2] {
+      trustedCosines = try FeatureMatrix.cosines(images, texts, name: "trusted")
     }
+  }
+
+  /// Refuses keys that cannot be those of the pairs, which are only numbered.
+  private func checkKeys(_ given: [GivenFeatures?]) throws(CLIPError) {
+    guard !isNamed, given.contains(where: { $0?.keys != nil }) else { return }
+    let halves = zip(["image features", "trusted image features", "trusted text features"], given)
+    func list(_ hasKeys: Bool) -> String {
+      halves.compactMap { name, half in
+        half.flatMap { ($0.keys != nil) == hasKeys ? name : nil }
+      }.joined(separator: " and ")
+    }
+    throw CLIPError(
+      .invalidArgument,
+      "features: some have keys and some have none; expected keys beside all or none, got "
+        + "\(list(true)) with keys, \(list(false)) without; give the others keys too, or name the pairs "
+        + "with data or keys")
+  }
+
+  /// Leaves out the pairs that lack a row among features.
+  ///
+  /// - Parameter orders: the row of each pair, -1 for none; `nil` when rows and pairs are in one order.
+  /// - Returns: the pairs that stay; `nil` for all.
+  /// - Throws: `invalidArgument` when none stays.
+  private mutating func leaveOutMissing(_ orders: [[Int32]?]) throws(CLIPError) -> [Int]? {
+    guard orders.contains(where: { $0?.contains(-1) ?? false }) else { return nil }
+    var kept: [Int] = []
+    for pair in keys.indices {
+      if orders.allSatisfy({ $0?[pair] ?? 0 >= 0 }) {
+        kept.append(pair)
+      } else {
+        withoutFeatures.add(.withoutFeatures, "'\(keys[pair])'")
+      }
+    }
+    guard !kept.isEmpty else {
+      throw CLIPError(
+        .invalidArgument,
+        "features: no pair has a row in the parts; expected one for each of the \(keys.count) pairs, such "
+          + "as '\(keys[0].printable())', got none; give the parts of these pairs")
+    }
+    keys = kept.map { keys[$0] }
+    rows = kept.map { rows[$0] }
+    captions = captions.map { captions in kept.map { captions[$0] } }
+    imageFeatures = imageFeatures?.ordered(kept.map { Int32($0) })
+    trustedCosines = trustedCosines.map { cosines in kept.map { cosines[$0] } }
+    patchPairs = patchPairs.map { patches in kept.map { patches[$0] } }
+    images = images.map { images in
+      // From 0 as they first occur, again.
+      var numbers: [Int: Int] = [:]
+      return kept.map { pair in
+        let number = numbers[images[pair]] ?? numbers.count
+        numbers[images[pair]] = number
+        return number
+      }
+    }
+    return kept
   }
 
   /// Tells pairs of one image apart whose given features differ: they were not made of that image alone.
