@@ -42,14 +42,15 @@ package struct Outputs {
   /// Refuses to replace what a command reads: the only copy of a suspect, or of the data, would be lost.
   ///
   /// - Parameters:
-  ///   - inputs: files, folders, patterns of files, models in two files.
+  ///   - inputs: files, folders, patterns of files, models in two files; also files that need not be there, and
+  ///     would be read by the next run.
   ///   - outputs: `nil` for those that are not asked for.
   /// - Throws: `invalidArgument`, naming the output.
   package static func keep(_ inputs: [String], from outputs: String?...) throws(CLIPError) {
-    let kept = Set(inputs.flatMap(NamedFiles.paths).compactMap { FileIdentity(file: $0) })
+    let kept = Set(inputs.flatMap(NamedFiles.paths).compactMap { FileIdentity(place: $0) })
     for output in outputs.compactMap(\.self) {
       for path in NamedFiles.paths(output) {
-        guard let file = FileIdentity(file: path), kept.contains(file) else { continue }
+        guard let file = FileIdentity(place: path), kept.contains(file) else { continue }
         throw CLIPError(
           .invalidArgument,
           "'\(path)': is both read and written; expected another file for the output, which leaves "

@@ -80,7 +80,6 @@ struct CheckDataCommand: ParsableCommand {
     try Outputs.keep(
       [model, trusted].compactMap(\.self) + pairs.files + words.files + images.files, from: scores,
       cleaned, suspects, check.report)
-    try pairs.keepKeys(from: scores, cleaned, suspects)
     let dataset = try pairs.open()
     let checker = checker
     let (given, result) = try kept.hinting { () throws(CLIPError) in

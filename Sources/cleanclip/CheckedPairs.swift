@@ -57,22 +57,10 @@ struct CheckedPairs: ParsableArguments {
       separator: ", ")
   }
 
-  /// The files that are given.
+  /// The files that are given, with those of keys beside features, which would be read if they were there.
   var files: [String] {
-    data + imageFeatures + trustedFeatures + [keep, keys, captions].compactMap(\.self)
-  }
-
-  /// Refuses outputs that are the list of keys beside an array of features.
-  func keepKeys(from outputs: String?...) throws(CLIPError) {
-    guard !(imageFeatures + trustedFeatures).isEmpty else { return }
-    for output in outputs.compactMap(\.self) where output.hasSuffix(".txt") {
-      let array = output.dropLast(4) + ".npy"
-      guard FileIdentity(file: String(array)) != nil else { continue }
-      throw CLIPError(
-        .invalidArgument,
-        "'\(output)': has the keys of '\(array)' or would be taken for them; expected another name for the output"
-      )
-    }
+    data + FeatureParts.files(imageFeatures + trustedFeatures)
+      + [keep, keys, captions].compactMap(\.self)
   }
 
   /// - Parameters:

@@ -6,7 +6,7 @@ import re
 import struct
 
 import pytest
-from workspace import PAIRS, TRAINING, run
+from workspace import PAIRS, TRAINING, array, run
 
 SANITIZE = ["cleanclip", "sanitize", "model.onnx", *TRAINING, "--epochs", "1"]
 UNLEARN = [
@@ -127,6 +127,15 @@ REPLACED = {
         ["cleanclip", "embed", "model.onnx", "--texts", "texts.txt", "--tokenizer", "bpe.txt", "-o",
          "bpe.txt"], "bpe.txt"),
     "check data": ([*CHECK_DATA, "--scores", "pairs.csv"], "pairs.csv"),
+    "check data, features": (
+        ["cleanclip", "check", "data", "--image-features", "features.npy", "--scores", "features.npy"],
+        "features.npy"),
+    "check data, keys beside features": (
+        ["cleanclip", "check", "data", "--image-features", "features.npy", "--cleaned", "features.txt"],
+        "features.npy"),
+    "check data, keys beside features of a folder": (
+        ["cleanclip", "check", "data", "--image-features", ".", "--cleaned", "features.txt"],
+        "features.npy"),
     "check input": ([*CHECK_INPUT, "--make-bank", "--bank", "model.onnx"], "model.onnx"),
     "report": (["cleanclip", "report", "--history", "h.json", "-o", "h.json"], "h.json"),
     "onnx-import": (["onnx-import", "linked.onnx", "-o", "model.onnx"], "model.onnx"),
@@ -152,6 +161,7 @@ def refused(arguments, folder):
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_before_the_work(name, folder):
     (folder / "empty").mkdir()
+    array(folder / "features.npy", [[1, 2], [3, 4]])
     arguments, expected = REFUSED[name]
     message = refused(arguments, folder)
     assert expected in message and "expected success" not in message
@@ -162,6 +172,7 @@ def test_what_is_read_is_not_replaced(name, folder):
     os.link(folder / "model.onnx", folder / "linked.onnx")
     (folder / "h.json").write_text('{"settings": {}, "steps": []}')
     (folder / "page.html").write_text("red\n")
+    array(folder / "features.npy", [[1, 2], [3, 4]])
     arguments, kept = REPLACED[name]
     assert "is both read and written" in refused(arguments, folder)
     assert (folder / kept).is_file()

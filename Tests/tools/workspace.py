@@ -37,6 +37,16 @@ def run(arguments, folder, **options):
         stdin=subprocess.DEVNULL, **options)
 
 
+def array(path, rows):
+    """Writes a NumPy file of 64-bit numbers."""
+    head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({len(rows)}, {len(rows[0])}), }}"
+    head += " " * (-(len(head) + 11) % 64) + "\n"
+    numbers = [number for row in rows for number in row]
+    path.write_bytes(
+        b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head.encode()
+        + struct.pack(f"<{len(numbers)}d", *numbers))
+
+
 def png(width, height, pixel):
     """A PNG file whose pixel at x, y is pixel(x, y)."""
 

@@ -85,9 +85,14 @@ struct FeaturePart {
     }
   }
 
+  /// Where the keys of an array are.
+  static func keyList(of path: String) -> String {
+    (path.hasSuffix(".npy") ? String(path.dropLast(4)) : path) + ".txt"
+  }
+
   /// The keys in `name.txt` beside `name.npy`; `nil` without the file.
   private static func lines(beside path: String, count: Int) throws(CLIPError) -> [String]? {
-    let list = (path.hasSuffix(".npy") ? String(path.dropLast(4)) : path) + ".txt"
+    let list = keyList(of: path)
     guard FileContents.exists(list) else { return nil }
     let keys = try TextList.rows(path: list)
     guard keys.count == count else {

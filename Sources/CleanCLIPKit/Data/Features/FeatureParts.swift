@@ -101,6 +101,15 @@ package struct FeatureParts {
       captions: parts[0].captions == nil ? nil : captions)
   }
 
+  /// The files that arguments name, and the lists of keys beside arrays, which need not be there.
+  package static func files(_ specification: [String]) -> [String] {
+    specification.flatMap { argument in
+      NamedFiles.paths(argument).flatMap { path in
+        ((try? files(path)) ?? [path]).flatMap { [$0, FeaturePart.keyList(of: $0)] }
+      }
+    }
+  }
+
   /// The files that a path stands for.
   private static func files(_ path: String) throws(CLIPError) -> [String] {
     var status = stat()
