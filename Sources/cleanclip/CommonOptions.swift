@@ -65,6 +65,12 @@ struct ModelArguments: ParsableArguments {
   }
 
   func tokenizer() throws(CLIPError) -> Tokenizer { try words.tokenizer(besideModel: model) }
+
+  /// The tokenizer; `nil` where none is named and none is found.
+  func tokenizerIfThere() throws(CLIPError) -> Tokenizer? {
+    if words.tokenizer != nil { return try tokenizer() }
+    return try Tokenizer.findIfThere(besideModel: model)
+  }
 }
 
 /// How images are prepared.

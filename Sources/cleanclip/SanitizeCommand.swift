@@ -160,16 +160,22 @@ struct SanitizeCommand: ParsableCommand {
     }
     options.unlearn.classFeatures = try features.load()
     options.unlearn.triggers = try Trigger.load(all: triggers)
-    let tokenizer = try method.needs.tokenizer { () throws(CLIPError) in
-      try model.tokenizer()
-    }
     let history = try training.train(
-      "sanitize", loaded.model, tokenizer: tokenizer, dataset: try pairs.open(),
+      "sanitize", loaded.model, tokenizer: try tokenizer(), dataset: try pairs.open(),
       options: options, common: common, communicator,
       save: { () throws(CLIPError) in try loaded.saveOrRescue(to: output) },
       after: { (history) throws(CLIPError) in try writeReport(on: loaded, history) })
     if communicator.rank == 0 { try history.printSummary(output: output, asJSON: common.json) }
     return history.verdict
+  }
+
+  /// The tokenizer, as far as the method reads texts.
+  private func tokenizer() throws(CLIPError) -> Tokenizer? {
+    switch method.needs.captions {
+    case .unused: nil
+    case .optional: try model.tokenizerIfThere()
+    case .required: try model.tokenizer()
+    }
   }
 
   private func writeReport(

@@ -92,21 +92,4 @@ package struct SanitizeNeeds: Equatable, Sendable {
     self.labels = labels
     self.images = images
   }
-
-  /// Finds a tokenizer as far as captions are read.
-  ///
-  /// - Parameter find: loads it.
-  /// - Returns: `nil` for methods without captions, and where captions are optional and `find`
-  ///   finds none.
-  package func tokenizer(
-    _ find: () throws(CLIPError) -> Tokenizer
-  ) throws(CLIPError) -> Tokenizer? {
-    if captions == .unused { return nil }
-    do throws(CLIPError) {
-      return try find()
-    } catch {
-      guard captions == .optional, error.code == .notFound else { throw error }
-      return nil
-    }
-  }
 }

@@ -42,7 +42,8 @@ final class UnlearnRun: SanitizeRun {
       throw CLIPError(
         .unsupported,
         "unlearn: class names and words in captions need a text tower and its tokenizer; expected both, got "
-          + (input.tokenizer == nil ? "no tokenizer" : "an image tower alone"))
+          + (model.configuration.text == nil
+            ? "an image tower alone" : "no tokenizer; name the file of its vocabulary"))
     }
     let size = input.communicator.size
     guard options.training.batchSize % size == 0 else {

@@ -53,6 +53,29 @@ extension Tokenizer {
   /// - Throws: `notFound`, saying where it was looked for; as `load` for the file that was found.
   package static func find(besideModel model: String?) throws(CLIPError) -> Tokenizer {
     var folders: [String] = []
+    if let tokenizer = try find(besideModel: model, lookingIn: &folders) { return tokenizer }
+    let places =
+      folders.isEmpty
+      ? "'share/cleanclip' of an installation" : folders.map { "'\($0)'" }.joined(separator: ", ")
+    throw CLIPError(
+      .notFound,
+      "tokenizer: no vocabulary; expected bpe_simple_vocab_16e6.txt.gz, vocab.json or "
+        + "tokenizer.json in \(places); name the file, set CLEANCLIP_TOKENIZER, or install cleanclip whole"
+    )
+  }
+
+  /// Finds and reads the vocabulary of a model as `find` does; `nil` where there is none.
+  ///
+  /// - Throws: as `load` for the file that was found, or that the environment names.
+  package static func findIfThere(besideModel model: String?) throws(CLIPError) -> Tokenizer? {
+    var folders: [String] = []
+    return try find(besideModel: model, lookingIn: &folders)
+  }
+
+  /// - Parameter folders: takes where it was looked for.
+  private static func find(
+    besideModel model: String?, lookingIn folders: inout [String]
+  ) throws(CLIPError) -> Tokenizer? {
     if let model {
       for path in try ModelPaths.split(model) {
         folders.append(ModelPaths.isFolder(path) ? path : sibling("", of: path))
@@ -69,14 +92,7 @@ extension Tokenizer {
       if let file = vocabularyFile(in: folder) { return try load(path: file) }
       folders.append(folder)
     }
-    let places =
-      folders.isEmpty
-      ? "'share/cleanclip' of an installation" : folders.map { "'\($0)'" }.joined(separator: ", ")
-    throw CLIPError(
-      .notFound,
-      "tokenizer: no vocabulary; expected bpe_simple_vocab_16e6.txt.gz, vocab.json or "
-        + "tokenizer.json in \(places); name the file, set CLEANCLIP_TOKENIZER, or install cleanclip whole"
-    )
+    return nil
   }
 
   /// Names of vocabulary files, the most specific first.
