@@ -32,6 +32,7 @@ enum PageStyle {
     svg .before{fill:var(--before)}svg .after{fill:var(--after)}svg .control{fill:var(--control)}
     svg .whisker{stroke:var(--ink);stroke-width:1.4;fill:none}
     svg .curve{fill:none;stroke-width:1.8;stroke-linejoin:round}
+    svg circle.curve{stroke-width:4}
     svg .total{stroke:var(--ink)}svg .crossmodal{stroke:var(--crossmodal)}
     svg .inmodal{stroke:var(--inmodal)}svg .reference{stroke:var(--soft);stroke-width:2;opacity:.55}
     svg .good{fill:var(--good)}svg .fair{fill:var(--fair)}svg .bad{fill:var(--bad)}

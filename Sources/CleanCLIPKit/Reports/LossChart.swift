@@ -17,10 +17,10 @@ struct LossChart {
   private static let left = 44.0
   private static let bottom = 196.0
 
-  /// Makes the chart of a training; `nil` without two finite points.
+  /// Makes the chart of a training; `nil` without a finite point.
   init?(_ points: [RunReport.LossPoint]) {
     let finite = points.filter { $0.losses.loss.isFinite }
-    guard finite.count > 1 else { return nil }
+    guard !finite.isEmpty else { return nil }
     var curves = [Curve("total", style: "total", finite) { $0.loss }]
     // With one part only, the total says it all.
     if finite.contains(where: { $0.losses.inmodalLoss != 0 }),
@@ -49,17 +49,24 @@ struct LossChart {
         + "y=\"\(decimal(self.y(value) + 4, 1))\" text-anchor=\"end\">"
         + "\(decimal(value, top < 2 ? 2 : 1))</text>"
     }
-    for tick in 0...4 {
-      let step = (lastStep * Double(tick) / 4).rounded()
+    // Of few steps, fewer than five are different.
+    for step in Set((0...4).map { (lastStep * Double($0) / 4).rounded() }).sorted() {
       text +=
         "<text class=\"tick\" x=\"\(decimal(x(step), 1))\" y=\"\(decimal(Self.height - 6, 0))\" "
-        + "text-anchor=\"\(tick == 4 ? "end" : "middle")\">\(decimal(step, 0))</text>"
+        + "text-anchor=\"\(step == lastStep ? "end" : "middle")\">\(decimal(step, 0))</text>"
     }
-    for curve in curves {
-      let path = curve.points.map { "\(decimal(x($0.step), 1)) \(decimal(y($0.value), 1))" }
-      text += "<path class=\"curve \(curve.style)\" d=\"M\(path.joined(separator: "L"))\"/>"
+    return text + curves.map(drawn).joined() + "</svg>" + legend
+  }
+
+  /// A curve; a dot for a single step, of which there is no line.
+  private func drawn(_ curve: Curve) -> String {
+    let places = curve.points.map { (decimal(x($0.step), 1), decimal(y($0.value), 1)) }
+    if places.count == 1 {
+      return "<circle class=\"curve \(curve.style)\" cx=\"\(places[0].0)\" cy=\"\(places[0].1)\" "
+        + "r=\"2\"/>"
     }
-    return text + "</svg>" + legend
+    let path = places.map { "\($0.0) \($0.1)" }.joined(separator: "L")
+    return "<path class=\"curve \(curve.style)\" d=\"M\(path)\"/>"
   }
 
   private var legend: String {

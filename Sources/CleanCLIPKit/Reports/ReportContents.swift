@@ -46,14 +46,22 @@ package struct ReportContents {
       if !outcome.isEmpty { report.sections.append(RunReport.Section("Outcome", outcome)) }
       let cleaningSet = Self.rows(history.cleaningSet)
       if !cleaningSet.isEmpty {
-        report.sections.append(RunReport.Section("Pairs that are left out", cleaningSet))
+        report.sections.append(RunReport.Section("Check of the pairs", cleaningSet))
       }
       report.sections.append(RunReport.Section("Settings", Self.rows(history.settings)))
       report.searches = SearchSizes(history.outcome).rows
       report.verdict = history.isComplete ? history.verdict : nil
       report.conclusion = history.conclusion
+      if report.verdict == nil {
+        report.course = RunReport.Outcome(of: history, name: Self.name(history, "Sanitized"))
+      }
       report.recovered = RecoveredTrigger.all(of: history.outcome)
       report.recoveredExamples = history.examples
+    }
+    for method in [history, controlHistory].compactMap({ $0.flatMap(Self.method) }) {
+      if let source = method.source, !report.sources.contains(source) {
+        report.sources.append(source)
+      }
     }
     let measurement = (before ?? after ?? control).map(Self.measurement) ?? []
     let program = version.isEmpty ? [] : [("version", version)]
@@ -78,13 +86,18 @@ package struct ReportContents {
     history?.isComplete == false ? " (run not completed)" : ""
   }
 
+  private static func method(_ history: SanitizeHistory) -> SanitizeMethod? {
+    let name = history.settings["method"]?.string
+    return SanitizeMethod.all.first { $0.name == name }
+  }
+
   private static func name(_ history: SanitizeHistory?, _ other: String) -> String {
-    let method = history?.settings["method"]?.string
-    let title = SanitizeMethod.all.first { $0.name == method }?.title ?? other
+    let method = history.flatMap(method)
     // The method without the loss that makes it one.
     let isPlain =
-      method == SanitizeMethod.cleanclip.name && history?.settings["inmodal_weight"]?.double == 0
-    return (isPlain ? plain : title) + mark(history)
+      method?.name == SanitizeMethod.cleanclip.name
+      && history?.settings["inmodal_weight"]?.double == 0
+    return (isPlain ? plain : method?.title ?? other) + mark(history)
   }
 
   /// What rates were measured with.

@@ -15,7 +15,7 @@ extension RunReport {
     page.parts += recoveredCards
     page.parts.append(HTMLPage.grid([placesCard, classCard].compactMap(\.self)))
     page.parts.append(HTMLPage.grid(sections.map { HTMLPage.table($0.title, $0.rows) }))
-    page.footer = Self.footer
+    page.footer = footer
     return page.html
   }
 
@@ -143,10 +143,24 @@ extension RunReport {
         + (rest > 0 ? "<p class=\"soft small\">and \(rest) more</p>" : ""))
   }
 
-  private static let footer = """
-    <footer class="soft small"><p>Zero-shot classification: a class is the mean of its prompts' \
-    features; the image belongs to the nearest class. Attack success counts only images that do \
-    not show the target. Whiskers and intervals: 95 %, Wilson. The method: Bansal et al., CleanCLIP, \
-    ICCV 2023.</p></footer>
-    """
+  /// What explains the page: of rates only where it has some.
+  private var footer: String {
+    var sentences: [String] = []
+    if stages.contains(where: { $0.evaluation != nil }) {
+      sentences = [
+        "Zero-shot classification: a class is the mean of its prompts' features; the image belongs to "
+          + "the nearest class.",
+        "Attack success counts only images that do not show the target.",
+        "Whiskers and intervals: 95 %, Wilson.",
+      ]
+    }
+    if !sources.isEmpty {
+      sentences.append(
+        (sources.count > 1 ? "The methods: " : "The method: ")
+          + sources.joined(separator: "; ") + ".")
+    }
+    guard !sentences.isEmpty else { return "" }
+    return
+      "<footer class=\"soft small\"><p>\(escaped(sentences.joined(separator: " ")))</p></footer>"
+  }
 }

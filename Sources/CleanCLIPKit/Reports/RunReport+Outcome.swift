@@ -26,7 +26,7 @@ extension RunReport {
   }
 
   /// A line of a run as a sentence.
-  private static func sentence(_ line: String) -> String {
+  static func sentence(_ line: String) -> String {
     line.prefix(1).uppercased() + line.dropFirst() + (line.hasSuffix(".") ? "" : ".")
   }
 
@@ -75,7 +75,7 @@ extension RunReport {
   /// The outcome of a report on a single evaluation, or on none.
   private var outcomeOfOne: Outcome {
     guard let result = stages.lazy.compactMap(\.evaluation).first else {
-      return Outcome(mark: .neutral, headline: title, sentences: [])
+      return course ?? Outcome(mark: .neutral, headline: title, sentences: [])
     }
     guard let attack = Self.attack(result) else {
       return Outcome(

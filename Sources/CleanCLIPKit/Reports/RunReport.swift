@@ -79,6 +79,10 @@ package struct RunReport {
   /// How a method that looks for a backdoor itself ended, and what it tells of that.
   var verdict: SanitizeVerdict?
   var conclusion: [String] = []
+  /// What there is to say of a run without a verdict whose models were not measured.
+  var course: Outcome?
+  /// The papers of the methods.
+  var sources: [String] = []
   /// Triggers that such a method recovered, as a table and on images.
   var recovered: [RecoveredTrigger] = []
   var recoveredExamples: [TriggerExample] = []

@@ -8,6 +8,7 @@ extension SanitizeMethod {
       the contrastive loss between images and captions plus a self-supervised loss inside each \
       modality (Bansal et al. 2023); with inmodal_weight 0, plain fine-tuning
       """,
+    source: "Bansal et al., CleanCLIP, ICCV 2023",
     needs: SanitizeNeeds(captions: .required),
     options: SanitizeOptions.trainingRules + OptionRule.ofCleaningSet + [
       .clipWeight, .inmodalWeight,

@@ -41,11 +41,13 @@ package struct CleaningSet {
   private static let named = 100
 
   /// Takes the whole dataset, unlooked at.
-  package init(_ dataset: PairDataset) {
+  ///
+  /// - Parameter json: says why, where a check was asked for.
+  package init(_ dataset: PairDataset, json: JSONObject = JSONObject()) {
     clean = dataset
     suspects = nil
     leftOut = []
-    json = JSONObject()
+    self.json = json
   }
 
   /// Leaves rows out.
@@ -78,9 +80,25 @@ package struct CleaningSet {
 
   /// Whether a method's data is checked before it is used.
   static func isChecked(_ dataset: PairDataset, _ options: SanitizeOptions) -> Bool {
+    isWanted(options) && dataset.count >= fewest
+  }
+
+  private static func isWanted(_ options: SanitizeOptions) -> Bool {
     options.method.options.contains { $0.name == OptionRule.checkData.name }
       && options.cleaningSet.checksData && options.cleaningSet.suspects == nil
-      && dataset.count >= fewest
+  }
+
+  /// Takes data that is not checked, without the user's suspects.
+  ///
+  /// - Throws: as `leavingOut`.
+  static func unchecked(
+    _ dataset: PairDataset, _ options: SanitizeOptions
+  ) throws(CLIPError) -> CleaningSet {
+    if let path = options.cleaningSet.suspects { return try leavingOut(path, of: dataset) }
+    guard isWanted(options) else { return CleaningSet(dataset) }
+    let reason =
+      "the pairs are not checked: \(dataset.count) are too few to compare, which takes \(fewest)"
+    return CleaningSet(dataset, json: ["source": "none", "explanation": .string(reason)])
   }
 
   /// Leaves out the user's suspects.
@@ -127,15 +145,22 @@ package struct CleaningSet {
       ])
   }
 
-  /// What a user should know; `nil` where nothing was looked at, or nothing found.
+  /// What a user should know; `nil` where nothing was to be looked at.
   var message: LogMessage? {
     let source = json["source"]?.string
     guard let suspects else {
-      return source != "suspects"
-        ? nil
-        : LogMessage(
+      return switch source {
+      case nil: nil
+      case "none": json["explanation"]?.string.map { LogMessage(.info, $0) }
+      case "suspects":
+        LogMessage(
           .warning,
           "no pairs are left out: the list of suspects is empty, and the pairs are not checked")
+      default:
+        LogMessage(
+          .info, "none of \(clean.count) pairs are left out: they were checked, and none lies apart"
+        )
+      }
     }
     let rest = "\(suspects.count) of \(suspects.count + clean.count) pairs are left out of the data"
     guard let verdict = json["verdict"]?.string else {

@@ -6,6 +6,7 @@ extension SanitizeMethod {
       the contrastive loss while the features of both towers are pushed away from those of the model \
       before the first step (Singh et al. 2024)
       """,
+    source: "Singh et al., Perturb and Recover, arXiv:2412.00727",
     needs: SanitizeNeeds(captions: .required),
     options: SanitizeOptions.trainingRules + OptionRule.ofCleaningSet + [.perturbThreshold]
   ) { (input, options) throws(CLIPError) in

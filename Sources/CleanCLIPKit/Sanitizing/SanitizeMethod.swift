@@ -16,6 +16,8 @@ package struct SanitizeMethod: Sendable {
   package let title: String
   /// What it does, in a few words without a full stop.
   package let summary: String
+  /// The paper it is from; `nil` for none.
+  package let source: String?
   package let needs: SanitizeNeeds
   /// Its defaults of the options of training.
   package let training: TrainingOptions
@@ -26,7 +28,7 @@ package struct SanitizeMethod: Sendable {
     @Sendable (SanitizeInput, SanitizeOptions) throws(CLIPError) -> any SanitizeRun
 
   package init(
-    name: String, title: String, summary: String, needs: SanitizeNeeds,
+    name: String, title: String, summary: String, source: String? = nil, needs: SanitizeNeeds,
     training: TrainingOptions = TrainingOptions(), options: [OptionRule<SanitizeOptions>],
     prepare:
       @escaping @Sendable (SanitizeInput, SanitizeOptions) throws(CLIPError) -> any SanitizeRun
@@ -34,6 +36,7 @@ package struct SanitizeMethod: Sendable {
     self.name = name
     self.title = title
     self.summary = summary
+    self.source = source
     self.needs = needs
     self.training = training
     self.options = options

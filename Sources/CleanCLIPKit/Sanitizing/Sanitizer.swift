@@ -67,13 +67,14 @@ package final class Sanitizer {
       }
     } else {
       check = nil
-      try begin(
-        try options.cleaningSet.suspects.map { (path) throws(CLIPError) in
-          try CleaningSet.leavingOut(path, of: dataset)
-        } ?? CleaningSet(dataset))
+      try begin(try CleaningSet.unchecked(dataset, options))
     }
     history.settings = ["method": .string(method.name), "pairs": .integer(dataset.count)]
     for (name, value) in method.options.settings(options) { history.settings[name] = value }
+    // Too few pairs are not checked, nor are those of which suspects are given.
+    if history.settings[OptionRule.checkData.name] != nil {
+      history.settings[OptionRule.checkData.name] = .bool(check != nil)
+    }
     history.settings["threads"] = .integer(Threads.count)
     if !communicator.isSingle { history.settings["ranks"] = .integer(communicator.size) }
     history.omissions = dataset.omissions

@@ -3,6 +3,7 @@ extension SanitizeMethod {
   static let supervised = SanitizeMethod(
     name: "supervised", title: "Supervised fine-tuning",
     summary: "cross-entropy of a linear head on labelled images, image tower only",
+    source: "Bansal et al., CleanCLIP, ICCV 2023",
     needs: SanitizeNeeds(labels: .required),
     options: SanitizeOptions.trainingRules + [.suspects, .headClasses, .headPath]
   ) { (input, options) throws(CLIPError) in

@@ -119,6 +119,41 @@ import Testing
     #expect(RunReport(title: "x").outcome.mark == .neutral)
   }
 
+  /// A page on a run without measured rates.
+  @Test func aRunAloneIsTold() throws {
+    func contents(_ losses: [Double], method: String = "cleanclip") throws -> ReportContents {
+      let steps = losses.enumerated().map { index, loss -> JSONValue in
+        ["step": .integer(index + 1), "loss": .number(loss)]
+      }
+      var contents = ReportContents()
+      contents.history = try SanitizeHistory(
+        json: [
+          "settings": ["method": .string(method)], "steps": .array(steps),
+          "cleaning_set": ["source": "check", "left_out": 0],
+        ], name: "history")
+      return contents
+    }
+    let run = try contents([3, 2.5])
+    #expect(run.report.outcome.headline == "CleanCLIP has run to its end")
+    #expect(
+      run.report.outcome.sentences.prefix(2) == [
+        "The loss went from 3.000 to 2.500 in 2 steps.",
+        "The pairs were looked at, and none is left out.",
+      ])
+    let page = try run.report.html()
+    #expect(page.contains("The method: Bansal et al., CleanCLIP, ICCV 2023."))
+    #expect(!page.contains("Zero-shot") && !page.contains("Attack success counts"))
+    #expect(!(try contents([], method: "unlearn").report.html()).contains("Bansal"))
+    #expect(try Self.report().html().contains("Attack success counts only images"))
+    var stopped = run
+    stopped.history?.isComplete = false
+    #expect(stopped.report.outcome.headline == "CleanCLIP (run not completed)")
+    #expect(stopped.report.outcome.sentences.contains("It stopped after step 2."))
+    let dot = try contents([3]).report.html()
+    #expect(
+      dot.contains("<circle class=\"curve total\"") && dot.contains("The loss of its one step"))
+  }
+
   @Test func jsonHoldsTheNumbers() throws {
     var report = Self.report()
     // JSON readers refuse NUL characters.

@@ -1,4 +1,5 @@
 import CleanCLIPKit
+import Glibc
 import Testing
 
 /// What is left out of the pairs before a model learns from them.
@@ -62,7 +63,30 @@ import Testing
     #expect(off.history.cleaningSet.count == 0)
     let few = try sanitizer(try Self.dataset(CleaningSet.fewest - 1))
     try few.run()
-    #expect(few.history.cleaningSet.count == 0)
+    #expect(few.history.cleaningSet["source"]?.string == "none")
+    let text = "the pairs are not checked: 499 are too few to compare, which takes 500"
+    #expect(few.history.messages == [text])
+    for run in [off, few] { #expect(run.history.settings["check_data"] == .bool(false)) }
+    #expect(few.history.json["settings"]?["check_data"] == .bool(false))
+  }
+
+  @Test func aCheckThatLeavesOutNoneIsSaid() throws {
+    // Colours around a circle, none of which is farther from its neighbours than another.
+    let circle = try PairDataset(count: 600) { (index) throws(CLIPError) in
+      let angle = Float(index) / 600 * 2 * .pi
+      return CaptionedImage(
+        key: "pair \(index)",
+        image: .pixels(
+          RGBImage(
+            width: 8, height: 8, red: UInt8(128 + 120 * cosf(angle)),
+            green: UInt8(128 + 120 * sinf(angle)), blue: 128)),
+        caption: "colour \(index)", label: nil)
+    }
+    let run = try sanitizer(circle)
+    try run.run()
+    #expect(run.history.settings["check_data"] == .bool(true))
+    #expect(run.history.cleaningSet["left_out"]?.integer == 0)
+    #expect(run.history.messages.contains { $0.hasPrefix("none of 600 pairs are left out") })
   }
 
   /// Leaving rows out by hand and by a list gives the same weights.
