@@ -22,7 +22,7 @@ extension ParsableCommand {
   }
 
   private static func fail(_ error: CLIPError) -> Never {
-    printError("\(configuration.commandName ?? "tool"): \(error.message)")
+    ToolMessage.print(error.message, tool: configuration.commandName ?? "tool")
     finish(ExitStatus.code(of: error))
   }
 

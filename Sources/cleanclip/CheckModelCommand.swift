@@ -119,7 +119,7 @@ struct CheckModelCommand: ParsableCommand {
     let loaded = try model.load().model
     var check = try checkpointCheck(loaded)
     check.communicator = communicator
-    for notice in check.notices { printError("cleanclip: \(notice)") }
+    for notice in check.notices { ToolMessage.print(notice) }
     let result = try run(check, isQuiet: common.quiet || communicator.rank != 0)
     guard communicator.rank == 0 else { return result.verdict }
     var outputs = Outputs()

@@ -26,8 +26,8 @@ struct CommonOptions: ParsableArguments {
   func apply() {
     guard let threads else { return }
     if threads > Threads.processors {
-      printError(
-        "cleanclip: --threads \(threads) is more than there are processors for this process; "
+      ToolMessage.print(
+        "--threads \(threads) is more than there are processors for this process; "
           + "computing with \(Threads.processors)")
     }
     Threads.set(min(threads, Threads.processors))

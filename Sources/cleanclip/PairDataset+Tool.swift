@@ -15,6 +15,6 @@ extension PairDataset {
 
   /// Says on standard error what was left out.
   static func report(_ omissions: Omissions) {
-    for line in omissions.lines { printError("cleanclip: \(line)") }
+    for line in omissions.lines { ToolMessage.print(line) }
   }
 }

@@ -108,7 +108,7 @@ struct ReportCommand: ParsableCommand {
     }
     contents.model = try loaded.map { (model) throws(CLIPError) in try model.description() }
     contents.examples = try examples(as: loaded?.model.configuration)
-    for notice in contents.notices { printError("cleanclip: \(notice)") }
+    for notice in contents.notices { ToolMessage.print(notice) }
     let report = contents.report
     try report.write(to: output)
     try printResult(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")

@@ -93,14 +93,13 @@ struct TrainingArguments: ParsableArguments {
       let sanitizer = try Sanitizer(
         model, tokenizer: tokenizer, dataset: dataset, options: options,
         communicator: communicator
-      ) { message in printError("cleanclip: \(message.text)") }
-      try run(title, sanitizer, common, communicator)
+      ) { message in ToolMessage.print(message.text) }
+      try run(title, sanitizer, common, communicator, after)
       if communicator.rank == 0 {
         var outputs = Outputs()
         outputs.write { () throws(CLIPError) in try save() }
         outputs.write { () throws(CLIPError) in try sanitizer.finish() }
-        outputs.write { () throws(CLIPError) in try writeHistory(sanitizer.history) }
-        outputs.write { () throws(CLIPError) in try after(sanitizer.history) }
+        write(sanitizer.history, after, to: &outputs)
         try outputs.finish()
       }
       return sanitizer.history
@@ -108,7 +107,8 @@ struct TrainingArguments: ParsableArguments {
   }
 
   private func run(
-    _ title: String, _ sanitizer: Sanitizer, _ common: CommonOptions, _ communicator: Communicator
+    _ title: String, _ sanitizer: Sanitizer, _ common: CommonOptions, _ communicator: Communicator,
+    _ after: (SanitizeHistory) throws(CLIPError) -> Void
   ) throws(CLIPError) {
     let isQuiet = common.quiet || communicator.rank != 0
     var line = ProgressLine(title, isQuiet: isQuiet)
@@ -138,17 +138,25 @@ struct TrainingArguments: ParsableArguments {
       line.interrupt()
       // What ended the run comes first; a history that cannot be written does not hide it.
       do throws(CLIPError) {
-        if communicator.rank == 0 { try writeHistory(sanitizer.history) }
+        var outputs = Outputs()
+        if communicator.rank == 0 { write(sanitizer.history, after, to: &outputs) }
+        try outputs.finish()
       } catch {
-        printError("cleanclip: \(error.message)")
+        ToolMessage.print(error.message)
       }
       throw error.hinting(stateDirectory)
     }
   }
 
-  private func writeHistory(_ value: SanitizeHistory) throws(CLIPError) {
-    guard let history else { return }
-    try AtomicFile.write(value.json.serialized(pretty: true) + "\n", to: history)
+  /// Writes what tells of the run.
+  private func write(
+    _ value: SanitizeHistory, _ after: (SanitizeHistory) throws(CLIPError) -> Void,
+    to outputs: inout Outputs
+  ) {
+    outputs.write(history) { (path) throws(CLIPError) in
+      try AtomicFile.write(value.json.serialized(pretty: true) + "\n", to: path)
+    }
+    outputs.write { () throws(CLIPError) in try after(value) }
   }
 
   private static func details(_ step: TrainingProgress) -> String {

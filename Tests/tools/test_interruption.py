@@ -32,13 +32,15 @@ def wait_for(condition, process):
 def test_sanitize_ends_after_the_step_and_can_be_resumed(number, folder):
     command = [
         "cleanclip", "sanitize", "model.onnx", *TRAINING, *LONG, "--state-directory", "state",
-        "--history", "history.json", "-o", "clean.onnx"]
+        "--history", "history.json", "--report", "run.html", "-o", "clean.onnx"]
     process = start(command, folder)
     wait_for((folder / "state/training-state.safetensors").exists, process)
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and output == ""
-    assert "cancelled after step" in errors and "--resume --state-directory state" in errors
+    assert "CleanCLIP (run not completed)" in (folder / "run.html").read_text()
+    assert "cancelled after step" in errors and "cleanclip: cleanclip" not in errors
+    assert "--resume --state-directory state" in errors
     history = json.loads((folder / "history.json").read_text())
     assert history["completed"] is False and not (folder / "clean.onnx").exists()
 

@@ -30,7 +30,7 @@ REFUSED = {
         "the same"),
     "a state with an option that is refused": (
         [*UNLEARN, "--epochs", "3", "--state-directory", "state"],
-        "epochs has no effect with method unlearn"),
+        "--epochs has no effect with method unlearn"),
     "a state with a model that is missing": (
         ["cleanclip", "sanitize", "absent.onnx", *TRAINING, "-o", "x.onnx", "--state-directory",
          "state"], "'absent.onnx': cannot open the file: no such file or directory; check the path"),
@@ -43,6 +43,18 @@ REFUSED = {
     "no file of images": (
         ["cleanclip", "check", "model", "model.onnx", "--images", "absent"],
         "'absent': no such file; expected images or files that list them"),
+    "a tokenizer that is missing": (
+        [*UNLEARN, "--text", "--tokenizer", "absent.txt"],
+        "cleanclip: 'absent.txt': no such file; expected a file that can be read"),
+    "a pattern of features that matches nothing": (
+        ["cleanclip", "check", "data", "--image-features", "absent-*.npy"],
+        "'absent-*.npy': matches no file; expected files of features; check the path"),
+    "features that are given twice": (
+        ["cleanclip", "check", "data", "--image-features", "features.npy", "images/../features.npy"],
+        "'images/../features.npy': is the part 'features.npy' again; expected each part once"),
+    "a state that is none, by the names of flags": (
+        [*SANITIZE, "-o", "x.onnx", "--resume"],
+        "cleanclip: --resume has no effect without --state-directory; expected a folder, got none"),
     "--data and --images": (
         [*SANITIZE, "--images", "images", "-o", "x.onnx"], "--data and --images name the same pairs"),
     "neither --data nor --images": (
@@ -87,10 +99,10 @@ REFUSED = {
         [*SANITIZE, "-o", "x.onnx", "--state-directory", "x.onnx"], "is given for two outputs"),
     "a negative loss": (
         [*UNLEARN, "--max-accuracy-loss", "-1"],
-        "max_accuracy_loss is out of range; expected more than 0, at most 100, got -1"),
+        "cleanclip: --max-accuracy-loss is out of range; expected more than 0, at most 100, got -1"),
     "a negative fraction": (
         ["cleanclip", "check", "data", "model.onnx", "--data", "pairs.csv", "--assumed-poison-rate",
-         "-.5"], "assumed_poison_rate is out of range"),
+         "-.5"], "--assumed-poison-rate is out of range"),
 }
 
 # An output, and which input it is.
@@ -180,7 +192,7 @@ def test_what_is_read_is_not_replaced(name, folder):
 
 def test_a_budget_for_unlearning_is_refused_before_the_searches(folder):
     result = run([*UNLEARN, "--memory-budget", "100K"], folder)
-    assert result.returncode == 64 and "memory_budget is too small" in result.stderr
+    assert result.returncode == 64 and "--memory-budget is too small" in result.stderr
     assert "reading images" in result.stderr
     assert "candidates" not in result.stderr and "searching" not in result.stderr
 
@@ -228,7 +240,7 @@ def test_more_threads_than_processors_are_not_used(folder):
     assert result.returncode == 0
     used = json.loads(result.stdout)["settings"]["threads"]
     assert 1 <= used <= usable
-    assert result.stderr == (
+    assert result.stderr.startswith(
         f"cleanclip: --threads 1000 is more than there are processors for this process; computing "
         f"with {used}\n")
 
@@ -242,8 +254,8 @@ def test_help_says_what_a_method_refuses_and_needs(folder):
         is_flag = option == "--resume" or option.startswith("--no-")
         value = [] if is_flag else [values.get(option, "7")]
         message = run([*UNLEARN, option, *value], folder).stderr
-        name = option.removeprefix("--").removeprefix("no-").replace("-", "_")
-        assert f"{name} has no effect" in message, option
+        assert f"--{option.removeprefix('--').removeprefix('no-')} has" in message, option
+        assert "no effect with method unlearn" in message, option
 
 
 def test_a_file_of_one_tower_is_that_tower(folder):

@@ -55,7 +55,7 @@ extension UnlearnOptions {
     guard classes.isEmpty || distinct >= ModelCheck.fewestClasses else {
       throw CLIPError(
         .invalidArgument,
-        "options: there are too few classes; expected none or at least \(ModelCheck.fewestClasses), "
+        "options: classes are too few; expected none or at least \(ModelCheck.fewestClasses), "
           + "which are compared, got \(distinct)")
     }
     guard !classes.isEmpty || templates.isEmpty else {

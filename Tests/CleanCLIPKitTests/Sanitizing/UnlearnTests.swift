@@ -184,7 +184,9 @@ import Testing
     options = try Self.options()
     options.unlearn.classes = ["a", "b", "a", "b", "c"]
     let few = options
-    expectError(containing: "too few classes; expected none or at least 4") { try few.validate() }
+    expectError(containing: "classes are too few; expected none or at least 4") {
+      try few.validate()
+    }
     options.unlearn.classes = []
     options.unlearn.templates = ["{}"]
     let templates = options
