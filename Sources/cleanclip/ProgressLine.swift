@@ -11,6 +11,8 @@ struct ProgressLine {
   private var last = -Double.infinity
   /// Whether a bar is drawn whose line is not ended.
   private var isOpen = false
+  /// Whether the last step was shown: work may say more than once that it is done.
+  private var isEnded = false
 
   /// Seconds between two lines where there is no terminal.
   private static let lineInterval = 15.0
@@ -40,6 +42,8 @@ struct ProgressLine {
     if done < start.done { start = (time, done) }
     first = start
     let isEnd = total > 0 && done >= total
+    guard !(isEnd && isEnded) else { return }
+    isEnded = isEnd
     guard isEnd || time - last >= (isTerminal ? Self.drawInterval : Self.lineInterval) else {
       return
     }
