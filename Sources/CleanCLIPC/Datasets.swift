@@ -86,7 +86,7 @@ private struct HostPairs: @unchecked Sendable {
   func pair(_ index: Int) throws(CLIPError) -> CaptionedImage {
     var pair = cleanclip_pair()
     pair.struct_size = MemoryLayout<cleanclip_pair>.size
-    let name = "pair \(index)"
+    let name = PairDataset.hostKey(index)
     guard callback(Int64(index), &pair, userData) == 0 else {
       let reason = pair.problem.map { RawText.text(cString: $0) }
       throw CLIPError(

@@ -18,6 +18,24 @@ def test_a_check_of_data_has_no_findings():
     assert not hasattr(data, "findings") and data.verdict == "cannot_tell"
 
 
+def test_pairs_in_memory_are_called_alike_everywhere(model, tmp_path):
+    many = [(striped_image(i)[0], f"a {striped_image(i)[1]} box number {i}") for i in range(300)]
+    result = cleanclip.check_data(None, many, image_features=features_with_strangers()[0])
+    result.write(tmp_path / "kept.txt")
+    result.write(tmp_path / "bad.suspects")
+    kept = (tmp_path / "kept.txt").read_text().splitlines()
+    assert kept[0].split("\t") == ["0", "pair 0"]
+    (tmp_path / "bad.suspects").write_text("\n".join(kept[:2]))
+    history = cleanclip.sanitize(
+        model, many, suspects=tmp_path / "bad.suspects", epochs=1, batch_size=100)
+    assert [row["key"] for row in history.as_dict()["cleaning_set"]["rows"]] == ["pair 0", "pair 1"]
+
+
+def test_nothing_to_check_is_named(model):
+    with pytest.raises(TypeError, match="takes data, or features of pairs"):
+        cleanclip.check_data(model, None)
+
+
 def test_check_data_ranks_given_features(pairs, tmp_path):
     many = [(striped_image(i)[0], f"a {striped_image(i)[1]} box number {i}") for i in range(300)]
     features, strangers = features_with_strangers()
@@ -99,8 +117,6 @@ def test_check_data_needs_no_images(tmp_path):
     assert (tmp_path / "rows.csv").read_text().splitlines()[300].startswith("299,299,")
     with pytest.raises(ValueError, match="keys: expected 300 rows"):
         cleanclip.check_data(None, None, image_features=features, keys=keys[:7])
-    with pytest.raises(ValueError, match="dataset is NULL"):
-        cleanclip.check_data(None, None)
 
 
 class Failing(list):

@@ -53,7 +53,7 @@ def test_datasets_tell_what_they_leave_out(pairs, tmp_path, caplog):
     (tmp_path / "keep.txt").write_text("0\tdog/0.png\n2\tdog/2.png\n")
     assert len(cleanclip.Dataset(folder, keep=tmp_path / "keep.txt")) == 2
     (tmp_path / "keep.txt").write_text("0\tdog/1.png\n")
-    with pytest.raises(cleanclip.StateError, match="is of other data"):
+    with pytest.raises(cleanclip.InvalidArgumentError, match="is of other data"):
         cleanclip.Dataset(folder, keep=tmp_path / "keep.txt")
 
 

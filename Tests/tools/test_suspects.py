@@ -27,7 +27,28 @@ def test_rows_of_a_check_are_left_out_by_sanitize(folder):
 def test_a_list_of_other_data_is_refused(folder):
     (folder / "bad.txt").write_text("0\tanother.png\n")
     result = run([*SANITIZE, "--suspects", "bad.txt"], folder)
-    assert "is of other data" in result.stderr and not (folder / "clean.onnx").exists()
+    assert result.returncode == 64 and "is of other data" in result.stderr
+    assert not (folder / "clean.onnx").exists()
+
+
+def test_suspects_of_all_rows_are_not_those_of_the_kept(folder):
+    (folder / "kept.txt").write_text("".join(f"{i}\timages/{i:02}.png\n" for i in range(8, 64)))
+    (folder / "bad.txt").write_text("3\timages/03.png\n")
+    result = run([*SANITIZE, "--suspects", "bad.txt", "--keep", "kept.txt"], folder)
+    assert result.returncode == 64 and "counted among those that keep names" in result.stderr
+    (folder / "bad.txt").write_text("0\timages/08.png\n")
+    result = run([*SANITIZE, "--suspects", "bad.txt", "--keep", "kept.txt", "--json"], folder)
+    assert result.returncode == 0 and json.loads(result.stdout)["cleaning_set"]["left_out"] == 1
+
+
+def test_the_page_on_a_run_of_cleanclip(folder):
+    result = run([*SANITIZE, "--report", "run.html"], folder)
+    assert result.returncode == 0, result.stderr
+    assert "cleanclip: the pairs are not checked: 64 are too few" in result.stderr
+    page = (folder / "run.html").read_text()
+    assert "CleanCLIP has run to its end" in page and "The loss went from" in page
+    assert "The pairs are not checked: 64 are too few" in page and "<path class=\"curve total" in page
+    assert "Attack success counts" not in page
 
 
 def test_the_page_on_a_run_of_unlearning(folder):

@@ -94,7 +94,7 @@ typedef struct cleanclip_pair {
 typedef int32_t (*cleanclip_pair_callback)(int64_t index, cleanclip_pair *pair, void *user_data);
 
 /**
- * Makes a dataset of pairs that the host holds.
+ * Makes a dataset of pairs that the host holds; results, lists and messages call them "pair 0", "pair 1" and so on.
  *
  * @param[in] count The number of pairs, 1 or more.
  * @param[in] callback Hands over a pair; must stay valid until the dataset is freed.

@@ -18,7 +18,7 @@ final class HostRows: PairSource {
   var hasLabels: Bool { true }
   var identity: [String] { [name] }
 
-  func key(at row: Int) -> String { "row \(row + 1)" }
+  func key(at row: Int) -> String { PairDataset.hostKey(row) }
 
   func image(at row: Int) throws(CLIPError) -> CaptionedImage {
     try turn.take { () throws(CLIPError) in try self.row(row) }

@@ -39,6 +39,9 @@ package final class PairDataset: Sendable {
       [HostRows(count: count, name: identity, row: row)], identity: "\(identity), \(count) rows")
   }
 
+  /// What a row of a host is called that has no name of its own: by its index, from 0.
+  package static func hostKey(_ index: Int) -> String { "pair \(index)" }
+
   /// Makes a dataset of rows in memory.
   package convenience init(_ rows: [CaptionedImage]) throws(CLIPError) {
     try self.init(count: rows.count, identity: "memory") { index in rows[index] }
@@ -83,6 +86,9 @@ package final class PairDataset: Sendable {
 
   /// The number of rows.
   package var count: Int { kept?.count ?? starts[starts.count - 1] }
+
+  /// Whether these are some of the rows that the sources have.
+  var isSelection: Bool { kept != nil }
 
   /// Returns a dataset of some of the rows.
   ///

@@ -21,8 +21,8 @@ package enum RowList {
   ///
   /// - Parameter mayBeEmpty: whether no rows at all are fine.
   /// - Returns: the rows, ascending, each once.
-  /// - Throws: `notFound`, `io`; `format` for lines of another kind or none; `state` when the list is of
-  ///   another dataset.
+  /// - Throws: `notFound`, `io`; `format` for lines of another kind or none; `invalidArgument` when the list
+  ///   is of another dataset, or of other rows of it.
   package static func read(
     _ path: String, of dataset: PairDataset, mayBeEmpty: Bool = false
   ) throws(CLIPError) -> [Int] {
@@ -37,10 +37,14 @@ package enum RowList {
       }
       guard row < dataset.count, escaped(dataset.key(at: row)).trimmed == parts[1].trimmed else {
         throw CLIPError(
-          .state,
+          .invalidArgument,
           "'\(path)': line \(number + 1) is of other data; expected row \(row) to be "
             + "'\(parts[1].prefix(80))', got "
-            + (row < dataset.count ? "'\(dataset.key(at: row))'" : "\(dataset.count) rows"))
+            + (row < dataset.count ? "'\(dataset.key(at: row))'" : "\(dataset.count) rows")
+            + (dataset.isSelection
+              ? "; rows are counted among those that keep names: give the list that a check with this keep "
+                + "wrote"
+              : "; give the list that a check of this data wrote"))
       }
       rows.insert(row)
     }

@@ -165,7 +165,8 @@ def check_data(
         ``image_features`` and ``text_features``.
     keys, captions
         Without ``data``: names and captions of the pairs. Without names, they are called by the keys in
-        the files, or by the numbers of their rows, from 0.
+        the files, or by the numbers of their rows, from 0. Pairs in memory are called "pair 0", "pair 1"
+        and so on.
     options, or each as a keyword
         See :class:`CheckDataOptions`; a keyword comes before the field of ``options``.
     progress
@@ -174,6 +175,8 @@ def check_data(
     """
     how = chosen(CheckDataOptions, options, keywords, "check_data")
     given = native(_capi.CheckDataOptions, _capi.check_data_options_init, how)
+    if data is None and image_features is None and trusted_features is None:
+        raise TypeError("check_data() takes data, or features of pairs: all are None")
     dataset = None if data is None else open_dataset(data)
     if trusted is not None:
         given.trusted = Model._of(trusted, "trusted")
