@@ -10,6 +10,7 @@ import pathlib
 import re
 import subprocess
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -156,6 +157,8 @@ def test_options_are_keywords_and_objects(function):
     assert not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for name, field in fields.items():
         assert parameters[name].default == field.default, name
+    # Help says what each is.
+    assert all(f"\n    {name}\n        " in kind.__doc__ for name in fields)
     # What type checkers see is declared a second time.
     keywords = inspect.getmodule(kind).__dict__[kind.__name__.replace("Options", "Keywords")]
     assert keywords.__total__ is False

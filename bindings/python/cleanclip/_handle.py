@@ -144,7 +144,10 @@ def interruptible(function: Callable[..., Any], *arguments: Any) -> None:
 
 def path_bytes(path: Path, name: str) -> bytes:
     """Encode a path; ``name`` is the argument's, for errors."""
-    encoded = os.fsencode(path)
+    try:
+        encoded = os.fsencode(path)
+    except TypeError:
+        raise TypeError(f"{name}: expected a path, got {type(path).__name__}") from None
     if b"\0" in encoded:
         raise ValueError(f"{name}: holds a NUL character")
     return encoded

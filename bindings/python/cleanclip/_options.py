@@ -9,6 +9,8 @@ import operator
 import os
 from typing import Any, Callable, Mapping, Optional, Type, TypeVar
 
+import numpy as np
+
 from . import _capi
 from ._handle import path_bytes, precision_value, preprocessing_bytes, text_bytes
 
@@ -71,7 +73,7 @@ def native(structure: Type[ctypes.Structure], init: Callable[..., Any], options:
         value = getattr(options, field.name)
         if value is None and field.default is None:
             continue  # the library's default: none
-        if field.default is None and value == 0:
+        if field.default is None and isinstance(value, (int, float, np.number)) and value == 0:
             # In C, 0 stands for none, which callers here do not say it with.
             raise ValueError(f"{field.name}: expected more than 0, or None for none, got 0")
         setattr(struct, field.name, _member(field.name, value, types[field.name]))
@@ -85,8 +87,9 @@ def _member(name: str, value: Any, kind: Any) -> Any:
     if name == "preprocessing":
         return preprocessing_bytes(value)
     if kind is ctypes.c_char_p:
-        is_path = isinstance(value, os.PathLike) or name.endswith(("_path", "_directory"))
-        return path_bytes(value, name) if is_path else text_bytes(value, name)
+        return path_bytes(value, name)  # the only texts among the fields
+    if isinstance(value, np.bool_):
+        value = bool(value)
     try:
         if kind in _FLOATING:
             return float(value)

@@ -143,22 +143,33 @@ class Trigger(Handle):
 
 @dataclass(frozen=True)
 class PoisonOptions:
-    """How a dataset is poisoned."""
+    """How a dataset is poisoned.
 
-    #: Fraction of the pairs that is poisoned.
+    Attributes
+    ----------
+    rate
+        Fraction of the pairs that is poisoned.
+    count
+        Number of poisoned pairs, instead of the fraction; none by default.
+    pair_count
+        Output pairs, drawn by chance; none by default: all.
+    image_size
+        Side of poisoned images in pixels.
+    preprocessing
+        How images get that side, as for :func:`load`: the model's own, for the trigger to be
+        where the model will see it; none by default: a center crop.
+    uniform
+        Whether clean images are resized and encoded like poisoned ones, not copied.
+    seed
+        Of everything that is drawn.
+    """
+
     rate: float = 0.01
-    #: Number of poisoned pairs, instead of the fraction; none by default.
     count: Optional[int] = None
-    #: Output pairs, drawn by chance; none by default: all.
     pair_count: Optional[int] = None
-    #: Side of poisoned images in pixels.
     image_size: int = 224
-    #: How images get that side, as for :func:`load`: the model's own, for the trigger to be where the
-    #: model will see it; none by default: a center crop.
     preprocessing: Optional[Preprocessing] = None
-    #: Whether clean images are resized and encoded like poisoned ones, not copied.
     uniform: bool = True
-    #: Of everything that is drawn.
     seed: int = 0
 
 

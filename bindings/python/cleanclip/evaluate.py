@@ -68,13 +68,20 @@ class Evaluation(Dict[str, Any]):
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """How a model is evaluated."""
+    """How a model is evaluated.
 
-    #: Of the trigger's pattern, positions and noise.
+    Attributes
+    ----------
+    seed
+        Of the trigger's pattern, positions and noise.
+    precision
+        "f32", "bf16", or "auto": bf16 where the processor has it.
+    batch_size
+        Images computed at a time.
+    """
+
     seed: int = 0
-    #: "f32", "bf16", or "auto": bf16 where the processor has it.
     precision: str = "f32"
-    #: Images computed at a time.
     batch_size: int = 64
 
 

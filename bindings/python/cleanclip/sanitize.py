@@ -191,56 +191,84 @@ def _tokenizer_pointer(model: Model, tokenizer: Optional[Tokenizer]) -> Optional
 
 @dataclass(frozen=True)
 class SanitizeOptions:
-    """How a model is sanitized; methods refuse options that are not theirs."""
+    """How a model is sanitized; methods refuse options that are not theirs.
 
-    #: Of the whole run.
+    Attributes
+    ----------
+    epochs
+        Of the whole run.
+    batch_size
+        Pairs per step, of all ranks together.
+    learning_rate
+        Highest rate of AdamW, with linear warm-up and cosine decay.
+    warmup_steps
+        Steps of linear warm-up.
+    weight_decay
+        Of AdamW.
+    clip_weight
+        "cleanclip": the paper's lambda 1, of the contrastive loss between images and captions.
+    inmodal_weight
+        "cleanclip": the paper's lambda 2, of the self-supervised loss; 0 is plain fine-tuning.
+    seed
+        Order, augmentation, head.
+    precision
+        "auto", "f32" or "bf16".
+    memory_budget
+        Bytes that training may use; none by default: no limit.
+    state_directory
+        Folder for the resumable state.
+    save_every
+        Steps between saved states; 0 saves at the end of epochs only.
+    resume
+        Whether to resume from the state.
+    sync_batch_norm
+        Whether batch norm takes its statistics over the batch of all ranks, as one process
+        does.
+    head_path
+        "supervised": a safetensors file for the head.
+    head_classes
+        "supervised": classes of the head; none by default: one more than the highest label.
+    max_accuracy_loss
+        "unlearn": percentage points of held-out images that may be classified otherwise than
+        before; more ends the run. None by default: no limit.
+    perturb_threshold
+        "par": mean squared distance of L2-normalized features from the initial ones up to which
+        they are pushed, at most 4.
+    persistence_steps
+        "unlearn": steps of benign training of a copy, after which triggers are measured again;
+        0 for none.
+    suspects
+        A list of rows that are taken for poisoned, as a check writes it to ``.suspects``: left
+        out, and by "unlearn" unlearned.
+    check_data
+        "cleanclip" and "par": whether 500 pairs or more are checked with the model first, and
+        those that look poisoned or lie far apart are left out, unless ``suspects`` are given.
+    text
+        "unlearn": whether words that make captions of anything mean the same are looked for
+        too, and unlearned in the text tower.
+    """
+
     epochs: int = 10
-    #: Pairs per step, of all ranks together.
     batch_size: int = 64
-    #: Highest rate of AdamW, with linear warm-up and cosine decay.
     learning_rate: float = 1e-5
-    #: Steps of linear warm-up.
     warmup_steps: int = 50
-    #: Of AdamW.
     weight_decay: float = 0.1
-    #: "cleanclip": the paper's lambda 1, of the contrastive loss between images and captions.
     clip_weight: float = 1.0
-    #: "cleanclip": the paper's lambda 2, of the self-supervised loss; 0 is plain fine-tuning.
     inmodal_weight: float = 1.0
-    #: Order, augmentation, head.
     seed: int = 0
-    #: "auto", "f32" or "bf16".
     precision: str = "auto"
-    #: Bytes that training may use; none by default: no limit.
     memory_budget: Optional[int] = None
-    #: Folder for the resumable state.
     state_directory: Optional[Path] = None
-    #: Steps between saved states; 0 saves at the end of epochs only.
     save_every: int = 200
-    #: Whether to resume from the state.
     resume: bool = False
-    #: Whether batch norm takes its statistics over the batch of all ranks, as one process does.
     sync_batch_norm: bool = True
-    #: "supervised": a safetensors file for the head.
     head_path: Optional[Path] = None
-    #: "supervised": classes of the head; none by default: one more than the highest label.
     head_classes: Optional[int] = None
-    #: "unlearn": percentage points of held-out images that may be classified otherwise than before;
-    #: more ends the run. None by default: no limit.
     max_accuracy_loss: Optional[float] = None
-    #: "par": mean squared distance of L2-normalized features from the initial ones up to which they
-    #: are pushed, at most 4.
     perturb_threshold: float = 2.15
-    #: "unlearn": steps of benign training of a copy, after which triggers are measured again; 0 for none.
     persistence_steps: int = 300
-    #: A list of rows that are taken for poisoned, as a check writes it to ``.suspects``: left out, and
-    #: by "unlearn" unlearned.
     suspects: Optional[Path] = None
-    #: "cleanclip" and "par": whether 500 pairs or more are checked with the model first, and those that
-    #: look poisoned or lie far apart are left out, unless ``suspects`` are given.
     check_data: bool = True
-    #: "unlearn": whether words that make captions of anything mean the same are looked for too, and
-    #: unlearned in the text tower.
     text: bool = False
 
 

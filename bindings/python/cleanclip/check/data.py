@@ -97,24 +97,36 @@ class DatasetCheck(Check[DatasetCheckFields]):
 
 @dataclass(frozen=True)
 class CheckDataOptions:
-    """How a dataset is checked."""
+    """How a dataset is checked.
 
-    #: Whether patches that recur in many images count.
+    Attributes
+    ----------
+    patches
+        Whether patches that recur in many images count.
+    assumed_poison_rate
+        The fraction of poisoned pairs that reference sets are sized for.
+    allow_unread
+        What may be left out of the data unread under a clean verdict, which is "cannot_tell"
+        otherwise: a number from 1, below 1 a fraction of all rows.
+    memory_budget
+        Bytes that the check may use; ``None``: no limit.
+    state_directory
+        Folder for what is finished: the pairs that were read, and their neighbours.
+    resume
+        Whether to resume from it.
+    seed
+        Of everything that is drawn.
+    precision
+        "f32", "bf16", or "auto": bf16 where the processor has it.
+    """
+
     patches: bool = False
-    #: The fraction of poisoned pairs that reference sets are sized for.
     assumed_poison_rate: float = 0.01
-    #: What may be left out of the data unread under a clean verdict, which is "cannot_tell"
-    #: otherwise: a number from 1, below 1 a fraction of all rows.
     allow_unread: float = 2
-    #: Bytes that the check may use; ``None``: no limit.
     memory_budget: Optional[int] = None
-    #: Folder for what is finished: the pairs that were read, and their neighbours.
     state_directory: Optional[Path] = None
-    #: Whether to resume from it.
     resume: bool = False
-    #: Of everything that is drawn.
     seed: int = 0
-    #: "f32", "bf16", or "auto": bf16 where the processor has it.
     precision: str = "f32"
 
 

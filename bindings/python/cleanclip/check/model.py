@@ -210,31 +210,48 @@ def _finding(handle: int, index: int) -> Finding:
 
 @dataclass(frozen=True)
 class CheckModelOptions:
-    """How a model is checked."""
+    """How a model is checked.
 
-    #: Whether the target is read out of common nouns too.
+    Attributes
+    ----------
+    nouns
+        Whether the target is read out of common nouns too.
+    text
+        Whether the text tower is checked too.
+    state_directory
+        Folder for finished searches.
+    resume
+        Whether to resume from it.
+    image_limit
+        Images used at most, and no more than fit in 1 GiB.
+    steps
+        Steps of a search at most.
+    batch_size
+        Of a search.
+    reference_searches
+        Searches of each space in the model itself to compare with, without ``references``.
+    class_searches
+        Classes, or nouns without classes, with a targeted search at most; 0 leaves these
+        searches out.
+    exhaustive
+        Whether searches run on when the verdict is settled, to find further backdoors.
+    seed
+        Of everything that is drawn.
+    precision
+        "f32", "bf16", or "auto": bf16 where the processor has it.
+    """
+
     nouns: bool = True
-    #: Whether the text tower is checked too.
     text: bool = False
-    #: Folder for finished searches.
     state_directory: Optional[Path] = None
-    #: Whether to resume from it.
     resume: bool = False
-    #: Images used at most, and no more than fit in 1 GiB.
     image_limit: int = 256
-    #: Steps of a search at most.
     steps: int = 200
-    #: Of a search.
     batch_size: int = 12
-    #: Searches of each space in the model itself to compare with, without ``references``.
     reference_searches: int = 3
-    #: Classes, or nouns without classes, with a targeted search at most; 0 leaves these searches out.
     class_searches: int = 10
-    #: Whether searches run on when the verdict is settled, to find further backdoors.
     exhaustive: bool = False
-    #: Of everything that is drawn.
     seed: int = 0
-    #: "f32", "bf16", or "auto": bf16 where the processor has it.
     precision: str = "f32"
 
 

@@ -77,7 +77,8 @@ class Check(Handle, Generic[Fields]):
         return fields
 
     def write(self, path: Path) -> None:
-        """Write a page (.html), .json, or for a dataset the scores (.csv) or kept rows (.txt)."""
+        """Write a page (.html), .json, or for a dataset the scores (.csv), the rows that stay (.txt), or those
+        that look poisoned (.suspects)."""
         check(_capi.check_write(self._pointer(), path_bytes(path, "path")))
 
     def _read(self) -> Any:
