@@ -17,12 +17,12 @@ public struct CLIPError: Error, Equatable, CustomStringConvertible {
     case `internal` = 10
   }
 
-  /// What a failure says of a state that is kept, beyond its code.
-  package enum SavedState: Sendable {
+  /// What a failure says of a state that is kept, beyond its code; values are those that ranks exchange.
+  package enum SavedState: UInt16, Sendable {
     /// Work that was cancelled can be resumed from it.
-    case resumable
+    case resumable = 1
     /// It belongs to other work.
-    case foreign
+    case foreign = 2
   }
 
   public let code: Code

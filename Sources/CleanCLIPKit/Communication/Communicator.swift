@@ -15,7 +15,9 @@ package final class Communicator {
   private struct Header: BitwiseCopyable {
     var purpose: UInt32
     /// 0, or the code of the error that ends this rank.
-    var failure: UInt32
+    var failure: UInt16 = 0
+    /// What the error says of a saved state; 0 for nothing.
+    var savedState: UInt16 = 0
     var count: UInt64
   }
 
@@ -162,8 +164,11 @@ package final class Communicator {
   private func exchange(
     _ purpose: Purpose, count: Int, failure: CLIPError? = nil
   ) throws(CLIPError) {
-    let header = Header(
-      purpose: purpose.rawValue, failure: failure?.code.rawValue ?? 0, count: UInt64(count))
+    var header = Header(purpose: purpose.rawValue, count: UInt64(count))
+    if let failure {
+      header.failure = UInt16(failure.code.rawValue)
+      header.savedState = failure.savedState?.rawValue ?? 0
+    }
     let headers = try allGather([header])
     guard headers.allSatisfy({ $0.failure == 0 }) else {
       hasEnded = true
@@ -173,9 +178,10 @@ package final class Communicator {
       }
       let text = texts[first * Self.textLimit..<(first + 1) * Self.textLimit]
       throw CLIPError(
-        CLIPError.Code(rawValue: headers[first].failure) ?? .internal,
+        CLIPError.Code(rawValue: UInt32(headers[first].failure)) ?? .internal,
         "rank \(first) of \(size): "
-          + String(decoding: text.prefix { $0 != 0 }, as: UTF8.self))
+          + String(decoding: text.prefix { $0 != 0 }, as: UTF8.self),
+        savedState: CLIPError.SavedState(rawValue: headers[first].savedState))
     }
     if let other = headers.firstIndex(where: {
       $0.purpose != headers[0].purpose || $0.count != headers[0].count

@@ -38,6 +38,19 @@ import Testing
     }
   }
 
+  /// The exit code of a tool depends on it.
+  @Test func whatAnErrorSaysOfAStateReachesEveryRank() {
+    let results = ThreadRanks(3).run { (communicator) throws(CLIPError) in
+      try communicator.together { () throws(CLIPError) in
+        guard communicator.rank != 1 else {
+          throw CLIPError(.state, "of another run", savedState: .foreign)
+        }
+      }
+    }
+    #expect(Self.errors(results).map { $0?.savedState } == [.foreign, .foreign, .foreign])
+    #expect(Self.errors(results)[2]?.message == "rank 1 of 3: of another run")
+  }
+
   /// The names and the number of rows are the same, one row is not.
   @Test func rowsThatHoldSomethingElseAreRefused() {
     let results = ThreadRanks(2).run { (communicator) throws(CLIPError) in
