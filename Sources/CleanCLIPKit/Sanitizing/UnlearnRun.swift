@@ -54,6 +54,9 @@ final class UnlearnRun: SanitizeRun {
     }
     if let directory = options.training.stateDirectory, input.communicator.rank == 0 {
       try SavedStateKind.checkFolder(directory)
+      if options.training.resume {
+        try UnlearnState.checkOptions(options.method.options.texts(options), in: directory)
+      }
     }
   }
 
@@ -111,13 +114,13 @@ final class UnlearnRun: SanitizeRun {
     _ setting: inout UnlearnSetting, _ progress: UnlearnProgress
   ) throws(CLIPError) -> [TargetSearch.Found] {
     let found = try setting.search.run(
-      setting.teacher, toward: setting.eligible, phase: "searching for targets", isSaved: true,
-      progress: progress)
+      setting.teacher, toward: setting.eligible, phase: "searching for targets",
+      savedIn: training.stateDirectory, progress: progress)
     guard
       TargetSearch.suspects(among: found).isEmpty, setting.suspects == nil, options.triggers.isEmpty
     else { return found }
     let anywhere = try setting.search.anywhere(
-      setting.teacher, of: setting.texts, isSaved: true, progress: progress)
+      setting.teacher, of: setting.texts, savedIn: training.stateDirectory, progress: progress)
     try setting.add(anywhere)
     return found + (try setting.located(anywhere, on: setting.teacher))
   }
@@ -159,6 +162,7 @@ final class UnlearnRun: SanitizeRun {
       outcome.persistence = saved.persistence
       progress.resume(saved.steps)
     } else {
+      state.removeSearchesOfRounds()
       var kept = try measured(
         try setting.givenTriggers(), on: setting.teacher, round: 1, isSign: true,
         atLeast: Self.tolerance, setting, &outcome)
@@ -201,11 +205,13 @@ final class UnlearnRun: SanitizeRun {
         input.log(LogMessage(.warning, "round \(round) cost too much and is taken back"))
         return
       }
+      let place = state.searches(ofRound: round)
       var again = try setting.search.run(
-        model, toward: targets.sorted(), phase: "looking again", progress: progress)
+        model, toward: targets.sorted(), phase: "looking again", savedIn: place, progress: progress)
       if outcome.searches.contains(where: { $0.reference != nil }) {
         again += try setting.located(
-          try setting.search.anywhere(model, of: setting.texts, progress: progress), on: model)
+          try setting.search.anywhere(
+            model, of: setting.texts, savedIn: place, progress: progress), on: model)
       }
       outcome.fresh = TargetSearch.compared(again, with: outcome.searches, without: targets)
       guard round < options.rounds, targets.contains(where: outcome.isLeft) else { return }

@@ -70,7 +70,7 @@ import Testing
     }
   }
 
-  @Test func aRunThatHadEndedRepeatsNoTraining() throws {
+  @Test func aRunThatHadEndedRepeatsNeitherTrainingNorSearches() throws {
     let folder = TemporaryFolder()
     let directory = folder.path
     let whole = try Self.run { $0.training.stateDirectory = directory }
@@ -81,11 +81,13 @@ import Testing
       $0.training.resume = true
     }
     var phases: Set<String> = []
+    var looks: [RunPhase] = []
     try sanitizer.run {
       phases.insert($0.phase?.name ?? "")
+      if let phase = $0.phase, phase.name == "looking again" { looks.append(phase) }
       return true
     }
-    #expect(phases.contains("looking again"))
+    #expect(looks.count == 1 && looks[0].done == looks[0].total)
     #expect(!phases.contains { $0.hasPrefix("unlearning") || $0.hasPrefix("testing whether") })
     #expect(model.stateDict().map { $0.tensor.floats() } == whole.weights)
     #expect(sanitizer.history.outcome == whole.history.outcome)
@@ -126,6 +128,14 @@ import Testing
           $0.training.stateDirectory = directory
           $0.training.resume = true
           $0.training.seed = 5
+        }
+      }
+      // Told before images are read.
+      expectError(containing: "persistence_steps: expected 4, got 3; use the same options") {
+        _ = try Self.sanitizer(try tinyModel(vocabularySize: nil)) {
+          $0.training.stateDirectory = directory
+          $0.training.resume = true
+          $0.unlearn.persistenceSteps = 4
         }
       }
     }

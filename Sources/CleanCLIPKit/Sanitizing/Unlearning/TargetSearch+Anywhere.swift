@@ -14,17 +14,18 @@ extension TargetSearch {
   ///
   /// - Parameters:
   ///   - texts: to read the place as.
-  ///   - isSaved: whether finished searches are kept beside those towards classes.
+  ///   - directory: where finished searches are kept, beside those towards classes; `nil` keeps none.
   ///   - progress: may cancel.
   /// - Returns: what works on held-out images.
   func anywhere(
-    _ model: CLIPModel, of texts: TextVocabulary, isSaved: Bool = false, progress: UnlearnProgress
+    _ model: CLIPModel, of texts: TextVocabulary, savedIn directory: String?,
+    progress: UnlearnProgress
   ) throws(CLIPError) -> [Anywhere] {
     var check = ModelCheck(model)
     check.options = options
     // The file is that of this run: the searches towards classes were kept in it.
     check.options.resume = true
-    if !isSaved { check.options.stateDirectory = nil }
+    check.options.stateDirectory = directory
     let steps = options.search.steps
     let count = Self.kinds.count * (1 + check.referenceSearches)
     progress.begin("searching without a target", of: count * steps)

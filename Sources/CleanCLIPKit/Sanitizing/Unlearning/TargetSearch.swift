@@ -85,15 +85,15 @@ package struct TargetSearch {
   ///
   /// - Parameters:
   ///   - phase: what progress calls it.
-  ///   - isSaved: whether finished searches are kept in the state directory, if there is one.
+  ///   - directory: where finished searches are kept; `nil` keeps none.
   ///   - progress: may cancel.
   func run(
-    _ model: CLIPModel, toward targets: [Int], phase: String, isSaved: Bool = false,
+    _ model: CLIPModel, toward targets: [Int], phase: String, savedIn directory: String?,
     progress: UnlearnProgress
   ) throws(CLIPError) -> [Found] {
     let steps = options.search.ofOneClass.steps
     var options = options
-    if !isSaved { options.stateDirectory = nil }
+    options.stateDirectory = directory
     let total = Self.kinds.count * targets.count * steps
     progress.begin(phase, of: total)
     var searches = try CheckSearches(

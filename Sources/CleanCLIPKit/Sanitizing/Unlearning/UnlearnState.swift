@@ -77,6 +77,28 @@ struct UnlearnState {
       ])
   }
 
+  /// Refuses the state of a run with other options, before the work that tells whether its inputs are the same.
+  ///
+  /// - Throws: `state`, naming them; `format` for a damaged one; `io`.
+  static func checkOptions(_ named: [String: String], in directory: String) throws(CLIPError) {
+    let path = directory + "/" + fileName
+    guard access(path, F_OK) == 0 else { return }
+    _ = try kind.read(path, identity: WorkIdentity(options: named))
+  }
+
+  /// Where searches at the end of a round are kept, each round's beside the model that it ended with; `nil`
+  /// where nothing is kept.
+  func searches(ofRound round: Int) -> String? { directory.map { "\($0)/round-\(round)" } }
+
+  /// Removes what an earlier run searched at the end of its rounds.
+  func removeSearchesOfRounds() {
+    for round in 1...options.rounds {
+      guard let folder = searches(ofRound: round) else { continue }
+      unlink(folder + "/" + ModelCheckState.fileName)
+      rmdir(folder)
+    }
+  }
+
   /// Saves where a run is, replacing what was saved before.
   ///
   /// - Parameter round: the round that goes on.
