@@ -86,6 +86,7 @@ struct CheckModelCommand: ParsableCommand {
 
   @OptionGroup var check: CheckOptions
 
+  @OptionGroup var ranks: RankOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -103,7 +104,7 @@ struct CheckModelCommand: ParsableCommand {
     common.apply()
     Interruption.listen()
     var verdict = Verdict.cannotTell
-    try Ranks.run { communicator in verdict = try run(communicator) }
+    try Ranks.run(ranks) { communicator in verdict = try run(communicator) }
     try check.exit(verdict)
   }
 

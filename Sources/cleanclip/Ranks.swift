@@ -1,7 +1,25 @@
+internal import ArgumentParser
 internal import CCleanCLIP
 internal import CleanCLIPKit
 internal import Glibc
 internal import HostCollectives
+
+/// How the ranks of a command wait for one another.
+struct RankOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: """
+      Under mpirun: seconds that a process waits for the others, a number above 0; then the command ends, \
+      and names those that do not come; none by default: no limit.
+      """)
+  var rankTimeout: Double?
+
+  func validate() throws {
+    guard let rankTimeout, !(rankTimeout > 0 && rankTimeout.isFinite) else { return }
+    throw ValidationError(
+      "--rank-timeout is out of range; expected a number above 0, got \(rankTimeout)")
+  }
+}
 
 /// The ranks that `mpirun` starts a command with.
 ///
@@ -12,13 +30,13 @@ enum Ranks {
   ///
   /// - Throws: `unsupported` when `mpirun` started several processes and there is no plug-in: each would do
   ///   the whole work and replace what the others write.
-  static func run(_ body: (Communicator) throws -> Void) throws {
+  static func run(_ options: RankOptions, _ body: (Communicator) throws -> Void) throws {
     guard let started = environmentNumber("OMPI_COMM_WORLD_SIZE"), started > 1 else {
       return try body(.single)
     }
     let plugin = try Plugin(processes: started)
     // A rank that fails does not end MPI in order, so that mpirun ends the others.
-    try body(try plugin.communicator())
+    try body(try plugin.communicator(timeout: options.rankTimeout ?? 0))
     plugin.end()
   }
 
@@ -29,7 +47,7 @@ enum Ranks {
 
 /// The shared object that speaks MPI: `bindings/mpi/plugin.c`.
 private struct Plugin {
-  private typealias Start = @convention(c) () -> UnsafePointer<cleanclip_communicator>?
+  private typealias Start = @convention(c) (Double) -> UnsafePointer<cleanclip_communicator>?
   private typealias End = @convention(c) () -> Void
 
   private let start: Start
@@ -56,8 +74,10 @@ private struct Plugin {
   }
 
   /// Begins MPI and returns the ranks.
-  func communicator() throws(CLIPError) -> Communicator {
-    guard let pointer = start(),
+  ///
+  /// - Parameter timeout: seconds that a rank waits for the others; 0 for ever.
+  func communicator(timeout: Double) throws(CLIPError) -> Communicator {
+    guard let pointer = start(timeout),
       pointer.pointee.struct_size == MemoryLayout<cleanclip_communicator>.size
     else {
       throw CLIPError(

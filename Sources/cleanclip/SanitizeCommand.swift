@@ -113,6 +113,7 @@ struct SanitizeCommand: ParsableCommand {
   @Option(name: .long, help: "A page on the run, .html, or .json.")
   var report: String?
 
+  @OptionGroup var ranks: RankOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws { try features.validate(besides: texts) }
@@ -120,7 +121,7 @@ struct SanitizeCommand: ParsableCommand {
   func run() throws {
     common.apply()
     var verdict: SanitizeVerdict?
-    try Ranks.run { communicator in verdict = try run(communicator) }
+    try Ranks.run(ranks) { communicator in verdict = try run(communicator) }
     if let verdict, verdict.exitCode != 0 { throw ExitCode(verdict.exitCode) }
   }
 

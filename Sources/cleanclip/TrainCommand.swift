@@ -40,11 +40,12 @@ struct TrainCommand: ParsableCommand {
   var inmodalWeight: Float = 0
 
   @OptionGroup var training: TrainingArguments
+  @OptionGroup var ranks: RankOptions
   @OptionGroup var common: CommonOptions
 
   func run() throws {
     common.apply()
-    try Ranks.run { communicator in try run(communicator) }
+    try Ranks.run(ranks) { communicator in try run(communicator) }
   }
 
   /// Runs on one of the ranks, of which the first writes.

@@ -73,6 +73,20 @@ for size in 1 2; do
 done
 cmp "$output/check-1.json" "$output/check-2.json"
 echo "ok   mpirun -n 2 cleanclip gives the losses and the findings of one process"
+# What ends the tool on rank 0 ends it on the others with the same exit code.
+ranks 2 cleanclip sanitize "$output/model.onnx" --data "$output/data/finetune.tar" "${options[@]}" \
+  -o "$output/first.onnx" --state-directory "$output/state-tool" > "$output/log" 2>&1
+if ranks 2 cleanclip sanitize "$output/model.onnx" --data "$output/data/finetune.tar" "${options[@]}" --seed 5 \
+  -o "$output/none.onnx" --state-directory "$output/state-tool" --resume > "$output/log" 2>&1; then code=0; else code=$?; fi
+[ $code = 64 ] && grep -q "is the state of another run" "$output/log" ||
+  { cat "$output/log"; echo "FAIL the state of another run ends two ranks with $code"; exit 1; }
+# A rank that stands still is named.
+hang='cleanclip sanitize "$@" & [ $OMPI_COMM_WORLD_RANK = 0 ] || { sleep 5; kill -STOP $!; sleep 15; kill -KILL $!; }; wait $!'
+if ranks 2 bash -c "$hang" hang "$output/model.onnx" --data "$output/data/finetune.tar" "${options[@]}" --epochs 100000 \
+  --rank-timeout 3 -o "$output/none.onnx" > "$output/log" 2>&1; then code=0; else code=$?; fi
+[ $code != 0 ] && grep -q "no answer within 3 s of rank 1" "$output/log" ||
+  { cat "$output/log"; echo "FAIL a rank of the tool that stands still is waited for"; exit 1; }
+echo "ok   two ranks of the tool end with one exit code, and do not wait longer than they are told"
 mv "$library/../libexec" "$library/../libexec.away"
 if ranks 2 cleanclip train --architecture "$root/examples/demo/model.json" --data "$output/data/train.tar" "${options[@]}" \
   -o "$output/none.onnx" > "$output/log" 2>&1; then code=0; else code=$?; fi

@@ -12,11 +12,11 @@ void cleanclip_communicator_init(cleanclip_communicator *communicator, size_t st
   communicator->struct_size = struct_size;
 }
 
-/* Begins MPI; returns the ranks, or NULL. How long ranks wait for one another is mpirun's to say: it ends all when one
- * dies, and one may search for hours while others wait. */
-EXPORTED const cleanclip_communicator *cleanclip_mpi_start(void) {
+/* Begins MPI; returns the ranks, or NULL. How long a rank waits for the others is the user's to say, 0 for ever: mpirun
+ * ends all when one dies, and one may search for hours while others wait. */
+EXPORTED const cleanclip_communicator *cleanclip_mpi_start(double timeout_seconds) {
   if (MPI_Init(NULL, NULL) != MPI_SUCCESS) return NULL;
-  if (cleanclip_mpi_init(&ranks, MPI_COMM_WORLD, 0) != MPI_SUCCESS) return NULL;
+  if (cleanclip_mpi_init(&ranks, MPI_COMM_WORLD, timeout_seconds) != MPI_SUCCESS) return NULL;
   return &ranks.communicator;
 }
 
