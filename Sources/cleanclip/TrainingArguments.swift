@@ -89,13 +89,19 @@ struct TrainingArguments: ParsableArguments {
     save: () throws(CLIPError) -> Void,
     after: (SanitizeHistory) throws(CLIPError) -> Void = { _ in }
   ) throws(CLIPError) -> SanitizeHistory {
-    try communicator.together { () throws(CLIPError) in
+    let isFirst = communicator.rank == 0
+    return try communicator.together { () throws(CLIPError) in
       let sanitizer = try Sanitizer(
         model, tokenizer: tokenizer, dataset: dataset, options: options,
         communicator: communicator
-      ) { message in ToolMessage.print(message.text) }
+      ) { message in
+        // Every rank knows the same; warnings may be of the rows that it alone reads.
+        if isFirst || message.severity == .warning {
+          ToolMessage.print(message.text)
+        }
+      }
       try run(title, sanitizer, common, communicator, after)
-      if communicator.rank == 0 {
+      if isFirst {
         var outputs = Outputs()
         outputs.write { () throws(CLIPError) in try save() }
         outputs.write { () throws(CLIPError) in try sanitizer.finish() }

@@ -76,6 +76,7 @@ echo "ok   mpirun -n 2 cleanclip gives the losses and the findings of one proces
 # What ends the tool on rank 0 ends it on the others with the same exit code.
 ranks 2 cleanclip sanitize "$output/model.onnx" --data "$output/data/finetune.tar" "${options[@]}" \
   -o "$output/first.onnx" --state-directory "$output/state-tool" > "$output/log" 2>&1
+[ "$(grep -c "are not checked" "$output/log")" = 1 ] || { cat "$output/log"; echo "FAIL two ranks say one thing twice"; exit 1; }
 if ranks 2 cleanclip sanitize "$output/model.onnx" --data "$output/data/finetune.tar" "${options[@]}" --seed 5 \
   -o "$output/none.onnx" --state-directory "$output/state-tool" --resume > "$output/log" 2>&1; then code=0; else code=$?; fi
 [ $code = 64 ] && grep -q "is the state of another run" "$output/log" ||
