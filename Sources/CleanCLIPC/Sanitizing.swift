@@ -65,6 +65,9 @@ private var sanitizeDefaults: cleanclip_sanitize_options {
   options.clip_weight = defaults.cleanclip.clipWeight
   options.inmodal_weight = defaults.cleanclip.inmodalWeight
   options.perturb_threshold = defaults.par.perturbThreshold
+  options.attack_epsilon = defaults.simclip.attackEpsilon
+  options.attack_step_size = defaults.simclip.attackStepSize
+  options.attack_steps = Int64(defaults.simclip.attackSteps)
   options.precision = Int32(CLEANCLIP_PRECISION_AUTO.rawValue)
   options.sync_batch_norm = defaults.training.syncsBatchNorm ? 1 : 0
   options.persistence_steps = Int64(defaults.unlearn.persistenceSteps)
@@ -91,6 +94,9 @@ private func sanitizeOptions(
   options.cleanclip.clipWeight = given.clip_weight
   options.cleanclip.inmodalWeight = given.inmodal_weight
   options.par.perturbThreshold = given.perturb_threshold
+  options.simclip.attackEpsilon = given.attack_epsilon
+  options.simclip.attackStepSize = given.attack_step_size
+  options.simclip.attackSteps = Int(given.attack_steps)
   options.training.precision = try arguments.precision(given.precision, "options->precision")
   options.training.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")

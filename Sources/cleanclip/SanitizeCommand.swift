@@ -10,8 +10,8 @@ struct SanitizeCommand: ParsableCommand {
     discussion: """
       \(SanitizeMethod.all.map(\.help).joined(separator: "\n"))
 
-      unlearn takes --images (or --data; captions are not read) and ends with a verdict: removed or \
-      nothing_found (exit code 0), weakened (4), not_removed (3).
+      unlearn and simclip take --images (or --data; captions are not read). unlearn ends with a verdict: \
+      removed or nothing_found (exit code 0), weakened (4), not_removed (3).
 
       An ONNX model is written back into its own graph: names, inputs and outputs stay. Ctrl-C \
       ends after the step (exit code 130); with --state-directory the message says what it left to resume from.
@@ -47,6 +47,8 @@ struct SanitizeCommand: ParsableCommand {
       are pushed, more than 0, at most 4.
       """)
   var perturbThreshold = SanitizeOptions().par.perturbThreshold
+
+  @OptionGroup var attack: AttackArguments
 
   @Option(name: .long, help: "supervised: a safetensors file for the head; none by default.")
   var headPath: String?
@@ -148,6 +150,7 @@ struct SanitizeCommand: ParsableCommand {
       SanitizeOptions(method), learningRate: learningRate, warmupSteps: warmupSteps,
       inmodalWeight: inmodalWeight)
     options.par.perturbThreshold = perturbThreshold
+    options.simclip = attack.options
     options.supervised.headPath = headPath
     options.supervised.headClasses = headClasses
     options.unlearn.maxAccuracyLoss = maxAccuracyLoss

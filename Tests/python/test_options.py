@@ -54,7 +54,8 @@ COMMANDS = {
 # Methods that take an option which the default method refuses.
 METHODS = {"head_classes": "supervised", "max_accuracy_loss": "unlearn",
            "perturb_threshold": "par", "persistence_steps": "unlearn",
-           "text": "unlearn"}
+           "text": "unlearn", "attack_epsilon": "simclip",
+           "attack_step_size": "simclip", "attack_steps": "simclip"}
 # Options of all commands, and what a command works on.
 SHARED = {
     "json", "quiet", "threads", "help", "version", "tokenizer", "output", "report", "gate", "data",

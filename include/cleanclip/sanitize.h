@@ -41,7 +41,9 @@ typedef struct cleanclip_sanitize_options {
                                      images, image tower only; "unlearn": triggers are recovered
                                      and unlearned with unlabelled images, image tower only; the
                                      history has its verdict; "par": contrastive loss on captioned
-                                     images while features are pushed away from where they were. */
+                                     images while features are pushed away from where they were;
+                                     "simclip": the image tower is made robust against small changes of
+                                     unlabelled images, which removes no backdoor by itself. */
   const char *state_directory;  /**< Folder of the resumable state; none by default (NULL). */
   const char *head_path;        /**< "supervised": a safetensors file for the head; none by default
                                      (NULL). */
@@ -106,6 +108,12 @@ typedef struct cleanclip_sanitize_options {
   int32_t text;                 /**< "unlearn": 1: words that make captions of anything mean the same are
                                      looked for too, and unlearned in the text tower, which needs a
                                      tokenizer; default 0. */
+  float attack_epsilon;         /**< "simclip": how far the attack may move a value of an image, in
+                                     255ths of the pixel range, more than 0, at most 255; default 4. */
+  float attack_step_size;       /**< "simclip": how far it moves it in a step, in 255ths too, more than
+                                     0, at most 255; default 1. */
+  int64_t attack_steps;         /**< "simclip": steps of the attack on each batch, 1 to 1000; default
+                                     10. */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

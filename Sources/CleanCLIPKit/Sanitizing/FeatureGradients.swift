@@ -75,6 +75,19 @@ extension CLIPModel {
     guard broken.isEmpty else { throw CLIPError.nonFinite(broken) }
   }
 
+  /// Checks that a recipe of the image tower can train the model.
+  ///
+  /// - Throws: `unsupported` without an image tower; `format` when weights are not finite.
+  func requireImageTower(for recipe: String) throws(CLIPError) {
+    guard configuration.vision != nil else {
+      throw CLIPError(
+        .unsupported,
+        "\(recipe): the model has no image tower; expected visual weights, got text only")
+    }
+    let broken = nonFiniteTensors()
+    guard broken.isEmpty else { throw CLIPError.nonFinite(broken) }
+  }
+
   /// Computes L2-normalized features of a batch in chunks, without gradients.
   ///
   /// - Returns: `[V B, E]` of images and of texts.

@@ -6,7 +6,7 @@
 /// reports come from here.
 package struct SanitizeMethod: Sendable {
   /// Every method, in the order of help and messages.
-  package static let all: [SanitizeMethod] = [.cleanclip, .supervised, .par, .unlearn]
+  package static let all: [SanitizeMethod] = [.cleanclip, .supervised, .par, .unlearn, .simclip]
   /// The one that is meant when none is named.
   package static let standard = cleanclip
 

@@ -6,6 +6,7 @@ package struct SanitizeOptions: Sendable {
   package var cleaningSet = CleaningSetOptions()
   package var cleanclip = CleanCLIPOptions()
   package var par = PAROptions()
+  package var simclip = SimCLIPOptions()
   package var supervised = SupervisedOptions()
   package var unlearn = UnlearnOptions()
 

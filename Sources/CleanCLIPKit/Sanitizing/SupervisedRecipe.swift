@@ -67,13 +67,7 @@ package final class SupervisedRecipe: Recipe {
         "supervised: labels make no task; expected 2 to \(Self.classLimit) classes, "
           + "got \(classes)")
     }
-    guard model.configuration.vision != nil else {
-      throw CLIPError(
-        .unsupported,
-        "supervised: the model has no image tower; expected visual weights, got text only")
-    }
-    let broken = model.nonFiniteTensors()
-    guard broken.isEmpty else { throw CLIPError.nonFinite(broken) }
+    try model.requireImageTower(for: "supervised")
     self.model = model
     self.headPath = headPath
     let width = model.configuration.embedDim

@@ -270,6 +270,12 @@ class SanitizeOptions:
     suspects: Optional[Path] = None
     check_data: bool = True
     text: bool = False
+    #: "simclip": how far the attack may move a value of an image, in 255ths of the pixel range.
+    attack_epsilon: float = 4.0
+    #: "simclip": how far it moves it in a step, in 255ths too.
+    attack_step_size: float = 1.0
+    #: "simclip": steps of the attack on each batch.
+    attack_steps: int = 10
 
 
 class SanitizeKeywords(TypedDict, total=False):
@@ -297,6 +303,9 @@ class SanitizeKeywords(TypedDict, total=False):
     suspects: Optional[Path]
     check_data: bool
     text: bool
+    attack_epsilon: float
+    attack_step_size: float
+    attack_steps: int
 
 
 @takes(SanitizeOptions)
@@ -332,9 +341,11 @@ def sanitize(
         inside each; "supervised": cross-entropy on labelled images, image tower only;
         "unlearn": triggers are recovered and unlearned with unlabelled images, in the image tower, and
         with ``text`` in the text tower;
-        "par": contrastive loss while features are pushed away from where they were.
+        "par": contrastive loss while features are pushed away from where they were;
+        "simclip": the image tower is made robust against small changes of unlabelled images, which
+        removes no backdoor by itself.
     images
-        Unlabelled images, in the place of ``data``, for "unlearn".
+        Unlabelled images, in the place of ``data``, for "unlearn" and "simclip".
     classes, templates
         "unlearn": names of classes that may be a target and prompts for them, or text files with
         one on each line; none by default: common nouns that short searches reach cheapest, or

@@ -48,6 +48,9 @@ class SanitizeOptions(Structure):
         ("suspects", c_char_p),
         ("check_data", c_int32),
         ("text", c_int32),
+        ("attack_epsilon", c_float),
+        ("attack_step_size", c_float),
+        ("attack_steps", c_int64),
     ]
 
 
