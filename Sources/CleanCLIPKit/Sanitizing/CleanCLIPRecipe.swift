@@ -74,19 +74,28 @@ package final class CleanCLIPRecipe: Recipe {
         communicator)
     }
     let result = try gradients.accumulate(batch, pass)
-    if model.logitScale.isTrainable {
-      // Every rank has the whole of it already; the sum over the ranks takes it from one.
-      try model.logitScale.accumulatedGradient().f32[0] +=
-        communicator.rank == 0 ? Float(result.logitScaleGradient) : 0
-    }
+    try model.addLogitScaleGradient(result.logitScaleGradient, communicator)
     return StepLosses(
       loss: result.loss, crossmodalLoss: result.crossmodalLoss, inmodalLoss: result.inmodalLoss)
   }
 
-  /// The temperature stays within 1 … 100 (Radford et al. 2021, section 2.5).
-  package func didUpdate() {
-    let scale = model.logitScale.value.f32
+  package func didUpdate() { model.limitLogitScale() }
+}
+
+extension CLIPModel {
+  /// Adds the gradient of ln s that every rank has of the whole batch; the sum over the ranks takes it from
+  /// one.
+  func addLogitScaleGradient(
+    _ gradient: Double, _ communicator: Communicator
+  ) throws(CLIPError) {
+    guard logitScale.isTrainable else { return }
+    try logitScale.accumulatedGradient().f32[0] += communicator.rank == 0 ? Float(gradient) : 0
+  }
+
+  /// Puts the temperature back within 1 … 100 (Radford et al. 2021, section 2.5).
+  func limitLogitScale() {
+    let scale = logitScale.value.f32
     scale[0] = min(max(scale[0], 0), logf(100))
-    model.logitScale.valueDidChange()
+    logitScale.valueDidChange()
   }
 }

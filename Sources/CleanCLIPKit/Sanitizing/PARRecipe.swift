@@ -63,7 +63,7 @@ package final class PARRecipe: Recipe {
   package var smallestBatch: Int { 2 }
   package var state: [(name: String, tensor: Tensor)] { model.stateDict() }
 
-  package func willStep(_ step: Int) { self.step = step }
+  package func willStep(_ step: Int, epoch: Int) { self.step = step }
 
   package func accumulateGradients(
     _ batch: TrainingBatch, _ pass: Pass

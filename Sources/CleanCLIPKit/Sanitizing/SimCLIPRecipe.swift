@@ -65,7 +65,7 @@ package final class SimCLIPRecipe: Recipe {
     model.stateDict().filter { $0.name.hasPrefix("visual.") }
   }
 
-  package func willStep(_ step: Int) { self.step = step }
+  package func willStep(_ step: Int, epoch: Int) { self.step = step }
 
   package func accumulateGradients(
     _ batch: TrainingBatch, _ pass: Pass

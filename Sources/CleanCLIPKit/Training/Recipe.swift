@@ -14,9 +14,12 @@ package protocol Recipe: AnyObject {
   /// Everything that training changes, running statistics included, by unique name.
   var state: [(name: String, tensor: Tensor)] { get }
 
-  /// Prepares for a step, whose number from 0 is all that what a recipe draws may depend on besides its
-  /// seed: then a resumed run draws the same.
-  func willStep(_ step: Int)
+  /// Prepares for a step. Its number and that of its epoch, both from 0, are all that what a recipe draws
+  /// may depend on besides its seed: then a resumed run draws the same.
+  func willStep(_ step: Int, epoch: Int) throws(CLIPError)
+
+  /// What the learning rate of the schedule is multiplied by in the step.
+  var learningRateFactor: Float { get }
 
   /// Adds the gradient of the batch's loss into `Parameter.gradient`.
   ///
@@ -35,7 +38,8 @@ package protocol Recipe: AnyObject {
 }
 
 extension Recipe {
-  package func willStep(_ step: Int) {}
+  package func willStep(_ step: Int, epoch: Int) {}
+  package var learningRateFactor: Float { 1 }
   package func didUpdate() {}
   package func finish() throws(CLIPError) {}
 }

@@ -151,7 +151,8 @@ package final class Trainer {
       clock.waiting += monotonicSeconds() - start
       guard let batch = next else { break }
       try contents.add(batch.contents, communicator)
-      let rate = schedule.rate(at: position.step)
+      try recipe.willStep(position.step, epoch: position.epoch)
+      let rate = schedule.rate(at: position.step) * recipe.learningRateFactor
       let losses = try step(batch, learningRate: rate)
       position.step += 1
       position.batch += 1
@@ -191,7 +192,6 @@ package final class Trainer {
     _ batch: TrainingBatch, learningRate: Float
   ) throws(CLIPError) -> StepLosses {
     try check(batch)
-    recipe.willStep(position.step)
     if position.plan == nil, options.chunkSize == nil, let budget = options.memoryBudget {
       position.plan = try MemoryPlan.measure(recipe, batch, pass, budget: budget)
       optimizer.clearGradients()
