@@ -7,7 +7,7 @@ SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-swift test-c test-python test-tools test-examples test-address goldens lint fuzz \
-	docs demo abi bench bench-micro bench-scale bench-cifar bench-checks bench-text zoo experiment install uninstall wheel deb dist test-install clean
+	docs demo abi bench bench-micro bench-scale bench-robust bench-cifar bench-checks bench-text zoo experiment install uninstall wheel deb dist test-install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -87,6 +87,9 @@ zoo: build ## Measure the model check on clean and backdoored CLIPs (hours): mak
 
 experiment: build ## Attack, clean with every recipe, measure, write docs/results.md: make experiment [DATA=...]
 	python3 benchmarks/experiment.py $(if $(filter command line,$(origin DATA)),--data "$(DATA)")
+
+bench-robust: build ## Train on poisoned pairs, plainly and by the robust methods, and measure (20 minutes)
+	python3 benchmarks/robust_training.py
 
 bench-scale: build ## Measure how the cost grows with batch, threads, tower and data
 	python3 benchmarks/scale.py

@@ -68,6 +68,10 @@ private var sanitizeDefaults: cleanclip_sanitize_options {
   options.attack_epsilon = defaults.simclip.attackEpsilon
   options.attack_step_size = defaults.simclip.attackStepSize
   options.attack_steps = Int64(defaults.simclip.attackSteps)
+  options.match_every = Int64(defaults.roclip.matchEvery)
+  options.pool_fraction = defaults.roclip.poolFraction
+  options.safe_probability = defaults.safeclip.safeProbability
+  options.inmodal_epochs = Int64(defaults.safeclip.inmodalEpochs)
   options.precision = Int32(CLEANCLIP_PRECISION_AUTO.rawValue)
   options.sync_batch_norm = defaults.training.syncsBatchNorm ? 1 : 0
   options.persistence_steps = Int64(defaults.unlearn.persistenceSteps)
@@ -97,6 +101,10 @@ private func sanitizeOptions(
   options.simclip.attackEpsilon = given.attack_epsilon
   options.simclip.attackStepSize = given.attack_step_size
   options.simclip.attackSteps = Int(given.attack_steps)
+  options.roclip.matchEvery = Int(given.match_every)
+  options.roclip.poolFraction = given.pool_fraction
+  options.safeclip.safeProbability = given.safe_probability
+  options.safeclip.inmodalEpochs = Int(given.inmodal_epochs)
   options.training.precision = try arguments.precision(given.precision, "options->precision")
   options.training.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")

@@ -49,6 +49,7 @@ struct SanitizeCommand: ParsableCommand {
   var perturbThreshold = SanitizeOptions().par.perturbThreshold
 
   @OptionGroup var attack: AttackArguments
+  @OptionGroup var robust: RobustArguments
 
   @Option(name: .long, help: "supervised: a safetensors file for the head; none by default.")
   var headPath: String?
@@ -107,7 +108,7 @@ struct SanitizeCommand: ParsableCommand {
   @Flag(
     inversion: .prefixedNo,
     help: """
-      cleanclip, par: check 500 pairs or more with the model first, and leave out what looks poisoned \
+      methods that need captions: check 500 pairs or more with the model first, and leave out what looks poisoned \
       or lies far apart.
       """)
   var checkData = SanitizeOptions().cleaningSet.checksData
@@ -151,6 +152,7 @@ struct SanitizeCommand: ParsableCommand {
       inmodalWeight: inmodalWeight)
     options.par.perturbThreshold = perturbThreshold
     options.simclip = attack.options
+    robust.apply(to: &options)
     options.supervised.headPath = headPath
     options.supervised.headClasses = headClasses
     options.unlearn.maxAccuracyLoss = maxAccuracyLoss

@@ -8,6 +8,8 @@ struct TrainCommand: ParsableCommand {
     commandName: "train",
     abstract: "Train a CLIP model from scratch.",
     discussion: """
+      \(TrainingMethod.all.map { "\($0.name): \($0.summary)." }.joined(separator: "\n"))
+
       The architecture is a name (\(CLIPConfiguration.architectureNames.joined(separator: ", ")), \
       each also with -quickgelu) or a JSON file in OpenCLIP's form: embed_dim, vision_cfg, text_cfg, \
       quick_gelu.
@@ -22,6 +24,9 @@ struct TrainCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "Where the model goes: .onnx or .safetensors.")
   var output: String
 
+  @Option(name: .long, help: "How: one of the methods above.")
+  var method = TrainingMethod(.standard)
+
   @Option(name: .long, help: "Highest learning rate of AdamW, more than 0, at most 10.")
   var learningRate: Float = 5e-4
 
@@ -35,10 +40,11 @@ struct TrainCommand: ParsableCommand {
   @Option(
     name: .long,
     help: """
-      Weight of the self-supervised loss inside each modality, a number from 0.
+      cleanclip: weight of the self-supervised loss inside each modality, a number from 0.
       """)
   var inmodalWeight: Float = 0
 
+  @OptionGroup var robust: RobustArguments
   @OptionGroup var training: TrainingArguments
   @OptionGroup var ranks: RankOptions
   @OptionGroup var common: CommonOptions
@@ -65,12 +71,11 @@ struct TrainCommand: ParsableCommand {
     let dataset = try pairs.open()
     let steps = dataset.count / max(1, training.batchSize)
     var options = training.options(
-      SanitizeOptions(), learningRate: learningRate,
+      method.options, learningRate: learningRate,
       warmupSteps: warmupSteps ?? steps.multipliedReportingOverflow(by: training.epochs)
         .partialValue / 10,
-      inmodalWeight: inmodalWeight)
-    // A model that knows nothing yet tells no pair from another.
-    options.cleaningSet.checksData = false
+      inmodalWeight: method.inmodalWeight(inmodalWeight))
+    robust.apply(to: &options)
     let history = try training.train(
       "train", model, tokenizer: try words.tokenizer(besideModel: nil), dataset: dataset,
       options: options, common: common, communicator

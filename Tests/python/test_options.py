@@ -55,7 +55,9 @@ COMMANDS = {
 METHODS = {"head_classes": "supervised", "max_accuracy_loss": "unlearn",
            "perturb_threshold": "par", "persistence_steps": "unlearn",
            "text": "unlearn", "attack_epsilon": "simclip",
-           "attack_step_size": "simclip", "attack_steps": "simclip"}
+           "attack_step_size": "simclip", "attack_steps": "simclip",
+           "match_every": "roclip", "pool_fraction": "roclip",
+           "safe_probability": "safeclip", "inmodal_epochs": "safeclip"}
 # Options of all commands, and what a command works on.
 SHARED = {
     "json", "quiet", "threads", "help", "version", "tokenizer", "output", "report", "gate", "data",

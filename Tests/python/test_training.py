@@ -123,6 +123,41 @@ def test_supervised(model, pairs, tmp_path):
     assert head.stat().st_size > 16 * 4 * 4
 
 
+@pytest.mark.parametrize(("method", "options"), [
+    ("simclip", dict(attack_steps=2)),
+    ("roclip", dict(match_every=1, pool_fraction=0.5)),
+    ("safeclip", dict(epochs=3, inmodal_epochs=1, safe_probability=0.5)),
+])
+def test_methods_resume_bit_for_bit(model, pairs, tmp_path, method, options):
+    options = {**SHORT, **options}
+    whole, part = model.copy(), model.copy()
+    history = cleanclip.sanitize(whole, pairs, method, **options)
+    assert history.as_dict()["settings"]["method"] == method
+    with pytest.raises(cleanclip.CancelledError):
+        cleanclip.sanitize(
+            part, pairs, method, **options, state_directory=tmp_path / "state",
+            progress=lambda p: p.step < len(history) - 2)
+    cleanclip.sanitize(
+        model, pairs, method, **options, state_directory=tmp_path / "state", resume=True)
+    for name, values in whole.state_dict().items():
+        np.testing.assert_array_equal(values, model.state_dict()[name], err_msg=name)
+
+
+def test_simclip_reads_images_alone(model, pairs):
+    before = model.state_dict()
+    cleanclip.sanitize(
+        model, images=[image for image, *_ in pairs], method="simclip", **SHORT, attack_steps=1)
+    for name, values in model.state_dict().items():
+        if not name.startswith("visual."):
+            np.testing.assert_array_equal(values, before[name], err_msg=name)
+    assert not np.array_equal(before["visual.conv1.weight"], model.state_dict()["visual.conv1.weight"])
+
+
+def test_safeclip_needs_epochs_for_its_phases(model, pairs):
+    with pytest.raises(cleanclip.InvalidArgumentError, match="expected at least 7, with inmodal_epochs 5"):
+        cleanclip.sanitize(model, pairs, "safeclip", **SHORT)
+
+
 def test_evaluate(model, folder, pairs):
     names = list(COLOURS)
     from_files = cleanclip.evaluate(

@@ -34,6 +34,15 @@ OUTPUTS = {
     "train": [
         "cleanclip", "train", "--architecture", "tiny.json", *TRAINING, "--epochs", "1",
         "-o", "trained.onnx", "--quiet"],
+    "train-roclip": [
+        "cleanclip", "train", "--architecture", "tiny.json", *TRAINING, "--method", "roclip",
+        "--match-every", "1", "--epochs", "1", "-o", "roclip.onnx", "--quiet"],
+    "train-safeclip": [
+        "cleanclip", "train", "--architecture", "tiny.json", *TRAINING, "--method", "safeclip",
+        "--inmodal-epochs", "1", "--epochs", "3", "-o", "safeclip.onnx", "--quiet"],
+    "sanitize-simclip": [
+        "cleanclip", "sanitize", "model.onnx", "--images", "images", "--method", "simclip",
+        "--batch-size", "8", "--epochs", "1", "--attack-steps", "2", "-o", "robust.onnx", "--quiet"],
     "check-model": [
         "cleanclip", "check", "model", "model.onnx", "--images", "images", "--image-limit", "16",
         "--steps", "3", "--kinds", "patch", "additive", "--report", "model.html", *CHECK],

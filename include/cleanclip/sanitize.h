@@ -43,14 +43,18 @@ typedef struct cleanclip_sanitize_options {
                                      history has its verdict; "par": contrastive loss on captioned
                                      images while features are pushed away from where they were;
                                      "simclip": the image tower is made robust against small changes of
-                                     unlabelled images, which removes no backdoor by itself. */
+                                     unlabelled images, which removes no backdoor by itself;
+                                     "roclip": contrastive loss on augmented pairs, every few epochs
+                                     with captions of a pool in the place of the images' own;
+                                     "safeclip": contrastive loss on pairs whose image and caption
+                                     agree, self-supervised loss on the others. */
   const char *state_directory;  /**< Folder of the resumable state; none by default (NULL). */
   const char *head_path;        /**< "supervised": a safetensors file for the head; none by default
                                      (NULL). */
   int64_t epochs;               /**< 1 to 1000000; default 10. */
   int64_t batch_size;           /**< Pairs per step, of all ranks together, 1 to 1048576, 2 or more
-                                     with "cleanclip" and "par", a multiple of the ranks; default
-                                     64. */
+                                     with methods that read captions, a multiple of the ranks;
+                                     default 64. */
   int64_t warmup_steps;         /**< Steps of linear warm-up, 0 or more; default 50. */
   int64_t save_every;           /**< Steps between saved states, 0 or more, 0 saves at the end of
                                      epochs only; default 200. */
@@ -101,7 +105,7 @@ typedef struct cleanclip_sanitize_options {
   const char *suspects;         /**< A list of rows of the dataset that are taken for poisoned, as
                                      cleanclip_check_write() writes it to `.suspects`: left out, and
                                      by "unlearn" unlearned; none by default (NULL). */
-  int32_t check_data;           /**< "cleanclip" and "par": 1: from 500 pairs on they are checked with the
+  int32_t check_data;           /**< Methods that need captions: 1: from 500 pairs on they are checked with the
                                      model first, as cleanclip_check_data() does, and those that look
                                      poisoned or lie far apart are left out, unless `suspects` are given;
                                      0: no check, as for training from nothing; default 1. */
@@ -114,6 +118,14 @@ typedef struct cleanclip_sanitize_options {
                                      0, at most 255; default 1. */
   int64_t attack_steps;         /**< "simclip": steps of the attack on each batch, 1 to 1000; default
                                      10. */
+  int64_t match_every;          /**< "roclip": in every so many epochs one has images matched with the
+                                     pool, 1 to 1000000; default 2. */
+  float pool_fraction;          /**< "roclip": captions of the pool, as a fraction of the pairs, more
+                                     than 0, at most 1; default 0.02. */
+  float safe_probability;       /**< "safeclip": the probability of agreeing above which a pair is safe
+                                     at first, more than 0, at most 1; default 0.9. */
+  int64_t inmodal_epochs;       /**< "safeclip": epochs of self-supervision before images and captions
+                                     meet, 0 to 1000000, `epochs` being 2 more or higher; default 5. */
 } cleanclip_sanitize_options;
 
 /** Writes the defaults; `struct_size` is `sizeof *options`. NULL does nothing. */

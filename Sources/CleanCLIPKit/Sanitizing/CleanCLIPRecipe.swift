@@ -9,7 +9,7 @@ extension SanitizeMethod {
       modality (Bansal et al. 2023); with inmodal_weight 0, plain fine-tuning
       """,
     source: "Bansal et al., CleanCLIP, ICCV 2023",
-    needs: SanitizeNeeds(captions: .required),
+    needs: SanitizeNeeds(captions: .required), trainsFromNothing: true,
     options: SanitizeOptions.trainingRules + OptionRule.ofCleaningSet + [
       .clipWeight, .inmodalWeight,
     ]

@@ -6,7 +6,9 @@
 /// reports come from here.
 package struct SanitizeMethod: Sendable {
   /// Every method, in the order of help and messages.
-  package static let all: [SanitizeMethod] = [.cleanclip, .supervised, .par, .unlearn, .simclip]
+  package static let all: [SanitizeMethod] = [
+    .cleanclip, .supervised, .par, .unlearn, .simclip, .roclip, .safeclip,
+  ]
   /// The one that is meant when none is named.
   package static let standard = cleanclip
 
@@ -19,6 +21,8 @@ package struct SanitizeMethod: Sendable {
   /// The paper it is from; `nil` for none.
   package let source: String?
   package let needs: SanitizeNeeds
+  /// Whether it also trains models that know nothing yet.
+  package let trainsFromNothing: Bool
   /// Its defaults of the options of training.
   package let training: TrainingOptions
   /// Rules of all options it takes; others are refused unless they have their defaults.
@@ -29,7 +33,8 @@ package struct SanitizeMethod: Sendable {
 
   package init(
     name: String, title: String, summary: String, source: String? = nil, needs: SanitizeNeeds,
-    training: TrainingOptions = TrainingOptions(), options: [OptionRule<SanitizeOptions>],
+    trainsFromNothing: Bool = false, training: TrainingOptions = TrainingOptions(),
+    options: [OptionRule<SanitizeOptions>],
     prepare:
       @escaping @Sendable (SanitizeInput, SanitizeOptions) throws(CLIPError) -> any SanitizeRun
   ) {
@@ -38,6 +43,7 @@ package struct SanitizeMethod: Sendable {
     self.summary = summary
     self.source = source
     self.needs = needs
+    self.trainsFromNothing = trainsFromNothing
     self.training = training
     self.options = options
     self.prepare = prepare

@@ -7,6 +7,8 @@ package struct SanitizeOptions: Sendable {
   package var cleanclip = CleanCLIPOptions()
   package var par = PAROptions()
   package var simclip = SimCLIPOptions()
+  package var roclip = RoCLIPOptions()
+  package var safeclip = SafeCLIPOptions()
   package var supervised = SupervisedOptions()
   package var unlearn = UnlearnOptions()
 

@@ -6,6 +6,7 @@ extension SanitizeMethod {
       the image tower is made robust: features of images under attack are pulled together with those of \
       the images, without captions (Hossain and Imteaj 2024); removes no backdoor by itself
       """,
+    source: "Hossain and Imteaj, Sim-CLIP, arXiv:2407.14971",
     needs: SanitizeNeeds(),
     options: SanitizeOptions.trainingRules + [
       .suspects, .attackEpsilon, .attackStepSize, .attackSteps,

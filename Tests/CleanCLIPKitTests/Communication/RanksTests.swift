@@ -5,20 +5,29 @@ import Testing
 @Suite struct RanksTests {
   /// What is trained.
   enum Work: String, CaseIterable {
-    case cleanclip, fineTuning, selfSupervision, supervised, par, simclip
+    case cleanclip, fineTuning, selfSupervision, supervised, par, simclip, roclip, safeclip
 
     var weights: (clip: Float, inmodal: Float) {
       switch self {
-      case .cleanclip, .supervised, .simclip: (1, 1)
-      case .fineTuning, .par: (1, 0)
+      case .cleanclip, .supervised, .simclip, .safeclip: (1, 1)
+      case .fineTuning, .par, .roclip: (1, 0)
       case .selfSupervision: (0, 1)
       }
     }
 
-    var views: Int { self == .cleanclip || self == .selfSupervision ? 2 : 1 }
+    var views: Int { [.cleanclip, .selfSupervision, .roclip, .safeclip].contains(self) ? 2 : 1 }
 
     func recipe(_ model: CLIPModel) throws(CLIPError) -> any Recipe {
       if self == .supervised { return try SupervisedRecipe(model, classes: 3, seed: 1) }
+      if self == .safeclip {
+        var options = SafeCLIPOptions()
+        options.inmodalEpochs = 1
+        options.safeProbability = 0.5
+        return try SafeCLIPRecipe(model, options: options, pairs: 26)
+      }
+      if self == .roclip {
+        return try RoCLIPRecipe(model, options: RoCLIPOptions(), pairs: 400)
+      }
       if self == .simclip {
         var options = SimCLIPOptions()
         options.attackEpsilon = 64

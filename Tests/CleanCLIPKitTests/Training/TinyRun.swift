@@ -59,7 +59,8 @@ enum TinyRun {
     }
     return TrainingBatch(
       pixels: pixels, tokens: TokenBatch(captions), views: views,
-      labels: indices.map { Int32($0 % classes) }, keys: indices.map { "pair \($0)" })
+      labels: indices.map { Int32($0 % classes) }, keys: indices.map { "pair \($0)" },
+      contents: indices.map { RowContent(row: $0, key: "pair \($0)", fingerprint: UInt64($0 + 1)) })
   }
 
   /// A dataset of `pairs` random pairs in an order that depends on seed and epoch.

@@ -241,11 +241,26 @@ class SanitizeOptions:
         A list of rows that are taken for poisoned, as a check writes it to ``.suspects``: left
         out, and by "unlearn" unlearned.
     check_data
-        "cleanclip" and "par": whether 500 pairs or more are checked with the model first, and
+        Methods that need captions: whether 500 pairs or more are checked with the model first, and
         those that look poisoned or lie far apart are left out, unless ``suspects`` are given.
     text
         "unlearn": whether words that make captions of anything mean the same are looked for
         too, and unlearned in the text tower.
+    attack_epsilon
+        "simclip": how far the attack may move a value of an image, in 255ths of the pixel range.
+    attack_step_size
+        "simclip": how far it moves it in a step, in 255ths too.
+    attack_steps
+        "simclip": steps of the attack on each batch.
+    match_every
+        "roclip": in every so many epochs one has images matched with the pool.
+    pool_fraction
+        "roclip": captions of the pool, as a fraction of the pairs.
+    safe_probability
+        "safeclip": the probability of agreeing above which a pair is safe at first.
+    inmodal_epochs
+        "safeclip": epochs of self-supervision before images and captions meet; ``epochs`` is 2
+        more or higher.
     """
 
     epochs: int = 10
@@ -270,12 +285,13 @@ class SanitizeOptions:
     suspects: Optional[Path] = None
     check_data: bool = True
     text: bool = False
-    #: "simclip": how far the attack may move a value of an image, in 255ths of the pixel range.
     attack_epsilon: float = 4.0
-    #: "simclip": how far it moves it in a step, in 255ths too.
     attack_step_size: float = 1.0
-    #: "simclip": steps of the attack on each batch.
     attack_steps: int = 10
+    match_every: int = 2
+    pool_fraction: float = 0.02
+    safe_probability: float = 0.9
+    inmodal_epochs: int = 5
 
 
 class SanitizeKeywords(TypedDict, total=False):
@@ -306,6 +322,10 @@ class SanitizeKeywords(TypedDict, total=False):
     attack_epsilon: float
     attack_step_size: float
     attack_steps: int
+    match_every: int
+    pool_fraction: float
+    safe_probability: float
+    inmodal_epochs: int
 
 
 @takes(SanitizeOptions)
@@ -343,7 +363,11 @@ def sanitize(
         with ``text`` in the text tower;
         "par": contrastive loss while features are pushed away from where they were;
         "simclip": the image tower is made robust against small changes of unlabelled images, which
-        removes no backdoor by itself.
+        removes no backdoor by itself;
+        "roclip": contrastive loss on augmented pairs, every few epochs with captions of a pool in the
+        place of the images' own;
+        "safeclip": contrastive loss on pairs whose image and caption agree, self-supervised loss on the
+        others.
     images
         Unlabelled images, in the place of ``data``, for "unlearn" and "simclip".
     classes, templates

@@ -16,7 +16,29 @@ extension TrainingBatch {
     }
     return TrainingBatch(
       pixels: pixels, tokens: TokenBatch(captions), views: views,
-      labels: labels.map { Array($0[range]) }, keys: Array(keys[range]))
+      labels: labels.map { Array($0[range]) }, keys: Array(keys[range]),
+      contents: contents.count == count ? Array(contents[range]) : [])
+  }
+
+  /// The rows of the pairs in their dataset.
+  ///
+  /// - Throws: `internal` for a batch that comes from no dataset.
+  func rows(for recipe: String) throws(CLIPError) -> [Int] {
+    guard contents.count == count else {
+      throw CLIPError(
+        .internal,
+        "\(recipe): a batch does not say its rows; expected \(count), got \(contents.count)")
+    }
+    return contents.map(\.row)
+  }
+
+  /// Returns the pairs in one view, 0 for the originals.
+  func view(_ view: Int) -> TrainingBatch {
+    let rows = view * count..<(view + 1) * count
+    return TrainingBatch(
+      pixels: pixels.slice(rows),
+      tokens: TokenBatch(tokens.count > 0 ? rows.map { tokens[$0] } : []), views: 1, labels: labels,
+      keys: keys, contents: contents)
   }
 
   /// Ranges of at most `size` pairs that cover the batch.

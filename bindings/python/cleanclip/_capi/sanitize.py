@@ -51,6 +51,10 @@ class SanitizeOptions(Structure):
         ("attack_epsilon", c_float),
         ("attack_step_size", c_float),
         ("attack_steps", c_int64),
+        ("match_every", c_int64),
+        ("pool_fraction", c_float),
+        ("safe_probability", c_float),
+        ("inmodal_epochs", c_int64),
     ]
 
 
