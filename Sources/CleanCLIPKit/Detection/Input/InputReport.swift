@@ -65,15 +65,15 @@ package struct InputReport {
     var text =
       unread + "\(flagged) of \(findings.count) images are flagged; of as many clean ones, about "
       + "\(decimal(expected, 1)) would be, because \(decimal(threshold.falseAlarmRate * 100, 1)) % "
-      + "false alarms were allowed. "
+      + "false alarms were allowed."
     switch verdict {
     case .cannotTell where Verdict(pValue: pValue) != .clean:
-      text += "That is more than chance gives. "
-    case .clean, .cannotTell: text += "That is no more than chance gives. "
+      text += " That is more than chance gives."
+    case .clean, .cannotTell: text += " That is no more than chance gives."
     case .suspicious, .backdoored:
       text +=
-        "That is more than chance gives. A flagged image is one that the model sees unlike the "
-        + "clean images of the bank: it may carry a trigger, or show something the bank lacks. "
+        " That is more than chance gives. A flagged image is one that the model sees unlike the "
+        + "clean images of the bank: it may carry a trigger, or show something the bank lacks."
     }
     return text + shifted
   }
@@ -81,7 +81,7 @@ package struct InputReport {
   private var shifted: String {
     guard let shift, shift.isFound else { return "" }
     var text =
-      "The images are of another kind than the bank's: "
+      " The images are of another kind than the bank's: "
       + (shift.flagged.value > 0.5
         ? "most are flagged"
         : "of those that are not flagged, \(percent(shift.farther.value)) are farther from it than half of "
