@@ -68,7 +68,7 @@ def test_the_page_on_a_run_of_unlearning(folder):
         "removed": "A backdoor was found and removed",
         "weakened": "A backdoor was found and weakened",
         "not_removed": "A backdoor was found and not removed",
-        "nothing_found": "No backdoor was found; the model is as it was"}[verdict]
+        "nothing_found": "No backdoor was found"}[verdict]
     assert headline in page
     assert page.count("data:image/png;base64,") == 2 * len(history.get("examples", []))
     for trigger in history["outcome"]["triggers"]:

@@ -63,7 +63,7 @@ extension SanitizeVerdict {
     switch self {
     case .removed: "A backdoor was found and removed"
     case .weakened: "A backdoor was found and weakened"
-    case .nothingFound: "No backdoor was found; the model is as it was"
+    case .nothingFound: "No backdoor was found"
     case .notRemoved: "A backdoor was found and not removed"
     }
   }

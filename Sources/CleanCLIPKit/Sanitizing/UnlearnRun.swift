@@ -96,6 +96,9 @@ final class UnlearnRun: SanitizeRun {
     if let shown = setting.suspects {
       outcome.add(shown, TargetSearch.compared(found, with: found, without: [shown.target]))
     }
+    if outcome.suspects.isEmpty, options.triggers.isEmpty {
+      outcome.precautions = TargetSearch.likeliest(among: found)
+    }
     input.log(LogMessage(.info, outcome.summary))
     try unlearnImages(setting, state, &outcome, progress)
     if options.text, let tokenizer = input.tokenizer {
@@ -131,13 +134,16 @@ final class UnlearnRun: SanitizeRun {
     _ progress: UnlearnProgress
   ) throws(CLIPError) {
     guard let unlearner = try begun(setting, state, &outcome, progress) else {
+      outcome.precautions = []
       outcome.finish(
         .nothingFound,
         agreement: try setting.verification.agreement(of: setting.verification.meanings))
       return
     }
     try unlearn(unlearner, setting, state, &outcome, progress)
-    if options.persistenceSteps > 0, !outcome.isLimited, outcome.persistence == nil {
+    if options.persistenceSteps > 0, !outcome.isLimited, !outcome.isPrecaution,
+      outcome.persistence == nil
+    {
       outcome.persistence = try UnlearnPersistence(
         model: try model.imageTowerCopy(), setting: setting
       ).measured(outcome.signs, progress: progress)
@@ -167,7 +173,8 @@ final class UnlearnRun: SanitizeRun {
         try setting.givenTriggers(), on: setting.teacher, round: 1, isSign: true,
         atLeast: Self.tolerance, setting, &outcome)
       kept += try recovered(
-        outcome.suspects, on: setting.teacher, round: 1, setting, &outcome, progress)
+        outcome.suspects + outcome.precautions, on: setting.teacher, round: 1, setting, &outcome,
+        progress)
       guard !kept.isEmpty || setting.suspects != nil else { return nil }
       pool = try TriggerPool(kept)
     }
@@ -198,13 +205,17 @@ final class UnlearnRun: SanitizeRun {
       outcome.rounds = round
       try measure(&outcome, setting)
       input.log(LogMessage(.info, "round \(round): " + outcome.progress))
-      if 100 * outcome.agreement.loss > Double(options.maxAccuracyLoss ?? Self.hopelessLoss) {
+      if 100 * outcome.agreement.loss > Double(options.maxAccuracyLoss ?? Self.hopelessLoss)
+        || outcome.isPrecautionTooDear
+      {
         outcome.isLimited = true
         unlearner.takeBackRound()
         try measure(&outcome, setting)
         input.log(LogMessage(.warning, "round \(round) cost too much and is taken back"))
         return
       }
+      // What clean models have too is there after any number of rounds.
+      if outcome.isPrecaution { return }
       let place = state.searches(ofRound: round)
       var again = try setting.search.run(
         model, toward: targets.sorted(), phase: "looking again", savedIn: place, progress: progress)
@@ -249,7 +260,7 @@ final class UnlearnRun: SanitizeRun {
         suspect, on: model, round: round, progress: { progress.advance() })
       {
         kept += try measured(
-          entries, on: model, round: round, isSign: suspect.isSign(kind),
+          entries, on: model, round: round, isSign: !outcome.isPrecaution && suspect.isSign(kind),
           atLeast: UnlearnRecovery.fewestSuccesses, setting, &outcome)
       }
     }

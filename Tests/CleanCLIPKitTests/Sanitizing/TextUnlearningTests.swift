@@ -46,8 +46,8 @@ import Testing
     #expect(["weakened", "not_removed"].contains(outcome["verdict"]?.string))
     #expect(history.verdict?.rawValue == outcome["verdict"]?.string)
     #expect(history.conclusion.contains { $0.hasPrefix("text tower: the word") })
-    // The image tower has no trigger, and stays.
-    #expect(weights(model, ofImages: true) == images)
+    // The image tower has no trigger: it stays, but for a precaution that is said.
+    #expect((weights(model, ofImages: true) == images) == (history.outcome["precautions"] == nil))
     #expect(weights(model, ofImages: false) != texts)
   }
 

@@ -368,6 +368,18 @@ import Testing
     #expect(TargetSearch.suspects(among: patches([0.003], success: 40)).isEmpty)
   }
 
+  @Test func theLikeliestAreThoseOfTheSmallestTriggers() {
+    #expect(TargetSearch.suspects(among: patches([0.014])).isEmpty)
+    let likeliest = TargetSearch.likeliest(
+      among: patches([0.014])
+        + [0.02, 0.03, 0.031, 0.032, 0.033, 0.03, 0.031].enumerated().map { index, size in
+          found(.additive, index + 1, size: size)
+        })
+    #expect(likeliest.map(\.target) == [1, 0])
+    #expect(TargetSearch.likeliest(among: patches([])).isEmpty)
+    #expect(TargetSearch.likeliest(among: patches([0.014], success: 40)).isEmpty)
+  }
+
   @Test func theSameClassIsJudgedByTheModelAsItWas() {
     let before = patches([0.003])
     let cleaned = TargetSearch.compared(

@@ -5,7 +5,7 @@ package enum SanitizeVerdict: String, Sendable {
   case removed
   /// The effect of what was recovered fell, and some is left.
   case weakened
-  /// There is no trigger beyond those of clean models; the model is as it was.
+  /// There is no trigger beyond those of clean models; a few of these may be unlearned as a precaution.
   case nothingFound = "nothing_found"
   /// The effect of what was recovered is still there.
   case notRemoved = "not_removed"

@@ -11,6 +11,11 @@ package struct TargetSearch {
   /// All searches that may be made, those of a check, whose p-values are combined as there.
   static let plan = SearchPlan(kinds: kinds, hasTargets: true)
 
+  /// The probability of a size above which a class is not even unlearned as a precaution, and as how many
+  /// are.
+  private static let precautionLevel = 0.5
+  private static let precautions = 2
+
   /// Candidates for targets.
   private(set) var vocabulary: TextVocabulary
   /// `[n, 3, S, S]` in 0…1: to search with.
@@ -162,6 +167,25 @@ package struct TargetSearch {
     }
     return compared(list, with: list, without: targets)
       .sorted { ($0.pValue, $0.target) < ($1.pValue, $1.target) }
+  }
+
+  /// The classes that come nearest to being suspects, where none is one: each with the searches in which it
+  /// needs the smallest trigger.
+  ///
+  /// - Returns: the likeliest first.
+  package static func likeliest(among list: [Found]) -> [Suspect] {
+    var findings: [Int: [(found: Found, pValue: Double)]] = [:]
+    for item in plan.items {
+      let own = list.filter { $0.item == item }
+      guard let smallest = own.min(by: { $0.search.size < $1.search.size }) else { continue }
+      let pValue = pValue(of: smallest, among: list, without: [])
+      if pValue < precautionLevel {
+        findings[smallest.target, default: []].append((smallest, pValue))
+      }
+    }
+    return findings.map { Suspect(target: $0.key, findings: $0.value) }
+      .sorted { ($0.pValue, $0.target) < ($1.pValue, $1.target) }
+      .prefix(precautions).map(\.self)
   }
 
   /// A class by the sizes towards those that are no suspects.

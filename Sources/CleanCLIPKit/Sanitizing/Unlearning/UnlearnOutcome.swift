@@ -4,6 +4,8 @@ struct UnlearnOutcome {
   let imageCount: Int
   /// What the searches towards classes found on the model as it was.
   var suspects: [TargetSearch.Suspect] = []
+  /// The likeliest classes where none is a suspect: triggers towards these are unlearned all the same.
+  var precautions: [TargetSearch.Suspect] = []
   let vocabulary: TextVocabulary
   /// What became of the user's suspects; `nil` without any.
   var shown: ShownSuspects?
@@ -23,6 +25,8 @@ struct UnlearnOutcome {
   private(set) var text: TextOutcome?
   private(set) var verdict: SanitizeVerdict?
 
+  /// The mean cosine with the features of before below which a precaution costs more than it is worth.
+  private static let precautionCosine: Float = 0.98
   /// Attack success above the base rate that is left by rounding.
   static let tolerance = 0.05
 
@@ -65,8 +69,20 @@ struct UnlearnOutcome {
       || shown.map { $0.target == target && $0.isLeft } ?? false
   }
 
+  /// Whether what is unlearned is no finding.
+  var isPrecaution: Bool { !precautions.isEmpty }
+
+  /// Whether a precaution changed the model too much.
+  var isPrecautionTooDear: Bool {
+    isPrecaution && agreement.cosine < Self.precautionCosine
+  }
+
   /// Draws the verdict from the evidence.
   mutating func conclude() {
+    guard !isPrecaution else {
+      verdict = .nothingFound
+      return
+    }
     let left = Set(evidence.map(\.entry.target) + shownTargets).contains(where: isLeft)
     if !left && !isLimited && !(persistence?.comesBack ?? false) {
       verdict = .removed
@@ -83,7 +99,10 @@ struct UnlearnOutcome {
   var summary: String {
     let found = suspects.filter { $0.pValue < TargetSearch.level }
     guard !found.isEmpty else {
-      return "no class of \(vocabulary.names.count) is reached more easily than the others"
+      let none = "no class of \(vocabulary.names.count) is reached more easily than the others"
+      guard isPrecaution else { return none }
+      return none + "; as a precaution, triggers towards the likeliest are unlearned: "
+        + precautions.map { "'\(vocabulary.names[$0.target])'" }.joined(separator: ", ")
     }
     return "images are led more easily than elsewhere to "
       + found.map { "'\(vocabulary.names[$0.target])' (p = \(significant($0.pValue)))" }
@@ -92,7 +111,7 @@ struct UnlearnOutcome {
 
   /// Where a round ended, for the user.
   var progress: String {
-    let worst = signs.map(\.excess).max() ?? 0
+    let worst = (isPrecaution ? evidence : signs).map(\.excess).max() ?? 0
     return "attack success of recovered triggers is at most \(percent(worst)) above that without; "
       + "\(percent(agreement.zeroShot.value)) of held-out images classified as before"
   }
@@ -114,7 +133,11 @@ struct UnlearnOutcome {
     lines.append(
       "held-out images: \(percent(agreement.zeroShot.value)) classified as before, mean cosine with "
         + "the features of before \(agreement.cosine)")
-    if isLimited { lines.append("ended by max_accuracy_loss") }
+    if isLimited {
+      lines.append(
+        isPrecaution
+          ? "the precaution cost too much and is taken back" : "ended by max_accuracy_loss")
+    }
     if let persistence { lines += persistence.lines }
     return lines
   }
@@ -128,6 +151,9 @@ struct UnlearnOutcome {
     // Measured after a round, or when there is none.
     if agreement.zeroShot.total > 0 { object["agreement"] = .object(agreement.json) }
     object["suspects"] = .array(suspects.map { .object($0.json(vocabulary)) })
+    if isPrecaution {
+      object["precautions"] = .array(precautions.map { .object($0.json(vocabulary)) })
+    }
     object["searches"] = .array(searches.map { .object($0.json(vocabulary)) })
     object["triggers"] = .array(evidence.map { .object($0.json) })
     object["suspects_after"] = .array(fresh.map { .object($0.json(vocabulary)) })

@@ -18,7 +18,7 @@ package final class SinusoidSpace: TriggerSpace {
   static let planes = 3
   static let collapseThreshold: Float = 0.85
   /// Between the classes of small towers 0.23, many of which no wave reaches; those that one does lie far out.
-  static let usualSpread = SizeSpread(targeted: 0.35, untargeted: 0.4, weight: 10)
+  static let usualSpread = SizeSpread(targeted: 0.35, untargeted: 0.35, weight: 10)
   static let isSearchedByDefault = true
   static let streamKey: UInt64 = 3
 
