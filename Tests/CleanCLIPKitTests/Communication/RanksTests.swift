@@ -95,8 +95,8 @@ import Testing
       for result in ranks {
         let outcome = try result.get()
         #expect(outcome.losses.count == 12)
-        // Features of images and of attacked ones are close: rounding of single precision between them.
-        let rounding = work == .simclip ? 1e-8 : 0
+        // One minus cosines next to 1, which single precision has in steps of 1.2e-7.
+        let rounding = work == .simclip ? 1e-6 : 0
         for (loss, expected) in zip(outcome.losses, whole.losses) {
           #expect(abs(loss.loss - expected.loss) <= 1e-5 * abs(expected.loss) + rounding)
           #expect(
