@@ -28,12 +28,17 @@ struct RankOptions: ParsableArguments {
 enum Ranks {
   /// Runs a command over the ranks, each inside `Communicator.together`, or alone.
   ///
-  /// - Throws: `unsupported` when `mpirun` started several processes and there is no plug-in: each would do
-  ///   the whole work and replace what the others write.
+  /// - Throws: `invalidArgument` for a time-out without `mpirun`; `unsupported` when `mpirun` started several
+  ///   processes and there is no plug-in: each would do the whole work and replace what the others write.
   static func run(_ options: RankOptions, _ body: (Communicator) throws -> Void) throws {
-    guard let started = environmentNumber("OMPI_COMM_WORLD_SIZE"), started > 1 else {
-      return try body(.single)
+    let started = environmentNumber("OMPI_COMM_WORLD_SIZE")
+    guard started != nil || options.rankTimeout == nil else {
+      throw CLIPError(
+        .invalidArgument,
+        "--rank-timeout has no effect in a process by itself; expected several by mpirun, got one; leave it out"
+      )
     }
+    guard let started, started > 1 else { return try body(.single) }
     let plugin = try Plugin(processes: started)
     // A rank that fails does not end MPI in order, so that mpirun ends the others.
     try body(try plugin.communicator(timeout: options.rankTimeout ?? 0))
