@@ -293,6 +293,8 @@ INTERRUPTED = """
 import os, signal, sys, threading, time
 import numpy as np
 import cleanclip
+# A shell starts what runs in its background with the signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 model = cleanclip.create({architecture!r}, seed=1)
 def interrupt():
     time.sleep(0.5)
