@@ -40,8 +40,8 @@ package enum SafeCLIPLoss {
       (CleanCLIPLoss(clipWeight: 0, inmodalWeight: 1), risky + risky.map { $0 + pairs }),
     ] where !rows.isEmpty {
       let part = try loss.evaluate(
-        imageFeatures: try imageFeatures.rows(rows), textFeatures: try textFeatures.rows(rows),
-        logitScale: logitScale)
+        imageFeatures: try FeatureMatrix.gather(imageFeatures, rows),
+        textFeatures: try FeatureMatrix.gather(textFeatures, rows), logitScale: logitScale)
       result.loss += part.loss
       result.crossmodalLoss += part.crossmodalLoss
       result.inmodalLoss += part.inmodalLoss
@@ -54,16 +54,6 @@ package enum SafeCLIPLoss {
 }
 
 extension Tensor {
-  /// Returns rows of a single-precision matrix.
-  fileprivate func rows(_ numbers: [Int]) throws(CLIPError) -> Tensor {
-    let part = try Tensor([numbers.count, shape[1]])
-    for (place, row) in numbers.enumerated() {
-      let source = slice(row..<row + 1)
-      memcpy(part.slice(place..<place + 1).bytes, source.bytes, source.byteCount)
-    }
-    return part
-  }
-
   /// Writes its rows over those with these numbers.
   fileprivate func scatter(to numbers: [Int], of whole: Tensor) {
     for (place, row) in numbers.enumerated() {

@@ -92,22 +92,21 @@ package final class SimCLIPRecipe: Recipe {
   package func attackedImages(
     _ images: Tensor, firstRow: Int = 0, _ pass: Pass
   ) throws(CLIPError) -> Tensor {
-    // The attack asks for gradients of pixels alone.
-    for parameter in parameters { parameter.isTrainable = false }
-    defer { for parameter in parameters { parameter.isTrainable = true } }
     let still = pass.tape(isTraining: false, isRecording: false)
     let aims = try features(still, Variable(images)).value
-    return try attack.images(near: images, step: step, firstRow: firstRow) {
-      (moved) throws(CLIPError) in
-      let tape = pass.tape(isTraining: false)
-      let input = Variable(moved, requiresGradient: true)
-      let features = try features(tape, input)
-      let away = try Tensor(aims.shape)
-      let now = features.value.f32
-      for index in 0..<aims.count { away.f32[index] = now[index] - aims.f32[index] }
-      try tape.backward(features, gradient: away)
-      if let slope = input.gradient { return slope }
-      return try Tensor.zeros(moved.shape)
+    return try model.withFrozenParameters { () throws(CLIPError) in
+      try attack.images(near: images, step: step, firstRow: firstRow) {
+        (moved) throws(CLIPError) in
+        let tape = pass.tape(isTraining: false)
+        let input = Variable(moved, requiresGradient: true)
+        let features = try features(tape, input)
+        let away = try Tensor(aims.shape)
+        let now = features.value.f32
+        for index in 0..<aims.count { away.f32[index] = now[index] - aims.f32[index] }
+        try tape.backward(features, gradient: away)
+        if let slope = input.gradient { return slope }
+        return try Tensor.zeros(moved.shape)
+      }
     }
   }
 

@@ -17,13 +17,7 @@ final class UnlearnRun: SanitizeRun {
   /// - Throws: `unsupported` without an image tower; `format` when weights are not finite; `io` when
   ///   no state can be kept.
   init(_ input: SanitizeInput, _ options: SanitizeOptions) throws(CLIPError) {
-    guard input.model.configuration.vision != nil else {
-      throw CLIPError(
-        .unsupported,
-        "unlearn: the model has no image tower; expected visual weights, got text only")
-    }
-    let broken = input.model.nonFiniteTensors()
-    guard broken.isEmpty else { throw CLIPError.nonFinite(broken) }
+    try input.model.requireImageTower(for: "unlearn")
     self.input = input
     allOptions = options
     model = input.model

@@ -47,14 +47,7 @@ package final class CaptionPool {
     let known = features.slice(0..<count)
     let cosines = try Tensor([images.shape[0], count])
     try LinearAlgebra.multiply(images, known, transposeB: true, into: cosines)
-    let matches = try Tensor(images.shape)
-    for row in 0..<images.shape[0] {
-      let own = cosines.f32 + row * count
-      var best = 0
-      for candidate in 0..<count where own[candidate] > own[best] { best = candidate }
-      let match = known.slice(best..<best + 1)
-      memcpy(matches.slice(row..<row + 1).bytes, match.bytes, match.byteCount)
-    }
-    return matches
+    return try FeatureMatrix.gather(
+      known, (0..<images.shape[0]).map { TextVocabulary.nearest(cosines, $0) })
   }
 }
