@@ -17,13 +17,13 @@ package struct TargetSearch {
   private static let precautions = 2
 
   /// Candidates for targets.
-  private(set) var vocabulary: TextVocabulary
+  let vocabulary: TextVocabulary
   /// `[n, 3, S, S]` in 0…1: to search with.
   let images: Tensor
   /// Held out, to confirm with.
   let heldOut: Tensor
   /// What the model as it was reads the held-out images as.
-  private(set) var before: [Int]
+  let before: [Int]
   let options: ModelCheckOptions
   /// The ranks that divide the kinds among them.
   let communicator: Communicator
@@ -78,12 +78,6 @@ package struct TargetSearch {
           && finding.pValue <= max(best, level / plan.factor(finding.found.item))
       }
     }
-  }
-
-  /// Takes other candidates, of which the first are those of before.
-  mutating func compare(_ vocabulary: TextVocabulary, before: [Int]) {
-    self.vocabulary = vocabulary
-    self.before = before
   }
 
   /// Runs the searches towards some classes.

@@ -3,8 +3,8 @@ struct UnlearnRecovery {
   /// `[n, 3, S, S]` in 0…1.
   let images: Tensor
   /// What the model as it was reads each image as.
-  private(set) var read: [Int]
-  private(set) var vocabulary: TextVocabulary
+  let read: [Int]
+  let vocabulary: TextVocabulary
   let options: UnlearnOptions
   let training: TrainingOptions
   /// The class that suspects are read as.
@@ -14,12 +14,6 @@ struct UnlearnRecovery {
   static let fewestSuccesses = 0.5
   /// The probability of a size above which a kind does not speak for a class.
   private static let speakingLevel = 0.25
-
-  /// Takes other candidates, and what the images are read as then.
-  mutating func compare(_ vocabulary: TextVocabulary, read: [Int]) {
-    self.vocabulary = vocabulary
-    self.read = read
-  }
 
   private func recovery(
     on model: CLIPModel, toward target: Int, steps: Int

@@ -14,12 +14,13 @@ struct UnlearnSetting {
   /// Those that the candidates were chosen from.
   let texts: TextVocabulary
   private(set) var verification: UnlearnVerification
-  private(set) var search: TargetSearch
   /// The candidates that enough images resemble.
   let eligible: [Int]
-  private(set) var recovery: UnlearnRecovery
-  /// f0 of the images that triggers are searched with.
+  /// Images that triggers are searched with, `[n, 3, S, S]` in 0…1, f0 of each, and what it is read as.
+  private let searched: Tensor
   private let meanings: Tensor
+  private var read: [Int]
+  private let searchOptions: ModelCheckOptions
   /// Images of which the user knows that they carry a trigger; `nil` for none, or when they show no target.
   let suspects: UnlearnSuspects?
   /// The ranks of the run: they divide searches and batches among them.
@@ -57,7 +58,7 @@ struct UnlearnSetting {
     ) { progress.advance(to: $0) }
     teacher = try model.imageTowerCopy()
     for parameter in teacher.parameters { parameter.isTrainable = false }
-    let searched = try images.searched(Self.searchedImages)
+    searched = try images.searched(Self.searchedImages)
     let heldOut = try images.heldOut()
     // Before the searches, so that what does not fit is refused before they cost their time.
     plan = try Self.pass(of: model, options, training, communicator).plan(images, teacher: teacher)
@@ -82,14 +83,9 @@ struct UnlearnSetting {
     settings.search = search
     settings.stateDirectory = training.stateDirectory
     settings.resume = training.resume
-    self.search = TargetSearch(
-      vocabulary: vocabulary, images: searched, heldOut: heldOut, before: verification.before,
-      options: settings, communicator: communicator)
-    let read = try vocabulary.nearest(to: meanings)
+    searchOptions = settings
+    read = try vocabulary.nearest(to: meanings)
     eligible = ModelCheck.eligible(vocabulary, read: read)
-    recovery = UnlearnRecovery(
-      images: searched, read: read, vocabulary: vocabulary, options: options, training: training,
-      shownTarget: self.suspects?.target)
     // Fewer would compare nothing, and say that there is nothing to find.
     guard eligible.count >= ModelCheck.fewestClasses || !options.triggers.isEmpty else {
       throw CLIPError(
@@ -182,8 +178,21 @@ struct UnlearnSetting {
     let own = vocabulary.names.compactMap { texts.names.firstIndex(of: $0) }
     vocabulary = try texts.rows(own + new)
     try verification.compare(vocabulary)
-    search.compare(vocabulary, before: verification.before)
-    recovery.compare(vocabulary, read: try vocabulary.nearest(to: meanings))
+    read = try vocabulary.nearest(to: meanings)
+  }
+
+  /// The searches towards the candidates.
+  var search: TargetSearch {
+    TargetSearch(
+      vocabulary: vocabulary, images: searched, heldOut: verification.images,
+      before: verification.before, options: searchOptions, communicator: communicator)
+  }
+
+  /// The recoveries of triggers towards the candidates.
+  var recovery: UnlearnRecovery {
+    UnlearnRecovery(
+      images: searched, read: read, vocabulary: vocabulary, options: options, training: training,
+      shownTarget: suspects?.target)
   }
 
   /// What searches without a target say of the candidates that they led to.
