@@ -13,11 +13,6 @@ package struct SearchPlan {
 
     /// In the combined p-value: what yields more weighs more.
     var weight: Double { (kind.space.isFrequent ? 2 : 1) + (isTargeted ? 1 : 0) }
-
-    package init(kind: TriggerKind, isTargeted: Bool) {
-      self.kind = kind
-      self.isTargeted = isTargeted
-    }
   }
 
   package let items: [Item]

@@ -95,7 +95,7 @@ struct SizeSpread: Equatable, Sendable {
   /// sizes alone say too little.
   let weight: Double
 
-  /// Set by hand, for what did not collapse any clean model of the zoo.
+  /// Set by hand, for words.
   static let unmeasured = SizeSpread(targeted: 0.4, untargeted: 0.4, weight: 6)
 }
 
