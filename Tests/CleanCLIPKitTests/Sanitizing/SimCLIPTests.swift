@@ -147,23 +147,7 @@ import Testing
   }
 
   @Test func resumingGivesTheSameWeights() throws {
-    let whole = try TinyRun.model()
-    _ = try Self.trainer(whole).run()
-    let folder = TemporaryFolder()
-    func part() throws -> (Trainer, CLIPModel) {
-      let model = try TinyRun.model()
-      let trainer = try Self.trainer(model) {
-        $0.stateDirectory = folder.file("state")
-        $0.saveEvery = 1
-        $0.resume = true
-      }
-      return (trainer, model)
-    }
-    let (first, _) = try part()
-    expectError(containing: "cancelled after step 4") { _ = try first.run { $0.step < 4 } }
-    let (second, resumed) = try part()
-    _ = try second.run()
-    #expect(resumed.bits == whole.bits)
+    try expectResumingGivesTheSameWeights(after: 4) { try Self.trainer($0, $1) }
   }
 
   /// Images do not depend on each other: two chunks have the loss and the gradient of the whole.

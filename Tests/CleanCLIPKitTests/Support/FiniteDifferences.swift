@@ -134,6 +134,28 @@ struct Differentiable {
   }
 }
 
+/// Expects the gradient of a loss by each element of a tensor to match central differences.
+///
+/// - Parameters:
+///   - tolerance: above the rounding of the loss over two steps.
+///   - loss: of the tensor as it is.
+func expectGradient(
+  _ gradient: Tensor, by tensor: Tensor, step: Float = 1e-3, within tolerance: Double,
+  sourceLocation: SourceLocation = #_sourceLocation, loss: () throws -> Double
+) throws {
+  for index in 0..<tensor.count {
+    let original = tensor.f32[index]
+    tensor.f32[index] = original + step
+    let above = try loss()
+    tensor.f32[index] = original - step
+    let below = try loss()
+    tensor.f32[index] = original
+    let difference = (above - below) / Double(2 * step)
+    #expect(
+      abs(difference - Double(gradient.f32[index])) < tolerance, sourceLocation: sourceLocation)
+  }
+}
+
 extension Tensor {
   /// Overwrites one element.
   fileprivate func set(_ index: Int, _ value: Float) {
