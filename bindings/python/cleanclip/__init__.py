@@ -44,10 +44,11 @@ from .check import (
     check_model,
 )
 from .evaluate import EvaluateOptions, Evaluation, evaluate, evaluate_retrieval
+from .history import History, Progress
 from .loading import create, load
 from .model import Model
 from .report import write_report
-from .sanitize import History, Progress, SanitizeOptions, sanitize
+from .sanitize import SanitizeOptions, sanitize
 from .tokenizer import Tokenizer
 
 #: The version of the loaded library.

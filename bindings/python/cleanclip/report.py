@@ -9,8 +9,8 @@ from . import _capi
 from ._handle import Path, path_bytes, text_bytes
 from .errors import check
 from .evaluate import Evaluation
+from .history import History
 from .model import Model
-from .sanitize import History
 
 
 def write_report(
