@@ -4,7 +4,8 @@
     for n in 1 2 4; do mpirun -n $n python benchmarks/ranks.py --architecture ViT-B-32 --batch-size 8; done
 
 Rank 0 prints a line of JSON. Each rank computes with --threads threads, so that ranks on one machine should be
-given its cores in equal parts; the steps after the first are measured.
+given its cores in equal parts; the steps after the first are measured. With --bandwidth, sums take as long as by a ring
+between machines of so many bytes a second: the rank sleeps, so that its processor computes meanwhile.
 """
 
 import argparse
@@ -25,8 +26,9 @@ import cleanclip  # noqa: E402
 class TimedCommunicator(cleanclip.distributed.MPICommunicator):
     """Counts calls, bytes that this rank hands over, and seconds, from the first to the last rank's end."""
 
-    def __init__(self):
+    def __init__(self, bandwidth):
         super().__init__()
+        self.bandwidth = bandwidth
         self.clear()
 
     def clear(self):
@@ -42,7 +44,14 @@ class TimedCommunicator(cleanclip.distributed.MPICommunicator):
         count["bytes"] += array.nbytes
 
     def all_reduce(self, values):
-        self._timed("all_reduce", values, lambda: super(TimedCommunicator, self).all_reduce(values))
+        def reduce():
+            begin = time.monotonic()
+            super(TimedCommunicator, self).all_reduce(values)
+            if self.bandwidth:
+                seconds = 2 * (self.size - 1) / self.size * values.nbytes / self.bandwidth
+                time.sleep(max(0, seconds - (time.monotonic() - begin)))
+
+        self._timed("all_reduce", values, reduce)
 
     def all_gather(self, data, out):
         self._timed("all_gather", data, lambda: super(TimedCommunicator, self).all_gather(data, out))
@@ -58,9 +67,10 @@ def main():
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", default="f32")
+    parser.add_argument("--bandwidth", type=float, help="bytes a second between ranks, for sums")
     arguments = parser.parse_args()
     cleanclip.set_num_threads(arguments.threads)
-    ranks = TimedCommunicator()
+    ranks = TimedCommunicator(arguments.bandwidth)
     model = cleanclip.create(arguments.architecture, seed=0)
     random = np.random.default_rng(0)
     pairs = [

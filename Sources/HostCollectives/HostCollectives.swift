@@ -71,6 +71,6 @@ package struct HostCollectives: Collectives {
       .io,
       "\(name): \(collective) failed on rank \(rank); expected an answer of all \(size) ranks, got "
         + (problem() ?? "result \(result), and no problem that says why")
-        + "; the last saved state is whole")
+        + "; where a state is kept, the last one is whole")
   }
 }

@@ -1,50 +1,31 @@
 internal import Glibc
 
 extension Communicator {
-  /// Elements that are summed in one call: 16 MiB, where the time of a call no longer counts.
-  private static let bucketCount = 4 << 20
-
-  /// Replaces single-precision tensors by their sums over the ranks, small ones together.
-  ///
-  /// - Parameter tensors: of the same shapes on every rank.
-  func sum(_ tensors: [Tensor], for purpose: Purpose) throws(CLIPError) {
-    guard !isSingle else { return }
-    var bucket: [Tensor] = []
-    var count = 0
-    for tensor in tensors {
-      if count + tensor.count > Self.bucketCount {
-        try sum(bucket: bucket, count, for: purpose)
-        (bucket, count) = ([], 0)
-      }
-      bucket.append(tensor)
-      count += tensor.count
-    }
-    try sum(bucket: bucket, count, for: purpose)
-  }
-
   /// Replaces single-precision tensors by their means over the ranks.
   func average(_ tensors: [Tensor], for purpose: Purpose) throws(CLIPError) {
-    try sum(tensors, for: purpose)
+    try sum(together: tensors, for: purpose)
     let count = Float(size)
     for tensor in tensors {
       for index in 0..<tensor.count { tensor.f32[index] /= count }
     }
   }
 
-  private func sum(
-    bucket: [Tensor], _ count: Int, for purpose: Purpose
-  ) throws(CLIPError) {
-    guard bucket.count != 1 else { return try sum(bucket[0], for: purpose) }
-    guard count > 0 else { return }
+  /// Replaces single-precision tensors by their sums over the ranks, in one call.
+  ///
+  /// - Parameter tensors: of the same shapes on every rank.
+  func sum(together tensors: [Tensor], for purpose: Purpose) throws(CLIPError) {
+    guard tensors.count != 1 else { return try sum(tensors[0], for: purpose) }
+    let count = tensors.reduce(0) { $0 + $1.count }
+    guard count > 0, !isSingle else { return }
     let flat = try Tensor([count])
     var start = 0
-    for tensor in bucket {
+    for tensor in tensors {
       memcpy(flat.f32 + start, tensor.bytes, tensor.byteCount)
       start += tensor.count
     }
     try sum(flat, for: purpose)
     start = 0
-    for tensor in bucket {
+    for tensor in tensors {
       memcpy(tensor.bytes, flat.f32 + start, tensor.byteCount)
       start += tensor.count
     }

@@ -27,6 +27,8 @@ package final class Communicator {
   private let host: any Collectives
   /// Whether an error has reached the other ranks, or came from them.
   private var hasEnded = false
+  /// Makes the collectives while another thread computes.
+  private var relay: CollectiveRelay?
 
   /// - Throws: `invalidArgument` for a rank outside of the ranks.
   package init(_ host: any Collectives) throws(CLIPError) {
@@ -64,6 +66,16 @@ package final class Communicator {
     }
     try exchange(.end, count: 0)
     return result
+  }
+
+  /// Runs work on a thread of its own, whose collectives are made on the calling one.
+  func relaying<Result>(
+    _ relay: CollectiveRelay, _ body: () throws(CLIPError) -> Result
+  ) throws(CLIPError) -> Result {
+    guard !isSingle else { return try body() }
+    self.relay = relay
+    defer { self.relay = nil }
+    return try relay.run(body)
   }
 
   /// Replaces the values of a single-precision tensor by their sums over the ranks.
@@ -212,7 +224,7 @@ package final class Communicator {
   /// Calls the host, which is not called again once it has failed.
   private func call(_ body: () throws(CLIPError) -> Void) throws(CLIPError) {
     do throws(CLIPError) {
-      try body()
+      if let relay { try relay.perform(body) } else { try body() }
     } catch {
       hasEnded = true
       throw error

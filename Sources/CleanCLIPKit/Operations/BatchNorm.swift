@@ -95,7 +95,8 @@ extension Tape {
 
     let isTrained = norm.weight.isTrainable || norm.bias.isTrainable
     return record(
-      try compute(), dependsOnGradient: x.requiresGradient || isTrained, recompute: compute
+      try compute(), dependsOnGradient: x.requiresGradient || isTrained,
+      of: [norm.weight, norm.bias], recompute: compute
     ) { [slot = x.slot, x = x.value] (dy: Tensor) throws(CLIPError) in
       let both = try Tensor([2 * channels])
       let (sums, products) = (both.slice(0..<channels), both.slice(channels..<2 * channels))

@@ -71,7 +71,9 @@ extension Tape {
     let isTrained = weight.isTrainable || bias?.isTrainable ?? false
     let wantsGradient = x.requiresGradient || residual?.requiresGradient ?? false
     let input = weight.isTrainable ? x.reader() : nil
-    return record(y, dependsOnGradient: wantsGradient || isTrained) {
+    return record(
+      y, dependsOnGradient: wantsGradient || isTrained, of: [weight] + (bias.map { [$0] } ?? [])
+    ) {
       [layout, x = x.slot, residual = residual?.slot, y = followedByReLU ? y : nil]
       (dy: Tensor) throws(CLIPError) in
       let dSum = if let y { try self.masked(dy, where: y) } else { dy }

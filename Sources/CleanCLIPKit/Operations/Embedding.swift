@@ -27,7 +27,9 @@ extension Tape {
     ck_embed(
       dtype.kernel, tokens.ids, table.value.f32, positions.value.f32, sequences.offsets,
       Int64(sequences.count), Int64(width), y.bytes)
-    return record(y, dependsOnGradient: table.isTrainable || positions.isTrainable) {
+    return record(
+      y, dependsOnGradient: table.isTrainable || positions.isTrainable, of: [table, positions]
+    ) {
       (dy: Tensor) throws(CLIPError) in
       if table.isTrainable {
         let dTable = try table.accumulatedGradient()

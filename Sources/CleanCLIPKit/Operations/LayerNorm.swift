@@ -31,7 +31,8 @@ extension Tape {
 
     let isTrained = weight.isTrainable || bias.isTrainable
     return record(
-      try compute(), dependsOnGradient: x.requiresGradient || isTrained, recompute: compute
+      try compute(), dependsOnGradient: x.requiresGradient || isTrained, of: [weight, bias],
+      recompute: compute
     ) { [slot = x.slot, x = x.value] (dy: Tensor) throws(CLIPError) in
       let dx = slot.requiresGradient ? try Tensor(x.shape, dtype) : nil
       let dWeight = weight.isTrainable ? try weight.gradientTarget() : nil

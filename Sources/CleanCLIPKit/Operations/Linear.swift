@@ -49,7 +49,10 @@ extension Tape {
 
     let isTrained = weight.isTrainable || bias?.isTrainable ?? false
     let input = weight.isTrainable ? x.reader() : nil
-    return record(y, dependsOnGradient: x.requiresGradient || isTrained) {
+    return record(
+      y, dependsOnGradient: x.requiresGradient || isTrained,
+      of: [weight] + (bias.map { [$0] } ?? [])
+    ) {
       [x = x.slot] (dy: Tensor) throws(CLIPError) in
       if x.requiresGradient {
         let dx = try Tensor(x.shape, dtype)

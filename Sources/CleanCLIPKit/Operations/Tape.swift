@@ -58,6 +58,8 @@ package final class Parameter {
   package var gradient: Tensor?
   /// Whether training changes the value.
   package var isTrainable = true
+  /// Whether the gradient of the step was handed on to be summed over the ranks, so that nothing may be added.
+  var isSummed = false
   /// Copies of the value for computation, by their meaning to the operation that made them; locked,
   /// because threads that encode with one model make them.
   let prepared = Locked<[String: PreparedWeight]>([:])
@@ -75,6 +77,7 @@ package final class Parameter {
 
   /// Returns the gradient to add into, zero at first.
   func accumulatedGradient() throws(CLIPError) -> Tensor {
+    try checkOpen()
     if let gradient { return gradient }
     let zero = try Tensor.zeros(value.shape, .f32)
     gradient = zero
@@ -83,10 +86,18 @@ package final class Parameter {
 
   /// Where to put dLoss/dParameter: the memory, and whether it holds a sum to add to.
   func gradientTarget() throws(CLIPError) -> (tensor: Tensor, accumulates: Bool) {
+    try checkOpen()
     if let gradient { return (gradient, true) }
     let fresh = try Tensor(value.shape, .f32)
     gradient = fresh
     return (fresh, false)
+  }
+
+  private func checkOpen() throws(CLIPError) {
+    guard isSummed else { return }
+    throw CLIPError(
+      .internal,
+      "gradient of '\(name)': is summed already; expected no more to add, got a second pass")
   }
 }
 
@@ -131,14 +142,20 @@ package final class Tape {
 
   private struct Record {
     let output: GradientSlot
+    /// The trained parameters whose gradients it adds to.
+    let parameters: [Parameter]
     let backward: Backward
   }
 
   private var records: [Record] = []
+  /// Called for each parameter once the backward pass has added all to its gradient; `nil` where nobody
+  /// waits for it.
+  private let didComplete: ((Parameter) throws(CLIPError) -> Void)?
 
   package init(
     precision: DType = .f32, isTraining: Bool = false, isRecording: Bool = true,
-    keepsPackedWeights: Bool = true, statisticsCommunicator: Communicator = .single
+    keepsPackedWeights: Bool = true, statisticsCommunicator: Communicator = .single,
+    didComplete: ((Parameter) throws(CLIPError) -> Void)? = nil
   ) {
     precondition(precision != .i32, "activations are f32 or bf16")
     self.precision = precision
@@ -146,6 +163,7 @@ package final class Tape {
     self.isRecording = isRecording
     self.keepsPackedWeights = keepsPackedWeights
     self.statisticsCommunicator = statisticsCommunicator
+    self.didComplete = didComplete
   }
 
   /// Whether a packed copy of this weight will be asked for again.
@@ -156,16 +174,21 @@ package final class Tape {
   /// - Parameters:
   ///   - value: what the operation computed.
   ///   - dependsOnGradient: whether any input or parameter of the operation wants a gradient.
+  ///   - parameters: those of the operation.
   ///   - recompute: computes the value again from what the backward pass keeps, if that is cheap.
   ///   - backward: adds the gradients of inputs and parameters, given the output's.
   func record(
-    _ value: Tensor, dependsOnGradient: Bool, recompute: (() throws(CLIPError) -> Tensor)? = nil,
-    backward: @escaping Backward
+    _ value: Tensor, dependsOnGradient: Bool, of parameters: [Parameter] = [],
+    recompute: (() throws(CLIPError) -> Tensor)? = nil, backward: @escaping Backward
   ) -> Variable {
     let isRecorded = isRecording && dependsOnGradient
     let output = Variable(
       value, requiresGradient: isRecorded, recompute: isRecording ? recompute : nil)
-    if isRecorded { records.append(Record(output: output.slot, backward: backward)) }
+    if isRecorded {
+      records.append(
+        Record(
+          output: output.slot, parameters: parameters.filter(\.isTrainable), backward: backward))
+    }
     return output
   }
 
@@ -190,10 +213,22 @@ package final class Tape {
   /// Unwinds the tape from several outputs at once.
   package func backward(_ seeds: [(Variable, Tensor)]) throws(CLIPError) {
     for (output, gradient) in seeds { try accumulate(gradient, into: output.slot) }
+    var uses: [ObjectIdentifier: Int] = [:]
+    if didComplete != nil {
+      for parameter in records.flatMap(\.parameters) {
+        uses[ObjectIdentifier(parameter), default: 0] += 1
+      }
+    }
     while let record = records.popLast() {
-      guard let gradient = record.output.gradient else { continue }
-      record.output.gradient = nil
-      try record.backward(gradient)
+      if let gradient = record.output.gradient {
+        record.output.gradient = nil
+        try record.backward(gradient)
+      }
+      guard let didComplete else { continue }
+      for parameter in record.parameters {
+        uses[ObjectIdentifier(parameter), default: 0] -= 1
+        if uses[ObjectIdentifier(parameter)] == 0 { try didComplete(parameter) }
+      }
     }
   }
 }

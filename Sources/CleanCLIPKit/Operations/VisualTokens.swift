@@ -22,7 +22,9 @@ extension Tape {
       dtype.kernel, patches.value.bytes, classEmbedding.value.f32, positions.value.f32,
       Int64(batch), Int64(length), Int64(width), y.bytes)
     let isTrained = classEmbedding.isTrainable || positions.isTrainable
-    return record(y, dependsOnGradient: patches.requiresGradient || isTrained) {
+    return record(
+      y, dependsOnGradient: patches.requiresGradient || isTrained, of: [classEmbedding, positions]
+    ) {
       [patches = patches.slot] (dy: Tensor) throws(CLIPError) in
       let dPatches = patches.requiresGradient ? try Tensor(patches.shape, dtype) : nil
       let dClass = classEmbedding.isTrainable ? try classEmbedding.accumulatedGradient() : nil
@@ -50,7 +52,9 @@ extension Tape {
     ck_mean_token(
       dtype.kernel, x.value.bytes, positions.value.f32, Int64(batch), Int64(area),
       Int64(channels), y.bytes)
-    return record(y, dependsOnGradient: x.requiresGradient || positions.isTrainable) {
+    return record(
+      y, dependsOnGradient: x.requiresGradient || positions.isTrainable, of: [positions]
+    ) {
       [x = x.slot] (dy: Tensor) throws(CLIPError) in
       let dx = x.requiresGradient ? try Tensor(x.shape, dtype) : nil
       let dPositions = positions.isTrainable ? try positions.accumulatedGradient() : nil

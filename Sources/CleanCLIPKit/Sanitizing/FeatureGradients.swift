@@ -14,7 +14,8 @@ struct FeatureGradients {
   ) throws(CLIPError) -> CleanCLIPLoss.Result {
     let chunks = batch.chunks(of: pass.chunkSize)
     guard chunks.count == 1 else { return try accumulateInChunks(batch, chunks, pass) }
-    let tape = pass.tape(isTraining: isTraining, keepsPackedWeights: pass.chunkSize != nil)
+    let tape = pass.tape(
+      isTraining: isTraining, keepsPackedWeights: pass.chunkSize != nil, isLast: true)
     let features = try model.normalizedFeatures(tape, batch)
     let result = try loss(features.images.value, features.texts.value)
     try tape.backward([
@@ -35,7 +36,7 @@ struct FeatureGradients {
     let result = try loss(images, texts)
     guard result.loss.isFinite else { return result }
     for range in chunks {
-      let tape = pass.tape(isTraining: isTraining)
+      let tape = pass.tape(isTraining: isTraining, isLast: range == chunks.last)
       let features = try model.normalizedFeatures(tape, try batch.pairs(range))
       try tape.backward([
         (features.images, try gather(result.imageGradient, range, batch)),

@@ -74,11 +74,13 @@ package final class SimCLIPRecipe: Recipe {
     let communicator = pass.communicator
     let weight = 1 / Double(batch.count * communicator.size)
     var loss = 0.0
-    for range in batch.chunks(of: pass.chunkSize) {
+    let chunks = batch.chunks(of: pass.chunkSize)
+    for range in chunks {
       let images = try batch.pairs(range).pixels
       let attacked = try attackedImages(
         images, firstRow: communicator.rank * batch.count + range.lowerBound, pass)
-      let tape = pass.tape(isTraining: false, keepsPackedWeights: pass.chunkSize != nil)
+      let tape = pass.tape(
+        isTraining: false, keepsPackedWeights: pass.chunkSize != nil, isLast: range == chunks.last)
       let features = try features(tape, Variable(try Tensor.joined(images, attacked)))
       let result = try SiameseLoss.evaluate(features.value, weight: weight)
       loss += result.loss

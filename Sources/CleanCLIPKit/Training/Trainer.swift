@@ -199,8 +199,7 @@ package final class Trainer {
     let snapshot = try BatchNormSnapshot(recipe.model)
     let losses: StepLosses
     do throws(CLIPError) {
-      losses = try recipe.accumulateGradients(batch, pass)
-      try communicator.sum(recipe.parameters.compactMap(\.gradient), for: .gradients)
+      losses = try summedGradients(batch)
       if !options.syncsBatchNorm {
         let norms = recipe.model.batchNorms.map(\.norm)
         try communicator.average(
@@ -226,11 +225,21 @@ package final class Trainer {
     return losses
   }
 
+  /// Leaves the gradients of the batch in the parameters, of which every rank computes its part.
+  private func summedGradients(_ batch: TrainingBatch) throws(CLIPError) -> StepLosses {
+    guard !communicator.isSingle else { return try recipe.accumulateGradients(batch, pass) }
+    let sums = GradientSums(recipe.parameters, communicator)
+    let pass = pass(sums)
+    return try sums.run { () throws(CLIPError) in try recipe.accumulateGradients(batch, pass) }
+  }
+
   /// How the next passes are computed.
-  private var pass: Pass {
+  private var pass: Pass { pass(nil) }
+
+  private func pass(_ sums: GradientSums?) -> Pass {
     Pass(
       precision: options.precision, chunkSize: options.chunkSize ?? position.plan?.chunkSize,
-      communicator: communicator, syncsBatchNorm: options.syncsBatchNorm)
+      communicator: communicator, syncsBatchNorm: options.syncsBatchNorm, sums: sums)
   }
 
   /// Checks that every rank has the same weights and moments.

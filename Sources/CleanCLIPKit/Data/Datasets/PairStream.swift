@@ -8,24 +8,12 @@ package final class PairStream {
   init(_ loader: PairLoader, epoch: Int, firstBatch: Int) throws(CLIPError) {
     work = StreamWork(loader, epoch: epoch, firstBatch: firstBatch)
     for _ in 0..<loader.options.workers {
-      let argument = Unmanaged.passRetained(work)
-      var thread = pthread_t()
-      let status = pthread_create(
-        &thread, nil,
-        { argument in
-          guard let argument else { return nil }
-          Unmanaged<StreamWork>.fromOpaque(argument).takeRetainedValue().run()
-          return nil
-        }, argument.toOpaque())
-      guard status == 0 else {
-        argument.release()
-        if threads.isEmpty {
-          throw CLIPError(
-            .outOfMemory, "data: no thread for loading; expected at least one, got error \(status)")
-        }
+      do throws(CLIPError) {
+        threads.append(try JoinedThread.start { [work] in work.run() })
+      } catch {
+        guard !threads.isEmpty else { throw error }
         break
       }
-      threads.append(thread)
     }
   }
 

@@ -14,13 +14,15 @@ struct UnlearnPass {
   ///   - batch: images of the whole batch.
   ///   - needsPixels: whether dL/d(triggered images) is wanted.
   ///   - chunk: images, with and without a trigger, that are held at once; `nil` for all.
+  ///   - sums: takes up gradients that are complete; `nil` where nobody waits for them.
   func accumulate(
     _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor, of batch: Int,
-    needsPixels: Bool, chunk: Int?
+    needsPixels: Bool, chunk: Int?, sums: GradientSums? = nil
   ) throws(CLIPError) -> (result: UnlearnLoss.Result, dPixels: Tensor?) {
     let count = clean.shape[0]
     let size = min(count, chunk ?? count)
     let scale = PixelScale(student.configuration)
+    let pass = Pass(precision: training.precision, sums: sums)
     let dPixels = needsPixels ? try Tensor(triggered.shape) : nil
     var sum: UnlearnLoss.Result?
     for first in stride(from: 0, to: count, by: size) {
@@ -28,7 +30,7 @@ struct UnlearnPass {
       let input = Variable(
         try scale.normalized(try Tensor.joined(clean.slice(rows), triggered.slice(rows))),
         requiresGradient: needsPixels)
-      let tape = Tape(precision: training.precision, isTraining: false)
+      let tape = pass.tape(isTraining: false, isLast: rows.upperBound == count)
       let features = try tape.normalize(try student.imageFeatures(tape, input))
       let result = try loss.evaluate(
         features.value, try Tensor.joined(meanings.slice(rows), aims.slice(rows)),

@@ -125,13 +125,6 @@ final class Unlearner {
     let needsPixels = parts.contains { $0.live != nil }
     let (result, dPixels) = try gradients(
       clean, triggered, meanings, aims, needsPixels: needsPixels)
-    guard result.loss.isFinite else {
-      optimizer.clearGradients()
-      throw CLIPError(
-        .state,
-        "unlearn: the loss is not finite at step \(step + 1); expected a finite number, got "
-          + "\(result.loss); the model keeps the weights of step \(step)")
-    }
     if let dPixels {
       for part in parts {
         guard let index = part.live else { continue }
@@ -202,12 +195,22 @@ final class Unlearner {
     let batch = clean.shape[0]
     let (clean, triggered) = (communicator.ownRows(of: clean), communicator.ownRows(of: triggered))
     let (meanings, aims) = (communicator.ownRows(of: meanings), communicator.ownRows(of: aims))
-    let (own, dPixels) = try pass.accumulate(
-      clean, triggered, meanings, aims, of: batch, needsPixels: needsPixels,
-      chunk: training.chunkSize ?? plan?.chunkSize)
-    guard !communicator.isSingle else { return (own, dPixels) }
-    try communicator.sum(
-      student.imageParameters.filter(\.isTrainable).compactMap(\.gradient), for: .gradients)
+    let sums = communicator.isSingle ? nil : GradientSums(student.imageParameters, communicator)
+    func accumulated() throws(CLIPError) -> (result: UnlearnLoss.Result, dPixels: Tensor?) {
+      let (result, dPixels) = try pass.accumulate(
+        clean, triggered, meanings, aims, of: batch, needsPixels: needsPixels,
+        chunk: training.chunkSize ?? plan?.chunkSize, sums: sums)
+      guard result.loss.isFinite else {
+        optimizer.clearGradients()
+        throw CLIPError(
+          .state,
+          "unlearn: the loss is not finite at step \(step + 1); expected a finite number, got "
+            + "\(result.loss); the model keeps the weights of step \(step)")
+      }
+      return (result, dPixels)
+    }
+    guard let sums else { return try accumulated() }
+    let (own, dPixels) = try sums.run(accumulated)
     let losses = try communicator.gather([own.loss, own.kept, own.triggered], for: .losses)
     func sum(_ number: Int) -> Double {
       stride(from: number, to: losses.count, by: 3).reduce(0) { $0 + losses[$1] }
