@@ -70,7 +70,7 @@ struct CheckInputCommand: ParsableCommand {
   private var writesBank: Bool { makeBank || extendBank }
 
   func run() throws {
-    common.apply()
+    try common.apply()
     try UnreadLimit(allowUnread).validate()
     Interruption.listen()
     try Outputs.check(writesBank ? bank : nil, check.report)
@@ -79,7 +79,8 @@ struct CheckInputCommand: ParsableCommand {
       from: makeBank ? bank : nil, check.report)
     let loaded = try model.load().model
     let dataset = try PairDataset.reporting(
-      images, columns: DatasetColumns(image: imageColumn))
+      images, columns: DatasetColumns(image: imageColumn),
+      writing: [writesBank ? bank : nil, check.report])
     var reader = DatasetReader(model: loaded)
     reader.precision = check.precision.dtype
     var line = ProgressLine("read images", isQuiet: common.quiet)
@@ -90,8 +91,8 @@ struct CheckInputCommand: ParsableCommand {
     PairDataset.report(given.unread)
     guard let features = try given.allImageFeatures() else { return }
     if makeBank { return try make(features, loaded) }
-    if extendBank { return try extend(by: features) }
-    try check.exit(try judge(given, features, dataset))
+    if extendBank { return try extend(by: features, loaded) }
+    try check.exit(try judge(given, features, dataset, loaded))
   }
 
   private func make(_ features: Tensor, _ loaded: CLIPModel) throws(CLIPError) {
@@ -101,22 +102,59 @@ struct CheckInputCommand: ParsableCommand {
         classes: given.classes, templates: given.templates, model: loaded,
         tokenizer: try model.tokenizer(), precision: check.precision.dtype)
     }
-    try CleanBank(imageFeatures: features, texts: classTexts).save(to: bank)
-    try printResult("\(bank): \(features.shape[0]) clean images")
+    let kept = try FeatureMatrix.distinct(features)
+    let made = try CleanBank(
+      imageFeatures: try FeatureMatrix.gather(features, kept), texts: classTexts,
+      imageTower: loaded.imageTowerIdentity)
+    try made.save(to: bank)
+    try report(made, new: kept.count, known: features.shape[0] - kept.count)
   }
 
-  private func extend(by features: Tensor) throws(CLIPError) {
-    let extended = try CleanBank.load(bank).extended(by: features)
+  private func extend(by features: Tensor, _ loaded: CLIPModel) throws(CLIPError) {
+    let before = try openBank(of: loaded)
+    let extended = try before.extended(by: features)
+    let new = extended.imageFeatures.shape[0] - before.imageFeatures.shape[0]
     try extended.save(to: bank)
-    try printResult(
-      "\(bank): \(extended.imageFeatures.shape[0]) clean images, \(features.shape[0]) of them new")
+    try report(extended, new: new, known: features.shape[0] - new)
+  }
+
+  /// Reads the bank, which must be of the model.
+  private func openBank(of loaded: CLIPModel) throws(CLIPError) -> CleanBank {
+    var read = try CleanBank.load(bank)
+    if read.imageTower == nil {
+      ToolMessage.print(
+        "'\(bank)' does not say which model it was made with, and is taken for one of this model")
+    }
+    try read.take(loaded)
+    return read
+  }
+
+  /// Tells what the bank holds now.
+  private func report(_ made: CleanBank, new: Int, known: Int) throws(CLIPError) {
+    let count = made.imageFeatures.shape[0]
+    let rate = made.smallestFalseAlarmRate
+    guard !common.json else {
+      let result: JSONValue = [
+        "bank": .string(bank), "bank_images": .integer(count), "new": .integer(new),
+        "known": .integer(known), "smallest_false_alarm_rate": .number(rate),
+      ]
+      return try printResult(result.serialized(pretty: true))
+    }
+    var line = "\(bank): \(count) clean images"
+    if extendBank { line += ", \(new) of them new" }
+    if known > 0 { line += "; \(known) of those given were there already" }
+    if rate > InputCheck.defaultFalseAlarmRate {
+      line +=
+        "; enough for a --false-alarm-rate of \(decimal(rate, 4)) and more, not for the default"
+    }
+    try printResult(line)
   }
 
   private func judge(
-    _ given: DatasetFeatures, _ features: Tensor, _ dataset: PairDataset
+    _ given: DatasetFeatures, _ features: Tensor, _ dataset: PairDataset, _ loaded: CLIPModel
   ) throws(CLIPError) -> Verdict {
     let checker = try InputCheck(
-      bank: try CleanBank.load(bank), falseAlarmRate: falseAlarmRate)
+      bank: try openBank(of: loaded), falseAlarmRate: falseAlarmRate)
     let findings = try checker.findings(features)
     let result = InputReport(
       keys: given.keys, findings: findings, threshold: checker.threshold,

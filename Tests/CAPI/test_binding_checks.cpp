@@ -152,6 +152,15 @@ void test_banks() {
   int flagged = 0;
   for (const std::int32_t flag : scores.flags) flagged += flag;
   CHECK(flagged <= 12);
+  CHECK(bank.checkInputSet(features, 0.1).verdict() == CLEANCLIP_VERDICT_CLEAN);
+  CHECK(bank.extend(features) == 0);
+  bank.setModel(model);
+  try {
+    bank.setModel(cleanclip::Model::create(tiny_architecture, 2));
+    CHECK(!"an exception");
+  } catch (const cleanclip::Error &error) {
+    CHECK(error.code() == CLEANCLIP_INVALID_ARGUMENT);
+  }
 }
 
 }  // namespace

@@ -47,6 +47,9 @@ static void test_null_arguments_are_errors(void) {
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_bank_create(NULL, 60, 8, NULL));
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
                cleanclip_bank_add_classes(NULL, model, NULL, NULL, 0, NULL, 0));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_bank_set_model(NULL, model));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_bank_extend(NULL, NULL, 1, 8, NULL));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_input_set(NULL, NULL, 1, 8, 0.1, NULL));
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
                cleanclip_check_inputs(NULL, NULL, 0, 8, 0.1, NULL, NULL));
   CHECK(cleanclip_check_verdict(NULL) == CLEANCLIP_VERDICT_CANNOT_TELL);
@@ -313,6 +316,43 @@ static void test_images_are_judged_by_a_bank(void) {
   CHECK_OK(cleanclip_bank_load(scratch("bank.safetensors"), &read));
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_bank_create(clean, 10, 8, &none));
   CHECK(none == NULL);
+  // The classes' model is the bank's from then on.
+  cleanclip_model *other = tiny_model(2);
+  CHECK_OK(cleanclip_bank_set_model(read, model));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_bank_set_model(read, other));
+  CHECK(strstr(cleanclip_last_error(), "is of another model") != NULL);
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_bank_add_classes(read, other, tokenizer, classes, 2, NULL, 0));
+  cleanclip_model_free(other);
+
+  // A set: one stranger among many is no more than chance, ten alike are.
+  cleanclip_check *check = NULL;
+  static float set[30 * TINY_EMBED_DIM];
+  memcpy(set, clean, sizeof set);
+  CHECK_OK(cleanclip_check_input_set(bank, set, 30, TINY_EMBED_DIM, 0.05, &check));
+  CHECK(cleanclip_check_verdict(check) == CLEANCLIP_VERDICT_CLEAN);
+  CHECK(cleanclip_check_score_count(check) == 30);
+  cleanclip_check_free(check);
+  for (int i = 0; i < 10 * TINY_EMBED_DIM; ++i) set[i] = 9 + spread(i) / 8;
+  CHECK_OK(cleanclip_check_input_set(bank, set, 30, TINY_EMBED_DIM, 0.05, &check));
+  CHECK(cleanclip_check_verdict(check) == CLEANCLIP_VERDICT_BACKDOORED);
+  CHECK_OK(cleanclip_check_write(check, scratch("set.html")));
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT, cleanclip_check_write(check, scratch("set.txt")));
+  cleanclip_check_free(check);
+  CHECK_OK(cleanclip_check_input_set(bank, set, 0, TINY_EMBED_DIM, 0.05, &check));
+  CHECK(cleanclip_check_verdict(check) == CLEANCLIP_VERDICT_CANNOT_TELL);
+  cleanclip_check_free(check);
+  CHECK_STATUS(CLEANCLIP_SHAPE, cleanclip_check_input_set(bank, set, 30, 8, 0.05, &check));
+  CHECK(check == NULL);
+
+  // Images that it has are not added again.
+  int64_t added = -1;
+  CHECK_OK(cleanclip_bank_extend(bank, set, 30, TINY_EMBED_DIM, &added));
+  CHECK(added == 10);
+  CHECK_OK(cleanclip_bank_extend(bank, set, 30, TINY_EMBED_DIM, &added));
+  CHECK(added == 0);
+  CHECK_STATUS(CLEANCLIP_SHAPE, cleanclip_bank_extend(bank, set, 30, 8, &added));
+  CHECK_OK(cleanclip_check_inputs(bank, strange, 1, TINY_EMBED_DIM, 0.01, &score, &flag));
   cleanclip_bank_free(bank);
   cleanclip_bank_free(read);
   cleanclip_tokenizer_free(tokenizer);

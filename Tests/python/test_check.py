@@ -213,6 +213,56 @@ def test_a_bank_flags_what_it_does_not_know(model, vocabulary, tmp_path):
         cleanclip.Bank(np.zeros((3, 16), np.float32))
 
 
+def test_a_bank_judges_sets_is_extended_and_is_of_one_model(model, tmp_path):
+    random = np.random.default_rng(3)
+    clean = np.stack([striped_image(i, (32, 32))[0] for i in range(120)])
+    clean = np.clip(clean + random.integers(-20, 20, clean.shape), 0, 255).astype(np.uint8)
+    bank = cleanclip.Bank(model.encode_image(clean[:60], normalize=False), model)
+    quiet = cleanclip.check_input_set(model, clean[:60], bank, false_alarm_rate=0.05)
+    assert quiet.verdict == "clean" and quiet.scores.shape == (60,)
+    fields = quiet.as_dict()
+    assert fields["bank_images"] == 60 and fields["flagged"] == 0 and fields["shift"] is not None
+    assert [image["key"] for image in fields["images"]] == [str(i) for i in range(60)]
+    loud = cleanclip.check_input_set(model, noise(30), bank, false_alarm_rate=0.05)
+    assert loud.verdict in ("backdoored", "cannot_tell") and loud.as_dict()["flagged"] == 30
+    loud.write(tmp_path / "set.html")
+    assert "30 of 30 images are flagged" in (tmp_path / "set.html").read_text()
+    assert bank.extend(model.encode_image(clean, normalize=False)) == 60
+    assert bank.extend(model.encode_image(clean, normalize=False)) == 0
+    with pytest.raises(cleanclip.ShapeError, match=r"expected \[n, "):
+        bank.extend(np.zeros((2, 3), np.float32))
+    bank.save(tmp_path / "bank.safetensors")
+    other = cleanclip.create(TINY, seed=9)
+    for judge in (cleanclip.check_inputs, cleanclip.check_input_set):
+        with pytest.raises(ValueError, match="bank.safetensors': is of another model"):
+            judge(other, clean, cleanclip.Bank(tmp_path / "bank.safetensors"))
+    with pytest.raises(TypeError, match="bank"):
+        cleanclip.check_inputs(model, clean, "bank.safetensors")
+    with pytest.raises(TypeError, match="false_alarm_rate: expected a number, got str"):
+        cleanclip.check_inputs(model, clean, bank, false_alarm_rate="0.1")
+
+
+def test_features_without_their_length_are_refused_by_banks(model):
+    random = np.random.default_rng(3)
+    clean = random.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
+    whole, unit = (model.encode_image(clean, normalize=value) for value in (False, True))
+    bank = cleanclip.Bank(whole)
+    for use in (cleanclip.Bank, bank.extend):
+        with pytest.raises(ValueError, match="features are L2-normalized.*encode images with normalize 0"):
+            use(unit)
+    for wrong, error in ((whole.astype(str), TypeError), (whole > 0, TypeError),
+                         (np.ma.masked_greater(whole, 0), ValueError)):
+        with pytest.raises(error, match="features: "):
+            bank.extend(wrong)
+
+
+def test_images_of_another_scale_or_kind_are_refused(model):
+    pixels = np.random.default_rng(0).random((2, 3, 32, 32), dtype=np.float32)
+    for wrong in (2 * pixels - 1, 2 * pixels, list(2 * pixels - 1), [None], [5]):
+        with pytest.raises(ValueError, match="scale|expected"):
+            model.encode_image(wrong)
+
+
 def test_large_images_do_not_take_all_memory(vocabulary):
     def model(side):
         tower = {"image_size": side, "layers": 1, "width": 8, "head_width": 8, "patch_size": 256}

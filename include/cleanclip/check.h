@@ -61,7 +61,7 @@ typedef enum cleanclip_verdict {
   CLEANCLIP_VERDICT_CANNOT_TELL = 3  /**< The check could not be made well enough. */
 } cleanclip_verdict;
 
-/** The result of a check of a model or of a dataset. */
+/** The result of a check of a model, of a dataset, or of a set of images. */
 typedef struct cleanclip_check cleanclip_check;
 
 /** How a model is checked. */
@@ -203,7 +203,8 @@ CLEANCLIP_API void cleanclip_check_data_options_init(cleanclip_check_data_option
  * a time while reading and 8192 while finding neighbours, with `resume` and gives, bit by bit, what it would have given. Another seed or assumed rate
  * may resume from the same state; it starts with the neighbours at once when all pairs were read.
  *
- * @param[in] model The suspect; NULL with features given, or with a trusted checkpoint alone.
+ * @param[in] model The suspect; NULL with `image_features` given, which are taken for its own, or with a trusted
+ *   checkpoint alone.
  * @param[in] dataset NULL with features given; a report has no images then.
  * @param[in] options NULL: the defaults.
  * @param[in] callback Called with pairs read, then with pairs whose neighbours were found, of

@@ -22,4 +22,16 @@ extension CLIPModel {
     for (name, tensor) in stateDict() where names.contains(name) { tensors[name] = tensor }
     return try CLIPModel(configuration, tensors: tensors)
   }
+
+  /// Tells the image tower, and how its images are prepared, from others: a fingerprint of some weights of each of its
+  /// tensors, which takes well under the time of encoding an image.
+  package var imageTowerIdentity: String {
+    var fingerprint = Fingerprint()
+    for (name, tensor) in stateDict() where name.hasPrefix("visual.") {
+      fingerprint.add(name)
+      fingerprint.add(sampleOf: tensor)
+    }
+    fingerprint.add(configuration.preprocessing.json.serialized())
+    return fingerprint.text
+  }
 }

@@ -36,6 +36,17 @@ struct Fingerprint {
     }
   }
 
+  /// Adds up to 64 values of a tensor, evenly spread, and their number: enough to tell trained weights from others.
+  mutating func add(sampleOf tensor: Tensor) {
+    let samples = min(64, tensor.count)
+    let size = tensor.byteCount / max(1, tensor.count)
+    add(tensor.count)
+    for sample in 0..<samples {
+      let index = tensor.count * sample / samples
+      add(UnsafeRawBufferPointer(start: tensor.bytes + index * size, count: size))
+    }
+  }
+
   mutating func add(_ bytes: [UInt8]) { bytes.withUnsafeBytes { add($0) } }
 
   /// Adds a number.

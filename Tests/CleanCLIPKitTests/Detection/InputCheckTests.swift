@@ -88,11 +88,60 @@ import Testing
       bank: try CleanBank(imageFeatures: try clean(200, seed: 1), texts: nil)
         .extended(by: try wider(200, by: 1.5)), falseAlarmRate: 0.05)
     #expect(try extended.findings(try wider(400, by: 1.5)).count(where: \.isFlagged) < 40)
+    // Where no more are flagged than were promised, a shift is no one's concern.
+    let little = try report(try wider(400, by: 1.07))
+    if little.verdict == .clean { #expect(!little.explanation.contains("another kind")) }
     let misfit = #expect(throws: CLIPError.self) {
       try CleanBank(imageFeatures: try clean(60, seed: 1), texts: nil)
         .extended(by: try Tensor([1, 2, 3] as [Float], [1, 3]))
     }
     #expect(misfit?.message.contains("expected [n, 8], got [1, 3]") == true)
+  }
+
+  @Test func anImageIsInABankOnce() throws {
+    let features = try clean(60, seed: 1)
+    let bank = try CleanBank(imageFeatures: features, texts: nil)
+    // Encoded beside others, an image has other last digits.
+    let again = try Tensor(features.floats().map { $0 * (1 + 1e-6) }, [60, 8])
+    #expect(try bank.extended(by: again).imageFeatures.floats() == features.floats())
+    let new = try clean(10, seed: 2)
+    let extended = try bank.extended(by: try Tensor.joined(try Tensor.joined(again, new), new))
+    #expect(extended.imageFeatures.floats() == features.floats() + new.floats())
+    #expect(try FeatureMatrix.distinct(try Tensor.joined(new, new)) == Array(0..<10))
+    // Far images of equal length are no doubles.
+    let turned = try Tensor(new.floats().map { -$0 }, [10, 8])
+    #expect(try FeatureMatrix.distinct(turned, besides: new) == Array(0..<10))
+  }
+
+  @Test func aBankIsOfOneModel() throws {
+    let model = try tinyModel()
+    let width = model.configuration.embedDim
+    var random = RandomNumbers(seed: 4)
+    var bank = try CleanBank(
+      imageFeatures: try Tensor((0..<60 * width).map { _ in random.normal() }, [60, width]),
+      texts: nil)
+    #expect(bank.imageTower == nil)
+    try bank.take(model)
+    try bank.take(model)
+    let folder = TemporaryFolder()
+    try bank.save(to: folder.file("bank.safetensors"))
+    var read = try CleanBank.load(folder.file("bank.safetensors"))
+    #expect(read.imageTower == model.imageTowerIdentity)
+    try read.take(model)
+    // One step of training, or another preparation of images, makes another model.
+    let trained = try tinyModel()
+    for parameter in trained.imageParameters {
+      for i in 0..<parameter.value.count { parameter.value.f32[i] += 1e-4 }
+    }
+    var prepared = try tinyModel().configuration
+    prepared.preprocessing.mean = [0.5, 0.5, 0.5]
+    for other in [
+      trained,
+      try CLIPModel(prepared, tensors: Dictionary(uniqueKeysWithValues: model.stateDict())),
+    ] {
+      expectError(containing: "bank.safetensors': is of another model") { try read.take(other) }
+    }
+    try read.take(try tinyModel())
   }
 
   @Test func residualIsThePartOutsideTheSpanOfTheTexts() throws {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "check.hpp"
 #include "encode.hpp"
 #include "handle.hpp"
 #include "model.hpp"
@@ -58,14 +59,33 @@ class Bank {
                                      names.size(), prompts.orNull(), prompts.size()));
   }
 
+  /** Says which model the features are of; another is refused from then on. */
+  void setModel(const Model &model) {
+    check(cleanclip_bank_set_model(handle_.get(), model.get()));
+  }
+
+  /** Adds clean images by their unnormalized features; returns how many the bank did not have. */
+  std::int64_t extend(const Features &features) {
+    std::int64_t added = 0;
+    check(cleanclip_bank_extend(handle_.get(), elements(features), features.count, features.embedDim,
+                                &added));
+    return added;
+  }
+
+  /** Judges a set of images by their unnormalized features: a verdict, and whether the traffic has moved. */
+  Check checkInputSet(const Features &features, double falseAlarmRate) const {
+    cleanclip_check *result = nullptr;
+    check(cleanclip_check_input_set(get(), elements(features), features.count, features.embedDim,
+                                    falseAlarmRate, &result));
+    return Check(result);
+  }
+
   /** Judges images by their unnormalized features, at a rate of false alarms. */
   InputScores checkInputs(const Features &features, double falseAlarmRate) const {
     InputScores result;
     result.scores.resize(static_cast<std::size_t>(features.count));
     result.flags.resize(static_cast<std::size_t>(features.count));
-    const float *values = detail::elements(Span<const float>(features.values),
-                                           {features.count, features.embedDim}, "features");
-    check(cleanclip_check_inputs(get(), values, features.count, features.embedDim, falseAlarmRate,
+    check(cleanclip_check_inputs(get(), elements(features), features.count, features.embedDim, falseAlarmRate,
                                  result.scores.data(), result.flags.data()));
     return result;
   }
@@ -73,6 +93,11 @@ class Bank {
   const cleanclip_bank *get() const noexcept { return handle_.get(); }
 
  private:
+  static const float *elements(const Features &features) {
+    return detail::elements(Span<const float>(features.values), {features.count, features.embedDim},
+                            "features");
+  }
+
   explicit Bank(cleanclip_bank *handle) : handle_(handle) {}
 
   detail::Handle<cleanclip_bank, cleanclip_bank_free> handle_;

@@ -38,8 +38,10 @@ from .check import (
     DatasetCheck,
     Finding,
     InputFindings,
+    InputSetCheck,
     ModelCheck,
     check_data,
+    check_input_set,
     check_inputs,
     check_model,
 )

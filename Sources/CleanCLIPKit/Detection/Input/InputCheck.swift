@@ -58,6 +58,7 @@ package struct InputCheck: Sendable {
           + "got \(imageFeatures.shape[1]); make the bank with this model")
     }
     guard imageFeatures.shape[0] > 0 else { return [] }
+    try bank.checkLengths(of: imageFeatures, name: "check input")
     return try scorer.scorer.signals(imageFeatures).map { signals in
       let score = signals.score
       return InputFinding(

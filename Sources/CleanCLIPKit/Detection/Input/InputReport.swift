@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// What is concluded of a set of images, for machines and people.
-package struct InputReport {
+package struct InputReport: CheckResult {
   package let keys: [String]
   package let findings: [InputFinding]
   package let threshold: ConformalThreshold
@@ -30,6 +30,17 @@ package struct InputReport {
     self.findings = findings
     self.threshold = threshold
     self.shift = shift
+  }
+
+  /// Judges images by their features; they are called by their numbers, from 0.
+  ///
+  /// - Parameter features: `[m, E]`, unnormalized.
+  /// - Throws: as `InputCheck.findings`.
+  package init(_ features: Tensor, by check: InputCheck) throws(CLIPError) {
+    let findings = try check.findings(features)
+    self.init(
+      keys: findings.indices.map(String.init), findings: findings, threshold: check.threshold,
+      shift: try check.shift(of: features, findings))
   }
 
   /// The limit that is meant when none is given: nothing, because each image counts.
@@ -78,8 +89,9 @@ package struct InputReport {
     return text + shifted
   }
 
+  /// What a shift has to do with the alarms; nothing where there are no more than were promised.
   private var shifted: String {
-    guard let shift, shift.isFound else { return "" }
+    guard let shift, shift.isFound, Verdict(pValue: pValue) != .clean else { return "" }
     var text =
       " The images are of another kind than the bank's: "
       + (shift.flagged.value > 0.5
@@ -104,6 +116,14 @@ package struct InputReport {
       "unread": .integer(omissions.unread), "left_out": omissions.json,
       "images": .array(zip(keys, findings).map { $1.json(key: $0) }),
     ]
+  }
+
+  package var scores: [Float] { findings.map(\.score) }
+
+  package func page(subject: String, version: String) throws(CLIPError) -> String {
+    try html(model: subject, version: version) { (_) throws(CLIPError) in
+      throw CLIPError(.notFound, "check input: images are not kept; expected their features alone")
+    }
   }
 
   private var headline: String {

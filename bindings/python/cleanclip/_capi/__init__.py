@@ -177,11 +177,14 @@ from .check import (
 )
 from .bank import (
     bank_create as bank_create,
+    bank_set_model as bank_set_model,
+    bank_extend as bank_extend,
     bank_add_classes as bank_add_classes,
     bank_load as bank_load,
     bank_save as bank_save,
     bank_free as bank_free,
     check_inputs as check_inputs,
+    check_input_set as check_input_set,
 )
 from .report import (
     ReportOptions as ReportOptions,

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from ctypes import c_char_p, c_double, c_int64, c_void_p
 
-from .binding import bind, c_char_p_p, c_float_p, c_int32_p, c_void_p_p
+from .binding import bind, c_char_p_p, c_float_p, c_int32_p, c_int64_p, c_void_p_p
 from .status import c_status
 
 # cleanclip_status cleanclip_bank_create(const float *image_features, int64_t count,
 #                                        int64_t embed_dim, cleanclip_bank **out_bank);
 bank_create = bind(
     "cleanclip_bank_create", c_status, c_float_p, c_int64, c_int64, c_void_p_p
+)
+
+# cleanclip_status cleanclip_bank_set_model(cleanclip_bank *bank, const cleanclip_model *model);
+bank_set_model = bind("cleanclip_bank_set_model", c_status, c_void_p, c_void_p)
+
+# cleanclip_status cleanclip_bank_extend(cleanclip_bank *bank, const float *image_features,
+#                                        int64_t count, int64_t embed_dim, int64_t *out_added);
+bank_extend = bind(
+    "cleanclip_bank_extend", c_status, c_void_p, c_float_p, c_int64, c_int64, c_int64_p
 )
 
 # cleanclip_status cleanclip_bank_add_classes(cleanclip_bank *bank, const cleanclip_model *model,
@@ -53,4 +62,19 @@ check_inputs = bind(
     c_double,
     c_float_p,
     c_int32_p,
+)
+
+# cleanclip_status cleanclip_check_input_set(const cleanclip_bank *bank,
+#                                            const float *image_features, int64_t count,
+#                                            int64_t embed_dim, double false_alarm_rate,
+#                                            cleanclip_check **out_check);
+check_input_set = bind(
+    "cleanclip_check_input_set",
+    c_status,
+    c_void_p,
+    c_float_p,
+    c_int64,
+    c_int64,
+    c_double,
+    c_void_p_p,
 )

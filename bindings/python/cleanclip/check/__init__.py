@@ -10,6 +10,9 @@ from .data import (
 from .input import (
     Bank as Bank,
     InputFindings as InputFindings,
+    InputSetCheck as InputSetCheck,
+    InputSetFields as InputSetFields,
+    check_input_set as check_input_set,
     check_inputs as check_inputs,
 )
 from .model import (

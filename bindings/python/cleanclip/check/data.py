@@ -89,10 +89,7 @@ class DatasetCheck(Check[DatasetCheckFields]):
     def scores(self) -> Floats:
         """Scores of all rows in the order of the dataset, float32 [n]; higher is worse, NaN where a
         row could not be read."""
-        handle = self._pointer()
-        scores = np.empty(_capi.check_score_count(handle), np.float32)
-        check(_capi.check_scores(handle, scores.ctypes.data_as(_capi.c_float_p), scores.size))
-        return scores
+        return self._scores()
 
 
 @dataclass(frozen=True)

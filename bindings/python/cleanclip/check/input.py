@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Iterable, NamedTuple, Optional, Union
+from typing import Any, Iterable, List, NamedTuple, Optional, TypedDict, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from .._progress import Bar, CountProgress
 from ..errors import CancelledError, check
 from ..model import Model
 from ..tokenizer import Tokenizer
-from .result import matrix
+from .result import Check, Omissions, matrix
 
 # A multiple of the images that the library encodes at a time.
 _IMAGES_AT_A_TIME = 64
@@ -28,11 +28,16 @@ class Bank(Handle):
     features
         float32 [n, E] of at least 50 clean images, from
         ``model.encode_image(..., normalize=False)``, or the path of a saved bank.
+    model
+        Whose features they are, which is saved with the bank; without it, the first one that the
+        bank is used with. Another one is refused from then on.
     """
 
     _free = _capi.bank_free
 
-    def __init__(self, features: Union[NDArray[Any], Path]) -> None:
+    def __init__(
+        self, features: Union[NDArray[Any], Path], model: Optional[Model] = None
+    ) -> None:
         handle = ctypes.c_void_p()
         if isinstance(features, np.ndarray):
             values = matrix(features, "features")
@@ -43,6 +48,36 @@ class Bank(Handle):
             status = _capi.bank_load(path_bytes(features, "features"), ctypes.byref(handle))
         check(status)
         self._handle = handle.value
+        if model is not None:
+            self._set_model(model)
+
+    def _set_model(self, model: Model) -> None:
+        check(_capi.bank_set_model(self._pointer(), Model._of(model, "model")))
+
+    def extend(self, features: NDArray[Any]) -> int:
+        """Add clean images of the kind that came in since, but for those that the bank has.
+
+        Parameters
+        ----------
+        features
+            float32 [n, E], from ``model.encode_image(..., normalize=False)`` by the bank's model.
+
+        Returns
+        -------
+        int
+            How many are new.
+        """
+        values = matrix(features, "features")
+        added = ctypes.c_int64()
+        check(
+            _capi.bank_extend(
+                self._pointer(),
+                values.ctypes.data_as(_capi.c_float_p),
+                *values.shape,
+                ctypes.byref(added),
+            )
+        )
+        return added.value
 
     def add_classes(
         self,
@@ -82,10 +117,65 @@ class InputFindings(NamedTuple):
     flagged: NDArray[np.bool_]
 
 
+class ShiftFields(TypedDict):
+    """Whether images are of another kind than the bank's."""
+
+    found: bool
+    farther: float
+    p_value: float
+    flagged_cosine: float
+    bank_cosine: float
+
+
+class InputFields(TypedDict):
+    """What is concluded of one image of a set."""
+
+    key: str
+    score: float
+    p_value: float
+    flagged: bool
+    density: float
+    length: float
+    contrast: float
+    residual: float
+
+
+class InputSetFields(TypedDict):
+    """All that is concluded of a set of images."""
+
+    check: str
+    verdict: str
+    p_value: float
+    explanation: str
+    threshold: float
+    false_alarm_rate: float
+    bank_images: int
+    flagged: int
+    shift: Optional[ShiftFields]
+    unread: int
+    left_out: Omissions
+    images: List[InputFields]
+
+
+class InputSetCheck(Check[InputSetFields]):
+    """The verdict on a set of images.
+
+    It is "cannot_tell" where the images are of another kind than the bank's and the flagged ones are
+    not alike, as a trigger makes them: then ``Bank.extend`` helps.
+    """
+
+    @property
+    def scores(self) -> Floats:
+        """Scores of the images, float32 [n]; higher is more suspicious."""
+        return self._scores()
+
+
 def _encoded(
-    model: Model, images: Any, precision: str, progress: CountProgress
+    bank: Bank, model: Model, images: Any, precision: str, progress: CountProgress
 ) -> Floats:
     """Encode images a part at a time, between which Ctrl-C and ``progress`` cancel."""
+    Bank._of(bank, "bank")
+    bank._set_model(model)
     images = inputs.images(images)
     count = len(images)
     parts = []
@@ -104,6 +194,12 @@ def _encoded(
         if bar:
             bar.close()
     return matrix(np.concatenate(parts), "images")
+
+
+def _rate(value: Any) -> float:
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"false_alarm_rate: expected a number, got {type(value).__name__}")
+    return float(value)
 
 
 def check_inputs(
@@ -127,7 +223,7 @@ def check_inputs(
         ``True`` draws a bar; a function is called with images done and all, every 64 images, and
         cancels by returning ``False``.
     """
-    features = _encoded(model, images, precision, progress)
+    features = _encoded(bank, model, images, precision, progress)
     scores = np.empty(features.shape[0], np.float32)
     flags = np.empty(features.shape[0], np.int32)
     check(
@@ -135,9 +231,37 @@ def check_inputs(
             Bank._of(bank, "bank"),
             features.ctypes.data_as(_capi.c_float_p),
             *features.shape,
-            false_alarm_rate,
+            _rate(false_alarm_rate),
             scores.ctypes.data_as(_capi.c_float_p),
             flags.ctypes.data_as(_capi.c_int32_p),
         )
     )
     return InputFindings(scores, flags.astype(bool))
+
+
+def check_input_set(
+    model: Model,
+    images: Any,
+    bank: Bank,
+    *,
+    false_alarm_rate: float = 0.01,
+    precision: str = "f32",
+    progress: CountProgress = None,
+) -> InputSetCheck:
+    """Judge a set of images, such as a day's: are more flagged than chance gives?
+
+    The parameters are those of ``check_inputs``.
+    """
+    features = _encoded(bank, model, images, precision, progress)
+    handle = ctypes.c_void_p()
+    check(
+        _capi.check_input_set(
+            Bank._of(bank, "bank"),
+            features.ctypes.data_as(_capi.c_float_p),
+            *features.shape,
+            _rate(false_alarm_rate),
+            ctypes.byref(handle),
+        )
+    )
+    assert handle.value is not None
+    return InputSetCheck(handle.value)

@@ -76,6 +76,12 @@ class Check(Handle, Generic[Fields]):
         fields: Fields = self._read()
         return fields
 
+    def _scores(self) -> Floats:
+        handle = self._pointer()
+        scores = np.empty(_capi.check_score_count(handle), np.float32)
+        check(_capi.check_scores(handle, scores.ctypes.data_as(_capi.c_float_p), scores.size))
+        return scores
+
     def write(self, path: Path) -> None:
         """Write a page (.html), .json, or for a dataset the scores (.csv), the rows that stay (.txt), or those
         that look poisoned (.suspects)."""
@@ -87,6 +93,11 @@ class Check(Handle, Generic[Fields]):
 
 def matrix(values: NDArray[Any], name: str) -> Floats:
     """Return features as the library reads them."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "fiu":
+        raise TypeError(f"{name}: expected floating-point numbers, got {given.dtype}")
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name}: has masked numbers; expected all of them, or leave rows out")
     array = np.ascontiguousarray(values, dtype=np.float32)
     if array.ndim != 2:
         raise ValueError(f"{name}: expected [n, E], got {list(array.shape)}")
