@@ -38,6 +38,25 @@ public func cleanclip_check_data(
     try check.options.validate()
     let count = dataset.map { Int64($0.count) } ?? given.pair_count
     let before = try GivenHalves(given, count: count, arguments)
+    try arguments.checkEffect(
+      of: [
+        (
+          "model", model != nil && before.images != nil,
+          "image features, which are taken for its own"
+        ),
+        ("model", model != nil && dataset == nil, "features alone"),
+        (
+          "options->trusted", given.trusted != nil && before.trusted != nil,
+          "trusted features, which are taken for its own"
+        ),
+        ("options->trusted", given.trusted != nil && dataset == nil, "features alone"),
+        ("options->patches", given.patches != 0 && dataset == nil, "features alone"),
+        ("options->keys", given.keys != nil && dataset != nil, "a dataset, which has keys"),
+        (
+          "options->captions", given.captions != nil && dataset != nil,
+          "a dataset, which has captions"
+        ),
+      ])
     let total = count > 0 ? count : Int64(before.count)
     func told(_ done: Int64) -> Bool {
       callback.map { $0(done, 2 * total, user_data) == 0 } ?? true
@@ -45,8 +64,7 @@ public func cleanclip_check_data(
     let result = try check.stateFolder.running { () throws(CLIPError) in
       var features: DatasetFeatures
       if let dataset {
-        let reader = try datasetReader(
-          before.images == nil ? model : nil, given, arguments, check)
+        let reader = try datasetReader(model, given, arguments, check)
         features = try reader.read(dataset) { told(Int64($0)) }
       } else {
         features = try namedPairs(before, given, arguments)
@@ -149,4 +167,16 @@ private func datasetReader(
   reader.stateDirectory = check.stateDirectory
   reader.resume = check.resume
   return reader
+}
+
+extension Arguments {
+  /// Refuses what was given and would not be used.
+  ///
+  /// - Parameter given: names, whether each is given to no effect, and what there is in its place.
+  fileprivate func checkEffect(of given: [(name: String, isVain: Bool, reason: String)])
+    throws(CLIPError)
+  {
+    guard let vain = given.first(where: \.isVain) else { return }
+    throw invalid("\(vain.name) has no effect with \(vain.reason); expected one of them, got both")
+  }
 }

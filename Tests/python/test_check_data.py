@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import features_with_strangers, noise, striped_image
+from conftest import TINY, features_with_strangers, noise, striped_image
 
 import cleanclip
 
@@ -93,6 +93,30 @@ def test_parts_that_disagree_are_refused(tmp_path):
         cleanclip.check_data(None, None, trusted_features=tmp_path / "part-0.npy")
     with pytest.raises(cleanclip.NotFoundError, match="absent"):
         cleanclip.check_data(None, None, image_features=tmp_path / "absent-*.npy")
+
+
+def test_what_a_clean_verdict_lacks_is_said(tmp_path):
+    features, strangers = features_with_strangers()
+    captions = [f"box number {i}" for i in range(300)]
+    assert cleanclip.check_data(None, None, image_features=features, captions=captions).verdict == "clean"
+    for given in (None, [""] * 300, [" "] * 300):
+        found = cleanclip.check_data(None, None, image_features=features, captions=given)
+        assert found.verdict == "cannot_tell" and "without captions" in found.explanation
+    some = captions[:290] + [""] * 10
+    found = cleanclip.check_data(None, None, image_features=features, captions=some)
+    assert found.verdict == "cannot_tell" and "10 pairs have no caption" in found.explanation
+    allowed = cleanclip.check_data(None, None, image_features=features, captions=some, allow_unread=10)
+    assert allowed.verdict == "clean"
+    # What tells most poison is the length of its features.
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    np.save(tmp_path / "unit.npy", unit)
+    for given in (unit, tmp_path / "unit.npy"):
+        found = cleanclip.check_data(None, None, image_features=given, captions=captions)
+        assert found.verdict == "cannot_tell" and "of length 1" in found.explanation
+    # Options that nothing comes of.
+    model = cleanclip.create(TINY, seed=1)
+    with pytest.raises(ValueError, match="model has no effect with image features"):
+        cleanclip.check_data(model, [(noise(1)[0], "x")] * 300, image_features=features)
 
 
 def test_check_data_needs_no_images(tmp_path):
@@ -203,3 +227,19 @@ def test_neighbours_can_be_cancelled(model):
     data = [(image, "a box") for image in noise(100)]
     with pytest.raises(cleanclip.CancelledError, match="after the neighbours of 100 of 100 pairs"):
         cleanclip.check_data(model, data, progress=lambda done, of: done <= of // 2)
+
+
+def test_what_was_read_is_not_replaced(pairs, tmp_path):
+    with cleanclip.Dataset.from_pairs(pairs) as rows:
+        cleanclip.poison(rows, "sig", tmp_path / "set.csv", target="red", count=1)
+    table = (tmp_path / "set.csv").read_bytes()
+    for output, truth in (("set.csv", None), ("other.tar", "set.csv")):
+        with pytest.raises(ValueError, match="set.csv': is both read and written"):
+            cleanclip.poison(
+                tmp_path / "set.csv", "sig", tmp_path / output, target="red", count=1,
+                truth_path=truth and tmp_path / truth)
+    features, _ = features_with_strangers()
+    found = cleanclip.check_data(None, tmp_path / "set.csv", image_features=features[:len(pairs)])
+    with pytest.raises(ValueError, match="is both read and written"):
+        found.write(tmp_path / "set.csv")
+    assert (tmp_path / "set.csv").read_bytes() == table

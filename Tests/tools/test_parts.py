@@ -64,7 +64,8 @@ def test_what_does_not_fit_is_refused(folder):
     assert "'3/3' is invalid" in error(
         [*EMBED, "--data", "pairs.csv", "--part", "3/3", "-o", "x.safetensors"], folder)
     for part in ("0/2", "1/2"):
-        embed(folder, "--images", "pairs.csv", "--part", part, "-o", f"{part[0]}.safetensors")
+        done(["cleanclip", "embed", "model.onnx", "--images", "pairs.csv", "--part", part, "--batch-size", "16",
+              "--no-normalize", "--quiet", "-o", f"{part[0]}.safetensors"], folder)
     result = done(
         [*CHECK, "--data", "pairs.csv", "--image-features", "0.safetensors", "--json"], folder)
     assert "left out rows without features (32): 'images/32.png'" in result.stderr
@@ -85,3 +86,55 @@ def test_a_budget_is_kept_or_refused(budget, code, folder):
     embed(folder, "--data", "pairs.csv", "-o", "part.safetensors")
     result = run([*CHECK, "--image-features", "part.safetensors", "--memory-budget", budget], folder)
     assert result.returncode == code and ("--memory-budget is too small" in result.stderr) == (code != 0)
+
+
+def test_captions_are_given_once(folder):
+    embed(folder, "--data", "pairs.csv", "-o", "part.safetensors")
+    captions = [f"a box {row}" for row in range(64)]
+    (folder / "captions.txt").write_text("\n".join(captions) + "\n")
+    message = error([*CHECK, "--image-features", "part.safetensors", "--captions", "captions.txt"], folder)
+    assert "have captions of their own" in message
+
+
+def test_a_table_without_captions_is_no_clean_one(folder):
+    pairs = (folder / "pairs.csv").read_text()
+    check = ["cleanclip", "check", "data", "model.onnx", "--quiet", "--gate", "--data"]
+    # Spaces and capitals of a header do not hide a column.
+    for header in ("image,Caption,label", "image, caption, label"):
+        (folder / "other.csv").write_text(pairs.replace("image,caption,label", header, 1))
+        assert "verdict: clean" in done([*check, "other.csv"], folder).stdout
+    (folder / "other.csv").write_text(pairs.replace("image,caption,label", "image,words,label", 1))
+    for data in ("other.csv", "labels.csv", "images"):
+        result = run([*check, data], folder)
+        assert result.returncode == 3 and "verdict: cannot_tell" in result.stdout
+        assert "without captions" in result.stdout and "data: no captions; expected them in a column" in result.stderr
+    assert "'image', 'words', 'label'; name the column" in run([*check, "other.csv"], folder).stderr
+    done([*check, "other.csv", "--caption-column", "words"], folder)
+    embedded = embed(folder, "--data", "other.csv", "-o", "part.safetensors")
+    assert "data: no captions" in embedded.stderr
+
+
+def test_features_say_that_they_are_normalized(folder):
+    written = done(["cleanclip", "embed", "model.onnx", "--images", "images", "-o", "unit.npy", "--quiet"], folder)
+    assert written.stdout == "unit.npy: 64 x 16, L2-normalized\n"
+    (folder / "captions.txt").write_text("".join(f"a box {row}\n" for row in range(64)))
+    check = [*CHECK, "--captions", "captions.txt", "--gate", "--image-features"]
+    result = run([*check, "unit.npy"], folder)
+    assert result.returncode == 3 and "of length 1" in result.stdout
+    done(["cleanclip", "embed", "model.onnx", "--images", "images", "-o", "whole.npy", "--quiet", "--no-normalize"],
+         folder)
+    done([*check, "whole.npy"], folder)
+
+
+def test_entries_behind_the_end_of_a_shard_count(folder):
+    done(["cleanclip", "poison", "--data", "pairs.csv", "--trigger", "trigger.png", "--target", "red", "--count", "1",
+          "--image-size", "32", "-o", "one.tar", "--quiet"], folder)
+    whole = (folder / "one.tar").read_bytes()
+    (folder / "two.tar").write_bytes(whole + whole)
+    described = json.loads(run(
+        ["cleanclip", "embed", "model.onnx", "--tokenizer", "bpe.txt", "--data", "two.tar", "-o", "two.safetensors",
+         "--json", "--quiet"], folder).stdout)
+    assert described["count"] == 128
+    (folder / "junk.tar").write_bytes(whole + b"junk" * 512)
+    result = run([*EMBED, "--data", "junk.tar", "-o", "junk.safetensors"], folder)
+    assert result.returncode == 65 and "'junk.tar': cannot be read" in result.stderr

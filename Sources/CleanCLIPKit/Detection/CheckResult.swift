@@ -11,6 +11,11 @@ package protocol CheckResult: Sendable {
   /// Endings of further files that the result can be written to, and what they hold.
   var tables: [(ending: String, text: @Sendable () -> String)] { get }
 
+  /// Refuses to replace what was checked.
+  ///
+  /// - Throws: `invalidArgument`.
+  func checkOutput(_ path: String) throws(CLIPError)
+
   /// The result as one self-contained page.
   ///
   /// - Parameters:
@@ -23,6 +28,7 @@ package protocol CheckResult: Sendable {
 extension CheckResult {
   package var findings: [Finding] { [] }
   package var scores: [Float] { [] }
+  package func checkOutput(_ path: String) throws(CLIPError) {}
   package var tables: [(ending: String, text: @Sendable () -> String)] { [] }
 
   /// Writes the result to a file.
@@ -32,6 +38,7 @@ extension CheckResult {
   package func write(
     to path: String, subject: String = "", version: String
   ) throws(CLIPError) {
+    try checkOutput(path)
     if path.hasSuffix(".html") {
       return try AtomicFile.write(try page(subject: subject, version: version), to: path)
     }

@@ -10,11 +10,10 @@ package enum FeatureMatrix {
   /// - Parameters:
   ///   - name: what the matrix is, for messages.
   ///   - remedy: what to do about a row.
-  ///   - firstRow: the number of its first row among all.
   /// - Throws: `shape`; `invalidArgument` naming the first row that holds NaN, infinity or a
   ///   magnitude beyond 1e15.
   package static func validate(
-    _ features: Tensor, name: String, remedy: String, firstRow: Int = 0
+    _ features: Tensor, name: String, remedy: String
   ) throws(CLIPError) {
     guard features.shape.rank == 2, features.dtype == .f32, features.shape[1] > 0 else {
       throw CLIPError(
@@ -22,13 +21,23 @@ package enum FeatureMatrix {
         "\(name): has the wrong shape; expected single precision [count, width], "
           + "got \(features.shape)")
     }
-    let values = features.f32
-    for i in 0..<features.count where !(abs(values[i]) <= largestValue) {
-      throw CLIPError(
-        .invalidArgument,
-        "\(name): row \(firstRow + i / features.shape[1]) is not usable; expected finite numbers up to 1e15, "
-          + "got \(values[i]); \(remedy)")
+    if let (row, value) = firstUnusable(features) {
+      throw unusable("\(name): row \(row)", value, remedy)
     }
+  }
+
+  /// The first row of `[N, E]` that cannot be computed with, and the value that is why; `nil` without.
+  static func firstUnusable(_ features: Tensor) -> (row: Int, value: Float)? {
+    let values = features.f32
+    return (0..<features.count).first { !(abs(values[$0]) <= largestValue) }
+      .map { ($0 / features.shape[1], values[$0]) }
+  }
+
+  static func unusable(
+    _ row: String, _ value: Float, _ remedy: String, code: CLIPError.Code = .invalidArgument
+  ) -> CLIPError {
+    CLIPError(
+      code, "\(row) is not usable; expected finite numbers up to 1e15, got \(value); \(remedy)")
   }
 
   /// What to do about a row of a dataset's features.
@@ -40,6 +49,22 @@ package enum FeatureMatrix {
     return (1..<max(1, features.shape[0])).allSatisfy { row in
       memcmp(features.f32, features.f32 + row * width, width * 4) == 0
     }
+  }
+
+  /// Whether all rows are of length 1, but for rounding: what a model gives has other lengths.
+  static func isNormalized(_ features: Tensor) -> Bool {
+    (0..<features.shape[0]).allSatisfy { abs(length(features, $0) - 1) < 1e-3 }
+  }
+
+  /// The lengths of the rows.
+  static func lengths(_ features: Tensor) -> [Float] {
+    (0..<features.shape[0]).map { length(features, $0) }
+  }
+
+  private static func length(_ features: Tensor, _ row: Int) -> Float {
+    let width = features.shape[1]
+    let values = UnsafeBufferPointer(start: features.f32 + row * width, count: width)
+    return values.reduce(0) { $0 + $1 * $1 }.squareRoot()
   }
 
   /// The mean cosine of two different rows, all of them L2-normalized.
@@ -65,13 +90,12 @@ package enum FeatureMatrix {
   ///   - a: `[N, E]`.
   ///   - b: `[N, E]`.
   ///   - name: whose features they are, for messages.
-  ///   - firstRow: the number of the first row among all.
   /// - Throws: see `validate`; `shape` when the shapes differ.
   package static func cosines(
-    _ a: Tensor, _ b: Tensor, name: String, firstRow: Int = 0
+    _ a: Tensor, _ b: Tensor, name: String
   ) throws(CLIPError) -> [Float] {
-    try validate(a, name: name + " image features", remedy: removePair, firstRow: firstRow)
-    try validate(b, name: name + " text features", remedy: removePair, firstRow: firstRow)
+    try validate(a, name: name + " image features", remedy: removePair)
+    try validate(b, name: name + " text features", remedy: removePair)
     guard a.shape == b.shape else {
       throw CLIPError(
         .shape,

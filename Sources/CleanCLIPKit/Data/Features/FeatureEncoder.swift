@@ -145,7 +145,7 @@ package struct FeatureEncoder {
       let scale = 1 / configuration.imageStandardDeviation[channel]
       for i in 0..<plane { target[i] = (source[i] - mean) * scale }
     } check: { (lowest, highest) throws(CLIPError) in
-      guard lowest >= -1, highest <= 2 else {
+      guard lowest >= -0.5, highest <= 1.5 else {
         throw CLIPError(
           .invalidArgument,
           "encode image: pixels are of another scale; expected numbers in 0 to 1, got \(lowest) to "

@@ -15,7 +15,9 @@ extension FeatureMatrix {
     cosines.reserveCapacity(a.count)
     for start in stride(from: 0, to: a.count, by: FeatureRows.block) {
       let rows = start..<min(a.count, start + FeatureRows.block)
-      cosines += try self.cosines(try a.read(rows), try b.read(rows), name: name, firstRow: start)
+      cosines += try self.cosines(
+        try a.readUsable(rows, name: name + " image features"),
+        try b.readUsable(rows, name: name + " text features"), name: name)
     }
     return cosines
   }

@@ -79,6 +79,24 @@ package struct FeatureRows: Sendable {
     return try gather(Array(range))
   }
 
+  /// Reads consecutive rows of numbers that can be computed with.
+  ///
+  /// - Parameter name: what the features are, for messages.
+  /// - Throws: as `read`; `invalidArgument`, or `format` for files, naming the first row that cannot be computed
+  ///   with, see `FeatureMatrix.validate`.
+  func readUsable(_ range: Range<Int>, name: String) throws(CLIPError) -> Tensor {
+    let block = try read(range)
+    guard let (row, value) = FeatureMatrix.firstUnusable(block) else { return block }
+    let number = order.map { Int($0[range.lowerBound + row]) } ?? range.lowerBound + row
+    guard case .files(let files) = source else {
+      throw FeatureMatrix.unusable("\(name): row \(number)", value, FeatureMatrix.removePair)
+    }
+    let file = self.file(of: number)
+    throw FeatureMatrix.unusable(
+      "'\(files[file].file.path)': row \(number - starts[file])", value, FeatureMatrix.removePair,
+      code: .format)
+  }
+
   /// Reads rows in any order.
   ///
   /// - Throws: as `read`.
@@ -129,6 +147,8 @@ package struct FeatureRows: Sendable {
 struct FeatureSurvey {
   /// Whether all rows are equal, so that no statistic of their distances means anything.
   private(set) var isConstant = true
+  /// Whether all rows are of length 1.
+  private(set) var isNormalized = true
   /// Tells these features from others.
   let fingerprint: String
 
@@ -137,8 +157,7 @@ struct FeatureSurvey {
   /// - Parameters:
   ///   - name: what the features are, for messages.
   ///   - body: called with the number of each row and its bytes.
-  /// - Throws: `invalidArgument` naming the first row that cannot be computed with, see
-  ///   `FeatureMatrix.validate`; what reading throws.
+  /// - Throws: as `FeatureRows.readUsable`.
   init(
     _ features: FeatureRows, name: String,
     _ body: (Int, UnsafeRawBufferPointer) -> Void = { _, _ in }
@@ -148,10 +167,10 @@ struct FeatureSurvey {
     var first: Tensor?
     for start in stride(from: 0, to: features.count, by: FeatureRows.block) {
       try Polling.check()
-      let block = try features.read(start..<min(features.count, start + FeatureRows.block))
-      try FeatureMatrix.validate(
-        block, name: name, remedy: FeatureMatrix.removePair, firstRow: start)
+      let block = try features.readUsable(
+        start..<min(features.count, start + FeatureRows.block), name: name)
       fingerprint.add(UnsafeRawBufferPointer(start: block.bytes, count: block.byteCount))
+      isNormalized = isNormalized && FeatureMatrix.isNormalized(block)
       let compared = first ?? block
       first = compared
       for row in 0..<block.shape[0] {

@@ -23,6 +23,10 @@ package struct CheckedDataset: CheckResult {
     ]
   }
 
+  package func checkOutput(_ path: String) throws(CLIPError) {
+    try images?.dataset.checkNotRead(path)
+  }
+
   package func page(subject: String, version: String) throws(CLIPError) -> String {
     try result.contactSheet(data: subject, version: version, images: images)
   }

@@ -37,7 +37,8 @@ package struct DatasetCheck {
   ///     which leaves the cosines.
   ///   - trustedCosines: of image and caption by a trusted checkpoint; `nil` without one.
   ///   - keys: names of the pairs.
-  ///   - captions: of the pairs; `nil` when only features are known.
+  ///   - captions: of the pairs, blank for those that have none; `nil` when only features are known, which is
+  ///     the same as blank ones for all.
   ///   - patchPairs: see `PatchConcentration`; `nil` when images are not at hand.
   ///   - images: the number of each pair's image, counted from 0 as they first occur; `nil`: each pair
   ///     has its own.
@@ -47,8 +48,8 @@ package struct DatasetCheck {
   ///   too few pairs, neither features nor cosines, or more memory than the budget; `state` and `format`
   ///   for the state of another check; `cancelled`.
   package func run(
-    imageFeatures: FeatureRows?, trustedCosines: [Float]?, keys: [String], captions: [String]?,
-    patchPairs: [Int]? = nil, images: [Int]? = nil,
+    imageFeatures: FeatureRows?, trustedCosines: [Float]?, keys: [String],
+    captions given: [String]?, patchPairs: [Int]? = nil, images: [Int]? = nil,
     dataset: (rows: [Int], count: Int, omissions: Omissions)? = nil,
     progress: (Double) -> Bool = { _ in true }
   ) throws(CLIPError) -> DatasetCheckResult {
@@ -57,9 +58,11 @@ package struct DatasetCheck {
     try check(
       imageFeatures, count: keys.count,
       others: [
-        ("cosines", trustedCosines?.count), ("captions", captions?.count),
+        ("cosines", trustedCosines?.count), ("captions", given?.count),
         ("patch counts", patchPairs?.count), ("images", images?.count),
       ])
+    let uncaptioned = given?.count(where: \.trimmed.isEmpty) ?? keys.count
+    let captions = uncaptioned < keys.count ? given : nil
     try DatasetCheckMemory(
       keys: keys, captions: captions, features: imageFeatures, options: options
     )
@@ -105,7 +108,8 @@ package struct DatasetCheck {
       Scored(
         pairs: pairs, density: density, mixture: mixture, ranking: ranking, order: order,
         groups: groups, concentration: concentration, clusters: clusters,
-        isConstant: isConstant && mixture == nil, hasCaptions: captions != nil,
+        isConstant: isConstant && mixture == nil, isNormalized: survey?.isNormalized ?? false,
+        uncaptioned: uncaptioned,
         rows: dataset?.rows ?? Array(keys.indices), rowCount: dataset?.count ?? keys.count,
         omissions: dataset?.omissions ?? Omissions()))
   }
@@ -196,7 +200,7 @@ package struct DatasetCheck {
   /// head too, since some kinds of image are rarer than others, but do not rule it. Without such
   /// a word, and with a trusted model, it is the weight of a mismatching component that is set
   /// apart from the other by two standard deviations. Without captions and cosines there is a ranking
-  /// and nothing to conclude from it.
+  /// and nothing to conclude from it; nor is a clean verdict drawn from features without their length.
   private func conclusion(_ scored: Scored) -> DatasetCheckResult {
     let concentration = scored.concentration
     var estimate = 0
@@ -216,13 +220,9 @@ package struct DatasetCheck {
     {
       estimate = Int((mixture.low.weight * Double(scored.order.count)).rounded())
       verdict = .suspicious
-    } else if !scored.hasCaptions && scored.mixture == nil {
-      verdict = .cannotTell
     }
-    let isTooMuchUnread =
-      verdict == .clean
-      && options.unread.isExceeded(by: scored.omissions.unread, of: scored.rowCount)
-    if isTooMuchUnread { verdict = .cannotTell }
+    let unsure = verdict == .clean ? doubt(scored) : nil
+    if unsure != nil { verdict = .cannotTell }
     // Twice the estimate: the ranking has clean pairs between the poisoned ones.
     let head = scored.order.prefix(2 * estimate)
     let removed =
@@ -235,11 +235,21 @@ package struct DatasetCheck {
         verdict: verdict, pairs: scored.order.count, estimate: estimate, removed: removed,
         concentration: concentration, clusters: scored.clusters, isConstant: scored.isConstant,
         noun: scored.groups == nil ? "pairs" : "images", unread: scored.omissions.summary,
-        isTooMuchUnread: isTooMuchUnread),
+        uncaptioned: scored.uncaptioned < scored.pairs.count ? scored.uncaptioned : 0, doubt: unsure
+      ),
       pairs: scored.pairs, density: scored.density, mixture: scored.mixture,
       ranking: scored.ranking, estimatedPoisoned: estimate, removed: removed,
       concentration: concentration, denseClusters: scored.clusters, options: options,
       rows: scored.rows, rowCount: scored.rowCount, omissions: scored.omissions)
+  }
+
+  /// Why nothing conspicuous is no sign that the pairs are clean; `nil` where it is one.
+  private func doubt(_ scored: Scored) -> DatasetCheckExplanation.Doubt? {
+    if scored.uncaptioned == scored.pairs.count && scored.mixture == nil { return .noCaptions }
+    let unread =
+      scored.omissions.unread + (scored.mixture == nil ? scored.uncaptioned : 0)
+    if options.unread.isExceeded(by: unread, of: scored.rowCount) { return .unread }
+    return scored.isNormalized ? .normalized : nil
   }
 
   /// What is concluded from.
@@ -254,7 +264,10 @@ package struct DatasetCheck {
     let concentration: CaptionConcentration
     let clusters: [DenseCluster]
     let isConstant: Bool
-    let hasCaptions: Bool
+    /// Whether all features are of length 1.
+    let isNormalized: Bool
+    /// Pairs without a caption.
+    let uncaptioned: Int
     let rows: [Int]
     let rowCount: Int
     let omissions: Omissions

@@ -1,19 +1,35 @@
 /// Words around a dataset check for people who do not know the method.
 enum DatasetCheckExplanation {
+  /// Why nothing conspicuous is no sign that pairs are clean.
+  enum Doubt { case noCaptions, unread, normalized }
+
   static func text(
     verdict: Verdict, pairs: Int, estimate: Int, removed: Int, concentration: CaptionConcentration,
-    clusters: [DenseCluster], isConstant: Bool, noun: String, unread: String,
-    isTooMuchUnread: Bool
+    clusters: [DenseCluster], isConstant: Bool, noun: String, unread: String, uncaptioned: Int,
+    doubt: Doubt?
   ) -> String {
     var sentences: [String] = []
-    if !unread.isEmpty {
-      sentences.append(
-        "Not covered, because it was left out: \(unread)."
-          + (isTooMuchUnread
-            ? " That is more than a clean verdict bears; mend the data, or allow it." : ""))
+    if !unread.isEmpty { sentences.append("Not covered, because it was left out: \(unread).") }
+    if uncaptioned > 0 {
+      sentences.append("\(uncaptioned) pairs have no caption, which tells the target of poison.")
     }
-    if isTooMuchUnread {
-      sentences.append("The \(noun) that were read have nothing in common beyond chance.")
+    switch doubt {
+    case .unread:
+      sentences.append(
+        "That is more than a clean verdict bears; mend the data, or allow it. "
+          + "The \(noun) that were read have nothing in common beyond chance.")
+    case .normalized:
+      sentences.append(
+        "All features are of length 1, and most poison is told by their length: give them as the model does, "
+          + "not L2-normalized. Without it the \(noun) have nothing in common beyond chance.")
+    case .noCaptions:
+      sentences.append(
+        "Pairs are ranked, but without captions nothing tells whether the most conspicuous ones "
+          + "have a target in common; the cleaned list leaves out none.")
+    case nil: break
+    }
+    if doubt != nil {
+      // The sentences above say why.
     } else if estimate > 0,
       let word = concentration.words.first(where: { $0.fractionOfHead >= 0.3 })
     {
@@ -30,12 +46,8 @@ enum DatasetCheckExplanation {
     } else if verdict == .suspicious && estimate > 0 {
       sentences.append(
         "About \(estimate) of \(pairs) pairs match their captions much worse than the rest.")
-    } else if verdict == .cannotTell {
-      sentences.append(
-        isConstant
-          ? "All features are equal, so no pair can be told from another."
-          : "Pairs are ranked, but without captions nothing tells whether the most conspicuous ones "
-            + "have a target in common; the cleaned list leaves out none.")
+    } else if isConstant {
+      sentences.append("All features are equal, so no pair can be told from another.")
     } else if verdict == .clean {
       sentences.append(
         "The most conspicuous of the \(pairs) \(noun) have nothing in common beyond chance."

@@ -67,10 +67,17 @@ package struct DatasetFeatures {
   ///   - given: features of the pairs.
   ///   - keys: names of the pairs; `nil` for those in the files, or else the numbers of rows.
   ///   - captions: as many; `nil` for those in the files, if there are any.
-  /// - Throws: `invalidArgument` when two rows of the files have one name.
+  /// - Throws: `invalidArgument` when two rows of the files have one name, and for captions beside those in
+  ///   the files.
   package init(
     _ given: GivenFeatures, keys: [String]? = nil, captions: [String]? = nil
   ) throws(CLIPError) {
+    if captions != nil, given.captions != nil {
+      throw CLIPError(
+        .invalidArgument,
+        "features: have captions of their own; expected none beside them, got a list; leave the list out"
+      )
+    }
     task = Self.check
     isNamed = keys != nil || given.keys != nil
     if keys == nil { try given.keys?.checkDistinct() }
