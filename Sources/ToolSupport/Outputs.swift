@@ -21,6 +21,16 @@ package struct Outputs {
       try asOutput { () throws(CLIPError) in try AtomicFile.check(path) }
     }
     if let folder {
+      for path in paths.compactMap(\.self).flatMap(NamedFiles.paths) {
+        let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        guard let place = FileIdentity(place: parent), place == FileIdentity(place: folder) else {
+          continue
+        }
+        throw CLIPError(
+          .invalidArgument,
+          "'\(path)': is in the folder of the state; expected an output elsewhere, got one that may replace a "
+            + "part of it")
+      }
       try asOutput { () throws(CLIPError) in try SavedStateKind.tryFolder(folder) }
     }
   }
@@ -48,15 +58,25 @@ package struct Outputs {
   /// - Throws: `invalidArgument`, naming the output.
   package static func keep(_ inputs: [String], from outputs: String?...) throws(CLIPError) {
     let kept = Set(inputs.flatMap(NamedFiles.paths).compactMap { FileIdentity(place: $0) })
-    for output in outputs.compactMap(\.self) {
-      for path in NamedFiles.paths(output) {
-        guard let file = FileIdentity(place: path), kept.contains(file) else { continue }
-        throw CLIPError(
-          .invalidArgument,
-          "'\(path)': is both read and written; expected another file for the output, which leaves "
-            + "this one as it is, got the same")
-      }
+    for path in outputs.compactMap(\.self).flatMap(NamedFiles.paths) {
+      if let file = FileIdentity(place: path), kept.contains(file) { throw bothWays(path) }
     }
+  }
+
+  /// Refuses to replace a file that a folder or a table of the dataset names.
+  ///
+  /// - Throws: as the other `keep`.
+  package static func keep(_ dataset: PairDataset, from outputs: [String?]) throws(CLIPError) {
+    for path in outputs.compactMap(\.self).flatMap(NamedFiles.paths) {
+      try dataset.checkNotRead(path)
+    }
+  }
+
+  private static func bothWays(_ path: String) -> CLIPError {
+    CLIPError(
+      .invalidArgument,
+      "'\(path)': is both read and written; expected another file for the output, which leaves "
+        + "this one as it is, got the same")
   }
 
   /// Reports what is missing as a failure to write: it is the place for an output.

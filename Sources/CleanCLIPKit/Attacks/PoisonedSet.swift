@@ -71,6 +71,7 @@ package struct PoisonedSet {
         .invalidArgument,
         "'\(path)': is given for the pairs and the truth; expected a file for each, got the same")
     }
+    for output in [path, truthPath] { try dataset.checkNotRead(output) }
     if let truthPath { try AtomicFile.check(truthPath) }
     let plan: PoisonPlan
     if path.hasSuffix(".tar") {

@@ -7,6 +7,7 @@ extension SanitizeMethod {
     needs: SanitizeNeeds(labels: .required),
     options: SanitizeOptions.trainingRules + [.suspects, .headClasses, .headPath]
   ) { (input, options) throws(CLIPError) in
+    try input.dataset.checkNotRead(options.supervised.headPath)
     let classes: Int
     if let count = options.supervised.headClasses {
       classes = count
@@ -102,10 +103,12 @@ package final class SupervisedRecipe: Recipe {
         "supervised: the data has no labels; expected a label column, got captions only")
     }
     var loss = 0.0
-    for range in batch.chunks(of: pass.chunkSize) {
+    let chunks = batch.chunks(of: pass.chunkSize)
+    for range in chunks {
       let chunk = try batch.pairs(range)
       let share = Double(range.count) / Double(batch.count * pass.communicator.size)
-      let tape = pass.tape(keepsPackedWeights: pass.chunkSize != nil)
+      let tape = pass.tape(
+        keepsPackedWeights: pass.chunkSize != nil, isLast: range == chunks.last)
       let features = try model.imageFeatures(tape, Variable(chunk.pixels))
       let logits = try tape.linear(features, weight: headWeight, bias: headBias)
       let result = try CrossEntropy.evaluate(

@@ -15,8 +15,7 @@ struct CaptionTable: PairSource {
   init(path: String, columns: DatasetColumns) throws(CLIPError) {
     table = try DelimitedText(path: path)
     folder = FilePath(path.lastIndex(of: "/").map { String(path[...$0]) } ?? "")
-    image = try table.column(
-      columns.images.first(where: table.columns.contains) ?? columns.image)
+    image = try table.column(columns.images.first(where: table.has) ?? columns.image)
     caption = try Self.column(
       columns.captions, of: table, isNeeded: columns.captions.count == 1)
     label = try Self.column(
@@ -27,12 +26,13 @@ struct CaptionTable: PairSource {
   private static func column(
     _ names: [String], of table: DelimitedText, isNeeded: Bool
   ) throws(CLIPError) -> Int? {
-    let name = names.first(where: table.columns.contains) ?? names[0]
-    return isNeeded || table.columns.contains(name) ? try table.column(name) : nil
+    let name = names.first(where: table.has) ?? names[0]
+    return isNeeded || table.has(name) ? try table.column(name) : nil
   }
 
   var count: Int { table.count }
   var hasCaptions: Bool { caption != nil }
+  var usesColumns: Bool { true }
   var hasLabels: Bool { label != nil }
   var columns: [String] { table.columns }
   var identity: [String] {
@@ -50,6 +50,11 @@ struct CaptionTable: PairSource {
   /// The paths of the images as the table has them, of those rows that can be read.
   func imagePaths() -> [FilePath] {
     (0..<count).compactMap { row in (try? table.fields(row)).map { FilePath($0[image]) } }
+  }
+
+  func reads(_ file: FileIdentity, name: [UInt8]) -> Bool {
+    FileIdentity(file: table.path) == file
+      || Self.contains(file, name: name, among: imagePaths(), below: folder)
   }
 
   /// Reads a row and its image file.

@@ -71,18 +71,30 @@ struct DelimitedText: Sendable {
   var count: Int { rows.count }
   var byteCount: Int { file.count }
 
+  /// The columns of a name: those that are spelled so, else those that differ in white space around them or in
+  /// capitals.
+  private func places(of name: String) -> [Int] {
+    let exact = columns.indices.filter { columns[$0] == name }
+    guard exact.isEmpty else { return exact }
+    return columns.indices.filter { columns[$0].trimmed.lowercased() == name.lowercased() }
+  }
+
+  /// Whether there is a column.
+  func has(_ name: String) -> Bool { !places(of: name).isEmpty }
+
   /// Returns the position of a column.
   ///
   /// - Throws: `notFound`, listing the columns, when there is none; `format` when there are two.
   func column(_ name: String) throws(CLIPError) -> Int {
-    guard let first = columns.firstIndex(of: name) else {
+    let places = places(of: name)
+    guard let first = places.first else {
       throw CLIPError(
         .notFound,
         "'\(path)': no column '\(name)'; expected it in the header, got "
           + columns.prefix(20).map { "'\($0)'" }.joined(separator: ", ")
           + "; name the column in the options")
     }
-    guard columns.lastIndex(of: name) == first else {
+    guard places.count == 1 else {
       throw CLIPError(.format, "'\(path)': column '\(name)' occurs twice; expected it once")
     }
     return first

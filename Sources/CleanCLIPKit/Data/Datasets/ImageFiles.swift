@@ -16,5 +16,9 @@ struct ImageFiles: PairSource {
     return CaptionedImage(key: paths[row], image: .file(bytes), caption: "")
   }
 
+  func reads(_ file: FileIdentity, name: [UInt8]) -> Bool {
+    Self.contains(file, name: name, among: paths.map { FilePath($0) }, below: FilePath(""))
+  }
+
   func label(at row: Int) throws(CLIPError) -> ClassLabel? { nil }
 }

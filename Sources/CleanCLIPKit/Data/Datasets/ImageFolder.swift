@@ -30,10 +30,18 @@ struct ImageFolder: PairSource {
 
   var count: Int { rows.count }
   var hasCaptions: Bool { rows.contains { $0.caption != nil || $0.json != nil } }
+  var usesColumns: Bool { rows.contains { $0.json != nil } }
   var hasLabels: Bool { !classFolders.isEmpty || rows.contains { $0.label != nil } }
   var identity: [String] { rows.map { files[$0.image].text } }
 
   func key(at row: Int) -> String { files[rows[row].image].text }
+
+  func reads(_ file: FileIdentity, name: [UInt8]) -> Bool {
+    let entries = rows.lazy.flatMap { row in
+      [row.image, row.caption, row.json, row.label].compactMap(\.self)
+    }
+    return Self.contains(file, name: name, among: entries.map { files[$0] }, below: path)
+  }
 
   func image(at index: Int) throws(CLIPError) -> CaptionedImage {
     let row = rows[index]

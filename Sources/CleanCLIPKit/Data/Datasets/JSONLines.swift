@@ -51,6 +51,7 @@ struct JSONLines: PairSource {
 
   var count: Int { rows.count }
   var hasCaptions: Bool { captionMember != nil }
+  var usesColumns: Bool { true }
   var hasLabels: Bool { columns.contains(labelMember) }
   var identity: [String] {
     ["\(file.path.split(separator: "/").last ?? "") \(count) \(file.count)"]
@@ -66,6 +67,11 @@ struct JSONLines: PairSource {
     (0..<count).compactMap { row in
       ((try? members(row))?[imageMember]?.string).map { FilePath($0) }
     }
+  }
+
+  func reads(_ file: FileIdentity, name: [UInt8]) -> Bool {
+    FileIdentity(file: self.file.path) == file
+      || Self.contains(file, name: name, among: imagePaths(), below: folder)
   }
 
   func image(at row: Int) throws(CLIPError) -> CaptionedImage {

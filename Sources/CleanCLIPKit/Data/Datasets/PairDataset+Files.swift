@@ -9,7 +9,8 @@ extension PairDataset {
   ///   - columns: names in tables.
   ///   - keep: the path of a list of rows, see `RowList`; `nil` for all rows.
   /// - Throws: `notFound` for a missing file or column; `format` for a broken file; `unsupported` for
-  ///   another kind of file; `invalidArgument` when there is no row at all.
+  ///   another kind of file; `invalidArgument` when there is no row at all, and for names of columns where
+  ///   there is nothing that has any.
   package static func open(
     _ specification: [String], columns: DatasetColumns = DatasetColumns(), keep: String? = nil
   ) throws(CLIPError) -> PairDataset {
@@ -30,6 +31,7 @@ extension PairDataset {
           + specification.prefix(4).map { "'\($0)'" }.joined(separator: ", ") + ", got no row"
           + (dataset.omissions.lines.first.map { " (\($0))" } ?? ""))
     }
+    try columns.checkUse(by: opener.sources)
     guard let keep else { return dataset }
     return dataset.keeping(try RowList.read(keep, of: dataset))
   }

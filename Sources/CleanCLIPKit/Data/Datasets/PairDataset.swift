@@ -100,6 +100,35 @@ package final class PairDataset: Sendable {
   /// The names in the headers of tables, for messages.
   var columns: [String] { sources.flatMap(\.columns) }
 
+  /// Whether a file is one that the sources are read from: a table, an image, a caption.
+  func reads(_ path: String) -> Bool {
+    guard let file = FileIdentity(file: path) else { return false }
+    let name = Array(FilePath(path).name)
+    return sources.contains { $0.reads(file, name: name) }
+  }
+
+  /// Refuses to replace a file that the sources are read from.
+  ///
+  /// - Parameter path: of an output; `nil` for none.
+  /// - Throws: `invalidArgument`, naming it.
+  package func checkNotRead(_ path: String?) throws(CLIPError) {
+    guard let path, reads(path) else { return }
+    throw CLIPError(
+      .invalidArgument,
+      "'\(path)': is both read and written; expected another file for the output, which leaves "
+        + "this one as it is, got the same")
+  }
+
+  /// Why the rows have no captions, for people; `nil` where they have.
+  package var captionHint: String? {
+    guard !hasCaptions else { return nil }
+    let names = columns.prefix(20).map { "'\($0)'" }.joined(separator: ", ")
+    return
+      "data: no captions; expected them in a column 'caption', 'text' or 'title', in .txt files beside images, "
+      + "or in JSON, got " + (names.isEmpty ? "none" : "the columns \(names)")
+      + "; name the column in the options"
+  }
+
   /// Reads a row.
   ///
   /// - Parameter index: 0 ..< count.

@@ -12,6 +12,8 @@ protocol PairSource: Sendable {
   var classFolders: [String] { get }
   /// The names in the header of a table; empty for anything else.
   var columns: [String] { get }
+  /// Whether names of columns are looked for: in tables, and in JSON beside images.
+  var usesColumns: Bool { get }
   /// What the source holds that is no row.
   var omissions: Omissions { get }
   /// What tells the source from others: names, sizes, numbers of rows.
@@ -30,11 +32,31 @@ protocol PairSource: Sendable {
   ///
   /// - Throws: as `image`.
   func label(at row: Int) throws(CLIPError) -> ClassLabel?
+
+  /// Whether a file is read for the index or for a row.
+  ///
+  /// - Parameter name: the last part of its path.
+  func reads(_ file: FileIdentity, name: [UInt8]) -> Bool
 }
 
 extension PairSource {
   var classFolders: [String] { [] }
   var columns: [String] { [] }
   var omissions: Omissions { Omissions() }
+  var usesColumns: Bool { false }
+  func reads(_ file: FileIdentity, name: [UInt8]) -> Bool { false }
+
+  /// Whether a file is one of those, which are looked for where their names are alike.
+  static func contains(
+    _ file: FileIdentity, name: [UInt8], among paths: some Sequence<FilePath>,
+    below folder: FilePath
+  ) -> Bool {
+    paths.contains { path in
+      guard path.name.elementsEqual(name) else { return false }
+      let isWhole = path.bytes.first == UInt8(ascii: "/")
+      let whole = isWhole || folder.bytes.isEmpty ? path : folder.appending(path.bytes)
+      return FileIdentity(file: RawText.text(whole.bytes)) == file
+    }
+  }
   func label(at row: Int) throws(CLIPError) -> ClassLabel? { try image(at: row).label }
 }

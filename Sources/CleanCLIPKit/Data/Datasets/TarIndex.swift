@@ -23,6 +23,8 @@ struct TarIndex {
     defer { archive_read_free(archive) }
     // No decompressors: rows are read where they are in the file, and a small file stays small.
     archive_read_support_format_tar(archive)
+    // Entries behind an end marker count: other readers find them there.
+    archive_read_set_format_option(archive, "tar", "read_concatenated_archives", "1")
     guard archive_read_open_filename(archive, path, 1 << 16) == ARCHIVE_OK else {
       throw failure(archive)
     }

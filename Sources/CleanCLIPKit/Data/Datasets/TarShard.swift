@@ -34,12 +34,15 @@ struct TarShard: PairSource {
 
   var count: Int { rows.count }
   var hasCaptions: Bool { rows.contains { $0.caption != nil || $0.json != nil } }
+  var usesColumns: Bool { rows.contains { $0.json != nil } }
   var hasLabels: Bool { rows.contains { $0.label != nil } }
   var identity: [String] {
     ["\(path.split(separator: "/").last ?? "") \(rows.count) \(stamp.byteCount)"]
   }
 
   func key(at row: Int) -> String { rows[row].key }
+
+  func reads(_ file: FileIdentity, name: [UInt8]) -> Bool { FileIdentity(file: path) == file }
 
   /// Reads a row.
   ///

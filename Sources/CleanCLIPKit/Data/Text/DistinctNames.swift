@@ -5,7 +5,7 @@ package struct DistinctNames {
   package let names: [String]
   /// Where each of them first occurs.
   let rows: [Int]
-  /// What was counted once, in a sentence for people; `nil` when nothing was.
+  /// What is there more than once, in a sentence for people; `nil` when nothing is.
   package let notice: String?
 
   package init(_ given: [String]) {
@@ -21,7 +21,7 @@ package struct DistinctNames {
     let repeated = names.filter { counts[$0, default: 0] > 1 }
     let shown = repeated.prefix(4).map { "'\($0)'" }.joined(separator: ", ").printable()
     notice =
-      "\(given.count) class names are \(names.count) different ones; counted once: \(shown)"
+      "\(given.count) class names are \(names.count) different ones; several times: \(shown)"
       + (repeated.count > 4 ? " and \(repeated.count - 4) more" : "")
   }
 }
