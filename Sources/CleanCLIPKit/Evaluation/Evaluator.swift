@@ -223,6 +223,7 @@ package struct Evaluator {
     }
   }
 
+  /// - Throws: `state` for features that are all zero, which are as near to one class as to another.
   private func scores(of images: [RGBImage]) throws(CLIPError) -> Tensor {
     let size = preprocessor.imageSize
     let pixels = try Tensor([images.count, 3, size, size], .f32)
@@ -230,6 +231,12 @@ package struct Evaluator {
       preprocessor.write(image, into: pixels.f32 + index * 3 * size * size)
     }
     let features = try model.encodeImages(pixels, normalize: true, precision: options.precision)
+    guard !FeatureMatrix.lengths(features).contains(0) else {
+      throw CLIPError(
+        .state,
+        "evaluate: image features are all zeros; expected what tells images apart, got the same of all; "
+          + "inspect the model's weights")
+    }
     let scores = try classifier.scores(features)
     guard UnsafeBufferPointer(start: scores.f32, count: scores.count).allSatisfy(\.isFinite) else {
       throw CLIPError(

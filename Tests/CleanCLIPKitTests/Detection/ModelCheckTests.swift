@@ -49,6 +49,40 @@ import Testing
     #expect(result.json["images"]?["source"]?.string == "synthetic")
   }
 
+  /// The texts of a model that has hardly learned are all alike to it: there is nothing to choose among.
+  @Test(arguments: [1, 3, 12])
+  func textsThatAreAlikeAreNotSearchedFor(distinct: Int) throws {
+    var check = ModelCheck(try tinyModel())
+    check.options = shortOptions()
+    check.options.kinds = [.patch]
+    let width = check.model.configuration.embedDim
+    var random = RandomNumbers(seed: 4)
+    let directions = (0..<distinct).map { _ in (0..<width).map { _ in random.normal() } }
+    let rows = (0..<14).flatMap { text in
+      directions[text % distinct].map { $0 + 1e-3 * random.normal() }
+    }
+    check.classes = try TextVocabulary(
+      names: (0..<14).map { "text \($0)" }, features: try Tensor(rows, [14, width]))
+    let result = try check.run(images: nil) { _ in true }
+    #expect(result.targets.count <= distinct)
+    if distinct < 4 {
+      #expect(result.targets.isEmpty)
+      #expect(result.explanation.contains("No text was searched for by itself: fewer than 4"))
+    }
+  }
+
+  @Test func aModelToWhichAllImagesMeanTheSameIsNotClean() throws {
+    let model = try tinyModel()
+    let stem = try #require(model.parameters.first { $0.name == "visual.conv1.weight" })
+    for i in 0..<stem.value.count { stem.value.f32[i] = 0 }
+    stem.valueDidChange()
+    var check = ModelCheck(model)
+    check.options = shortOptions()
+    let result = try check.run(images: nil) { _ in true }
+    #expect(result.verdict == .cannotTell)
+    #expect(result.explanation.contains("All images mean the same to the model"))
+  }
+
   @Test func noMoreImagesAreTakenThanFit() throws {
     // 1 GiB by 12 bytes a pixel.
     #expect(try ImageSample.limit(256, imageSize: 591) == 256)

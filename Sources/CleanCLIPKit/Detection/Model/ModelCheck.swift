@@ -95,6 +95,7 @@ package struct ModelCheck {
         * (1 + referenceSearches + min(options.classSearches, textCount)) + choosing,
       communicator: communicator)
     let clean = try encode(heldOut)
+    guard FeatureMatrix.meanPairwiseCosine(clean) < 1 - 1e-6 else { return .ofOneMeaning }
     let targets = try targets(&searches, progress: progress)
     let plan = SearchPlan(kinds: options.kinds, hasTargets: targets != nil)
     var findings: [TriggerFinding] = []
@@ -118,7 +119,9 @@ package struct ModelCheck {
     }
     return SearchOutcome(
       findings: findings, pValue: plan.pValue(pValues), targets: targets?.names ?? [],
-      leftOut: plan.items.count - pValues.count)
+      leftOut: plan.items.count - pValues.count,
+      hasTextsOnly: targets == nil && options.classSearches > 0
+        && (classes ?? nouns)?.names.count ?? 0 >= Self.fewestClasses)
   }
 
   /// The searches of an item of the plan.

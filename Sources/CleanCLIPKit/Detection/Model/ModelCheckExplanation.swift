@@ -35,10 +35,19 @@ enum ModelCheckExplanation {
         "Triggers of other families than those searched "
           + "(\(kinds.map(\.plural).joined(separator: ", "))), and triggers that differ from image "
           + "to image, are not covered.")
+    case .cannotTell where outcome.isOfOneMeaning:
+      sentences.append(
+        "All images mean the same to the model, whatever they show, so no change of them can be told from "
+          + "another: its image tower is broken.")
     case .cannotTell:
       sentences.append(
         "The searches found no change that makes images look alike to the model, not even "
           + "a large one, so there is nothing to compare: try other images or more steps.")
+    }
+    if outcome.hasTextsOnly {
+      sentences.append(
+        "No text was searched for by itself: fewer than \(ModelCheck.fewestClasses) of those given differ enough to "
+          + "the model, and are not what nearly all images are classified as.")
     }
     if outcome.leftOut > 0 {
       sentences.append(

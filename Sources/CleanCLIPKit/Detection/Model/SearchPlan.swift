@@ -53,4 +53,15 @@ struct SearchOutcome {
   let targets: [String]
   /// Items of the plan that were not searched.
   let leftOut: Int
+  /// Whether there are texts, and too few of them differ to be searched for.
+  var hasTextsOnly = false
+  /// Whether all images mean the same to the model, so that nothing was searched.
+  private(set) var isOfOneMeaning = false
+
+  /// What comes of a model to which all images mean the same.
+  static let ofOneMeaning: SearchOutcome = {
+    var outcome = SearchOutcome(findings: [], pValue: 1, targets: [], leftOut: 0)
+    outcome.isOfOneMeaning = true
+    return outcome
+  }()
 }

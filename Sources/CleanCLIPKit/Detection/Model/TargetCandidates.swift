@@ -44,6 +44,8 @@ struct TargetCandidates {
   ) throws(CLIPError) -> [Int] {
     guard texts.names.count > count else { return Array(texts.names.indices) }
     let first = try pool(of: texts)
+    // Of texts that are mostly alike to the model there may be fewer.
+    guard first.count > count else { return first }
     var done = 0
     var rankings = Self.kinds.map { _ in [Int]() }
     for (index, kind) in Self.kinds.enumerated()
