@@ -71,6 +71,7 @@ final class UnlearnRun: SanitizeRun {
       model: model, tokenizer: input.tokenizer, dataset: input.dataset, suspects: input.suspects,
       options: options, training: training, communicator: input.communicator, log: input.log,
       progress: progress)
+    tellOfLimit(heldOut: setting.verification.images.shape[0])
     var state = UnlearnState(
       setting, model: model, options: allOptions.method.options.texts(allOptions))
     try state.agree()
@@ -103,6 +104,18 @@ final class UnlearnRun: SanitizeRun {
         ).run(progress))
     }
     history.examples = try setting.verification.examples(of: outcome.evidence)
+  }
+
+  /// Says when the limit on accuracy is less than can be measured.
+  private func tellOfLimit(heldOut: Int) {
+    let ofOne = 100 / Float(max(1, heldOut))
+    guard let limit = options.maxAccuracyLoss, limit < ofOne else { return }
+    input.log(
+      LogMessage(
+        .warning,
+        "options: max_accuracy_loss of \(limit) points is less than one of the \(heldOut) held-out images "
+          + "(\(decimal(Double(ofOne), 1)) points); a single one that is classified otherwise ends the run"
+      ))
   }
 
   /// The searches on the model as it was: towards the candidates and, where no target is known, those
@@ -202,10 +215,13 @@ final class UnlearnRun: SanitizeRun {
       if 100 * outcome.agreement.loss > Double(options.maxAccuracyLoss ?? Self.hopelessLoss)
         || outcome.isPrecautionTooDear
       {
-        outcome.isLimited = true
+        let cost = outcome.agreement
+        outcome.takenBack = cost
         unlearner.takeBackRound()
         try measure(&outcome, setting)
-        input.log(LogMessage(.warning, "round \(round) cost too much and is taken back"))
+        input.log(
+          LogMessage(
+            .warning, "round \(round) cost too much and is taken back: after it, \(cost.text)"))
         return
       }
       // What clean models have too is there after any number of rounds.

@@ -151,6 +151,15 @@ import Testing
     }
     #expect(run.weights == before)
     #expect(run.history.outcome["stopped_by_limit"] == .bool(true))
+    // What it would have cost stands beside what is left.
+    let cost = try #require(run.history.outcome["taken_back"]?.object?["zero_shot"]?.double)
+    let left = try #require(run.history.outcome["agreement"]?.object?["zero_shot"]?.double)
+    #expect(cost < 0.99 && left == 1)
+    #expect(
+      run.history.conclusion.contains {
+        $0.hasPrefix("the last round cost too much and is taken back: after it, ")
+      })
+    #expect(run.history.messages.contains { $0.contains("is less than one of the") })
     #expect(run.history.verdict == .notRemoved)
     #expect(run.history.messages.contains { $0.contains("is taken back") })
   }

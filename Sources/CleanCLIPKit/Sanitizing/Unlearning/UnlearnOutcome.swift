@@ -17,8 +17,8 @@ struct UnlearnOutcome {
   var fresh: [TargetSearch.Suspect] = []
   var agreement: UnlearnAgreement
   var rounds = 0
-  /// Whether the limit on accuracy ended the run.
-  var isLimited = false
+  /// What the last round cost, which was too much, so that it was taken back; `nil` when none was.
+  var takenBack: UnlearnAgreement?
   /// What further training of a copy brings back; `nil` when that was not tried.
   var persistence: UnlearnPersistence.Result?
   /// What became of words in the text tower; `nil` when none were looked for.
@@ -77,6 +77,9 @@ struct UnlearnOutcome {
     isPrecaution && agreement.cosine < Self.precautionCosine
   }
 
+  /// Whether the run ended because a round cost too much.
+  var isLimited: Bool { takenBack != nil }
+
   /// Draws the verdict from the evidence.
   mutating func conclude() {
     guard !isPrecaution else {
@@ -113,7 +116,7 @@ struct UnlearnOutcome {
   var progress: String {
     let worst = (isPrecaution ? evidence : signs).map(\.excess).max() ?? 0
     return "attack success of recovered triggers is at most \(percent(worst)) above that without; "
-      + "\(percent(agreement.zeroShot.value)) of held-out images classified as before"
+      + "\(agreement.zeroShot.counted) held-out images classified as before"
   }
 
   /// The evidence in a few lines for people.
@@ -130,13 +133,11 @@ struct UnlearnOutcome {
     }
     lines += text?.lines ?? []
     guard agreement.zeroShot.total > 0 else { return lines }
-    lines.append(
-      "held-out images: \(percent(agreement.zeroShot.value)) classified as before, mean cosine with "
-        + "the features of before \(agreement.cosine)")
-    if isLimited {
+    lines.append("held-out images: " + agreement.text)
+    if let takenBack {
       lines.append(
-        isPrecaution
-          ? "the precaution cost too much and is taken back" : "ended by max_accuracy_loss")
+        (isPrecaution ? "the precaution" : "the last round")
+          + " cost too much and is taken back: after it, \(takenBack.text)")
     }
     if let persistence { lines += persistence.lines }
     return lines
@@ -148,6 +149,7 @@ struct UnlearnOutcome {
     object["rounds"] = .integer(rounds)
     object["images"] = .integer(imageCount)
     object["stopped_by_limit"] = .bool(isLimited)
+    if let takenBack { object["taken_back"] = .object(takenBack.json) }
     // Measured after a round, or when there is none.
     if agreement.zeroShot.total > 0 { object["agreement"] = .object(agreement.json) }
     object["suspects"] = .array(suspects.map { .object($0.json(vocabulary)) })
@@ -165,6 +167,15 @@ struct UnlearnOutcome {
 }
 
 extension UnlearnAgreement {
+  /// For people.
+  var text: String {
+    let interval = zeroShot.interval
+    return
+      "\(zeroShot.counted) classified as before (95 % interval \(percent(interval.lowerBound)) to "
+      + "\(percent(interval.upperBound))), mean cosine with the features of before "
+      + decimal(Double(cosine), 4)
+  }
+
   var json: JSONObject {
     [
       "cosine": .single(cosine), "zero_shot": .number(zeroShot.value),
@@ -175,6 +186,9 @@ extension UnlearnAgreement {
 }
 
 extension Proportion {
+  /// The rate and of how many, for people.
+  var counted: String { "\(percent(value)) of \(total)" }
+
   var intervalJSON: JSONValue {
     [.number(interval.lowerBound), .number(interval.upperBound)]
   }
@@ -226,7 +240,7 @@ extension TriggerEvidence {
   var line: String {
     var text =
       "\(entry.trigger.family.rawValue) towards '\(aim.name)': attack success rate "
-      + "\(percent(before.value)) before"
+      + "\(before.counted) images before"
     if let after, let base {
       text += ", \(percent(after.value)) after, \(percent(base.value)) without the trigger"
     }

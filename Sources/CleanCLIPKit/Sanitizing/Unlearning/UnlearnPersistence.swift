@@ -3,7 +3,8 @@
 /// Two tests on copies, after *Uncovering, Explaining, and Mitigating the Superficial Safety of Backdoor
 /// Defense* (Min et al. 2024, arXiv:2410.09838): benign training, and retuning with a few images that carry a
 /// recovered trigger. A trigger of the same numbers in another order, which the model never met, is retuned beside
-/// it: one that comes back faster than a new one is learned was hidden, not removed.
+/// it. The verdict is drawn from the benign training alone: a recovered trigger was optimized towards its target, and has
+/// a head start over a shuffled one on clean models too.
 struct UnlearnPersistence {
   /// The image tower that was sanitized.
   let model: CLIPModel
