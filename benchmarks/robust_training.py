@@ -21,6 +21,8 @@ METHODS = {
     "CleanCLIP's loss": ["--inmodal-weight", 1],
     "RoCLIP": ["--method", "roclip"],
     "RoCLIP, K = 1": ["--method", "roclip", "--match-every", 1],
+    "RoCLIP, K = 4": ["--method", "roclip", "--match-every", 4],
+    "RoCLIP, K = 8": ["--method", "roclip", "--match-every", 8],
     "SafeCLIP": ["--method", "safeclip"],
 }
 

@@ -12,7 +12,14 @@ extension SanitizeMethod {
       .matchEvery, .poolFraction,
     ]
   ) { (input, options) throws(CLIPError) in
-    try RecipeRun(
+    let own = options.roclip
+    guard options.training.epochs >= own.matchEvery else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: epochs is too small for roclip, which would never match; expected at least "
+          + "\(own.matchEvery), as match_every is, got \(options.training.epochs)")
+    }
+    return try RecipeRun(
       try RoCLIPRecipe(input.model, options: options.roclip, pairs: input.dataset.count), input,
       options)
   }
@@ -56,16 +63,22 @@ package final class RoCLIPRecipe: Recipe {
   private var seen: Tensor?
 
   /// - Parameter pairs: of the dataset.
-  /// - Throws: `unsupported` when a tower is missing; `format` when weights of the model are not finite.
+  /// - Throws: `unsupported` when a tower is missing; `format` when weights of the model are not finite;
+  ///   `invalidArgument` for a pool without captions.
   package init(
     _ model: CLIPModel, options: RoCLIPOptions, pairs: Int
   ) throws(CLIPError) {
     try model.requireBothTowers(for: "roclip")
     self.model = model
     matchEvery = options.matchEvery
-    pool = try CaptionPool(
-      capacity: max(1, Int((Double(options.poolFraction) * Double(pairs)).rounded())),
-      width: model.configuration.embedDim)
+    let capacity = Int((Double(options.poolFraction) * Double(pairs)).rounded())
+    guard capacity > 0 else {
+      throw CLIPError(
+        .invalidArgument,
+        "options: pool_fraction is too small; expected a pool of at least one caption, got \(capacity) of "
+          + "\(pairs) pairs")
+    }
+    pool = try CaptionPool(capacity: capacity, width: model.configuration.embedDim)
     parameters = model.parameters.filter(\.isTrainable)
   }
 
@@ -95,7 +108,7 @@ package final class RoCLIPRecipe: Recipe {
       result.textGradient = communicator.ownRows(of: result.textGradient)
       return result
     }
-    let result = try gradients.accumulate(try batch.view(1), pass)
+    let result = try gradients.accumulate(batch.view(1), pass)
     try model.addLogitScaleGradient(result.logitScaleGradient, communicator)
     return StepLosses(loss: result.loss, crossmodalLoss: result.crossmodalLoss)
   }
