@@ -88,7 +88,7 @@ struct ReportCommand: ParsableCommand {
   }
 
   func run() throws {
-    common.apply()
+    try common.apply()
     try Outputs.check(output)
     try Outputs.keep(
       [before, after, control, history, controlHistory, model, images, classes, attack.trigger]
@@ -109,6 +109,7 @@ struct ReportCommand: ParsableCommand {
     contents.model = try loaded.map { (model) throws(CLIPError) in try model.description() }
     contents.examples = try examples(as: loaded?.model.configuration)
     for notice in contents.notices { ToolMessage.print(notice) }
+    try contents.checkAlike()
     let report = contents.report
     try report.write(to: output)
     try printResult(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")
@@ -126,7 +127,7 @@ struct ReportCommand: ParsableCommand {
     let side = imageSize ?? model?.vision?.imageSize ?? 224
     let given = model == nil ? try preparation.read(imageSize: side) : nil
     return try RunReport.examples(
-      of: try PairDataset.reporting([images]), classes: names, trigger: trigger,
+      of: try PairDataset.reporting([images], writing: [output]), classes: names, trigger: trigger,
       target: try target.map { (name) throws(CLIPError) in
         try ClassNames(names).index(named: name)
       }, imageSize: side,

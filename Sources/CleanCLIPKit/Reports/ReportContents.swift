@@ -71,6 +71,37 @@ package struct ReportContents {
     return report
   }
 
+  /// Refuses evaluations of different measurements beside one another: their difference would say nothing of the
+  /// models.
+  ///
+  /// - Throws: `invalidArgument` naming what differs.
+  package func checkAlike() throws(CLIPError) {
+    let results = [("before", before), ("after", after), ("control", control)]
+      .compactMap { name, result in result.map { (name, $0) } }
+    guard let (first, expected) = results.first else { return }
+    for (name, result) in results.dropFirst() {
+      let facts = [
+        ("classes", "\(expected.classes)", "\(result.classes)"),
+        ("target", Self.target(expected), Self.target(result)),
+        ("trigger", expected.trigger ?? "none", result.trigger ?? "none"),
+        (
+          "number of images", "\(expected.images + expected.skipped)",
+          "\(result.images + result.skipped)"
+        ),
+      ]
+      guard let (what, wanted, got) = facts.first(where: { $0.1 != $0.2 }) else { continue }
+      throw CLIPError(
+        .invalidArgument,
+        "report: \(first) and \(name) are of different measurements; expected the same \(what), got "
+          + "\(wanted.prefix(200)) and \(got.prefix(200)); evaluate both models alike")
+    }
+  }
+
+  private static func target(_ result: EvaluationResult) -> String {
+    result.target.map { result.classes.indices.contains($0) ? "'\(result.classes[$0])'" : "\($0)" }
+      ?? "none"
+  }
+
   /// What is worth knowing of the report, in sentences for people.
   package var notices: [String] {
     [history, controlHistory].compactMap(\.self).filter { !$0.isComplete }.map {
