@@ -7,7 +7,7 @@ SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-swift test-c test-python test-tools test-examples test-address goldens lint fuzz \
-	docs demo abi bench bench-micro bench-scale bench-robust bench-cifar bench-checks bench-text zoo experiment install uninstall wheel deb dist test-install clean
+	docs demo abi bench bench-micro bench-scale bench-robust bench-batch bench-cifar bench-checks bench-text zoo experiment install uninstall wheel deb dist test-install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -90,6 +90,9 @@ experiment: build ## Attack, clean with every recipe, measure, write docs/result
 
 bench-robust: build ## Train on poisoned pairs, plainly and by the robust methods, and measure (20 minutes)
 	python3 benchmarks/robust_training.py
+
+bench-batch: build ## CleanCLIP with the batches of one and of many machines: make bench-batch DATA=../shared
+	python3 benchmarks/batch_size.py --data "$(DATA)"
 
 bench-scale: build ## Measure how the cost grows with batch, threads, tower and data
 	python3 benchmarks/scale.py
