@@ -101,6 +101,8 @@ def check(status: int) -> None:
     # The library escapes control characters.
     cause = next((error for known, error in _raised.items() if _shown(known) in text), None)
     _raised.clear()
+    if status == _capi.NOT_FOUND and isinstance(cause, (TypeError, ValueError)):
+        status = _capi.INVALID_ARGUMENT  # rows of a host that are none are not missing files
     raise _CLASSES.get(status, InternalError)(status, text) from cause
 
 
