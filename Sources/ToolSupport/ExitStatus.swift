@@ -29,8 +29,9 @@ package enum ExitStatus {
 
   /// What the help of every tool says about them.
   package static let help = """
-    Exit codes: 0 success, 1 failure, 3 the verdict is not clean (--gate), 64 wrong command line, \
-    65 a file is broken or not supported, 66 an input is missing, 70 internal error, 71 out of \
-    memory, 74 reading or writing failed, 130 cancelled with Ctrl-C.
+    Exit codes: 0 success, 1 failure, 3 the verdict is not clean (check --gate) or not_removed (sanitize \
+    --method unlearn), 4 it is weakened, 64 wrong command line, 65 a file is broken or not supported, 66 an \
+    input is missing, 70 internal error, 71 out of memory, 74 reading or writing failed, 130 cancelled with \
+    Ctrl-C.
     """
 }

@@ -16,32 +16,41 @@ package struct Outputs {
   ///   file, a full disk; `invalidArgument` when two outputs are the same file, however their paths are
   ///   spelled.
   package static func check(_ paths: String?..., folder: String? = nil) throws(CLIPError) {
-    try requireDistinct(paths + [folder])
+    try requireDistinct(paths, besides: folder)
     for path in paths.compactMap(\.self) {
       try asOutput { () throws(CLIPError) in try AtomicFile.check(path) }
     }
     if let folder {
-      for path in paths.compactMap(\.self).flatMap(NamedFiles.paths) {
-        let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
-        guard let place = FileIdentity(place: parent), place == FileIdentity(place: folder) else {
-          continue
-        }
-        throw CLIPError(
-          .invalidArgument,
-          "'\(path)': is in the folder of the state; expected an output elsewhere, got one that may replace a "
-            + "part of it")
-      }
       try asOutput { () throws(CLIPError) in try SavedStateKind.tryFolder(folder) }
     }
   }
 
-  /// Refuses one file for two outputs: what is written last would be all that is left.
+  /// Refuses one file for two outputs, of which what is written last would be all that is left, and outputs among the
+  /// files of a state.
   ///
-  /// - Parameter paths: `nil` for outputs that are not asked for.
+  /// - Parameters:
+  ///   - paths: `nil` for outputs that are not asked for.
+  ///   - folder: where a state or several files are kept.
   /// - Throws: `invalidArgument`, naming the output.
-  package static func requireDistinct(_ paths: [String?]) throws(CLIPError) {
+  package static func requireDistinct(
+    _ paths: [String?], besides folder: String?
+  ) throws(CLIPError) {
     var known: Set<FileIdentity> = []
+    let place = folder.flatMap { FileIdentity(place: $0) }
     for path in paths.compactMap(\.self).flatMap(NamedFiles.paths) {
+      let slash = path.lastIndex(of: "/")
+      let parent = slash.map { String(path[...$0]) } ?? "."
+      let name = path[(slash.map(path.index(after:)) ?? path.startIndex)...]
+      guard
+        place == nil || FileIdentity(place: parent) != place || !StateFolder.hasFile(named: name)
+      else {
+        throw CLIPError(
+          .invalidArgument,
+          "'\(path)': is a file of the state; expected another name for the output, got one that may replace a "
+            + "part of it")
+      }
+    }
+    for path in (paths + [folder]).compactMap(\.self).flatMap(NamedFiles.paths) {
       guard let place = FileIdentity(place: path), !known.insert(place).inserted else { continue }
       throw CLIPError(
         .invalidArgument,

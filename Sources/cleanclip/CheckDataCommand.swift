@@ -67,20 +67,20 @@ struct CheckDataCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    try pairs.validate(
-      needsData: trusted != nil || patches || model != nil,
-      hasSubject: model != nil || trusted != nil)
+    try pairs.validate(model: model, trusted: trusted, patches: patches)
   }
 
   func run() throws {
-    common.apply()
+    try common.apply()
     try checkOptions.validate()
     Interruption.listen()
     try Outputs.check(scores, cleaned, suspects, check.report, folder: kept.stateDirectory)
     try Outputs.keep(
       [model, trusted].compactMap(\.self) + pairs.files + words.files + images.files, from: scores,
       cleaned, suspects, check.report)
-    let dataset = try pairs.open()
+    if trusted == nil { words.tellUnread("captions are encoded by --trusted alone") }
+    let dataset = try pairs.open(
+      writing: [scores, cleaned, suspects, check.report])
     let checker = checker
     let (given, result) = try kept.hinting { () throws(CLIPError) in
       try checker.stateFolder.running { () throws(CLIPError) in
@@ -99,7 +99,7 @@ struct CheckDataCommand: ParsableCommand {
 
   private func read(_ dataset: PairDataset) throws(CLIPError) -> DatasetFeatures {
     var reader = DatasetReader()
-    if let model, pairs.imageFeatures.isEmpty {
+    if let model {
       reader.model = try LoadedModel.load(model, preprocessing: images.preprocessing).model
     }
     if let trusted {

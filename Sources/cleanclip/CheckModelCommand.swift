@@ -91,6 +91,10 @@ struct CheckModelCommand: ParsableCommand {
 
   func validate() throws {
     try features.validate(besides: texts)
+    if !references.isEmpty {
+      try GivenOptions.refuse(
+        ["--reference-searches"], "with --references, which are searched in their place")
+    }
     for kind in kinds where TriggerKind(name: kind) == nil {
       throw ValidationError(
         "--kinds has '\(kind)'; expected some of \(TriggerKind.list), separated by spaces")
@@ -101,7 +105,7 @@ struct CheckModelCommand: ParsableCommand {
   }
 
   func run() throws {
-    common.apply()
+    try common.apply(runsOverRanks: true)
     Interruption.listen()
     var verdict = Verdict.cannotTell
     try Ranks.run(ranks) { communicator in verdict = try run(communicator) }
@@ -150,7 +154,7 @@ struct CheckModelCommand: ParsableCommand {
     if !kinds.isEmpty { check.options.kinds = kinds.compactMap(TriggerKind.init(name:)) }
     if !images.isEmpty {
       check.images = try PairDataset.reporting(
-        images, columns: DatasetColumns(image: imageColumn))
+        images, columns: DatasetColumns(image: imageColumn), writing: [self.check.report])
     }
     for path in references { check.cleanReferences.append(try LoadedModel.load(path).model) }
     if let path = texts.classes { check.classes = try TextList.classes(path: path) }

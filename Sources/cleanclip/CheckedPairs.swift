@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CleanCLIPKit
+internal import ToolSupport
 
 /// The pairs of a dataset check: files, arrays of features, or both.
 struct CheckedPairs: ParsableArguments {
@@ -64,9 +65,29 @@ struct CheckedPairs: ParsableArguments {
   }
 
   /// - Parameters:
-  ///   - needsData: whether something was asked for that images are needed for.
-  ///   - hasSubject: whether a checkpoint was given.
-  func validate(needsData: Bool, hasSubject: Bool) throws {
+  ///   - model: the checkpoint that the images' features are of.
+  ///   - trusted: another one.
+  ///   - patches: whether patches are looked for.
+  func validate(model: String?, trusted: String?, patches: Bool) throws {
+    guard model == nil || imageFeatures.isEmpty else {
+      throw ValidationError(
+        "MODEL has no effect with --image-features, which are taken for its features; give one of them"
+      )
+    }
+    guard trusted == nil || trustedFeatures.isEmpty else {
+      throw ValidationError(
+        "--trusted has no effect with --trusted-features, which are taken for its features; give one of them"
+      )
+    }
+    if model == nil, trusted == nil {
+      try GivenOptions.refuse(
+        ["--precision"], "without MODEL and --trusted, which compute features")
+    }
+    if model == nil { try GivenOptions.refuse(["--preprocessing"], "without MODEL") }
+    if data.isEmpty {
+      try GivenOptions.refuse(
+        ["--keep", "--image-column", "--caption-column"], "without --data, whose rows they are of")
+    }
     guard trustedFeatures.count <= 2 else {
       throw ValidationError(
         "--trusted-features are of images and of captions, a file, pattern or folder for each; expected "
@@ -76,7 +97,8 @@ struct CheckedPairs: ParsableArguments {
       guard keys == nil, captions == nil else {
         throw ValidationError("--keys and --captions stand in for --data; give one of them")
       }
-      guard hasSubject || !imageFeatures.isEmpty || !trustedFeatures.isEmpty else {
+      guard model != nil || trusted != nil || !imageFeatures.isEmpty || !trustedFeatures.isEmpty
+      else {
         throw ValidationError("there is nothing to judge --data by; give MODEL or features")
       }
       return
@@ -84,16 +106,19 @@ struct CheckedPairs: ParsableArguments {
     guard !imageFeatures.isEmpty || !trustedFeatures.isEmpty else {
       throw ValidationError("--data is missing; give files of pairs, or --image-features of them")
     }
-    guard !needsData else {
+    guard model == nil, trusted == nil, !patches else {
       throw ValidationError("MODEL, --trusted and --patches need --data")
     }
   }
 
   /// Opens the files; `nil` without any.
-  func open() throws(CLIPError) -> PairDataset? {
+  ///
+  /// - Parameter outputs: what will be written.
+  func open(writing outputs: [String?]) throws(CLIPError) -> PairDataset? {
     guard !data.isEmpty else { return nil }
     return try PairDataset.reporting(
-      data, columns: DatasetColumns(image: imageColumn, caption: captionColumn), keep: keep)
+      data, columns: DatasetColumns(image: imageColumn, caption: captionColumn), keep: keep,
+      writing: outputs, wantsCaptions: true)
   }
 
   /// Reads the pairs' features that were computed before.

@@ -23,7 +23,11 @@ struct CommonOptions: ParsableArguments {
   }
 
   /// Applies what concerns the whole process.
-  func apply() {
+  ///
+  /// - Parameter runsOverRanks: whether the command divides its work among the processes of `mpirun`.
+  /// - Throws: `invalidArgument` when `mpirun` started several processes and it does not.
+  func apply(runsOverRanks: Bool = false) throws(CLIPError) {
+    if !runsOverRanks { try Ranks.requireOne() }
     guard let threads else { return }
     if threads > Threads.processors {
       ToolMessage.print(
@@ -106,6 +110,11 @@ struct TokenizerOptions: ParsableArguments {
 
   /// The file that is given.
   var files: [String] { [tokenizer].compactMap(\.self) }
+
+  /// Says that the file is not read, where one is given: commands that belong together are given one often.
+  func tellUnread(_ reason: String) {
+    if tokenizer != nil { ToolMessage.print("--tokenizer is not read: \(reason)") }
+  }
 
   func tokenizer(besideModel model: String?) throws(CLIPError) -> Tokenizer {
     if let tokenizer { return try Tokenizer.load(path: tokenizer) }

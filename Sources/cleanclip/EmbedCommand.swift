@@ -55,6 +55,12 @@ struct EmbedCommand: ParsableCommand {
     guard [!images.isEmpty, texts != nil, !data.isEmpty].count(where: { $0 }) == 1 else {
       throw ValidationError("expected one of --images, --texts and --data")
     }
+    if data.isEmpty {
+      try GivenOptions.refuse(["--caption-column"], "without --data, which has captions")
+      if texts != nil {
+        try GivenOptions.refuse(["--image-column", "--preprocessing"], "without images")
+      }
+    }
     guard data.isEmpty || isPart else {
       throw ValidationError("--data gives two arrays; expected a .safetensors file as --output")
     }
@@ -64,10 +70,11 @@ struct EmbedCommand: ParsableCommand {
   private var isPart: Bool { output.hasSuffix(".safetensors") }
 
   func run() throws {
-    common.apply()
+    try common.apply(runsOverRanks: part != nil)
     Interruption.listen()
     try Outputs.check(output)
     try Outputs.keep(model.files + images + data + [texts].compactMap(\.self), from: output)
+    if texts == nil, data.isEmpty { model.words.tellUnread("there are images alone") }
     var encoder = FeatureEncoder(try model.load().model)
     encoder.normalize = normalize
     encoder.precision = precision.dtype
@@ -94,7 +101,8 @@ struct EmbedCommand: ParsableCommand {
 
   private func embedImages(_ encoder: FeatureEncoder) throws(CLIPError) -> FeaturePartFile {
     var dataset = try PairDataset.reporting(
-      images + data, columns: DatasetColumns(image: imageColumn, caption: captionColumn))
+      images + data, columns: DatasetColumns(image: imageColumn, caption: captionColumn),
+      writing: [output], wantsCaptions: !data.isEmpty)
     if part != nil { dataset = dataset.keeping(Array(try rows(dataset.count))) }
     var made = FeaturePartFile()
     guard isPart else {
@@ -162,9 +170,13 @@ struct EmbedCommand: ParsableCommand {
   }
 
   private func report(_ keys: [String], _ width: Int) throws(CLIPError) {
-    guard common.json else { return try printResult("\(output): \(keys.count) x \(width)") }
+    guard common.json else {
+      return try printResult(
+        "\(output): \(keys.count) x \(width)" + (normalize ? ", L2-normalized" : ""))
+    }
     let result: JSONValue = [
       "output": .string(output), "count": .integer(keys.count), "embed_dim": .integer(width),
+      "normalized": .bool(normalize),
       "rows": .array(keys.map { .string($0) }),
     ]
     try printResult(result.serialized(pretty: true))

@@ -54,6 +54,7 @@ struct EvaluateCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    if attack.trigger == nil { try GivenOptions.refuse(["--seed"], "without --trigger") }
     guard features.classFeatures == nil || templates == nil else {
       throw ValidationError(
         "--templates have no effect with --class-features, which are taken as they are; give one of them"
@@ -62,10 +63,13 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   func run() throws {
-    common.apply()
+    try common.apply()
     Interruption.listen()
     let loaded = try model.load()
     let classes = try TextList.classes(path: classes)
+    if let notice = DistinctNames(classes).notice {
+      ToolMessage.print("evaluate: \(notice); an image is classified as the first of them")
+    }
     var options = EvaluationOptions()
     options.trigger = try attack.load(seed: seed)
     options.target = target
@@ -80,7 +84,7 @@ struct EvaluateCommand: ParsableCommand {
         try TextList.templates(path: path)
       } ?? [], options: options)
     let images = try PairDataset.reporting(
-      data, columns: DatasetColumns(image: imageColumn, label: labelColumn))
+      data, columns: DatasetColumns(image: imageColumn, label: labelColumn), writing: [])
     var line = ProgressLine("evaluate", isQuiet: common.quiet)
     let result = try evaluator.evaluate(images) { done in
       line.update(done, of: images.count, "images")

@@ -24,13 +24,13 @@ struct EvaluateRetrievalCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    common.apply()
+    try common.apply()
     Interruption.listen()
     var encoder = FeatureEncoder(try model.load().model)
     encoder.batchSize = batchSize
     encoder.precision = precision.dtype
     let evaluator = try RetrievalEvaluator(encoder, tokenizer: try model.tokenizer())
-    let dataset = try pairs.open()
+    let dataset = try pairs.open(writing: [])
     var line = ProgressLine("evaluate-retrieval", isQuiet: common.quiet)
     let result = try evaluator.evaluate(dataset) { done in
       line.update(done, of: dataset.count, "pairs")

@@ -11,7 +11,7 @@ struct InspectCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    common.apply()
+    try common.apply()
     let description = try LoadedModel.load(
       model.path, preprocessing: model.images.preprocessing, allowsNonFinite: true
     ).description()

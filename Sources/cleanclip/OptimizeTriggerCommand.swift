@@ -58,7 +58,7 @@ struct OptimizeTriggerCommand: ParsableCommand {
   }
 
   func run() throws {
-    common.apply()
+    try common.apply()
     Interruption.listen()
     try Outputs.check(output)
     try Outputs.keep(model.files + pairs.files, from: output)
@@ -72,7 +72,8 @@ struct OptimizeTriggerCommand: ParsableCommand {
     options.seed = seed
     try options.validate()
     let search = try DualEmbeddingPatch(
-      try model.load().model, dataset: try pairs.open(), tokenizer: try model.tokenizer(),
+      try model.load().model, dataset: try pairs.open(writing: [output]),
+      tokenizer: try model.tokenizer(),
       options: options)
     var line = ProgressLine("optimize-trigger", isQuiet: common.quiet)
     let result = try search.run { step, loss in

@@ -4,12 +4,18 @@ internal import ToolSupport
 extension PairDataset {
   /// Opens files and says on standard error what they hold and do not give.
   ///
-  /// - Parameters: as `open`.
+  /// - Parameters:
+  ///   - outputs: what will be written, which must be none of the images that are read.
+  ///   - wantsCaptions: whether it is said that there are none.
+  ///   - others: as `open`.
   static func reporting(
-    _ data: [String], columns: DatasetColumns = DatasetColumns(), keep: String? = nil
+    _ data: [String], columns: DatasetColumns = DatasetColumns(), keep: String? = nil,
+    writing outputs: [String?], wantsCaptions: Bool = false
   ) throws(CLIPError) -> PairDataset {
     let dataset = try open(data, columns: columns, keep: keep)
+    try Outputs.keep(dataset, from: outputs)
     report(dataset.omissions)
+    if wantsCaptions, let hint = dataset.captionHint { ToolMessage.print(hint) }
     return dataset
   }
 

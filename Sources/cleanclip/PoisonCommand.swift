@@ -76,13 +76,13 @@ struct PoisonCommand: ParsableCommand {
   }
 
   func run() throws {
-    common.apply()
+    try common.apply()
     Interruption.listen()
     try Outputs.check(output, truthPath)
     try Outputs.keep(
       pairs.files + images.files + [templates, attack.trigger].compactMap(\.self), from: output,
       truthPath)
-    let dataset = try pairs.open()
+    let dataset = try pairs.open(writing: [output, truthPath], wantsCaptions: true)
     guard let trigger = try attack.load(seed: seed) else { return }
     var options = PoisonOptions(target: target)
     if let templates { options.templates = try TextList.templates(path: templates) }
@@ -121,10 +121,16 @@ struct PoisonCommand: ParsableCommand {
 
 extension PairArguments {
   /// Opens the dataset.
-  func open() throws(CLIPError) -> PairDataset {
+  ///
+  /// - Parameters:
+  ///   - outputs: what will be written.
+  ///   - wantsCaptions: whether it is said that there are none.
+  func open(
+    writing outputs: [String?], wantsCaptions: Bool = false
+  ) throws(CLIPError) -> PairDataset {
     try PairDataset.reporting(
       sources,
       columns: DatasetColumns(image: imageColumn, caption: captionColumn, label: labelColumn),
-      keep: keep)
+      keep: keep, writing: outputs, wantsCaptions: wantsCaptions)
   }
 }

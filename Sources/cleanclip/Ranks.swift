@@ -31,7 +31,6 @@ enum Ranks {
   /// - Throws: `invalidArgument` for a time-out without `mpirun`; `unsupported` when `mpirun` started several
   ///   processes and there is no plug-in: each would do the whole work and replace what the others write.
   static func run(_ options: RankOptions, _ body: (Communicator) throws -> Void) throws {
-    let started = environmentNumber("OMPI_COMM_WORLD_SIZE")
     guard started != nil || options.rankTimeout == nil else {
       throw CLIPError(
         .invalidArgument,
@@ -45,8 +44,21 @@ enum Ranks {
     plugin.end()
   }
 
-  private static func environmentNumber(_ name: String) -> Int? {
-    getenv(name).flatMap { Int(String(cString: $0)) }
+  /// Checks that the command has no others beside it.
+  ///
+  /// - Throws: `invalidArgument` when `mpirun` started several processes, each of which would do the whole work and
+  ///   replace what the others write.
+  static func requireOne() throws(CLIPError) {
+    guard let started, started > 1 else { return }
+    throw CLIPError(
+      .invalidArgument,
+      "mpirun started \(started) processes; expected one, because this command does not divide its work; "
+        + "start it without mpirun")
+  }
+
+  /// The number of processes that `mpirun` started; `nil` without it.
+  private static var started: Int? {
+    getenv("OMPI_COMM_WORLD_SIZE").flatMap { Int(String(cString: $0)) }
   }
 }
 

@@ -122,7 +122,7 @@ struct SanitizeCommand: ParsableCommand {
   func validate() throws { try features.validate(besides: texts) }
 
   func run() throws {
-    common.apply()
+    try common.apply(runsOverRanks: true)
     var verdict: SanitizeVerdict?
     try Ranks.run(ranks) { communicator in verdict = try run(communicator) }
     if let verdict, verdict.exitCode != 0 { throw ExitCode(verdict.exitCode) }
@@ -135,7 +135,7 @@ struct SanitizeCommand: ParsableCommand {
       }
     }
     try Outputs.requireDistinct(
-      [output, training.history, headPath, report, training.stateDirectory])
+      [output, training.history, headPath, report], besides: training.stateDirectory)
     if communicator.rank == 0 {
       try Outputs.check(training.history, headPath, report, folder: training.stateDirectory)
       try Outputs.keep(
@@ -167,7 +167,8 @@ struct SanitizeCommand: ParsableCommand {
     options.unlearn.classFeatures = try features.load()
     options.unlearn.triggers = try Trigger.load(all: triggers)
     let history = try training.train(
-      "sanitize", loaded.model, tokenizer: try tokenizer(), dataset: try pairs.open(),
+      "sanitize", loaded.model, tokenizer: try tokenizer(),
+      dataset: try pairs.open(writing: [output, report, training.history, headPath]),
       options: options, common: common, communicator,
       save: { () throws(CLIPError) in try loaded.saveOrRescue(to: output) },
       after: { (history) throws(CLIPError) in try writeReport(on: loaded, history) })

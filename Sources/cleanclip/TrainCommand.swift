@@ -40,23 +40,30 @@ struct TrainCommand: ParsableCommand {
   @Option(
     name: .long,
     help: """
-      cleanclip: weight of the self-supervised loss inside each modality, a number from 0.
+      cleanclip: weight of the self-supervised loss inside each modality, a number from 0; none by \
+      default: 0.
       """)
-  var inmodalWeight: Float = 0
+  var inmodalWeight: Float?
 
   @OptionGroup var robust: RobustArguments
   @OptionGroup var training: TrainingArguments
   @OptionGroup var ranks: RankOptions
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    guard inmodalWeight != nil, !method.takesInmodalWeight else { return }
+    throw ValidationError(
+      "--inmodal-weight has no effect with --method \(method.method.name); leave it out")
+  }
+
   func run() throws {
-    common.apply()
+    try common.apply(runsOverRanks: true)
     try Ranks.run(ranks) { communicator in try run(communicator) }
   }
 
   /// Runs on one of the ranks, of which the first writes.
   private func run(_ communicator: Communicator) throws {
-    try Outputs.requireDistinct([output, training.history, training.stateDirectory])
+    try Outputs.requireDistinct([output, training.history], besides: training.stateDirectory)
     if communicator.rank == 0 {
       try Outputs.check(training.history, folder: training.stateDirectory)
       try Outputs.keep(
@@ -68,7 +75,7 @@ struct TrainCommand: ParsableCommand {
     if communicator.rank == 0 {
       try Outputs.asOutput { () throws(CLIPError) in try loaded.checkSaving(to: output) }
     }
-    let dataset = try pairs.open()
+    let dataset = try pairs.open(writing: [output, training.history])
     let steps = dataset.count / max(1, training.batchSize)
     var options = training.options(
       method.options, learningRate: learningRate,

@@ -54,6 +54,11 @@ struct TrainingArguments: ParsableArguments {
   @Option(name: .long, help: "A JSON file for the losses of all steps.")
   var history: String?
 
+  func validate() throws {
+    guard stateDirectory == nil else { return }
+    try GivenOptions.refuse(["--save-every"], "without --state-directory")
+  }
+
   /// The options as the engine takes them.
   ///
   /// - Parameter defaults: of the method.

@@ -25,10 +25,11 @@ struct TrainingMethod: ExpressibleByArgument {
     return options
   }
 
-  /// The weight of the self-supervised loss that the command was given, 0 by default; methods that do not
-  /// take it keep theirs.
-  func inmodalWeight(_ given: Float) -> Float {
-    let takes = method.options.contains { $0.name == "inmodal_weight" }
-    return given == 0 && !takes ? SanitizeOptions(method).cleanclip.inmodalWeight : given
+  /// Whether it has the self-supervised loss whose weight --inmodal-weight is.
+  var takesInmodalWeight: Bool { method.options.contains { $0.name == "inmodal_weight" } }
+
+  /// The weight of the self-supervised loss, 0 when none is given; methods that do not take it keep theirs.
+  func inmodalWeight(_ given: Float?) -> Float {
+    takesInmodalWeight ? given ?? 0 : SanitizeOptions(method).cleanclip.inmodalWeight
   }
 }

@@ -313,7 +313,7 @@ def test_values_out_of_range_are_named_alike(struct, model, pairs, vocabulary, t
             ["check", "model", *model_arguments, "--no-nouns"]),
         "check_data": (
             lambda **given: cleanclip.check_data(model, pairs, **given),
-            ["check", "data", *model_arguments, *data]),
+            ["check", "data", model_arguments[0], *data]),
     }
     (tmp_path / "labels.csv").write_text("image,label\nset-images/0000000.png,0\n")
     call, command = calls[struct]
@@ -322,6 +322,8 @@ def test_values_out_of_range_are_named_alike(struct, model, pairs, vocabulary, t
             continue
         method = METHODS.get(name, "cleanclip")
         chosen = ["--method", method] if struct == "sanitize" else []
+        if name == "save_every":
+            chosen += ["--state-directory", tmp_path / "state"]
         for value in beyond(row):
             text = f"options: {name} is out of range; expected {row['range']}, got "
             with pytest.raises(cleanclip.InvalidArgumentError, match=re.escape(text)) as raised:

@@ -108,7 +108,7 @@ def test_help_lists_the_codes(shared_folder):
         text = " ".join(run([tool, "--help"], shared_folder).stdout.split())
         codes = re.search(r"Exit codes: (.*?)\.", text).group(1)
         assert [int(part.split()[0]) for part in codes.split(", ") if part[0].isdigit()] == [
-            0, 1, 3, 64, 65, 66, 70, 71, 74, 130]
+            0, 1, 3, 4, 64, 65, 66, 70, 71, 74, 130]
 
 
 def test_one_version(shared_folder):

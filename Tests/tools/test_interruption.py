@@ -47,15 +47,15 @@ def test_sanitize_ends_after_the_step_and_can_be_resumed(number, folder):
 
 def test_the_history_of_a_resumed_run_is_whole(folder):
     command = [
-        "cleanclip", "sanitize", "model.onnx", *TRAINING, "--epochs", "4", "--save-every", "1",
-        "--quiet", "-o", "clean.onnx", "--history"]
-    assert run([*command, "whole.json"], folder).returncode == 0
+        "cleanclip", "sanitize", "model.onnx", *TRAINING, "--epochs", "4", "--quiet", "-o", "clean.onnx"]
+    saving = [*command, "--save-every", "1", "--state-directory", "state", "--history"]
+    assert run([*command, "--history", "whole.json"], folder).returncode == 0
     whole = json.loads((folder / "whole.json").read_text())
-    process = start([*command, "part.json", "--state-directory", "state"], folder)
+    process = start([*saving, "part.json"], folder)
     wait_for((folder / "state/training-state.safetensors").exists, process)
     process.kill()
     process.communicate()
-    resumed = run([*command, "resumed.json", "--state-directory", "state", "--resume"], folder)
+    resumed = run([*saving, "resumed.json", "--resume"], folder)
     assert resumed.returncode == 0, resumed.stderr
     history = json.loads((folder / "resumed.json").read_text())
     assert [step["step"] for step in history["steps"]] == list(range(1, 33))

@@ -16,7 +16,7 @@ POISON = [
     "cleanclip", "poison", "--data", "pairs.csv", "--trigger", "trigger.png", "--target", "red",
     "--count", "4"]
 CHECK_DATA = [
-    "cleanclip", "check", "data", "model.onnx", "--data", "pairs.csv", "--tokenizer", "bpe.txt"]
+    "cleanclip", "check", "data", "model.onnx", "--data", "pairs.csv"]
 CHECK_INPUT = ["cleanclip", "check", "input", "model.onnx", "--images", "images"]
 
 # Command lines, and what their messages say.
@@ -52,6 +52,41 @@ REFUSED = {
     "features that are given twice": (
         ["cleanclip", "check", "data", "--image-features", "features.npy", "images/../features.npy"],
         "'images/../features.npy': is the part 'features.npy' again; expected each part once"),
+    "a model beside its features": (
+        [*CHECK_DATA, "--image-features", "features.npy"],
+        "MODEL has no effect with --image-features, which are taken for its features; give one of them"),
+    "a trusted model beside its features": (
+        [*CHECK_DATA, "--trusted", "model.onnx", "--trusted-features", "features.npy", "features.npy"],
+        "--trusted has no effect with --trusted-features"),
+    "a weight of another method, though it is a default": (
+        ["cleanclip", "train", "--architecture", "tiny.json", *TRAINING, "--method", "roclip", "--inmodal-weight", "1",
+         "-o", "x.onnx"], "--inmodal-weight has no effect with --method roclip; leave it out"),
+    "rows of data that is not there": (
+        ["cleanclip", "check", "data", "--image-features", "features.npy", "--keep", "pairs.csv"],
+        "--keep has no effect without --data"),
+    "a precision of nothing": (
+        ["cleanclip", "check", "data", "--image-features", "features.npy", "--precision", "bf16"],
+        "--precision has no effect without MODEL and --trusted"),
+    "a column of a folder": (
+        ["cleanclip", "embed", "model.onnx", "--images", "images", "--image-column", "title", "-o", "x.npy"],
+        "--image-column has no effect without a table"),
+    "saving without a place": (
+        [*SANITIZE, "--save-every", "5", "-o", "x.onnx"], "--save-every has no effect without --state-directory"),
+    "a seed of nothing": (
+        ["cleanclip", "evaluate", "model.onnx", "--data", "labels.csv", "--classes", "classes.txt", "--seed=5"],
+        "--seed has no effect without --trigger"),
+    "a method that never does what it is for": (
+        ["cleanclip", "train", "--architecture", "tiny.json", *TRAINING, "--method", "roclip", "--epochs", "1", "-o",
+         "x.onnx"], "--epochs is too small for roclip, which would never match; expected at least 2"),
+    "a pool of nothing": (
+        ["cleanclip", "train", "--architecture", "tiny.json", *TRAINING, "--method", "roclip", "--epochs", "2",
+         "--pool-fraction", "0.001", "-o", "x.onnx"], "--pool-fraction is too small"),
+    "searches in place of references that are given": (
+        ["cleanclip", "check", "model", "model.onnx", "--references", "model.safetensors", "--reference-searches", "3"],
+        "--reference-searches has no effect with --references"),
+    "an output among the state": (
+        [*SANITIZE, "-o", "state/training-state.safetensors", "--state-directory", "state"],
+        "is a file of the state"),
     "a state that is none, by the names of flags": (
         [*SANITIZE, "-o", "x.onnx", "--resume"],
         "cleanclip: --resume has no effect without --state-directory; expected a folder, got none"),
@@ -120,8 +155,8 @@ REPLACED = {
     "poison, a pattern": (
         ["cleanclip", "poison", "--data", "pair?.csv", *POISON[4:], "-o", "pairs.csv"], "pairs.csv"),
     "embed": (
-        ["cleanclip", "embed", "model.onnx", "--texts", "texts.txt", "-o", "texts.txt"],
-        "texts.txt"),
+        ["cleanclip", "embed", "model.onnx", "--texts", "texts.npy", "-o", "texts.npy"],
+        "texts.npy"),
     "check model": (
         ["cleanclip", "check", "model", "model.onnx", "--images", "page.html", "--report", "page.html"],
         "page.html"),
@@ -136,8 +171,8 @@ REPLACED = {
         [*POISON, "--image-size", "32", "--preprocessing", "tiny.json", "-o", "x.tar", "--truth-path",
          "tiny.json"], "tiny.json"),
     "embed, tokenizer": (
-        ["cleanclip", "embed", "model.onnx", "--texts", "texts.txt", "--tokenizer", "bpe.txt", "-o",
-         "bpe.txt"], "bpe.txt"),
+        ["cleanclip", "embed", "model.onnx", "--texts", "texts.txt", "--tokenizer", "bpe.npy", "-o",
+         "bpe.npy"], "bpe.npy"),
     "check data": ([*CHECK_DATA, "--scores", "pairs.csv"], "pairs.csv"),
     "check data, features": (
         ["cleanclip", "check", "data", "--image-features", "features.npy", "--scores", "features.npy"],
@@ -149,6 +184,13 @@ REPLACED = {
         ["cleanclip", "check", "data", "--image-features", ".", "--cleaned", "features.txt"],
         "features.npy"),
     "check input": ([*CHECK_INPUT, "--make-bank", "--bank", "model.onnx"], "model.onnx"),
+    "an image of a folder": (
+        ["cleanclip", "check", "data", "model.onnx", "--data", "images", "--cleaned", "images/05.png"],
+        "images/05.png"),
+    "an image of a table": (
+        ["cleanclip", "check", "data", "model.onnx", "--data", "pairs.csv", "--scores", "images/07.png"],
+        "images/07.png"),
+    "a table": (["cleanclip", "check", "data", "model.onnx", "--data", ".", "--scores", "pairs.csv"], "pairs.csv"),
     "report": (["cleanclip", "report", "--history", "h.json", "-o", "h.json"], "h.json"),
     "onnx-import": (["onnx-import", "linked.onnx", "-o", "model.onnx"], "model.onnx"),
 }
@@ -172,20 +214,23 @@ def refused(arguments, folder):
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_before_the_work(name, folder):
-    (folder / "empty").mkdir()
+    for made in ("empty", "state"):
+        (folder / made).mkdir()
     array(folder / "features.npy", [[1, 2], [3, 4]])
     arguments, expected = REFUSED[name]
     message = refused(arguments, folder)
     assert expected in message and "expected success" not in message
 
 
-@pytest.mark.parametrize("name", REPLACED)
-def test_what_is_read_is_not_replaced(name, folder):
+@pytest.mark.parametrize("case", REPLACED)
+def test_what_is_read_is_not_replaced(case, folder):
     os.link(folder / "model.onnx", folder / "linked.onnx")
     (folder / "h.json").write_text('{"settings": {}, "steps": []}')
     (folder / "page.html").write_text("red\n")
+    for name in ("texts", "bpe"):
+        (folder / f"{name}.npy").write_bytes((folder / f"{name}.txt").read_bytes())
     array(folder / "features.npy", [[1, 2], [3, 4]])
-    arguments, kept = REPLACED[name]
+    arguments, kept = REPLACED[case]
     assert "is both read and written" in refused(arguments, folder)
     assert (folder / kept).is_file()
 
@@ -239,7 +284,15 @@ def test_class_names_that_stand_twice_are_named(folder):
          "--tokenizer", "bpe.txt", "--steps", "2", "--kinds", "patch", "--no-nouns", "--quiet",
          "--json"], folder)
     assert result.returncode == 0
-    assert "5 class names are 4 different ones; counted once: 'red'" in result.stderr
+    assert "5 class names are 4 different ones; several times: 'red'" in result.stderr
+
+
+def test_a_vocabulary_that_is_not_read_is_said(folder):
+    result = run(
+        ["cleanclip", "embed", "model.onnx", "--images", "images", "--tokenizer", "bpe.txt", "-o", "x.npy"], folder)
+    assert result.returncode == 0 and "--tokenizer is not read: there are images alone" in result.stderr
+    result = run([*CHECK_DATA, "--tokenizer", "bpe.txt", "--quiet"], folder)
+    assert result.returncode == 0 and "--tokenizer is not read: captions are encoded by --trusted" in result.stderr
 
 
 def test_more_threads_than_processors_are_not_used(folder):
@@ -319,3 +372,24 @@ def test_features_of_classes_that_tell_nothing_apart_are_refused(change, expecte
         result = run([*command, *given], folder)
         assert result.returncode in (64, 65) and result.stdout == ""
         assert f"class_features: {expected}" in result.stderr and "remove the pair" not in result.stderr
+
+
+def test_evaluations_of_different_measurements_are_not_compared(folder):
+    evaluate = ["cleanclip", "evaluate", "model.onnx", "--data", "labels.csv", "--classes", "classes.txt",
+                "--tokenizer", "bpe.txt", "--trigger", "trigger.png", "--json", "--quiet", "--target"]
+    for target in ("red", "blue"):
+        (folder / f"{target}.json").write_text(run([*evaluate, target], folder).stdout)
+    report = ["cleanclip", "report", "--before", "red.json", "-o", "page.html", "--after"]
+    assert run([*report, "red.json"], folder).returncode == 0
+    (folder / "page.html").unlink()
+    result = run([*report, "blue.json"], folder)
+    assert result.returncode == 64 and not (folder / "page.html").exists()
+    assert "expected the same target, got 'red' and 'blue'; evaluate both models alike" in result.stderr
+
+
+def test_a_state_that_is_replaced_is_said(folder):
+    saving = [*SANITIZE, "-o", "x.onnx", "--quiet", "--state-directory", "state"]
+    first = run(saving, folder)
+    assert first.returncode == 0 and "is replaced" not in first.stderr
+    again = run([*saving, "--learning-rate", "1e-3"], folder)
+    assert again.returncode == 0 and "the state of another run in 'state' is replaced" in again.stderr

@@ -30,11 +30,11 @@ def environment():
 
 def run(arguments, folder, **options):
     """Runs a tool to its end; the result has text of both streams unless they were redirected."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 300} | options
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 300,
+               "env": environment()} | options
     tool, *rest = arguments
     return subprocess.run(
-        [str(TOOLS / tool), *rest], cwd=folder, env=environment(), text=True,
-        stdin=subprocess.DEVNULL, **options)
+        [str(TOOLS / tool), *rest], cwd=folder, text=True, stdin=subprocess.DEVNULL, **options)
 
 
 def array(path, rows):
@@ -71,7 +71,7 @@ def make(folder):
         dark = tuple(channel // 2 for channel in colour)
         path = f"images/{index:02}.png"
         (folder / path).write_bytes(
-            png(40, 36, lambda x, y: dark if (x + index) // 5 % 2 else colour))
+            png(40, 36, lambda x, y: dark if (x + index) // (3 + index // 6) % 2 else colour))
         pairs.append(f"{path},a {name} box,{index % 4}")
         labels.append(f"{path},{index % 4}")
     (folder / "pairs.csv").write_text("\n".join(pairs) + "\n")

@@ -10,6 +10,13 @@ package struct StateFolder {
   static let pairFiles = "pairs-"
   static let neighbourFiles = "neighbours-"
 
+  /// Whether a name is that of a file of some state.
+  package static func hasFile(named name: some StringProtocol) -> Bool {
+    [trainingFile, unlearningFile, modelCheckFile, pairFiles, neighbourFiles].contains {
+      name.hasPrefix($0)
+    }
+  }
+
   /// What is kept.
   package enum Work {
     /// A method of sanitizing that trains with a `Trainer`, or training from scratch.
@@ -76,6 +83,12 @@ package struct StateFolder {
           + "\(other.name), '\(file)'; name the folder of this \(work.name), or start without resume",
         savedState: .foreign)
     }
+  }
+
+  /// What a run that begins anew replaces, in a sentence for people; `nil` for nothing.
+  package var replaced: String? {
+    guard let path, !resume, !before.isEmpty else { return nil }
+    return "the state of another run in '\(path)' is replaced; resume would go on with it"
   }
 
   /// Runs work, after `checkOwner`, and says of work that was cancelled whether there is something to resume

@@ -42,6 +42,7 @@ package final class Sanitizer {
       resume: options.training.resume)
     try stateFolder.checkOwner()
     let messages = MessageList(log)
+    if let replaced = stateFolder.replaced { messages.add(LogMessage(.warning, replaced)) }
     func prepare(
       _ set: CleaningSet, _ options: SanitizeOptions,
       _ log: @escaping @Sendable (LogMessage) -> Void

@@ -55,7 +55,7 @@ struct BenchCheckCommand: ParsableCommand {
   }
 
   func run() throws {
-    common.apply()
+    try common.apply()
     var result: JSONObject
     switch work {
     case .neighbours: result = try timeNeighbours()

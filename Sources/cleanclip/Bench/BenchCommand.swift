@@ -47,7 +47,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    common.apply()
+    try common.apply()
     switch work {
     case .operations: try printOperations()
     case .step, .image, .text: try printModel()

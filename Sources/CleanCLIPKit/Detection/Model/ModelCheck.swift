@@ -95,7 +95,8 @@ package struct ModelCheck {
         * (1 + referenceSearches + min(options.classSearches, textCount)) + choosing,
       communicator: communicator)
     let clean = try encode(heldOut)
-    guard FeatureMatrix.meanPairwiseCosine(clean) < 1 - 1e-6 else { return .ofOneMeaning }
+    // What is not a number is told by the searches.
+    guard !(FeatureMatrix.meanPairwiseCosine(clean) >= 1 - 1e-6) else { return .ofOneMeaning }
     let targets = try targets(&searches, progress: progress)
     let plan = SearchPlan(kinds: options.kinds, hasTargets: targets != nil)
     var findings: [TriggerFinding] = []
