@@ -31,7 +31,6 @@ public func cleanclip_report_write(
     contents.control = borrowed(given.control, as: EvaluationHandle.self)?.result
     contents.history = borrowed(given.history, as: HistoryHandle.self)?.history
     contents.controlHistory = borrowed(given.control_history, as: HistoryHandle.self)?.history
-    try contents.checkAlike()
-    try contents.report.write(to: path)
+    try contents.report().write(to: path)
   }
 }

@@ -109,8 +109,7 @@ struct ReportCommand: ParsableCommand {
     contents.model = try loaded.map { (model) throws(CLIPError) in try model.description() }
     contents.examples = try examples(as: loaded?.model.configuration)
     for notice in contents.notices { ToolMessage.print(notice) }
-    try contents.checkAlike()
-    let report = contents.report
+    let report = try contents.report()
     try report.write(to: output)
     try printResult(common.json ? report.json.serialized(pretty: true) : "wrote \(output)")
   }

@@ -195,7 +195,7 @@ struct SanitizeCommand: ParsableCommand {
     contents.version = libraryVersion
     contents.history = history
     contents.model = try loaded.description()
-    try contents.report.write(to: report)
+    try contents.report().write(to: report)
   }
 }
 

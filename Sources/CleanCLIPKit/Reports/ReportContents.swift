@@ -18,7 +18,10 @@ package struct ReportContents {
   package init() {}
 
   /// The report.
-  package var report: RunReport {
+  ///
+  /// - Throws: `invalidArgument` for evaluations of different measurements.
+  package func report() throws(CLIPError) -> RunReport {
+    try checkAlike()
     var report = RunReport(title: title)
     report.subtitle = subtitle
     report.examples = examples
@@ -75,7 +78,7 @@ package struct ReportContents {
   /// models.
   ///
   /// - Throws: `invalidArgument` naming what differs.
-  package func checkAlike() throws(CLIPError) {
+  private func checkAlike() throws(CLIPError) {
     let results = [("before", before), ("after", after), ("control", control)]
       .compactMap { name, result in result.map { (name, $0) } }
     guard let (first, expected) = results.first else { return }

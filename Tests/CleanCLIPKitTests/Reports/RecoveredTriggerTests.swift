@@ -28,7 +28,7 @@ import Testing
   private static func page(_ history: SanitizeHistory) throws -> RunReport {
     var contents = ReportContents()
     contents.history = history
-    return contents.report
+    return try contents.report()
   }
 
   @Test func theVerdictIsTheHeadlineWhereNoAttackWasMeasured() throws {
@@ -49,7 +49,7 @@ import Testing
     contents.history = try Self.history()
     contents.before = RunReportTests.evaluation(900, 890)
     contents.after = RunReportTests.evaluation(890, 800)
-    let outcome = contents.report.outcome
+    let outcome = try contents.report().outcome
     #expect(outcome.headline == "The backdoor is still there")
     #expect(
       outcome.sentences.contains { $0.contains("own verdict: A backdoor was found and removed") })

@@ -9,7 +9,7 @@ import Testing
     history.settings = ["method": "unlearn"]
     history.outcome = outcome
     contents.history = history
-    return try contents.report.html()
+    return try contents.report().html()
   }
 
   private static func search(_ kind: String, _ target: String, _ size: Double) -> JSONValue {
@@ -88,7 +88,7 @@ import Testing
     contents.version = "9.8.7"
     contents.before = RunReportTests.evaluation(900, 890)
     contents.model = ["files": [["path": "clip.onnx", "sha256": "abcd"]], "embed_dim": 64]
-    let page = try contents.report.html()
+    let page = try contents.report().html()
     for part in ["9.8.7", "patch of 12x12 px", "star &amp; &lt;b&gt;", "clip.onnx", "abcd"] {
       #expect(page.contains(">\(part)</td>"), "\(part)")
     }

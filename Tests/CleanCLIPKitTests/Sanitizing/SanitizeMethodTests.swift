@@ -116,28 +116,29 @@ import Testing
     #expect(read.outcome == history.outcome)
     var contents = ReportContents()
     contents.history = read
-    let report = contents.report
+    let report = try contents.report()
     #expect(report.stages.map(\.name) == ["Supervised fine-tuning"])
     #expect(report.sections.map(\.title) == ["Outcome", "Settings"])
     #expect(report.sections[0].rows.map(\.value) == ["removed"])
     #expect(contents.notices.isEmpty)
     history.isComplete = false
     contents.history = try SanitizeHistory(json: history.json, name: "history")
-    #expect(contents.report.stages.map(\.name) == ["Supervised fine-tuning (run not completed)"])
+    #expect(
+      try contents.report().stages.map(\.name) == ["Supervised fine-tuning (run not completed)"])
     #expect(contents.notices.count == 1)
   }
 
-  @Test func reportsNameTheControlByItsMethod() {
-    func name(_ method: String?, inmodalWeight: Float) -> String? {
+  @Test func reportsNameTheControlByItsMethod() throws {
+    func name(_ method: String?, inmodalWeight: Float) throws -> String? {
       var contents = ReportContents()
       contents.controlHistory = SanitizeHistory()
       if let method { contents.controlHistory?.settings["method"] = .string(method) }
       contents.controlHistory?.settings["inmodal_weight"] = .single(inmodalWeight)
-      return contents.report.stages.last?.name
+      return try contents.report().stages.last?.name
     }
-    #expect(name("cleanclip", inmodalWeight: 0)?.hasPrefix("Plain fine-tuning") == true)
-    #expect(name(nil, inmodalWeight: 1)?.hasPrefix("Plain fine-tuning") == true)
-    #expect(name("cleanclip", inmodalWeight: 1)?.hasPrefix("CleanCLIP") == true)
-    #expect(name("supervised", inmodalWeight: 1)?.hasPrefix("Supervised") == true)
+    #expect(try name("cleanclip", inmodalWeight: 0)?.hasPrefix("Plain fine-tuning") == true)
+    #expect(try name(nil, inmodalWeight: 1)?.hasPrefix("Plain fine-tuning") == true)
+    #expect(try name("cleanclip", inmodalWeight: 1)?.hasPrefix("CleanCLIP") == true)
+    #expect(try name("supervised", inmodalWeight: 1)?.hasPrefix("Supervised") == true)
   }
 }
