@@ -37,3 +37,13 @@ package struct FileIdentity: Hashable, Sendable {
     ) { $0 == S_IFDIR }
   }
 }
+
+extension CLIPError {
+  /// The error of an output that is also an input.
+  package static func bothWays(_ path: String) -> CLIPError {
+    CLIPError(
+      .invalidArgument,
+      "'\(path)': is both read and written; expected another file for the output, which leaves "
+        + "this one as it is, got the same")
+  }
+}

@@ -68,7 +68,9 @@ package struct Outputs {
   package static func keep(_ inputs: [String], from outputs: String?...) throws(CLIPError) {
     let kept = Set(inputs.flatMap(NamedFiles.paths).compactMap { FileIdentity(place: $0) })
     for path in outputs.compactMap(\.self).flatMap(NamedFiles.paths) {
-      if let file = FileIdentity(place: path), kept.contains(file) { throw bothWays(path) }
+      if let file = FileIdentity(place: path), kept.contains(file) {
+        throw CLIPError.bothWays(path)
+      }
     }
   }
 
@@ -79,13 +81,6 @@ package struct Outputs {
     for path in outputs.compactMap(\.self).flatMap(NamedFiles.paths) {
       try dataset.checkNotRead(path)
     }
-  }
-
-  private static func bothWays(_ path: String) -> CLIPError {
-    CLIPError(
-      .invalidArgument,
-      "'\(path)': is both read and written; expected another file for the output, which leaves "
-        + "this one as it is, got the same")
   }
 
   /// Reports what is missing as a failure to write: it is the place for an output.

@@ -112,11 +112,7 @@ package final class PairDataset: Sendable {
   /// - Parameter path: of an output; `nil` for none.
   /// - Throws: `invalidArgument`, naming it.
   package func checkNotRead(_ path: String?) throws(CLIPError) {
-    guard let path, reads(path) else { return }
-    throw CLIPError(
-      .invalidArgument,
-      "'\(path)': is both read and written; expected another file for the output, which leaves "
-        + "this one as it is, got the same")
+    if let path, reads(path) { throw CLIPError.bothWays(path) }
   }
 
   /// Why the rows have no captions, for people; `nil` where they have.
