@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Iterable, List, NamedTuple, Optional, TypedDict, Union
+from typing import Any, Iterable, List, NamedTuple, Optional, Tuple, TypedDict, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,12 +170,8 @@ class InputSetCheck(Check[InputSetFields]):
         return self._scores()
 
 
-def _encoded(
-    bank: Bank, model: Model, images: Any, precision: str, progress: CountProgress
-) -> Floats:
+def _encoded(model: Model, images: Any, precision: str, progress: CountProgress) -> Floats:
     """Encode images a part at a time, between which Ctrl-C and ``progress`` cancel."""
-    Bank._of(bank, "bank")
-    bank._set_model(model)
     images = inputs.images(images)
     count = len(images)
     parts = []
@@ -196,10 +192,18 @@ def _encoded(
     return matrix(np.concatenate(parts), "images")
 
 
-def _rate(value: Any) -> float:
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
-        raise TypeError(f"false_alarm_rate: expected a number, got {type(value).__name__}")
-    return float(value)
+def _judged(
+    model: Model, images: Any, bank: Bank, rate: float, precision: str, progress: CountProgress
+) -> Tuple[Floats, Tuple[Any, ...]]:
+    """Return the features of images, and what the library's checks of them begin with."""
+    if isinstance(rate, (str, bytes)) or not hasattr(rate, "__float__"):
+        raise TypeError(f"false_alarm_rate: expected a number, got {type(rate).__name__}")
+    Bank._of(bank, "bank")
+    bank._set_model(model)
+    features = _encoded(model, images, precision, progress)
+    values = features.ctypes.data_as(_capi.c_float_p)
+    # Encoding may take long, and the bank may have been closed meanwhile.
+    return features, (Bank._of(bank, "bank"), values, *features.shape, float(rate))
 
 
 def check_inputs(
@@ -223,15 +227,12 @@ def check_inputs(
         ``True`` draws a bar; a function is called with images done and all, every 64 images, and
         cancels by returning ``False``.
     """
-    features = _encoded(bank, model, images, precision, progress)
+    features, given = _judged(model, images, bank, false_alarm_rate, precision, progress)
     scores = np.empty(features.shape[0], np.float32)
     flags = np.empty(features.shape[0], np.int32)
     check(
         _capi.check_inputs(
-            Bank._of(bank, "bank"),
-            features.ctypes.data_as(_capi.c_float_p),
-            *features.shape,
-            _rate(false_alarm_rate),
+            *given,
             scores.ctypes.data_as(_capi.c_float_p),
             flags.ctypes.data_as(_capi.c_int32_p),
         )
@@ -252,16 +253,8 @@ def check_input_set(
 
     The parameters are those of ``check_inputs``.
     """
-    features = _encoded(bank, model, images, precision, progress)
+    _, given = _judged(model, images, bank, false_alarm_rate, precision, progress)
     handle = ctypes.c_void_p()
-    check(
-        _capi.check_input_set(
-            Bank._of(bank, "bank"),
-            features.ctypes.data_as(_capi.c_float_p),
-            *features.shape,
-            _rate(false_alarm_rate),
-            ctypes.byref(handle),
-        )
-    )
+    check(_capi.check_input_set(*given, ctypes.byref(handle)))
     assert handle.value is not None
     return InputSetCheck(handle.value)
