@@ -28,9 +28,7 @@ enum DatasetCheckExplanation {
           + "have a target in common; the cleaned list leaves out none.")
     case nil: break
     }
-    if doubt != nil {
-      // The sentences above say why.
-    } else if estimate > 0,
+    if estimate > 0,
       let word = concentration.words.first(where: { $0.fractionOfHead >= 0.3 })
     {
       sentences.append(

@@ -121,7 +121,7 @@ package struct ModelCheck {
     return SearchOutcome(
       findings: findings, pValue: plan.pValue(pValues), targets: targets?.names ?? [],
       leftOut: plan.items.count - pValues.count,
-      hasTextsOnly: targets == nil && options.classSearches > 0
+      lacksTargets: targets == nil && options.classSearches > 0
         && (classes ?? nouns)?.names.count ?? 0 >= Self.fewestClasses)
   }
 

@@ -44,7 +44,7 @@ enum ModelCheckExplanation {
         "The searches found no change that makes images look alike to the model, not even "
           + "a large one, so there is nothing to compare: try other images or more steps.")
     }
-    if outcome.hasTextsOnly {
+    if outcome.lacksTargets {
       sentences.append(
         "No text was searched for by itself: fewer than \(ModelCheck.fewestClasses) of those given differ enough to "
           + "the model, and are not what nearly all images are classified as.")

@@ -54,7 +54,7 @@ struct SearchOutcome {
   /// Items of the plan that were not searched.
   let leftOut: Int
   /// Whether there are texts, and too few of them differ to be searched for.
-  var hasTextsOnly = false
+  var lacksTargets = false
   /// Whether all images mean the same to the model, so that nothing was searched.
   private(set) var isOfOneMeaning = false
 
