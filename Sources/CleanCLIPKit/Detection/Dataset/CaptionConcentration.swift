@@ -10,7 +10,7 @@ package struct CaptionConcentration: Equatable, Sendable {
     /// The length of the head of the ranking where it is most concentrated, and its pairs there.
     package let head: Int
     package let pairsInHead: Int
-    /// Pairs in the head beyond what the rest of the ranking leads one to expect.
+    /// Pairs in the head beyond what the rest of the ranking leads one to expect; see `HeadTrend`.
     package let excess: Double
     /// log10 of the chance of such a concentration, corrected for the entries and heads tried.
     package let logChance: Double
@@ -57,24 +57,25 @@ package struct CaptionConcentration: Equatable, Sendable {
     let longest = Int(Double(total) * longestHead)
     guard longest >= 5 else { return [] }
     let tried = log(Double(max(1, ranks.count)))
+    let trend = HeadTrend(total: total, longest: longest)
     let entries = ranks.compactMap { text, ranks -> Entry? in
-      // The lower half of the ranking says how frequent the entry is when nothing is wrong.
-      let below = ranks.count { $0 >= total / 2 }
-      let rate = (Double(below) + 0.5) / (Double(total - total / 2) + 1)
-      var best: (head: Int, found: Int, chance: Double) = (0, 0, 0)
+      guard ranks.count >= 3, ranks[2] < longest else { return nil }
+      let (lower, rate) = trend.rates(ranks)
+      var best: (head: Int, found: Int, chance: Double) = (1, 0, 0)
       for (position, rank) in ranks.enumerated() {
         guard rank < longest else { break }
-        let found = position + 1
-        guard found >= 3, Double(found) > 2 * rate * Double(rank + 1) else { continue }
-        let chance = Distributions.logBinomialTail(
-          successes: found, trials: rank + 1, rate: rate)
-        if chance < best.chance { best = (rank + 1, found, chance) }
+        let (found, head) = (position + 1, rank + 1)
+        let expected = rate(head)
+        guard found >= 3, Double(found) > max(2 * lower, expected) * Double(head) else { continue }
+        let chance = Distributions.logBinomialTail(successes: found, trials: head, rate: expected)
+        if chance < best.chance { best = (head, found, chance) }
       }
       let corrected = best.chance + tried + log(Double(longest))
       guard best.found > 0, corrected < log(0.01) else { return nil }
       return Entry(
         text: text, pairs: ranks.count, head: best.head, pairsInHead: best.found,
-        excess: Double(best.found) - rate * Double(best.head), logChance: corrected / log(10))
+        excess: Double(best.found) - rate(best.head) * Double(best.head),
+        logChance: corrected / log(10))
     }
     return Array(
       entries.sorted { ($0.logChance, $0.text) < ($1.logChance, $1.text) }.prefix(10))
