@@ -71,7 +71,9 @@ public func cleanclip_check_data(
       }
       try features.take(imageFeatures: before.images, trusted: before.trusted)
       HostLog.write(features.unread)
-      let result = try check.run(features) { told(total + Int64($0 * Double(total))) }
+      let result = try check.run(features, dataset: dataset) {
+        told(total + Int64($0 * Double(total)))
+      }
       return CheckedDataset(result, dataset: dataset, rows: features.rows)
     }
     out.pointee = retained(CheckHandle(result))

@@ -86,7 +86,7 @@ struct CheckDataCommand: ParsableCommand {
       try checker.stateFolder.running { () throws(CLIPError) in
         let read = try dataset.map { (dataset) throws(CLIPError) in try self.read(dataset) }
         let given = try pairs.adding(to: read)
-        return (given, try score(given, checker))
+        return (given, try score(given, dataset, checker))
       }
     }
     PairDataset.report(given.unread)
@@ -136,10 +136,10 @@ struct CheckDataCommand: ParsableCommand {
   }
 
   private func score(
-    _ given: DatasetFeatures, _ checker: DatasetCheck
+    _ given: DatasetFeatures, _ dataset: PairDataset?, _ checker: DatasetCheck
   ) throws(CLIPError) -> DatasetCheckResult {
     var line = ProgressLine("find neighbours", isQuiet: common.quiet)
-    return try checker.run(given) { fraction in
+    return try checker.run(given, dataset: dataset) { fraction in
       line.update(Int(fraction * 1000), of: 1000)
       return !Interruption.wasRequested
     }

@@ -128,7 +128,8 @@ def test_check_data_needs_no_images(tmp_path):
     keys = [f"pair/{i}" for i in range(300)]
     named = cleanclip.check_data(None, None, image_features=features, keys=keys, captions=captions)
     np.testing.assert_array_equal(named.scores, result.scores)
-    assert named.as_dict()["words"][0]["text"] == "truck" and named.as_dict()["verdict"] == "backdoored"
+    # A word that no other pair has says little about its usual rate: six are no certainty.
+    assert named.as_dict()["words"][0]["text"] == "truck" and named.as_dict()["verdict"] == "suspicious"
     named.write(tmp_path / "kept.txt")
     kept = [line.split("\t") for line in (tmp_path / "kept.txt").read_text().splitlines()]
     assert len(kept) == 300 - named.as_dict()["removed"]
@@ -243,3 +244,26 @@ def test_what_was_read_is_not_replaced(pairs, tmp_path):
     with pytest.raises(ValueError, match="is both read and written"):
         found.write(tmp_path / "set.csv")
     assert (tmp_path / "set.csv").read_bytes() == table
+
+
+def test_check_data_says_what_images_that_stand_out_are():
+    random = np.random.default_rng(4)
+    images = random.integers(0, 256, (200, 24, 24, 3), dtype=np.uint8)
+    features = random.normal(size=(200, 6)).astype(np.float32)
+    # One image 40 times over, with one caption or with many.
+    rows = np.concatenate([np.arange(200), np.full(40, 7)])
+
+    def check(caption):
+        return cleanclip.check_data(
+            None, [(images[row], f"a box number {place}" if place < 200 else caption(place))
+                   for place, row in enumerate(rows)], image_features=features[rows])
+
+    cake = check(lambda place: "our birthday cake")
+    found = cake.as_dict()["repeated_images"]
+    assert [(entry["kind"], entry["pairs"], entry["distinct_images"]) for entry in found] == [
+        ("one_image_one_caption", 41, 1)]
+    assert found[0]["caption"] == "our birthday cake" and found[0]["caption_fraction"] > 0.9
+    assert cake.verdict == "suspicious" and "planted or not" in cake.explanation
+    plain = check(lambda place: f"a box number {place}")
+    assert [entry["kind"] for entry in plain.as_dict()["repeated_images"]] == ["duplicates"]
+    assert plain.verdict == "clean" and plain.as_dict()["head"] is None

@@ -34,6 +34,7 @@ import Testing
     #expect(a.rows == b.rows)
     #expect(try a.allImageFeatures()?.floats() == b.allImageFeatures()?.floats())
     #expect(a.patchPairs == b.patchPairs)
+    #expect(a.descriptors == b.descriptors && a.descriptors?.count == a.keys.count)
     #expect(a.skipped == b.skipped)
     #expect(a.skippedReasons == b.skippedReasons)
   }
@@ -122,6 +123,15 @@ import Testing
     let swapped = try refused { _, bytes in bytes = first }
     #expect(swapped?.code == .format)
     #expect(swapped?.message.contains("expected the pairs of rows 512..<1024") == true)
+    // A state of an earlier version has no descriptors.
+    let old = try refused { _, bytes in
+      guard let start = bytes.firstRange(of: Array("cleanclip dataset state 4".utf8)) else {
+        return
+      }
+      bytes[start.upperBound - 1] = UInt8(ascii: "3")
+      bytes = FileSeal.sealed(bytes)
+    }
+    #expect(old?.code == .format)
     // 512 rows of the second piece, 5 of which could not be read.
     let miscounted = try refused { _, bytes in
       let text = String(decoding: bytes, as: UTF8.self)

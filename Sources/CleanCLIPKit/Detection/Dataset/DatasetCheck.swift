@@ -20,14 +20,18 @@ package struct DatasetCheck {
   }
 
   /// Scores pairs by all that is known of them; see the other `run`.
+  ///
+  /// - Parameter dataset: where images are decoded that stand out and were not when the features were made.
   package func run(
-    _ features: DatasetFeatures, progress: (Double) -> Bool = { _ in true }
+    _ features: DatasetFeatures, dataset: PairDataset? = nil,
+    progress: (Double) -> Bool = { _ in true }
   ) throws(CLIPError) -> DatasetCheckResult {
     let given = (rows: features.rows, count: features.rowCount, omissions: features.omissions)
     return try run(
       imageFeatures: features.imageFeatures, trustedCosines: features.trustedCosines,
       keys: features.keys, captions: features.captions, patchPairs: features.patchPairs,
-      images: features.images, dataset: given, progress: progress)
+      images: features.images, descriptors: features.descriptors, decoding: dataset, dataset: given,
+      progress: progress)
   }
 
   /// Scores the pairs.
@@ -42,6 +46,8 @@ package struct DatasetCheck {
   ///   - patchPairs: see `PatchConcentration`; `nil` when images are not at hand.
   ///   - images: the number of each pair's image, counted from 0 as they first occur; `nil`: each pair
   ///     has its own.
+  ///   - descriptors: of the pairs' images; `nil` when none were decoded.
+  ///   - decoding: where images that stand out are decoded without descriptors; `nil`: nowhere.
   ///   - dataset: the row of each pair, the number of rows, and what was left out; `nil`: all rows.
   ///   - progress: called with the fraction done; `false` cancels.
   /// - Throws: `shape` when counts disagree; `invalidArgument` for features that are not finite,
@@ -50,6 +56,7 @@ package struct DatasetCheck {
   package func run(
     imageFeatures: FeatureRows?, trustedCosines: [Float]?, keys: [String],
     captions given: [String]?, patchPairs: [Int]? = nil, images: [Int]? = nil,
+    descriptors: [ImageDescriptor]? = nil, decoding: PairDataset? = nil,
     dataset: (rows: [Int], count: Int, omissions: Omissions)? = nil,
     progress: (Double) -> Bool = { _ in true }
   ) throws(CLIPError) -> DatasetCheckResult {
@@ -60,6 +67,7 @@ package struct DatasetCheck {
       others: [
         ("cosines", trustedCosines?.count), ("captions", given?.count),
         ("patch counts", patchPairs?.count), ("images", images?.count),
+        ("image descriptors", descriptors?.count),
       ])
     let uncaptioned = given?.count(where: \.trimmed.isEmpty) ?? keys.count
     let captions = uncaptioned < keys.count ? given : nil
@@ -98,20 +106,59 @@ package struct DatasetCheck {
     }
     let concentration = CaptionConcentration(
       captionsOfImages: captionsOfImages ?? [], order: captions == nil ? [] : order)
+    let rows = dataset?.rows ?? Array(keys.indices)
+    let evidence = Self.evidence(
+      captionsOfImages, imageFeatures, groups, descriptors, count: order.count,
+      decoding: decoding.map { ($0, rows) })
     let clusters =
-      imageDensity.map { density in
-        DenseCluster.find(
-          density, captions: captionsOfImages?.map { $0.joined(separator: "\n") })
+      try imageDensity.map { (density) throws(CLIPError) in
+        try DenseCluster.find(density, evidence)
       } ?? []
+    let head = try Self.head(of: order, concentration, captionsOfImages, evidence)
+    let repeated = try RepeatedImages.find(evidence)
     let isConstant = survey?.isConstant ?? false
     return conclusion(
       Scored(
         pairs: pairs, density: density, mixture: mixture, ranking: ranking, order: order,
-        groups: groups, concentration: concentration, clusters: clusters,
+        groups: groups, concentration: concentration, clusters: clusters, head: head,
+        repeated: repeated,
         isConstant: isConstant && mixture == nil, isNormalized: survey?.isNormalized ?? false,
         uncaptioned: uncaptioned,
-        rows: dataset?.rows ?? Array(keys.indices), rowCount: dataset?.count ?? keys.count,
+        rows: rows, rowCount: dataset?.count ?? keys.count,
         omissions: dataset?.omissions ?? Omissions()))
+  }
+
+  /// What tells images that stand out.
+  ///
+  /// - Parameter decoding: a dataset, and the row of each pair in it.
+  private static func evidence(
+    _ captionsOfImages: [[String]]?, _ features: FeatureRows?, _ groups: ImageGroups?,
+    _ descriptors: [ImageDescriptor]?, count: Int, decoding: (dataset: PairDataset, rows: [Int])?
+  ) -> ClusterEvidence {
+    let first = groups?.pairs.map { $0[0] }
+    return ClusterEvidence(
+      captions: captionsOfImages,
+      features: first.flatMap { features?.ordered($0.map { Int32($0) }) } ?? features,
+      looks: ImageLooks(
+        known: descriptors.map { all in first?.map { all[$0] } ?? all },
+        rows: decoding.map { source in
+          (source.dataset, first?.map { source.rows[$0] } ?? source.rows)
+        }),
+      pairCounts: groups?.pairs.map(\.count), imageCount: count)
+  }
+
+  /// The images at the head of the ranking that have its word; `nil` without one.
+  private static func head(
+    of order: [Int], _ concentration: CaptionConcentration, _ captionsOfImages: [[String]]?,
+    _ evidence: ClusterEvidence
+  ) throws(CLIPError) -> ImageCluster? {
+    guard let captionsOfImages, let word = strongest(concentration) else { return nil }
+    let members = order.prefix(word.head).filter { image in
+      captionsOfImages[image].contains { caption in
+        CaptionConcentration.words(of: caption.lowercased()).contains(word.text)
+      }
+    }
+    return try evidence.cluster(members)
   }
 
   private func check(
@@ -177,11 +224,8 @@ package struct DatasetCheck {
     return counts
   }
 
-  /// Fraction of the head of the ranking from which a word is worth a suspicion. In clean data kinds of
-  /// image that are rare gather at the head too, but share it. Chosen by hand.
-  private static let notableFractionOfHead = 0.3
-  /// Fraction from which a word rules the head: poison teaches one target, so it is the majority there.
-  /// Chosen by hand.
+  /// Fraction of the head of the ranking from which a word rules it: poison teaches one target, so it is the
+  /// majority there. In clean data kinds of image that are rare gather at the head too, but share it. Chosen by hand.
   private static let rulingFractionOfHead = 0.5
   /// log10 of the chance of a word's concentration, corrected for what was tried, below which it is no
   /// accident in any collection of datasets: one in a million. Chosen by hand.
@@ -193,11 +237,17 @@ package struct DatasetCheck {
   /// are apart: 95 % of the matching pairs are closer to their mean.
   private static let mismatchDistance = 2.0
 
+  private static func strongest(
+    _ concentration: CaptionConcentration
+  ) -> CaptionConcentration.Entry? {
+    concentration.words.first { $0.fractionOfHead >= rulingFractionOfHead }
+  }
+
   /// How many pairs are poisoned, and the verdict.
   ///
   /// Poison is meant to teach a target, so the captions at the head of the ranking share its name:
   /// the excess of the most concentrated word is the estimate. Words of clean data gather at the
-  /// head too, since some kinds of image are rarer than others, but do not rule it. Without such
+  /// head too, since some kinds of image are rarer than others, but steadily (`HeadTrend`), and do not rule it. Without such
   /// a word, and with a trusted model, it is the weight of a mismatching component that is set
   /// apart from the other by two standard deviations. Without captions and cosines there is a ranking
   /// and nothing to conclude from it; nor is a clean verdict drawn from features without their length.
@@ -205,14 +255,16 @@ package struct DatasetCheck {
     let concentration = scored.concentration
     var estimate = 0
     var verdict = Verdict.clean
-    let strongest = concentration.words.first { $0.fractionOfHead >= Self.notableFractionOfHead }
+    let strongest = Self.strongest(concentration)
     if scored.isConstant {
       verdict = .cannotTell
-    } else if let strongest, strongest.fractionOfHead >= Self.rulingFractionOfHead {
+    } else if let strongest {
       estimate = Int(strongest.excess.rounded())
-      verdict = strongest.logChance < Self.certainLogChance ? .backdoored : .suspicious
-    } else if !scored.clusters.isEmpty || strongest != nil {
-      estimate = Int((strongest?.excess ?? 0).rounded())
+      // One image many times is a shortcut, and it is not known whether anybody planted it.
+      let isCertain =
+        strongest.logChance < Self.certainLogChance && scored.head?.kind.isRepeated != true
+      verdict = isCertain ? .backdoored : .suspicious
+    } else if scored.hasSuspiciousCluster {
       verdict = .suspicious
     } else if let mixture = scored.mixture, mixture.low.weight < Self.largestMismatch,
       mixture.high.mean - mixture.low.mean
@@ -233,13 +285,15 @@ package struct DatasetCheck {
       verdict: verdict,
       explanation: DatasetCheckExplanation.text(
         verdict: verdict, pairs: scored.order.count, estimate: estimate, removed: removed,
-        concentration: concentration, clusters: scored.clusters, isConstant: scored.isConstant,
+        word: strongest, head: scored.head, clusters: scored.clusters, repeated: scored.repeated,
+        isConstant: scored.isConstant,
         noun: scored.groups == nil ? "pairs" : "images", unread: scored.omissions.summary,
         uncaptioned: scored.uncaptioned < scored.pairs.count ? scored.uncaptioned : 0, doubt: unsure
       ),
       pairs: scored.pairs, density: scored.density, mixture: scored.mixture,
       ranking: scored.ranking, estimatedPoisoned: estimate, removed: removed,
-      concentration: concentration, denseClusters: scored.clusters, options: options,
+      concentration: concentration, denseClusters: scored.clusters, head: scored.head,
+      repeatedImages: scored.repeated, options: options,
       rows: scored.rows, rowCount: scored.rowCount, omissions: scored.omissions)
   }
 
@@ -263,6 +317,8 @@ package struct DatasetCheck {
     let groups: ImageGroups?
     let concentration: CaptionConcentration
     let clusters: [DenseCluster]
+    let head: ImageCluster?
+    let repeated: [ImageCluster]
     let isConstant: Bool
     /// Whether all features are of length 1.
     let isNormalized: Bool
@@ -271,5 +327,11 @@ package struct DatasetCheck {
     let rows: [Int]
     let rowCount: Int
     let omissions: Omissions
+
+    /// Whether images stand out together that are no mere duplicates.
+    var hasSuspiciousCluster: Bool {
+      clusters.contains { $0.cluster.kind != .duplicates }
+        || repeated.contains { RepeatedImages.isShortcut($0, among: pairs.count) }
+    }
   }
 }

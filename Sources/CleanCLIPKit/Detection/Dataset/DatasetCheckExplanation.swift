@@ -3,10 +3,13 @@ enum DatasetCheckExplanation {
   /// Why nothing conspicuous is no sign that pairs are clean.
   enum Doubt { case noCaptions, unread, normalized }
 
+  /// Repeated images that a text names; a report has all of them.
+  private static let mostRepeated = 3
+
   static func text(
-    verdict: Verdict, pairs: Int, estimate: Int, removed: Int, concentration: CaptionConcentration,
-    clusters: [DenseCluster], isConstant: Bool, noun: String, unread: String, uncaptioned: Int,
-    doubt: Doubt?
+    verdict: Verdict, pairs: Int, estimate: Int, removed: Int, word: CaptionConcentration.Entry?,
+    head: ImageCluster?, clusters: [DenseCluster], repeated: [ImageCluster], isConstant: Bool,
+    noun: String, unread: String, uncaptioned: Int, doubt: Doubt?
   ) -> String {
     var sentences: [String] = []
     if !unread.isEmpty { sentences.append("Not covered, because it was left out: \(unread).") }
@@ -28,13 +31,12 @@ enum DatasetCheckExplanation {
           + "have a target in common; the cleaned list leaves out none.")
     case nil: break
     }
-    if estimate > 0,
-      let word = concentration.words.first(where: { $0.fractionOfHead >= 0.3 })
-    {
+    if estimate > 0, let word {
       sentences.append(
         "Of the \(word.head) most conspicuous of \(pairs) \(noun), \(word.pairsInHead) have "
           + "'\(word.text)' "
           + "in their caption, about \(Int(word.excess.rounded())) more than chance gives.")
+      if let head, head.kind.isRepeated { sentences.append("These: " + head.description + ".") }
       sentences.append(
         "Roughly \(estimate) pairs look poisoned; the cleaned list leaves out the \(removed) most "
           + "conspicuous ones.")
@@ -54,12 +56,52 @@ enum DatasetCheckExplanation {
         "Poison whose captions match its images, or that the model did not learn, is not covered."
       )
     }
-    for cluster in clusters {
-      let word = cluster.word.isEmpty ? "" : ", most often captioned with '\(cluster.word)'"
-      sentences.append(
-        "\(cluster.members.count) images are unusually alike to the model\(word): duplicates, or "
-          + "poison of a high rate.")
+    for dense in clusters {
+      sentences.append("Unusually alike to the model: \(dense.cluster.description).")
+    }
+    let named = Set(clusters.flatMap(\.cluster.members) + (head?.members ?? []))
+    let others = repeated.filter { cluster in
+      2 * cluster.members.count(where: named.contains) < cluster.members.count
+    }
+    for (number, cluster) in others.prefix(mostRepeated).enumerated() {
+      sentences.append((number == 0 ? "Repeated: " : "Also: ") + cluster.description + ".")
     }
     return sentences.joined(separator: " ")
+  }
+}
+
+extension ImageCluster {
+  /// What the images are, in a sentence without its end.
+  var description: String {
+    let shared = "the caption '\(caption.printable(limit: 120))'"
+    return switch kind {
+    case .duplicates:
+      "\(shown) with various captions, which is no poison by itself"
+    case .oneImageOneCaption:
+      "\(shown), \(Self.percent(captionFraction)) of them with "
+        + "\(shared): a shortcut that works like a trigger, planted or not"
+    case .oneImageOneWord:
+      "\(shown), \(Self.percent(wordFraction)) of them with '\(word)' in "
+        + "the caption: a shortcut that works like a trigger, planted or not"
+    case .differentImages:
+      "\(pairs) pairs show different images\(words), as poison does"
+    case .imagesNotSeen:
+      "\(pairs) pairs\(words): duplicates or poison, which takes the images to tell"
+    }
+  }
+
+  /// How many images there are, of which copies count once.
+  private var shown: String {
+    let few = distinctImages == 1 ? "one image" : "\(distinctImages ?? 0) images"
+    let looked = imagesSeen < members.count ? " (\(imagesSeen) copies looked at)" : ""
+    return "\(pairs) pairs show \(few)\(looked)"
+  }
+
+  private var words: String {
+    word.isEmpty ? "" : ", \(Self.percent(wordFraction)) of them with '\(word)' in the caption"
+  }
+
+  private static func percent(_ fraction: Double) -> String {
+    "\(Int((100 * fraction).rounded())) %"
   }
 }

@@ -7,8 +7,8 @@ struct DatasetCheckMemory {
 
   /// The program itself and its threads.
   private static let programBytes = 64 << 20
-  /// Bytes of statistics of a pair: its score, its ranks, and sums of each scale.
-  private static let bytesPerPair = 320
+  /// Bytes of statistics of a pair: its score, its ranks, sums of each scale, and what its image looks like.
+  private static let bytesPerPair = 344
   /// Bytes of lists and of the index of words for a caption, beside its own text.
   private static let bytesPerCaption = 360
   /// The index has a caption and its words in lower case.

@@ -19,13 +19,13 @@ extension DatasetCheckResult {
       "words": .array(concentration.words.map(\.json)),
       "captions": .array(concentration.captions.map(\.json)),
       "dense_clusters": .array(
-        denseClusters.map { cluster in
-          [
-            "pairs": .integer(cluster.members.count),
-            "relative_distance": .number(Double(cluster.relativeDistance)),
-            "word": .string(cluster.word), "word_fraction": .number(cluster.wordFraction),
-          ]
+        denseClusters.map { dense in
+          var json = dense.cluster.json
+          json["relative_distance"] = .number(Double(dense.relativeDistance))
+          return .object(json)
         }),
+      "head": head.map { .object($0.json) } ?? .null,
+      "repeated_images": .array(repeatedImages.map { .object($0.json) }),
       "mixture": mixture.map { mixture in
         [
           "low_weight": .number(mixture.low.weight), "low_mean": .number(mixture.low.mean),
@@ -135,6 +135,9 @@ extension DatasetCheckResult {
         concentration.words.map { word in
           (word.text, "\(word.pairsInHead) of the first \(word.head); \(word.pairs) in all")
         }))
+    if !groups.isEmpty {
+      page.parts.append(HTMLPage.table("Images that stand out together", groups))
+    }
     page.parts.append(
       HTMLPage.table(
         "How this was made",
@@ -148,6 +151,13 @@ extension DatasetCheckResult {
             ("neighbours", "\(scale.k) among \(scale.references) references")
           }))
     return page.html
+  }
+
+  /// What images that stand out together are, for a table.
+  private var groups: [(name: String, value: String)] {
+    (head.map { [("head of the ranking", $0.description)] } ?? [])
+      + denseClusters.map { ("close to one another", $0.cluster.description) }
+      + repeatedImages.map { ("repeated", $0.description) }
   }
 
   /// The card of the most suspicious pairs.

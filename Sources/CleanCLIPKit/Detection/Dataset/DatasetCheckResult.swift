@@ -33,6 +33,10 @@ package struct DatasetCheckResult: Sendable {
   package let concentration: CaptionConcentration
   /// Where poison close together may hide from the ranking.
   package let denseClusters: [DenseCluster]
+  /// The images at the head of the ranking that have its word; `nil` without one.
+  package let head: ImageCluster?
+  /// Images that the dataset has many times, the most frequent first.
+  package let repeatedImages: [ImageCluster]
   package let options: DatasetCheckOptions
   /// The row of the dataset of each pair, and the number of all rows.
   package let rows: [Int]

@@ -5,7 +5,7 @@
 /// the same whether they were read or kept, so that a resumed check gives the same result bit by bit.
 struct DatasetCheckState {
   private static let kind = SavedStateKind(
-    format: "cleanclip dataset state 3", work: "check", name: "the state of a dataset check",
+    format: "cleanclip dataset state 4", work: "check", name: "the state of a dataset check",
     inputs: "models and data")
 
   private let pieces: StatePieces
@@ -38,6 +38,10 @@ struct DatasetCheckState {
     tensors.append(
       ("image_hashes", try Tensor(piece.images.flatMap(\.words), [piece.images.count, 4])))
     tensors.append(("row_contents", try Tensor(words: piece.contents)))
+    if !piece.descriptors.isEmpty {
+      tensors.append(
+        ("image_descriptors", try Tensor(words: piece.descriptors.map(\.bits))))
+    }
     if let features = piece.imageFeatures { tensors.append(("image_features", features)) }
     if !piece.trustedCosines.isEmpty {
       tensors.append(
@@ -58,9 +62,10 @@ struct DatasetCheckState {
   ///   - embedDim: E of the checkpoint, `nil` without one.
   ///   - hasCosines: whether there is a trusted checkpoint.
   ///   - hasPatches: whether patches are counted.
+  ///   - hasDescriptors: whether images are decoded.
   /// - Throws: `state` when it is of another check, naming what differs; `format` when it is damaged.
   func piece(
-    _ range: Range<Int>, embedDim: Int?, hasCosines: Bool, hasPatches: Bool
+    _ range: Range<Int>, embedDim: Int?, hasCosines: Bool, hasPatches: Bool, hasDescriptors: Bool
   ) throws(CLIPError) -> FeaturePiece? {
     guard let path = pieces.existing(number(range)) else { return nil }
     let file = try Self.kind.read(path, identity: identity)
@@ -86,6 +91,12 @@ struct DatasetCheckState {
     guard hashes.dtype == .i32, hashes.shape == [count, 4] else { throw damaged }
     piece.images = (0..<count).map { row in
       ImageIdentity(words: (0..<4).map { hashes.i32[4 * row + $0] })
+    }
+    if hasDescriptors && count > 0 {
+      guard let words = try file.tensor("image_descriptors").words, words.count == count else {
+        throw damaged
+      }
+      piece.descriptors = words.map { ImageDescriptor(bits: $0) }
     }
     if let embedDim {
       let features = try file.tensor("image_features")

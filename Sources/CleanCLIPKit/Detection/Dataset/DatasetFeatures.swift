@@ -15,6 +15,8 @@ package struct DatasetFeatures {
   /// The number of each pair's image, counted from 0 as they first occur: pairs of equal content have
   /// the same. `nil` when only features are known.
   package private(set) var images: [Int]? = []
+  /// What each pair's image looks like; `nil` where images were not decoded.
+  package private(set) var descriptors: [ImageDescriptor]?
   /// Rows of the dataset, readable or not.
   package private(set) var rowCount = 0
   /// What the dataset left out, and the rows that could not be read.
@@ -49,9 +51,10 @@ package struct DatasetFeatures {
   /// - Parameters:
   ///   - dataset: what is read.
   ///   - embedDim: E of the checkpoint; `nil` without one.
+  ///   - hasDescriptors: whether images are decoded.
   ///   - task: what they are made for, in messages.
   init(
-    of dataset: PairDataset, embedDim: Int?, hasCosines: Bool, task: String
+    of dataset: PairDataset, embedDim: Int?, hasCosines: Bool, hasDescriptors: Bool, task: String
   ) throws(CLIPError) {
     self.task = task
     isNamed = true
@@ -59,6 +62,7 @@ package struct DatasetFeatures {
     leftOut = dataset.omissions
     if let embedDim { computed = try Tensor([dataset.count, embedDim]) }
     if hasCosines { trustedCosines = [] }
+    if hasDescriptors { descriptors = [] }
   }
 
   /// Makes a table of pairs that are known by their features alone.
@@ -169,6 +173,7 @@ package struct DatasetFeatures {
     captions = captions.map { captions in kept.map { captions[$0] } }
     imageFeatures = imageFeatures?.ordered(kept.map { Int32($0) })
     trustedCosines = trustedCosines.map { cosines in kept.map { cosines[$0] } }
+    descriptors = descriptors.map { descriptors in kept.map { descriptors[$0] } }
     patchPairs = patchPairs.map { patches in kept.map { patches[$0] } }
     images = images.map { images in
       // From 0 as they first occur, again.
@@ -207,6 +212,7 @@ package struct DatasetFeatures {
     captions?.append(contentsOf: piece.captions)
     rows += piece.rows
     trustedCosines?.append(contentsOf: piece.trustedCosines)
+    descriptors?.append(contentsOf: piece.descriptors)
     for (pair, image) in piece.images.enumerated() {
       let number = numbers[image] ?? numbers.count
       images?.append(number)

@@ -38,12 +38,14 @@ package struct DatasetReader {
       try DatasetCheckState(directory: directory, resume: resume, identity: identity(dataset))
     }
     var result = try DatasetFeatures(
-      of: dataset, embedDim: embedDim, hasCosines: trusted != nil, task: task)
+      of: dataset, embedDim: embedDim, hasCosines: trusted != nil,
+      hasDescriptors: decodes, task: task)
     for start in stride(from: 0, to: dataset.count, by: FeaturePiece.length) {
       let range = start..<min(dataset.count, start + FeaturePiece.length)
       var piece: FeaturePiece
       if let kept = try state?.piece(
-        range, embedDim: embedDim, hasCosines: trusted != nil, hasPatches: findsPatches)
+        range, embedDim: embedDim, hasCosines: trusted != nil, hasPatches: findsPatches,
+        hasDescriptors: decodes)
       {
         piece = kept
         try piece.readNames(dataset, range)
@@ -58,12 +60,14 @@ package struct DatasetReader {
     return result
   }
 
+  /// Whether there is anything to look at images.
+  private var decodes: Bool { model != nil || trusted != nil || findsPatches }
+
   private func read(
     _ range: Range<Int>, of dataset: PairDataset, progress: (Int) -> Bool
   ) throws(CLIPError) -> FeaturePiece {
     var piece = FeaturePiece()
     var features: [Float] = []
-    let looks = model != nil || trusted != nil || findsPatches
     for start in stride(from: range.lowerBound, to: range.upperBound, by: batchSize) {
       let rows = start..<min(range.upperBound, start + batchSize)
       var pairs: [(image: RGBImage, caption: String)] = []
@@ -72,8 +76,9 @@ package struct DatasetReader {
           piece.contents.append(0)
           let row = try dataset.row(at: index)
           piece.contents[piece.contents.count - 1] = row.fingerprint
-          if looks {
+          if decodes {
             let image = try row.decoded().image
+            piece.descriptors.append(ImageDescriptor(image))
             if findsPatches { piece.patchCodes.append(PatchConcentration.codes(of: image)) }
             pairs.append((image, row.caption))
           }

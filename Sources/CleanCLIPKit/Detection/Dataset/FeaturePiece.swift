@@ -12,6 +12,8 @@ struct FeaturePiece {
   var trustedCosines: [Float] = []
   /// See `PatchConcentration`; empty unless patches are counted.
   var patchCodes: [[UInt64]] = []
+  /// What each pair's image looks like; empty where images are not decoded.
+  var descriptors: [ImageDescriptor] = []
   /// The content of each pair's image.
   var images: [ImageIdentity] = []
   /// A fingerprint of what each row of the piece holds; 0 for those without any content.

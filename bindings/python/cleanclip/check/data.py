@@ -38,13 +38,30 @@ class WordFields(TypedDict):
     log10_chance: float
 
 
-class ClusterFields(TypedDict):
-    """Pairs that are denser than the rest, and the word that most of them have."""
+class ImageClusterFields(TypedDict):
+    """Images that stand out together, and what they are.
 
+    ``kind`` is "duplicates", "one_image_one_caption", "one_image_one_word", "different_images" or
+    "images_not_seen". ``distinct_images`` of ``images_seen`` differ, near-duplicates counted once; ``None``
+    where no image could be looked at. ``cosine`` is that of features with their mean direction.
+    """
+
+    kind: str
     pairs: int
-    relative_distance: float
+    images: int
+    images_seen: int
+    distinct_images: Optional[int]
+    cosine: Optional[float]
+    caption: str
+    caption_fraction: float
     word: str
     word_fraction: float
+
+
+class ClusterFields(ImageClusterFields):
+    """Images that are denser than the rest: their distance over that of the usual image."""
+
+    relative_distance: float
 
 
 class MixtureFields(TypedDict):
@@ -74,6 +91,8 @@ class DatasetCheckFields(TypedDict):
     words: List[WordFields]
     captions: List[WordFields]
     dense_clusters: List[ClusterFields]
+    head: Optional[ImageClusterFields]
+    repeated_images: List[ImageClusterFields]
     mixture: Optional[MixtureFields]
     scales: List[ScaleFields]
     seed: str
