@@ -7,7 +7,7 @@ SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-swift test-c test-python test-tools test-examples test-address goldens lint fuzz \
-	docs demo abi bench bench-micro bench-scale bench-robust bench-batch bench-cifar bench-checks bench-text zoo experiment install uninstall wheel deb dist test-install clean
+	docs demo abi bench bench-micro bench-scale bench-robust bench-batch bench-cifar bench-checks bench-dataset bench-text zoo experiment install uninstall wheel deb dist test-install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -72,6 +72,10 @@ bench-checks: build ## Measure the dataset and input checks: make bench-checks D
 	@scripts/setup.sh --tests
 	CLEANCLIP_LIBRARY=$(CURDIR)/build/lib/libcleanclip.so \
 		.venv/bin/python benchmarks/checks.py --data "$(DATA)"
+
+bench-dataset: build ## Measure the dataset check's verdict on clean and poisoned sets (an hour): make bench-dataset DATA=../shared
+	@scripts/setup.sh --tests
+	.venv/bin/python benchmarks/dataset_verdict.py $(if $(DATA),--data "$(DATA)")
 
 bench-text: build ## Measure the check of text towers on poisoned words: make bench-text DATA=../shared
 	@scripts/setup.sh --tests
