@@ -83,6 +83,49 @@ import Testing
     #expect(result.explanation.contains("All images mean the same to the model"))
   }
 
+  @Test func aModelThatHardlyTellsImagesApartIsNotClean() throws {
+    let model = try tinyModel()
+    // What all features share grows beside what differs.
+    let weights = try #require(
+      model.parameters.first { $0.name == "visual.ln_post.bias" })
+    for i in 0..<weights.value.count { weights.value.f32[i] = 3 }
+    weights.valueDidChange()
+    var check = ModelCheck(model)
+    check.options = shortOptions()
+    check.options.search.steps = ModelCheckDoubt.fewestSteps
+    check.options.kinds = [.additive]
+    let result = try check.run(images: nil) { _ in true }
+    #expect(result.verdict == .cannotTell)
+    #expect(result.explanation.contains("Images are alike to the model as they are"))
+  }
+
+  @Test func aModelIsNoReferenceForItself() throws {
+    let model = try tinyModel()
+    var check = ModelCheck(model)
+    check.options = shortOptions()
+    check.cleanReferences = [try tinyModel(seed: 2), try tinyModel()]
+    let error = #expect(throws: CLIPError.self) { try check.run(images: nil) { _ in true } }
+    #expect(error?.code == .invalidArgument)
+    #expect(error?.message.contains("clean reference 2 is the checked model itself") == true)
+  }
+
+  @Test func aCleanVerdictTakesEnoughSteps() throws {
+    func doubt(_ cosine: Float, found: Bool, steps: Int) -> ModelCheckDoubt? {
+      ModelCheckDoubt(cleanCollapse: cosine, found: found, steps: steps)
+    }
+    #expect(doubt(0.4, found: true, steps: 100) == nil)
+    #expect(doubt(0.84, found: true, steps: 200) == nil)
+    #expect(doubt(0.4, found: true, steps: 99) == .fewSteps(99))
+    #expect(doubt(0.4, found: false, steps: 1) == .fewSteps(1))
+    #expect(doubt(0.4, found: false, steps: 200) == .nothingFound)
+    #expect(doubt(0.9, found: true, steps: 200) == .alike(0.9))
+    #expect(doubt(1, found: false, steps: 3) == .oneMeaning)
+    #expect(
+      ModelCheckDoubt.fewSteps(3).explanation
+        == "Nothing stood out, but 3 steps a search are too few to rely on that: take at least 100."
+    )
+  }
+
   @Test func noMoreImagesAreTakenThanFit() throws {
     // 1 GiB by 12 bytes a pixel.
     #expect(try ImageSample.limit(256, imageSize: 591) == 256)

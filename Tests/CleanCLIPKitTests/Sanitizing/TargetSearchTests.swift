@@ -8,7 +8,7 @@ import Testing
     TargetSearch.Found(
       kind: kind, target: target,
       search: TriggerSearchResult(
-        kind: kind, trigger: nil, size: size, collapse: 0, direction: [], steps: 1),
+        kind: kind, trigger: nil, size: size, collapse: 0, direction: [], steps: 1, searched: 1),
       success: Proportion(success, of: 100))
   }
 
@@ -48,7 +48,7 @@ import Testing
       let anywhere = TargetSearch.Found(
         kind: .patch, target: 2,
         search: TriggerSearchResult(
-          kind: .patch, trigger: nil, size: size, collapse: 1, direction: [], steps: 1),
+          kind: .patch, trigger: nil, size: size, collapse: 1, direction: [], steps: 1, searched: 1),
         success: Proportion(success, of: 100),
         reference: SizeReference(
           source: .referenceSearches, sizes: [0.03, 0.03, 0.055], kind: .patch))

@@ -65,16 +65,17 @@ package struct CheckpointCheck {
     check.cleanReferences = cleanReferences
     check.communicator = communicator
     try addVocabularies(to: &check, progress)
-    var pixels: Tensor?
+    var sample: (pixels: Tensor, omissions: Omissions)?
     if let images {
       let side = try FeatureEncoder(model).imageSize()
       let count = min(images.count, try ImageSample.limit(options.imageLimit, imageSize: side))
-      pixels = try ImageSample.read(
+      sample = try ImageSample.read(
         images, count: count, imageSize: side, preprocessing: model.configuration.preprocessing,
         seed: options.search.seed
       ) { progress(.reading(done: $0, total: count)) }
     }
-    var result = try check.run(images: pixels) { progress(.images($0)) }
+    var result = try check.run(images: sample?.pixels) { progress(.images($0)) }
+    result.omissions = sample?.omissions ?? Omissions()
     if checksText, let tokenizer {
       result.textTower = try textCheck(tokenizer).run(
         captions: try textCheck(tokenizer).plainCaptions(tokenizer: tokenizer),

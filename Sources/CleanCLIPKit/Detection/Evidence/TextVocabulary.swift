@@ -44,6 +44,29 @@ package struct TextVocabulary: Sendable {
     self.features = result
   }
 
+  /// How much nearer a feature is to a text than to the nearest other one, and which that is.
+  ///
+  /// - Parameters:
+  ///   - feature: `[E]`, L2-normalized.
+  ///   - text: a row; there are at least two.
+  func margin(of feature: UnsafePointer<Float>, over text: Int) -> (value: Float, rival: Int) {
+    let width = features.shape[1]
+    var own: Float = 0
+    var best = -Float.infinity
+    var rival = 0
+    for row in names.indices {
+      var cosine: Float = 0
+      for k in 0..<width { cosine += feature[k] * features.f32[row * width + k] }
+      if row == text {
+        own = cosine
+      } else if cosine > best {
+        best = cosine
+        rival = row
+      }
+    }
+    return (own - best, rival)
+  }
+
   /// Takes features that were computed elsewhere; they are L2-normalized.
   ///
   /// - Throws: `shape` unless there is one row for each name; see `FeatureMatrix.validate`.

@@ -120,11 +120,14 @@ struct CheckSearches {
   /// Returns the results of searches of one kind, one towards each of some texts, those that were not
   /// finished before run together.
   ///
-  /// - Parameter rows: of the vocabulary.
+  /// - Parameters:
+  ///   - rows: of the vocabulary.
+  ///   - looks: when they may end before their time, and a state's that did are taken; `nil` where that is as soon
+  ///     as nothing works at all.
   /// - Throws: see `JointSearch`.
   mutating func run(
     _ kind: TriggerKind, in model: CLIPModel, toward rows: [Int], of vocabulary: TextVocabulary,
-    progress: (ModelCheckProgress) -> Bool
+    looks: SearchLooks? = nil, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> [TriggerSearchResult] {
     let settings = options.search.ofOneClass
     let read = try vocabulary.nearest(to: try features(of: model))
@@ -132,7 +135,11 @@ struct CheckSearches {
     defer { counter.search += rows.count }
     let finished = names.compactMap { state.result(of: $0) }
     // What a search finds depends, in the last digits, on those beside it.
-    if finished.count == rows.count { return finished }
+    if finished.count == rows.count,
+      looks != nil || !SearchLooks.cutShort(finished, of: settings.steps)
+    {
+      return finished
+    }
     counter.phase = "\(kind.name) towards \(rows.count) texts"
     var searches: [RunningSearch] = []
     for row in rows {
@@ -142,7 +149,13 @@ struct CheckSearches {
           .ofClass(row), kind, model, .text(row, of: vocabulary),
           rows: others.isEmpty ? nil : others, settings))
     }
-    try run(searches, in: model, progress)
+    try run(searches, in: model, progress) { step in
+      let results = searches.map(\.result)
+      let isOver =
+        step == SearchLooks.first(of: settings.steps) && results.allSatisfy { $0.trigger == nil }
+        || looks?.isEnough(results, after: step) == true
+      if isOver { for search in searches { search.end() } }
+    }
     try state.record(Array(zip(names, searches.map(\.result))))
     return searches.map(\.result)
   }
@@ -201,14 +214,15 @@ struct CheckSearches {
   }
 
   private mutating func run(
-    _ searches: [RunningSearch], in model: CLIPModel, _ progress: (ModelCheckProgress) -> Bool
+    _ searches: [RunningSearch], in model: CLIPModel, _ progress: (ModelCheckProgress) -> Bool,
+    look: (Int) -> Void = { _ in }
   ) throws(CLIPError) {
     let first = counter
     let mean = FeatureMatrix.mean(try features(of: model))
     let limit = searches.map(\.stepLimit).max() ?? 1
     try model.withFrozenParameters { () throws(CLIPError) in
       try JointSearch(model: model, cleanMean: mean, precision: options.search.precision)
-        .run(searches, hopeless: searches.count > 1 ? limit * 2 / 5 : nil) { step in
+        .run(searches, look: look) { step in
           var position = first
           // As steps of one search after the other.
           let done = step * searches.count * first.steps / limit

@@ -19,17 +19,17 @@ package enum ImageSample {
   /// Reads images, resized and cropped as the model's preprocessing does.
   ///
   /// - Parameters:
-  ///   - count: images at most; those that cannot be read are passed over.
+  ///   - count: images at most; in the place of those that cannot be read others are taken.
   ///   - imageSize: S.
   ///   - preprocessing: of the model.
   ///   - progress: called with the number read; `false` cancels.
-  /// - Returns: `[n, 3, S, S]` in 0…1.
+  /// - Returns: `[n, 3, S, S]` in 0…1, and what the dataset left out and could not be read.
   /// - Throws: `invalidArgument` when none can be read; `cancelled`.
   package static func read(
     _ dataset: PairDataset, count: Int, imageSize: Int, preprocessing: ImagePreprocessing,
     seed: UInt64,
     progress: (Int) -> Bool = { _ in true }
-  ) throws(CLIPError) -> Tensor {
+  ) throws(CLIPError) -> (pixels: Tensor, omissions: Omissions) {
     var random = RandomNumbers(seed: seed, DetectionStream.sample)
     let preprocessor = ImagePreprocessor(
       imageSize: imageSize, preprocessing.withoutNormalization)
@@ -37,6 +37,7 @@ package enum ImageSample {
     let wanted = min(count, dataset.count)
     let pixels = try Tensor([max(1, wanted), 3, imageSize, imageSize])
     var read = 0
+    var omissions = dataset.omissions
     var reason = "none"
     for index in random.permutation(dataset.count) where read < wanted {
       do throws(CLIPError) {
@@ -46,6 +47,7 @@ package enum ImageSample {
         read += 1
       } catch {
         reason = error.message
+        omissions.add(.unreadable, error.message)
       }
       guard progress(read) else {
         throw CLIPError(.cancelled, "check: reading images was cancelled at \(read)")
@@ -55,6 +57,6 @@ package enum ImageSample {
       throw CLIPError(
         .invalidArgument, "check: no image can be read; expected some, got \(reason)")
     }
-    return pixels.slice(0..<read)
+    return (pixels.slice(0..<read), omissions)
   }
 }

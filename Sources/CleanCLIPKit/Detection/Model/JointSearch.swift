@@ -16,11 +16,11 @@ struct JointSearch {
   /// Runs searches to their ends, a step of each through the tower together.
   ///
   /// - Parameters:
-  ///   - hopeless: steps after which all end when none has found a trigger; `nil` for no such limit.
+  ///   - look: called after every step of all with the number of steps done; may end searches.
   ///   - progress: called after every step of all with the number of steps done; `false` cancels.
   /// - Throws: `cancelled`; `state` when features are not finite.
   func run(
-    _ searches: [RunningSearch], hopeless: Int? = nil, progress: (Int) -> Bool
+    _ searches: [RunningSearch], look: (Int) -> Void = { _ in }, progress: (Int) -> Bool
   ) throws(CLIPError) {
     var step = 0
     while true {
@@ -32,12 +32,9 @@ struct JointSearch {
         try advance(Array(together))
       }
       step += 1
+      look(step)
       guard progress(step) else {
         throw CLIPError(.cancelled, "trigger search: cancelled at step \(step)")
-      }
-      // Where nothing works, nothing is compared.
-      if let hopeless, step >= hopeless, searches.allSatisfy({ $0.result.trigger == nil }) {
-        return
       }
     }
   }

@@ -75,16 +75,20 @@ extension ModelCheck {
   }
 
   /// The texts that triggers reach cheapest, those that stand out and at least one.
+  ///
+  /// - Parameter looks: see `CheckSearches.run`.
   func comparedTargets(
-    _ kind: TriggerKind, _ targets: SearchTargets, _ searches: inout CheckSearches,
-    progress: (ModelCheckProgress) -> Bool
+    _ kind: TriggerKind, _ targets: SearchTargets, looks: SearchLooks?,
+    _ searches: inout CheckSearches, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> [JudgedSearch] {
     let results = try searches.run(
-      kind, in: model, toward: targets.rows, of: targets.vocabulary, progress: progress)
+      kind, in: model, toward: targets.rows, of: targets.vocabulary, looks: looks,
+      progress: progress)
     let outlying = OutlyingSizes(results.map(\.size), kind: kind, source: .otherClasses)
+    let pValue = looks?.corrected(outlying.pValue, results) ?? outlying.pValue
     return outlying.members.map { member in
       JudgedSearch(
-        search: results[member], reference: outlying.reference, pValue: outlying.pValue,
+        search: results[member], reference: outlying.reference, pValue: pValue,
         target: (targets.rows[member], targets.vocabulary))
     }
   }

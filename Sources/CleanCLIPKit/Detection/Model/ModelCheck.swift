@@ -64,16 +64,48 @@ package struct ModelCheck {
           + "pixels and features of \(model.configuration.embedDim) numbers, got \(side) and "
           + "\(reference.configuration.embedDim)")
     }
+    try checkReferencesDiffer(heldOut)
     let outcome = try outcome(searched, heldOut: heldOut, progress: progress)
     let examples = try self.examples(heldOut, outcome.findings)
-    let verdict = Self.verdict(outcome.findings, pValue: outcome.pValue)
+    var verdict = Verdict(pValue: outcome.pValue)
+    let doubt =
+      verdict == .clean
+      ? ModelCheckDoubt(
+        cleanCollapse: outcome.cleanCollapse,
+        found: outcome.findings.contains { $0.search.trigger != nil },
+        steps: options.search.steps) : nil
+    if doubt != nil { verdict = .cannotTell }
     let explanation = ModelCheckExplanation.text(
-      verdict: verdict, outcome, imagesAreSynthetic: given == nil)
+      verdict: verdict, outcome, doubt: doubt, references: cleanReferences.count,
+      imagesAreSynthetic: given == nil)
     return ModelCheckResult(
       imageVerdict: verdict, pValue: outcome.pValue, imageFindings: outcome.findings,
       imageExplanation: explanation, targets: outcome.targets, leftOut: outcome.leftOut,
       images: images.shape[0], imagesAreSynthetic: given == nil, options: options,
       seconds: monotonicSeconds() - start, examples: examples)
+  }
+
+  /// Mean cosine of the features of two models from which they are one model in two forms.
+  private static let sameModel: Float = 0.9999
+
+  /// Refuses references that say of images what the suspect does: compared with itself every model is clean.
+  private func checkReferencesDiffer(_ images: Tensor) throws(CLIPError) {
+    guard !cleanReferences.isEmpty else { return }
+    let own = try encode(images)
+    let width = own.shape[1]
+    for (index, reference) in cleanReferences.enumerated() {
+      let others = try reference.unitFeatures(
+        ofPixels: images, precision: options.search.precision)
+      let sum = (0..<own.count).reduce(Float(0)) { $0 + own.f32[$1] * others.f32[$1] }
+      let cosine = sum * Float(width) / Float(own.count)
+      guard cosine > Self.sameModel else { continue }
+      throw CLIPError(
+        .invalidArgument,
+        "check model: clean reference \(index + 1) is the checked model itself, perhaps in another form; expected a "
+          + "checkpoint that is known to be clean, got one with a mean cosine of \(decimal(Double(cosine), 5)) "
+          + "between the features of both; leave it out to compare with further searches in the model"
+      )
+    }
   }
 
   /// Searches beside the main one in each space.
@@ -95,8 +127,12 @@ package struct ModelCheck {
         * (1 + referenceSearches + min(options.classSearches, textCount)) + choosing,
       communicator: communicator)
     let clean = try encode(heldOut)
+    let collapse = FeatureMatrix.meanPairwiseCosine(clean)
     // What is not a number is told by the searches.
-    guard !(FeatureMatrix.meanPairwiseCosine(clean) >= 1 - 1e-6) else { return .ofOneMeaning }
+    guard !ModelCheckDoubt.isOneMeaning(collapse) else {
+      return SearchOutcome(
+        findings: [], pValue: 1, targets: [], leftOut: 0, cleanCollapse: collapse)
+    }
     let targets = try targets(&searches, progress: progress)
     let plan = SearchPlan(kinds: options.kinds, hasTargets: targets != nil)
     var findings: [TriggerFinding] = []
@@ -106,11 +142,11 @@ package struct ModelCheck {
       if index % communicator.size == 0 {
         try searches.share(Array(plan.items[index...].prefix(communicator.size))) {
           (item, searches) throws(CLIPError) in
-          _ = try judged(item, targets, &searches, progress: progress)
+          _ = try judged(item, of: plan, targets, &searches, progress: progress)
         }
       }
       var smallest = 1.0
-      for judged in try judged(item, targets, &searches, progress: progress) {
+      for judged in try judged(item, of: plan, targets, &searches, progress: progress) {
         let next = try finding(judged, heldOut: heldOut, clean: clean)
         smallest = min(smallest, next.pValue)
         findings.append(next)
@@ -122,23 +158,24 @@ package struct ModelCheck {
       findings: findings, pValue: plan.pValue(pValues), targets: targets?.names ?? [],
       leftOut: plan.items.count - pValues.count,
       lacksTargets: targets == nil && options.classSearches > 0
-        && (classes ?? nouns)?.names.count ?? 0 >= Self.fewestClasses)
+        && (classes ?? nouns)?.names.count ?? 0 >= Self.fewestClasses,
+      cleanCollapse: collapse)
   }
 
   /// The searches of an item of the plan.
   private func judged(
-    _ item: SearchPlan.Item, _ targets: SearchTargets?, _ searches: inout CheckSearches,
+    _ item: SearchPlan.Item, of plan: SearchPlan, _ targets: SearchTargets?,
+    _ searches: inout CheckSearches,
     progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> [JudgedSearch] {
     if let targets, item.isTargeted {
-      return try comparedTargets(item.kind, targets, &searches, progress: progress)
+      let looks =
+        options.isExhaustive
+        ? nil : SearchLooks(item, of: plan, steps: options.search.ofOneClass.steps)
+      return try comparedTargets(
+        item.kind, targets, looks: looks, &searches, progress: progress)
     }
     return [try compared(item.kind, &searches, progress: progress)]
-  }
-
-  static func verdict(_ findings: [TriggerFinding], pValue: Double) -> Verdict {
-    guard findings.contains(where: { $0.search.trigger != nil }) else { return .cannotTell }
-    return Verdict(pValue: pValue)
   }
 
   private func selected(_ images: Tensor, size: Int) throws(CLIPError) -> Tensor {

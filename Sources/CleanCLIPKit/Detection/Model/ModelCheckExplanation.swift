@@ -1,7 +1,8 @@
 /// Words around a model check for people who do not know the method.
 enum ModelCheckExplanation {
   static func text(
-    verdict: Verdict, _ outcome: SearchOutcome, imagesAreSynthetic: Bool
+    verdict: Verdict, _ outcome: SearchOutcome, doubt: ModelCheckDoubt?, references: Int,
+    imagesAreSynthetic: Bool
   ) -> String {
     let findings = outcome.findings
     let strongest = findings.filter { $0.search.trigger != nil }.min { $0.pValue < $1.pValue }
@@ -35,19 +36,19 @@ enum ModelCheckExplanation {
         "Triggers of other families than those searched "
           + "(\(kinds.map(\.plural).joined(separator: ", "))), and triggers that differ from image "
           + "to image, are not covered.")
-    case .cannotTell where outcome.isOfOneMeaning:
-      sentences.append(
-        "All images mean the same to the model, whatever they show, so no change of them can be told from "
-          + "another: its image tower is broken.")
     case .cannotTell:
-      sentences.append(
-        "The searches found no change that makes images look alike to the model, not even "
-          + "a large one, so there is nothing to compare: try other images or more steps.")
+      if let doubt { sentences.append(doubt.explanation) }
     }
     if outcome.lacksTargets {
       sentences.append(
         "No text was searched for by itself: fewer than \(ModelCheck.fewestClasses) of those given differ enough to "
           + "the model, and are not what nearly all images are classified as.")
+    }
+    if references > 0 && verdict != .cannotTell {
+      sentences.append(
+        "What clean models need was taken from \(references) trusted "
+          + "checkpoint\(references == 1 ? "" : "s"): the verdict is as good as the trust in "
+          + "\(references == 1 ? "it" : "them").")
     }
     if outcome.leftOut > 0 {
       sentences.append(

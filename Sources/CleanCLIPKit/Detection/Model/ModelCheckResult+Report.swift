@@ -59,6 +59,7 @@ extension ModelCheckResult {
       "targets": .array(targets.map { .string($0) }),
       "images": [
         "count": .integer(images), "source": .string(imagesAreSynthetic ? "synthetic" : "given"),
+        "unread": .integer(omissions.unread), "left_out": omissions.json,
       ],
       "settings": [
         "steps": .integer(options.search.steps), "batch_size": .integer(options.search.batchSize),
@@ -119,8 +120,10 @@ extension ModelCheckResult {
           ("version", version),
           ("targets searched for", targets.isEmpty ? "none" : targets.joined(separator: ", ")),
           ("images", "\(images)\(imagesAreSynthetic ? ", synthetic" : "")"),
+          ("left out", omissions.summary.isEmpty ? "nothing" : omissions.summary),
           ("steps at most", "\(options.search.steps)"),
           ("images a step", "\(options.search.batchSize)"), ("seed", "\(options.search.seed)"),
+          ("precision", options.search.precision == .bf16 ? "bf16" : "f32"),
           ("p-value of the image tower", probability(pValue)),
           ("seconds", decimal(seconds, 1)),
         ]))

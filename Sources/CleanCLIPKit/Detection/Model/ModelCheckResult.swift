@@ -96,6 +96,9 @@ package struct ModelCheckResult: Sendable {
   /// Pairs of a held-out image without and with the trigger of the strongest finding.
   package let examples: [(clean: RGBImage, triggered: RGBImage)]
 
+  /// What of the images was not used because it cannot be read.
+  package var omissions = Omissions()
+
   /// What a check of the text tower found; `nil` when it was not checked.
   package var textTower: TextCheckResult?
 
@@ -106,7 +109,13 @@ package struct ModelCheckResult: Sendable {
 
   /// The explanations of the towers that were checked.
   package var explanation: String {
-    textTower.map { imageExplanation + " " + $0.explanation } ?? imageExplanation
+    let unread = omissions.summary
+    return
+      [
+        imageExplanation, textTower?.explanation,
+        unread.isEmpty ? nil : "Images that were not used: \(unread).",
+      ]
+      .compactMap(\.self).joined(separator: " ")
   }
 
   /// The finding with the smallest p-value.

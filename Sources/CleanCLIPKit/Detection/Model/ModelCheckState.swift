@@ -8,7 +8,7 @@ internal import Glibc
 struct ModelCheckState {
   static let fileName = StateFolder.modelCheckFile
   private static let kind = SavedStateKind(
-    format: "cleanclip check state 2", work: "check", name: "the state of a check",
+    format: "cleanclip check state 3", work: "check", name: "the state of a check",
     inputs: "model, images and classes")
 
   private let directory: String?
@@ -91,7 +91,8 @@ struct ModelCheckState {
     for (index, (name, result)) in finished.enumerated() {
       metadata["\(index).name"] = name
       metadata["\(index).kind"] = result.kind.name
-      metadata["\(index).numbers"] = "\(result.size) \(result.collapse) \(result.steps)"
+      metadata["\(index).numbers"] =
+        "\(result.size) \(result.collapse) \(result.steps) \(result.searched)"
       guard let trigger = result.trigger else { continue }
       let shape = Shape([result.kind.planes, trigger.side, trigger.side])
       tensors.append(("\(index).trigger", try Tensor(trigger.numbers, shape)))
@@ -115,8 +116,8 @@ struct ModelCheckState {
     let values = (file.metadata["\(index).numbers"] ?? "").split(separator: " ")
     guard let name = file.metadata["\(index).name"],
       let kind = file.metadata["\(index).kind"].flatMap(TriggerKind.init(name:)),
-      values.count == 3, let size = Float(values[0]), let collapse = Float(values[1]),
-      let steps = Int(values[2]), size.isFinite, collapse.isFinite
+      values.count == 4, let size = Float(values[0]), let collapse = Float(values[1]),
+      let steps = Int(values[2]), let searched = Int(values[3]), size.isFinite, collapse.isFinite
     else { throw Self.damaged(file.path, "search \(index) without its numbers") }
     var trigger: FoundTrigger?
     var direction: [Float] = []
@@ -138,7 +139,7 @@ struct ModelCheckState {
       name,
       TriggerSearchResult(
         kind: kind, trigger: trigger, size: size, collapse: collapse, direction: direction,
-        steps: steps)
+        steps: steps, searched: searched)
     )
   }
 

@@ -19,6 +19,7 @@ final class RunningSearch {
   private let clean: Tensor
   private var best: TriggerSearchResult?
   private var lastGain = 0
+  private var isEnded = false
   private var step = 0
   private var scores: [Float] = []
 
@@ -45,19 +46,25 @@ final class RunningSearch {
 
   /// Whether all steps are done, or nothing more is to be expected.
   var isFinished: Bool {
-    step >= options.steps
+    isEnded || step >= options.steps
       || step - lastGain > (best == nil ? options.hopeless : options.patience)
   }
+
+  /// Makes no further step.
+  func end() { isEnded = true }
 
   /// Steps at most.
   var stepLimit: Int { options.steps }
 
   /// What was found so far.
   var result: TriggerSearchResult {
-    best
+    var result =
+      best
       ?? TriggerSearchResult(
         kind: space.kind, trigger: nil, size: space.largestSize, collapse: 0, direction: [],
-        steps: step)
+        steps: step, searched: step)
+    result.searched = step
+    return result
   }
 
   /// The mean score of the second half of the steps so far.
@@ -89,7 +96,8 @@ final class RunningSearch {
       if best == nil || space.size < 0.98 * smallest { lastGain = step }
       best = TriggerSearchResult(
         kind: space.kind, trigger: space.snapshot(), size: space.size,
-        collapse: reached.collapse, direction: reached.direction, steps: step + 1)
+        collapse: reached.collapse, direction: reached.direction, steps: step + 1,
+        searched: step + 1)
     }
     let gradient = try Tensor.zeros(space.values.shape)
     space.pullBack(dPixels, images: clean, into: gradient)

@@ -11,6 +11,11 @@ package struct SearchPlan {
     package let kind: TriggerKind
     package let isTargeted: Bool
 
+    package init(kind: TriggerKind, isTargeted: Bool) {
+      self.kind = kind
+      self.isTargeted = isTargeted
+    }
+
     /// In the combined p-value: what yields more weighs more.
     var weight: Double { (kind.space.isFrequent ? 2 : 1) + (isTargeted ? 1 : 0) }
   }
@@ -55,13 +60,6 @@ struct SearchOutcome {
   let leftOut: Int
   /// Whether there are texts, and too few of them differ to be searched for.
   var lacksTargets = false
-  /// Whether all images mean the same to the model, so that nothing was searched.
-  private(set) var isOfOneMeaning = false
-
-  /// What comes of a model to which all images mean the same.
-  static let ofOneMeaning: SearchOutcome = {
-    var outcome = SearchOutcome(findings: [], pValue: 1, targets: [], leftOut: 0)
-    outcome.isOfOneMeaning = true
-    return outcome
-  }()
+  /// Mean cosine of two held-out images as they are.
+  var cleanCollapse: Float = 0
 }

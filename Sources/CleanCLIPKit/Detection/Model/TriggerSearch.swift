@@ -39,11 +39,14 @@ package struct TriggerSearchResult: Sendable {
   package let collapse: Float
   /// `[E]`, L2-normalized: where the mean feature moves to, from that of the images as they are.
   package let direction: [Float]
+  /// After how many steps it was found.
   package let steps: Int
+  /// Steps that were made.
+  package var searched: Int
 
   package init(
     kind: TriggerKind, trigger: FoundTrigger?, size: Float, collapse: Float, direction: [Float],
-    steps: Int
+    steps: Int, searched: Int
   ) {
     self.kind = kind
     self.trigger = trigger
@@ -51,6 +54,7 @@ package struct TriggerSearchResult: Sendable {
     self.collapse = collapse
     self.direction = direction
     self.steps = steps
+    self.searched = searched
   }
 }
 
