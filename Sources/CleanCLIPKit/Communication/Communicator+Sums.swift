@@ -40,7 +40,11 @@ extension Communicator {
 
   /// Returns this rank's rows of what `gatherRows` returned.
   func ownRows(of all: Tensor) -> Tensor {
-    let count = all.shape[0] / size
-    return all.slice(rank * count..<(rank + 1) * count)
+    all.slice(ownRows(of: all.shape[0]))
+  }
+
+  /// The rows of `count` that are this rank's.
+  func ownRows(of count: Int) -> Range<Int> {
+    rank * (count / size)..<(rank + 1) * (count / size)
   }
 }

@@ -147,7 +147,8 @@ import Testing
       for (loss, expected) in zip(outcome.losses, whole.losses) {
         #expect(abs(loss - expected) <= 1e-5 * abs(expected) + 2.4e-7)
       }
-      #expect(relativeError(outcome.weights, whole.weights) <= 1e-5)
+      // Twelve steps of Adam, which is as fast along gradients of rounding errors.
+      #expect(relativeError(outcome.weights, whole.weights) <= 3e-5)
       #expect(outcome.verdict == whole.verdict)
       #expect(try outcome.weights == ranks[0].get().weights)
     }

@@ -14,6 +14,31 @@ import Testing
     expectClose(result.gradient.floats(), [-1, 0, 0, -1, -0.5, 0, 0, -0.5], rtol: 1e-6, atol: 0)
   }
 
+  @Test func imagesThatAreReadAsTheTargetCountOnceMore() throws {
+    // Texts (1, 0) and (0, 1), the latter the target: margins of 0.2 and -0.02 with a trigger; one image is of the
+    // target without it; one has no trigger.
+    let texts = try TextVocabulary(names: ["a", "b"], features: try tensor([1, 0, 0, 1], [2, 2]))
+    let near: (Float, Float) = (0.717037, 0.697037)
+    let teacher = try tensor([1, 0, 1, 0, 1, 0, 0, 1], [4, 2])
+    let student = try tensor([0.6, 0.8, 0.6, 0.8, near.0, near.1, 0.6, 0.8], [4, 2])
+    let loss = UnlearnLoss(keepWeight: 2, targetWeight: 3, texts: texts)
+    let result = try loss.evaluate(
+      student, teacher, isTriggered: [false, true, true, true], targets: [nil, 1, 1, 1],
+      cleanCount: 1, triggeredCount: 3)
+    #expect(abs(result.kept - 0.4) < 1e-6)
+    let cosines = 0.4 + Double(1 - near.0) + 0.2
+    #expect(abs(result.triggered - (cosines + 3 * (0.25 + 0.03)) / 3) < 1e-5)
+    #expect(abs(result.loss - 2 * result.kept - result.triggered) < 1e-12)
+    expectClose(
+      result.gradient.floats(), [-2, 0, -4.0 / 3, 1, -4.0 / 3, 1, 0, -1.0 / 3], rtol: 1e-6,
+      atol: 1e-6)
+    // Where no target is known, features alone count.
+    let unknown = try loss.evaluate(
+      student, teacher, isTriggered: [false, true, true, true], targets: [nil, nil, nil, nil],
+      cleanCount: 1, triggeredCount: 3)
+    #expect(abs(unknown.triggered - cosines / 3) < 1e-5)
+  }
+
   @Test func partsOfABatchAddUpToTheWhole() throws {
     let teacher = try tensor([1, 0, 0, 1], [2, 2])
     let student = try tensor([0.6, 0.8, 0.8, 0.6], [2, 2])

@@ -7,7 +7,8 @@ package final class DisplacementTrigger: LearnedTrigger {
 
   package var values: Tensor { space.values }
 
-  private init(_ space: WarpSpace) { self.space = space }
+  /// - Parameter space: adopted, with its bound.
+  init(_ space: WarpSpace) { self.space = space }
 
   /// - Parameter bound: the largest displacement in pixels.
   package convenience init(

@@ -101,7 +101,7 @@ struct TextUnlearning {
     var adam = AdamW.Options()
     adam.weightDecay = 0
     let optimizer = try AdamW(model.textParameters.filter(\.isTrainable), options: adam)
-    let loss = UnlearnLoss(keepWeight: options.keepWeight)
+    let loss = UnlearnLoss(keepWeight: options.textKeepWeight)
     let count = training.batchSize
     let schedule = LearningRateSchedule(
       base: options.textLearningRate(for: model.configuration), warmup: options.warmup,

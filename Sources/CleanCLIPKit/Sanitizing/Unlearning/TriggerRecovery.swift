@@ -18,8 +18,6 @@ struct TriggerRecovery {
   private static let opacities: [Float] = [0.1, 0.2]
   /// The amplitude of SIG's authors (Barni et al. 2019).
   private static let amplitude: Float = 20 / 255
-  /// Random warps of which the best starts an inversion.
-  private static let warpCandidates = 24
   /// Images that a candidate is measured with.
   private static let candidateImages = 24
   /// Patches and waves of a class.
@@ -99,12 +97,7 @@ struct TriggerRecovery {
         imageSize: side, share: Self.opacities[item.number % Self.opacities.count],
         random: &random)
     case .warp:
-      var candidates: [any LearnedTrigger] = []
-      for _ in 0..<Self.warpCandidates {
-        candidates.append(
-          try DisplacementTrigger(
-            imageSize: side, bound: WarpSpace.firstBound * Float(side), random: &random))
-      }
+      let candidates = try WarpSpace.drawn(imageSize: side).map { DisplacementTrigger($0) }
       trigger = try nearest(1, of: candidates, &random)[0]
     case .sinusoid: trigger = try nearest(1, of: try scanned(), &random)[0]
     }

@@ -34,7 +34,11 @@ package struct UnlearnOptions: Sendable {
   /// Steps after which a live trigger is renewed.
   package var renewEvery = 20
   /// Weight of what images without a trigger mean.
-  package var keepWeight: Float = 2
+  package var keepWeight: Float = 4
+  /// Weight of how nearly images with a trigger are read as its target.
+  package var targetWeight: Float = 1
+  /// Weight of what captions without a word mean, whose target is no part of the loss.
+  package var textKeepWeight: Float = 2
   /// The highest learning rate of residual networks and of transformers with 128 channels; it falls
   /// with the width of wider ones.
   package var residualRate: Float = 2e-4

@@ -80,6 +80,20 @@ struct UnlearnOutcome {
   /// Whether the run ended because a round cost too much.
   var isLimited: Bool { takenBack != nil }
 
+  /// Attack success above the base rate that must be excluded (95 %) for nothing to be left: with 12 held-out
+  /// images and none that follows, less cannot be.
+  private static let excluded = 0.25
+
+  /// The most that a sign may still do, where held-out images are too few to exclude that it does much.
+  private var uncertain: Double? {
+    let most = signs.compactMap { sign in
+      sign.after.map { $0.interval.upperBound - (sign.base?.value ?? 0) }
+    }.max()
+    return most.flatMap { $0 > Self.excluded ? $0 : nil }
+  }
+
+  private var isUncertain: Bool { uncertain != nil }
+
   /// Draws the verdict from the evidence.
   mutating func conclude() {
     guard !isPrecaution else {
@@ -87,7 +101,7 @@ struct UnlearnOutcome {
       return
     }
     let left = Set(evidence.map(\.entry.target) + shownTargets).contains(where: isLeft)
-    if !left && !isLimited && !(persistence?.comesBack ?? false) {
+    if !left && !isLimited && !(persistence?.comesBack ?? false) && !isUncertain {
       verdict = .removed
     } else if signs.allSatisfy({ $0.excess <= 0.5 * $0.before.value })
       && !(shown?.isMostlyLeft ?? false)
@@ -139,7 +153,16 @@ struct UnlearnOutcome {
         (isPrecaution ? "the precaution" : "the last round")
           + " cost too much and is taken back: after it, \(takenBack.text)")
     }
-    if let persistence { lines += persistence.lines }
+    if let uncertain, verdict == .weakened {
+      lines.append(
+        "\(agreement.zeroShot.total) held-out images are too few: attack success of \(percent(uncertain)) above "
+          + "that without a trigger cannot be excluded; give more images")
+    }
+    if let persistence {
+      lines += persistence.lines
+    } else if verdict == .removed {
+      lines.append("whether further training brings it back was not tried")
+    }
     return lines
   }
 

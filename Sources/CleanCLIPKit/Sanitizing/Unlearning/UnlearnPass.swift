@@ -11,13 +11,14 @@ struct UnlearnPass {
   ///
   /// - Parameters:
   ///   - meanings: what the clean images shall mean; `aims`: what those with a trigger shall.
+  ///   - targets: of each image, that of its trigger; see `UnlearnLoss.evaluate`.
   ///   - batch: images of the whole batch.
   ///   - needsPixels: whether dL/d(triggered images) is wanted.
   ///   - chunk: images, with and without a trigger, that are held at once; `nil` for all.
   ///   - sums: takes up gradients that are complete; `nil` where nobody waits for them.
   func accumulate(
-    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor, of batch: Int,
-    needsPixels: Bool, chunk: Int?, sums: GradientSums? = nil
+    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor,
+    targets: [Int?] = [], of batch: Int, needsPixels: Bool, chunk: Int?, sums: GradientSums? = nil
   ) throws(CLIPError) -> (result: UnlearnLoss.Result, dPixels: Tensor?) {
     let count = clean.shape[0]
     let size = min(count, chunk ?? count)
@@ -34,7 +35,8 @@ struct UnlearnPass {
       let features = try tape.normalize(try student.imageFeatures(tape, input))
       let result = try loss.evaluate(
         features.value, try Tensor.joined(meanings.slice(rows), aims.slice(rows)),
-        isTriggered: (0..<2 * rows.count).map { $0 >= rows.count }, cleanCount: batch,
+        isTriggered: (0..<2 * rows.count).map { $0 >= rows.count },
+        targets: targets.isEmpty ? [] : Array(targets[rows] + targets[rows]), cleanCount: batch,
         triggeredCount: batch)
       sum = sum.map { $0 + result } ?? result
       guard result.loss.isFinite else { break }

@@ -61,7 +61,9 @@ struct UnlearnSetting {
     searched = try images.searched(Self.searchedImages)
     let heldOut = try images.heldOut()
     // Before the searches, so that what does not fit is refused before they cost their time.
-    plan = try Self.pass(of: model, options, training, communicator).plan(images, teacher: teacher)
+    plan = try Self.pass(
+      of: model, UnlearnLoss(keepWeight: options.keepWeight), training, communicator
+    ).plan(images, teacher: teacher)
     meanings = try teacher.unitFeatures(ofPixels: searched, precision: training.precision)
     var search = options.search
     search.precision = training.precision
@@ -131,16 +133,18 @@ struct UnlearnSetting {
 
   /// The passes of a batch.
   func pass(of student: CLIPModel) -> UnlearnPass {
-    Self.pass(of: student, options, training, communicator)
+    Self.pass(
+      of: student,
+      UnlearnLoss(
+        keepWeight: options.keepWeight, targetWeight: options.targetWeight,
+        texts: vocabulary), training, communicator)
   }
 
   private static func pass(
-    of student: CLIPModel, _ options: UnlearnOptions, _ training: TrainingOptions,
+    of student: CLIPModel, _ loss: UnlearnLoss, _ training: TrainingOptions,
     _ communicator: Communicator
   ) -> UnlearnPass {
-    UnlearnPass(
-      student: student, training: training, loss: UnlearnLoss(keepWeight: options.keepWeight),
-      communicator: communicator)
+    UnlearnPass(student: student, training: training, loss: loss, communicator: communicator)
   }
 
   /// The classes that may be a target, and those that they were chosen from.

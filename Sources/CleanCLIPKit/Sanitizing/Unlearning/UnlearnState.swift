@@ -5,7 +5,7 @@ internal import Glibc
 struct UnlearnState {
   static let fileName = StateFolder.unlearningFile
   private static let kind = SavedStateKind(
-    format: "cleanclip unlearning state 1", work: "run", name: "the state of an unlearning run",
+    format: "cleanclip unlearning state 2", work: "run", name: "the state of an unlearning run",
     inputs: "model, images, classes and triggers")
 
   /// Of the first rank; `nil` on the others, and where none is kept.

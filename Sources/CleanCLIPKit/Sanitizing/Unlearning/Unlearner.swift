@@ -97,9 +97,10 @@ final class Unlearner {
     ])
   }
 
-  /// A trigger and the rows of the batch that carry it.
+  /// Rows of the batch that carry one trigger, where it leads, and its number among the live ones.
   private struct Part {
     let rows: Range<Int>
+    let target: Int
     let live: Int?
   }
 
@@ -123,8 +124,9 @@ final class Unlearner {
     let aims = try meanings.copy()
     let (triggered, parts) = try applied(to: clean, isLive: isLive, aims, &random)
     let needsPixels = parts.contains { $0.live != nil }
+    let targets = parts.flatMap { part in part.rows.map { _ in Optional(part.target) } }
     let (result, dPixels) = try gradients(
-      clean, triggered, meanings, aims, needsPixels: needsPixels)
+      clean, triggered, meanings, aims, targets, needsPixels: needsPixels)
     if let dPixels {
       for part in parts {
         guard let index = part.live else { continue }
@@ -144,7 +146,7 @@ final class Unlearner {
     return result
   }
 
-  /// Puts triggers on the images, a part of the batch each.
+  /// Puts triggers on the images, a part of the batch each, in the order of their rows.
   ///
   /// - Parameter aims: what the images shall mean; overwritten where suspects take their place.
   private func applied(
@@ -155,18 +157,16 @@ final class Unlearner {
     let count = clean.shape[0]
     let lives = isLive && !pool.live.isEmpty ? Self.liveSlices : 0
     let half = lives == 0 ? 0 : count / 2
-    func add(
-      _ rows: Range<Int>, _ trigger: any LearnedTrigger, live: Int?
-    ) throws(CLIPError) {
+    func add(_ rows: Range<Int>, _ entry: TriggerPool.Entry, live: Int?) throws(CLIPError) {
       guard !rows.isEmpty else { return }
-      try trigger.apply(to: clean.slice(rows), into: triggered.slice(rows))
-      parts.append(Part(rows: rows, live: live))
+      try entry.trigger.apply(to: clean.slice(rows), into: triggered.slice(rows))
+      parts.append(Part(rows: rows, target: entry.target, live: live))
     }
     for slice in 0..<lives {
       let index = (random.integer(below: pool.live.count) + slice) % pool.live.count
-      let trigger = pool.live[index].entry.trigger
-      trigger.vary(strength: 1, using: &random)
-      try add(half * slice / lives..<half * (slice + 1) / lives, trigger, live: index)
+      let entry = pool.live[index].entry
+      entry.trigger.vary(strength: 1, using: &random)
+      try add(half * slice / lives..<half * (slice + 1) / lives, entry, live: index)
     }
     let rest = count - half
     for slice in 0..<Self.keptSlices {
@@ -174,14 +174,15 @@ final class Unlearner {
         half + rest * slice / Self.keptSlices..<half + rest * (slice + 1) / Self.keptSlices
       if let suspects, slice == 0 || pool.kept.isEmpty {
         suspects.draw(rows, into: triggered, aims, using: &random)
+        parts.append(Part(rows: rows, target: suspects.target, live: nil))
         continue
       }
-      let trigger = pool.kept[random.integer(below: pool.kept.count)].trigger
-      let range = trigger.family.strengths
+      let entry = pool.kept[random.integer(below: pool.kept.count)]
+      let range = entry.trigger.family.strengths
       let strength =
         range.lowerBound + (range.upperBound - range.lowerBound) * random.uniform()
-      trigger.vary(strength: strength, using: &random)
-      try add(rows, trigger, live: nil)
+      entry.trigger.vary(strength: strength, using: &random)
+      try add(rows, entry, live: nil)
     }
     return (triggered, parts)
   }
@@ -190,15 +191,17 @@ final class Unlearner {
   ///
   /// - Returns: losses and dL/d(triggered images) of the whole batch.
   private func gradients(
-    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor, needsPixels: Bool
+    _ clean: Tensor, _ triggered: Tensor, _ meanings: Tensor, _ aims: Tensor, _ targets: [Int?],
+    needsPixels: Bool
   ) throws(CLIPError) -> (result: UnlearnLoss.Result, dPixels: Tensor?) {
     let batch = clean.shape[0]
     let (clean, triggered) = (communicator.ownRows(of: clean), communicator.ownRows(of: triggered))
     let (meanings, aims) = (communicator.ownRows(of: meanings), communicator.ownRows(of: aims))
+    let targets = Array(targets[communicator.ownRows(of: batch)])
     let sums = communicator.isSingle ? nil : GradientSums(student.imageParameters, communicator)
     func accumulated() throws(CLIPError) -> (result: UnlearnLoss.Result, dPixels: Tensor?) {
       let (result, dPixels) = try pass.accumulate(
-        clean, triggered, meanings, aims, of: batch, needsPixels: needsPixels,
+        clean, triggered, meanings, aims, targets: targets, of: batch, needsPixels: needsPixels,
         chunk: training.chunkSize ?? plan?.chunkSize, sums: sums)
       guard result.loss.isFinite else {
         optimizer.clearGradients()

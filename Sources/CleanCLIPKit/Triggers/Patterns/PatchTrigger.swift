@@ -50,6 +50,13 @@ struct PatchTrigger: TriggerPattern {
         "trigger patch: does not fit the image; expected at most \(image.width)x\(image.height) "
           + "pixels, got \(size.width)x\(size.height)")
     }
+    if case .image = content, size.width == image.width, size.height == image.height {
+      throw CLIPError(
+        .shape,
+        "trigger patch: covers the whole image, of which nothing would be left; expected less than "
+          + "\(image.width)x\(image.height) pixels, got as many; of a trigger that a check recovered take the "
+          + ".safetensors file, which is applied as it was found")
+    }
     let places = try places(
       bottom: image.height - size.height, right: image.width - size.width, using: &random)
     let patch: RGBImage

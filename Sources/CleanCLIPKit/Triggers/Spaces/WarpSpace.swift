@@ -6,7 +6,7 @@ internal import Glibc
 /// d = a · U tanh(C) Uᵀ      C: k × k control points for each axis, U: linear interpolation
 /// x'(p) = bilinear sample of x at p + d(p), clamped to the image
 /// ```
-final class WarpSpace: TriggerSpace {
+package final class WarpSpace: TriggerSpace {
   static let name = "warp"
   static let plural = "smooth warps"
   static let imageMeaning = "displacements as red and green"
@@ -54,17 +54,60 @@ final class WarpSpace: TriggerSpace {
     for i in 0..<values.count { values.f32[i] = 0.5 * random.normal() }
   }
 
+  /// Where the bound of a scanned warp starts, as a fraction of the side.
+  private static let scannedBound: Float = 3 / 16
+  /// Warps of a scan, and points along each axis that they are drawn at: smoother ones every other time, as
+  /// attackers draw them (WaNet, Nguyen and Tran 2021, arXiv:2102.10369).
+  private static let scanned = 128
+  private static let drawnPoints = [4, 8]
+
+  static func candidates(imageSize: Int) throws(CLIPError) -> [any TriggerSpace] {
+    try drawn(imageSize: imageSize)
+  }
+
+  /// Draws the warps of a scan, always the same.
+  package static func drawn(imageSize: Int) throws(CLIPError) -> [WarpSpace] {
+    var random = RandomNumbers(seed: 0, streamKey)
+    var list: [WarpSpace] = []
+    for number in 0..<scanned {
+      let space = try WarpSpace(
+        imageSize: imageSize, bound: scannedBound * Float(imageSize), random: &random)
+      space.draw(drawnPoints[number % drawnPoints.count], &random)
+      list.append(space)
+    }
+    return list
+  }
+
+  /// Draws the control points between `count` × `count` normal numbers for each axis.
+  private func draw(_ count: Int, _ random: inout RandomNumbers) {
+    let drawn = (0..<2 * count * count).map { _ in random.normal() }
+    for axis in 0..<2 {
+      for v in 0..<Self.points {
+        let (y, wy) = Self.interval(v, Self.points, of: count)
+        for u in 0..<Self.points {
+          let (x, wx) = Self.interval(u, Self.points, of: count)
+          let base = (axis * count + y) * count + x
+          let top = drawn[base] * (1 - wx) + drawn[base + 1] * wx
+          let bottom = drawn[base + count] * (1 - wx) + drawn[base + count + 1] * wx
+          values.f32[(axis * Self.points + v) * Self.points + u] = top * (1 - wy) + bottom * wy
+        }
+      }
+    }
+  }
+
   var size: Float { bound.value }
 
-  /// The two control points around pixel `i` and the weight of the second.
-  private static func interval(_ i: Int, _ side: Int) -> (first: Int, weight: Float) {
+  /// The two of `points` points around place `i` of `side`, and the weight of the second.
+  private static func interval(
+    _ i: Int, _ side: Int, of points: Int = points
+  ) -> (first: Int, weight: Float) {
     let place = Float(i) * Float(points - 1) / Float(max(1, side - 1))
     let first = min(points - 2, Int(place))
     return (first, place - Float(first))
   }
 
   /// Displacements `[2, S, S]` in pixels: columns, then rows.
-  func numbers() -> [Float] { field(1) }
+  package func numbers() -> [Float] { field(1) }
 
   /// Displacements as `numbers` returns them, times a strength.
   func field(_ strength: Float) -> [Float] {
