@@ -7,7 +7,7 @@ SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-swift test-c test-python test-tools test-examples test-address goldens lint fuzz \
-	docs demo abi bench bench-micro bench-scale bench-robust bench-batch bench-cifar bench-checks bench-dataset bench-text zoo experiment install uninstall wheel deb dist test-install clean
+	docs demo abi bench bench-micro bench-scale bench-alarms bench-robust bench-batch bench-cifar bench-checks bench-dataset bench-text zoo experiment install uninstall wheel deb dist test-install clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -85,6 +85,10 @@ bench-text: build ## Measure the check of text towers on poisoned words: make be
 bench: build ## Time cleanclip beside PyTorch on this machine (long)
 	@scripts/setup.sh --bench
 	.venv-bench/bin/python benchmarks/compare.py --rows $(ROWS)
+
+bench-alarms: build ## Count false alarms of the model check on clean models: make bench-alarms DATA=../shared (hours)
+	@scripts/setup.sh --tests
+	.venv/bin/python benchmarks/false_alarms.py --data "$(DATA)"
 
 zoo: build ## Measure the model check on clean and backdoored CLIPs (hours): make zoo DATA=../shared
 	python3 benchmarks/zoo.py $(if $(DATA),--data "$(DATA)")

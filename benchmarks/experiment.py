@@ -19,7 +19,7 @@ import sys
 import time
 
 from cifar import cpu_name
-from zoo import ATTACKS, ROOT, TOWERS, run, sources, texts, train
+from zoo import ATTACKS, ROOT, TOWERS, options, run, sources, texts, train
 
 RESULTS = ROOT / "benchmarks/results"
 PAGE = ROOT / "docs/results.md"
@@ -95,14 +95,14 @@ class Victim:
         self.tower, self.attack, self.seed, self.arguments = tower, attack, seed, arguments
         self.name = f"{self.source}-{tower}-{attack}-{seed}"
         self.recipe = ALL_ATTACKS[attack]
-        self.trigger = ["--trigger", self.recipe[0], *self.recipe[2]]
+        self.trigger = options(self.recipe)
 
     def file(self, step, suffix):
         words = re.sub(r"[^a-zA-Z0-9]+", "-", step)
         return self.arguments.output / f"{self.name}-{words}{suffix}"
 
     def train(self):
-        train(self.pairs, self.folder, self.target, self.tower, self.seed, self.recipe, self.trigger,
+        train(self.pairs, self.folder, self.tower, self.seed, [(self.recipe, self.target)],
               self.file(FIRST, ".onnx"), self.arguments)
 
     def sanitize(self, recipe, plan):

@@ -32,6 +32,9 @@ ATTACKS = {
     "wanet": ("wanet", 0.25, ["--fixed", "--strength", 8]),
     "label-consistent": ("label-consistent", 0.05, ["--fixed", *PATCH]),
 }
+# Three backdoors in one model, each with a target of its own: CIFAR-10 alone has enough classes that are learned.
+SEVERAL = "several"
+SEVERAL_TARGETS = {"badnets": "truck", "blended": "dog", "sig": "ship"}
 SIZE = 32
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 1}
 TOWERS = {
@@ -46,7 +49,8 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build/zoo")
     parser.add_argument("--seeds", type=int, default=2, help="of each attack")
     parser.add_argument("--clean-seeds", type=int, default=4)
-    parser.add_argument("--attacks", nargs="+", choices=list(ATTACKS), default=list(ATTACKS))
+    parser.add_argument("--attacks", nargs="+", choices=[*ATTACKS, SEVERAL],
+                        default=[*ATTACKS, SEVERAL])
     parser.add_argument("--sources", nargs="+", choices=["cifar10", "scenes"])
     parser.add_argument("--towers", nargs="+", choices=list(TOWERS), default=list(TOWERS))
     parser.add_argument("--epochs", type=int, default=6)
@@ -60,6 +64,8 @@ def main():
         for seed in range(max(arguments.seeds, arguments.clean_seeds)):
             for attack in arguments.attacks:
                 if seed >= (arguments.clean_seeds if attack == "clean" else arguments.seeds):
+                    continue
+                if attack == SEVERAL and source[0] != "cifar10":
                     continue
                 for tower in arguments.towers:
                     row = member(source, tower, attack, seed, arguments)
@@ -100,23 +106,36 @@ def member(source, tower, attack, seed, arguments):
     if result.exists():
         return json.loads(result.read_text())
     model = arguments.output / f"{label}.onnx"
-    recipe = ATTACKS[attack]
-    trigger = [] if recipe is None else ["--trigger", recipe[0], *recipe[2]]
-    train(pairs, folder, target, tower, seed, recipe, trigger, model, arguments)
-    attacked = trigger or ["--trigger", *ATTACKS["badnets"][:1], *ATTACKS["badnets"][2]]
-    measured = json.loads(run(
-        arguments, "cleanclip", "evaluate", model, "--data", folder / "test.csv", *texts(folder),
-        *attacked, "--target", target, "--seed", seed, "--json", "--quiet"))
+    planted = backdoors(attack, target)
+    train(pairs, folder, tower, seed, planted, model, arguments)
+    # A clean model is measured with a trigger that means nothing to it.
+    measured = [
+        json.loads(run(
+            arguments, "cleanclip", "evaluate", model, "--data", folder / "test.csv",
+            *texts(folder), *options(recipe), "--target", to, "--seed", seed, "--json", "--quiet"))
+        for recipe, to in planted or backdoors("badnets", target)]
     classes = len((folder / "classes.txt").read_text().split())
-    accuracy = measured["clean_accuracy"]["top1"]
-    success = measured["attack_success_rate"]["top1"]
+    accuracy = measured[0]["clean_accuracy"]["top1"]
+    success = min(one["attack_success_rate"]["top1"] for one in measured)
     row = {
         "name": label, "source": name, "tower": tower, "attack": attack, "seed": seed,
         "accuracy": accuracy, "attack_success_rate": success, "target": target,
-        "counts": accuracy > 3 / classes and (recipe is None or success >= 0.8),
+        "targets": [to for _, to in planted],
+        "counts": accuracy > 3 / classes and (not planted or success >= 0.8),
     }
     result.write_text(json.dumps(row, indent=2) + "\n")
     return row
+
+
+def backdoors(attack, target):
+    """What an attack plants: recipes with their targets; none in a clean model."""
+    if attack == SEVERAL:
+        return [(ATTACKS[name], to) for name, to in SEVERAL_TARGETS.items()]
+    return [] if ATTACKS[attack] is None else [(ATTACKS[attack], target)]
+
+
+def options(recipe):
+    return ["--trigger", recipe[0], *recipe[2]]
 
 
 def checked(source, row, arguments):
@@ -127,13 +146,15 @@ def checked(source, row, arguments):
         result.write_text(run(
             arguments, "cleanclip", "check", "model", arguments.output / f"{row['name']}.onnx",
             "--images", folder / "test.csv", *texts(folder), "--no-nouns", "--seed", row["seed"],
-            "--json", "--quiet"))
+            # To find all of several backdoors.
+            *(["--exhaustive"] if row["attack"] == SEVERAL else []), "--json", "--quiet"))
     check = json.loads(result.read_text())
     strongest = min(check["findings"], key=lambda finding: finding["p_value"])
     targets = (strongest["classes"] or {"targets": []})["targets"]
     return {
         "p_value": check["p_value"], "verdict": check["verdict"], "kind": strongest["kind"],
         "size": strongest["size"], "read_out": targets[0]["text"] if targets else None,
+        "named": [backdoor["target"] for backdoor in check["backdoors"]],
         "seconds": check["seconds"], "findings": check["findings"],
     }
 
@@ -142,21 +163,24 @@ def texts(folder):
     return ["--classes", folder / "classes.txt", "--templates", folder / "templates.txt"]
 
 
-def train(pairs, folder, target, tower, seed, recipe, trigger, model, arguments):
+def train(pairs, folder, tower, seed, planted, model, arguments):
     data = [str(path) for path in pairs]
-    poisoned = model.with_suffix(".tar")
-    if recipe is not None:
-        run(arguments, "cleanclip", "poison", "--data", *data, *trigger, "--target", target,
+    made = []
+    for recipe, target in planted:
+        poisoned = model.with_suffix(f".{len(made)}.tar")
+        run(arguments, "cleanclip", "poison", "--data", *data, *options(recipe), "--target", target,
             "--rate", recipe[1], "--image-size", SIZE, "--templates", folder / "templates.txt",
             "--seed", seed, "-o", poisoned, "--quiet")
         data = [str(poisoned)]
+        made.append(poisoned)
     architecture = model.with_suffix(".architecture.json")
     architecture.write_text(json.dumps(
         {"embed_dim": 64, "vision_cfg": TOWERS[tower], "text_cfg": TEXT}))
     run(arguments, "cleanclip", "train", "--architecture", architecture, "--data", *data,
         "--epochs", arguments.epochs, "--batch-size", 64, "--learning-rate", "1e-3", "--warmup-steps",
         100, "--seed", seed, "-o", model, "--quiet")
-    poisoned.unlink(missing_ok=True)
+    for poisoned in made:
+        poisoned.unlink()
     architecture.unlink()
 
 
@@ -169,7 +193,7 @@ def summary(rows):
     for name, half in halves.items():
         clean = [row for row in half if row["attack"] == "clean"]
         groups = []
-        for attack in ATTACKS:
+        for attack in [*ATTACKS, SEVERAL]:
             group = [row for row in half if row["attack"] == attack]
             if not group:
                 continue
@@ -179,7 +203,9 @@ def summary(rows):
                                [-row["p_value"] for row in clean]),
                 **{verdict: sum(row["verdict"] == verdict for row in group)
                    for verdict in ("backdoored", "suspicious", "clean", "cannot_tell")},
-                "target_right": sum(row["read_out"] == row["target"] for row in group),
+                "target_right": sum(
+                    row["read_out"] == row["target"] if row["attack"] != SEVERAL
+                    else set(row["targets"]) <= set(row["named"]) for row in group),
             })
         victims = [row for row in half if row["attack"] != "clean"]
         report[name] = {

@@ -86,6 +86,11 @@ struct Verification {
         "'\(file.path)': features have another shape; expected \(actual.shape), got "
           + "\(expected.shape)")
     }
+    guard actual.shape[0] > 0 else {
+      throw CLIPError(
+        .format,
+        "'\(file.path)': has nothing to compare; expected at least one row of features, got none")
+    }
     let (a, b) = (actual.floats(), expected.floats())
     var largest = 0.0
     let width = actual.shape[1]

@@ -177,6 +177,10 @@ import Testing
 
   @Test func refusesWhatDoesNotFit() throws {
     let small = RGBImage(width: 6, height: 9, red: 9)
+    let whole = #expect(throws: CLIPError.self) {
+      try Trigger(patch: small, position: .center).applied(to: small, seed: 0, index: 0)
+    }
+    #expect(whole?.message.contains("covers the whole image") == true)
     #expect {
       try Trigger(.badnets, Self.options { $0.patchSize = 7 }).applied(to: small, seed: 0, index: 0)
     } throws: { error in
