@@ -186,7 +186,7 @@ final class UnlearnRun: SanitizeRun {
       pool = try TriggerPool(kept)
     }
     let unlearner = try Unlearner(
-      student: model, setting: setting, pool: pool,
+      student: model, setting: setting, pool: pool, isPrecaution: outcome.isPrecaution,
       renewal: { [model] (old, random) throws(CLIPError) in
         try setting.recovery.renew(old, on: model, using: &random)
       })

@@ -132,11 +132,14 @@ struct UnlearnSetting {
   }
 
   /// The passes of a batch.
-  func pass(of student: CLIPModel) -> UnlearnPass {
+  ///
+  /// - Parameter isPrecaution: whether what is unlearned may be what clean models have too, whose classes shall not
+  ///   pay for it.
+  func pass(of student: CLIPModel, isPrecaution: Bool) -> UnlearnPass {
     Self.pass(
       of: student,
       UnlearnLoss(
-        keepWeight: options.keepWeight, targetWeight: options.targetWeight,
+        keepWeight: options.keepWeight, targetWeight: isPrecaution ? 0 : options.targetWeight,
         texts: vocabulary), training, communicator)
   }
 

@@ -30,7 +30,8 @@ final class Unlearner {
   private static let keptSlices = 2
 
   init(
-    student: CLIPModel, setting: UnlearnSetting, pool: TriggerPool, renewal: @escaping Renewal
+    student: CLIPModel, setting: UnlearnSetting, pool: TriggerPool, isPrecaution: Bool,
+    renewal: @escaping Renewal
   ) throws(CLIPError) {
     self.student = student
     self.pool = pool
@@ -43,7 +44,7 @@ final class Unlearner {
     options = setting.options
     training = setting.training
     communicator = setting.communicator
-    pass = setting.pass(of: student)
+    pass = setting.pass(of: student, isPrecaution: isPrecaution)
     plan = setting.plan
     suspects = setting.suspects
     var adam = AdamW.Options()
