@@ -56,7 +56,8 @@ def test_check_model_draws_images_without_any(model, tmp_path):
     heard = []
     result = cleanclip.check_model(model, **SHORT, progress=lambda done, of: heard.append((done, of)))
     assert result.as_dict()["verdict"] in ("clean", "suspicious", "backdoored", "cannot_tell")
-    assert result.as_dict()["images"] == {"count": 24, "source": "synthetic"}
+    assert result.as_dict()["images"] == {
+        "count": 24, "source": "synthetic", "unread": 0, "left_out": {}}
     assert [finding["kind"] for finding in result.as_dict()["findings"]] == [
         "patch",
         "additive",
@@ -176,10 +177,24 @@ def test_triggers_have_names():
 
 
 def test_references_are_compared_with(model, vocabulary):
-    other = model.copy()
+    other = cleanclip.create(TINY, seed=2, tokenizer=vocabulary)
     result = cleanclip.check_model(model, references=[other], **SHORT)
-    finding = result.as_dict()["findings"][0]
-    assert finding["reference"] == {"source": "clean_checkpoints", "sizes": [finding["size"]]}
+    reference = result.as_dict()["findings"][0]["reference"]
+    assert reference["source"] == "clean_checkpoints" and len(reference["sizes"]) == 1
+    with pytest.raises(cleanclip.InvalidArgumentError, match="reference 1 is the checked model"):
+        cleanclip.check_model(model, references=[model.copy()], **SHORT)
+
+
+def test_images_that_cannot_be_read_are_said(model, tmp_path):
+    pil = pytest.importorskip("PIL.Image")
+    for index in range(20):
+        pil.fromarray(striped_image(index)[0]).save(tmp_path / f"{index}.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "0.png").read_bytes()[:60])
+    result = cleanclip.check_model(model, tmp_path, **{**SHORT, "image_limit": 24})
+    images = result.as_dict()["images"]
+    assert images["count"] == 20 and images["unread"] == 1
+    assert images["left_out"]["unreadable_rows"]["count"] == 1
+    assert "Images that were not used: unreadable rows (1)" in result.explanation
 
 
 def test_a_bank_flags_what_it_does_not_know(model, vocabulary, tmp_path):

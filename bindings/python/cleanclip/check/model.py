@@ -20,7 +20,7 @@ from ..dataset import DatasetSource, open_dataset
 from ..errors import check
 from ..model import Model
 from ..tokenizer import Tokenizer
-from .result import VERDICTS, Check, ReferenceFields
+from .result import VERDICTS, Check, Omissions, ReferenceFields
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -124,10 +124,13 @@ class TextTowerFields(TypedDict):
 
 
 class ImagesFields(TypedDict):
-    """How many images were used, and whether they were "given" or are "synthetic"."""
+    """How many images were used, whether they were "given" or are "synthetic", and what was not used."""
 
     count: int
     source: str
+    #: Images that cannot be read; see `left_out`.
+    unread: int
+    left_out: Omissions
 
 
 class SettingsFields(TypedDict):
