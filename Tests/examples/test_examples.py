@@ -45,12 +45,12 @@ def run(*command, code=0, **more):
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    """A folder with drawn data, and a tiny model that has seen some of it."""
+    """A folder with drawn data, and a tiny model that tells images apart."""
     folder = tmp_path_factory.mktemp("drawn")
     run("draw-scenes", folder, "--train", 256, "--finetune", 128, "--test", 64, "--size", SIDE)
     (folder / "tiny.json").write_text(json.dumps(TINY))
     run("cleanclip", "train", "--architecture", folder / "tiny.json", "--data", folder / "train.tar",
-        "--epochs", 1, "--batch-size", 32, "--precision", "f32", "--quiet", "-o",
+        "--epochs", 40, "--batch-size", 32, "--precision", "f32", "--quiet", "-o",
         folder / "clip.onnx")
     return folder
 
@@ -111,7 +111,7 @@ def test_gate(missing, code, drawn, tmp_path):
     rows += [f"absent-{index}.png,a shape" for index in range(missing)]
     (tmp_path / "pairs.csv").write_text("\n".join(rows) + "\n")
     run(EXAMPLES / "ci/gate.sh", drawn / "clip.onnx", tmp_path / "pairs.csv", tmp_path / "reports",
-        code=code, CHECK_MODEL_OPTIONS="--steps 2 --kinds additive --no-nouns --image-limit 32")
+        code=code, CHECK_MODEL_OPTIONS="--steps 100 --kinds additive patch --no-nouns --image-limit 32")
     assert {path.name for path in (tmp_path / "reports").iterdir()} == {
         "model.html", "data.html", "cleaned.txt"}
 
