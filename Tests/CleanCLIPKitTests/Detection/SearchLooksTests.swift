@@ -38,6 +38,14 @@ import Testing
     #expect(!looks.isEnough(results(0.005, searched: 40), after: 40))
   }
 
+  @Test func whereNothingWorksAllEndButNotOneAlone() throws {
+    let none = results(0.25, searched: 40)
+    #expect(SearchLooks.areOver(none, after: 40, of: 100, by: nil))
+    #expect(!SearchLooks.areOver(none, after: 50, of: 100, by: nil))
+    #expect(!SearchLooks.areOver(Array(none.prefix(1)), after: 40, of: 100, by: nil))
+    #expect(!SearchLooks.areOver(Array(none.prefix(1)), after: 50, of: 100, by: try looks()))
+  }
+
   @Test func whatIsLikeTheOthersEndsHalfWay() throws {
     let looks = try looks()
     #expect(looks.isEnough(results(0.027, searched: 50), after: 50))

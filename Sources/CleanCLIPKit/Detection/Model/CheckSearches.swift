@@ -150,11 +150,12 @@ struct CheckSearches {
           rows: others.isEmpty ? nil : others, settings))
     }
     try run(searches, in: model, progress) { step in
-      let results = searches.map(\.result)
-      let isOver =
-        step == SearchLooks.first(of: settings.steps) && results.allSatisfy { $0.trigger == nil }
-        || looks?.isEnough(results, after: step) == true
-      if isOver { for search in searches { search.end() } }
+      guard SearchLooks.areDue(after: step, of: settings.steps) else { return }
+      if SearchLooks.areOver(
+        searches.map(\.result), after: step, of: settings.steps, by: looks)
+      {
+        for search in searches { search.end() }
+      }
     }
     try state.record(Array(zip(names, searches.map(\.result))))
     return searches.map(\.result)

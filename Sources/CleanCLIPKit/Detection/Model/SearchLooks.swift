@@ -25,8 +25,24 @@ package struct SearchLooks {
     self.steps = steps
   }
 
+  /// Whether there is a look after a step.
+  static func areDue(after step: Int, of steps: Int) -> Bool {
+    step < steps && (step == first(of: steps) || step == second(of: steps))
+  }
+
+  /// Whether searches that run together end: where nothing works for any of them by the first look nothing is
+  /// compared, and otherwise when there are looks and these say so. One alone, as towards the one class that is
+  /// left to look at again, has all of its steps.
+  package static func areOver(
+    _ results: [TriggerSearchResult], after step: Int, of steps: Int, by looks: SearchLooks?
+  ) -> Bool {
+    guard results.count > 1 else { return false }
+    return step == first(of: steps) && results.allSatisfy { $0.trigger == nil }
+      || looks?.isEnough(results, after: step) == true
+  }
+
   /// Steps after which there is a first look.
-  static func first(of steps: Int) -> Int { max(1, steps * 2 / 5) }
+  private static func first(of steps: Int) -> Int { max(1, steps * 2 / 5) }
 
   /// Steps after which hopeless searches end.
   private static func second(of steps: Int) -> Int { max(1, steps / 2) }
