@@ -18,16 +18,12 @@ package struct DecodedImage: Sendable {
       switch self {
       case .transparent: "transparent pixels were composited on white"
       case .hiddenImage(let difference, let fraction):
-        "the alpha channel hides another image: \(Self.percent(fraction)) of the stored pixels do "
+        "the alpha channel hides another image: \(percent(fraction, 0)) of the stored pixels do "
           + "not show, and the visible image differs from the stored one by "
           + "\(Int(difference.rounded())) of 255 on average"
       case .animated: "an animation, of which the first frame was read"
       case .damaged(let words): "damaged data was worked around: \(words)"
       }
-    }
-
-    private static func percent(_ fraction: Double) -> String {
-      "\(Int((fraction * 100).rounded())) %"
     }
   }
 

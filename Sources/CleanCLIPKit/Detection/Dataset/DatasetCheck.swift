@@ -135,10 +135,10 @@ package struct DatasetCheck {
     _ captionsOfImages: [[String]]?, _ features: FeatureRows?, _ groups: ImageGroups?,
     _ descriptors: [ImageDescriptor]?, count: Int, decoding: (dataset: PairDataset, rows: [Int])?
   ) -> ClusterEvidence {
-    let first = groups?.pairs.map { $0[0] }
+    let first = groups?.firstPairs
     return ClusterEvidence(
       captions: captionsOfImages,
-      features: first.flatMap { features?.ordered($0.map { Int32($0) }) } ?? features,
+      features: features.map { groups?.ofImages($0) ?? $0 },
       looks: ImageLooks(
         known: descriptors.map { all in first?.map { all[$0] } ?? all },
         rows: decoding.map { source in
@@ -191,7 +191,7 @@ package struct DatasetCheck {
     progress: (Double) -> Bool
   ) throws(CLIPError) -> DensityScores? {
     guard var imageFeatures, let survey else { return nil }
-    if let groups { imageFeatures = imageFeatures.ordered(groups.pairs.map { Int32($0[0]) }) }
+    if let groups { imageFeatures = groups.ofImages(imageFeatures) }
     let isEnough = imageFeatures.count > options.neighbours.min() ?? 0
     guard isEnough || groups == nil || isAlone else { return nil }
     let plan = try ReferencePlan(options, count: imageFeatures.count)

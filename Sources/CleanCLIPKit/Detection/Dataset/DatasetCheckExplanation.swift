@@ -78,10 +78,10 @@ extension ImageCluster {
     case .duplicates:
       "\(shown) with various captions, which is no poison by itself"
     case .oneImageOneCaption:
-      "\(shown), \(Self.percent(captionFraction)) of them with "
+      "\(shown), \(percent(captionFraction, 0)) of them with "
         + "\(shared): a shortcut that works like a trigger, planted or not"
     case .oneImageOneWord:
-      "\(shown), \(Self.percent(wordFraction)) of them with '\(word)' in "
+      "\(shown), \(percent(wordFraction, 0)) of them with '\(word)' in "
         + "the caption: a shortcut that works like a trigger, planted or not"
     case .differentImages:
       "\(pairs) pairs show different images\(words), as poison does"
@@ -98,10 +98,6 @@ extension ImageCluster {
   }
 
   private var words: String {
-    word.isEmpty ? "" : ", \(Self.percent(wordFraction)) of them with '\(word)' in the caption"
-  }
-
-  private static func percent(_ fraction: Double) -> String {
-    "\(Int((100 * fraction).rounded())) %"
+    word.isEmpty ? "" : ", \(percent(wordFraction, 0)) of them with '\(word)' in the caption"
   }
 }

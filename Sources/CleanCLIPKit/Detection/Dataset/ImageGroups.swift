@@ -18,6 +18,14 @@ struct ImageGroups {
     imageOfPair = images
   }
 
+  /// The first pair of each image.
+  var firstPairs: [Int] { pairs.map { $0[0] } }
+
+  /// The features of each image, of those of the pairs.
+  func ofImages(_ features: FeatureRows) -> FeatureRows {
+    features.ordered(firstPairs.map { Int32($0) })
+  }
+
   /// Gives each pair the value of its image.
   func expanded(_ values: [Float]) -> [Float] { imageOfPair.map { values[$0] } }
 

@@ -5,8 +5,6 @@ struct ImageLooks {
   /// The dataset, and the row of each image in it; `nil` when only features are known.
   let rows: (dataset: PairDataset, of: [Int])?
 
-  static let none = ImageLooks(known: nil, rows: nil)
-
   /// The descriptor of an image; `nil` where it cannot be had.
   func descriptor(of image: Int) -> ImageDescriptor? {
     if let known { return known[image] }
