@@ -44,29 +44,6 @@ package struct TextVocabulary: Sendable {
     self.features = result
   }
 
-  /// How much nearer a feature is to a text than to the nearest other one, and which that is.
-  ///
-  /// - Parameters:
-  ///   - feature: `[E]`, L2-normalized.
-  ///   - text: a row; there are at least two.
-  func margin(of feature: UnsafePointer<Float>, over text: Int) -> (value: Float, rival: Int) {
-    let width = features.shape[1]
-    var own: Float = 0
-    var best = -Float.infinity
-    var rival = 0
-    for row in names.indices {
-      var cosine: Float = 0
-      for k in 0..<width { cosine += feature[k] * features.f32[row * width + k] }
-      if row == text {
-        own = cosine
-      } else if cosine > best {
-        best = cosine
-        rival = row
-      }
-    }
-    return (own - best, rival)
-  }
-
   /// Takes features that were computed elsewhere; they are L2-normalized.
   ///
   /// - Throws: `shape` unless there is one row for each name; see `FeatureMatrix.validate`.
@@ -129,6 +106,19 @@ package struct TextVocabulary: Sendable {
     let result = try Tensor([imageFeatures.shape[0], names.count])
     try LinearAlgebra.multiply(imageFeatures, features, transposeB: true, into: result)
     return result
+  }
+
+  /// The nearest of the texts but one.
+  ///
+  /// - Parameters:
+  ///   - text: the one; there are at least two.
+  ///   - cosines: with each text: a row of `similarities`.
+  func rival(of text: Int, by cosines: UnsafePointer<Float>) -> Int {
+    var rival = text == 0 ? 1 : 0
+    for other in names.indices where other != text && cosines[other] > cosines[rival] {
+      rival = other
+    }
+    return rival
   }
 
   /// Returns the cosine of two texts' features.

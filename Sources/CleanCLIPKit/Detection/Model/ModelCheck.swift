@@ -64,8 +64,9 @@ package struct ModelCheck {
           + "pixels and features of \(model.configuration.embedDim) numbers, got \(side) and "
           + "\(reference.configuration.embedDim)")
     }
-    try checkReferencesDiffer(heldOut)
-    let outcome = try outcome(searched, heldOut: heldOut, progress: progress)
+    let clean = try encode(heldOut)
+    try checkReferencesDiffer(heldOut, clean: clean)
+    let outcome = try outcome(searched, heldOut: heldOut, clean: clean, progress: progress)
     let examples = try self.examples(heldOut, outcome.findings)
     var verdict = Verdict(pValue: outcome.pValue)
     let doubt =
@@ -89,15 +90,12 @@ package struct ModelCheck {
   private static let sameModel: Float = 0.9999
 
   /// Refuses references that say of images what the suspect does: compared with itself every model is clean.
-  private func checkReferencesDiffer(_ images: Tensor) throws(CLIPError) {
-    guard !cleanReferences.isEmpty else { return }
-    let own = try encode(images)
-    let width = own.shape[1]
+  ///
+  /// - Parameter clean: the features of the images.
+  private func checkReferencesDiffer(_ images: Tensor, clean: Tensor) throws(CLIPError) {
     for (index, reference) in cleanReferences.enumerated() {
-      let others = try reference.unitFeatures(
-        ofPixels: images, precision: options.search.precision)
-      let sum = (0..<own.count).reduce(Float(0)) { $0 + own.f32[$1] * others.f32[$1] }
-      let cosine = sum * Float(width) / Float(own.count)
+      let cosine = clean.meanCosine(
+        try reference.unitFeatures(ofPixels: images, precision: options.search.precision))
       guard cosine > Self.sameModel else { continue }
       throw CLIPError(
         .invalidArgument,
@@ -114,8 +112,10 @@ package struct ModelCheck {
   }
 
   /// Runs the searches in the order of their yield, until the verdict is settled.
+  ///
+  /// - Parameter clean: the features of the held-out images as they are.
   private func outcome(
-    _ images: Tensor, heldOut: Tensor, progress: (ModelCheckProgress) -> Bool
+    _ images: Tensor, heldOut: Tensor, clean: Tensor, progress: (ModelCheckProgress) -> Bool
   ) throws(CLIPError) -> SearchOutcome {
     let textCount = options.classSearches > 0 ? (classes ?? nouns)?.names.count ?? 0 : 0
     let choosing =
@@ -126,7 +126,6 @@ package struct ModelCheck {
       count: options.kinds.count
         * (1 + referenceSearches + min(options.classSearches, textCount)) + choosing,
       communicator: communicator)
-    let clean = try encode(heldOut)
     let collapse = FeatureMatrix.meanPairwiseCosine(clean)
     // What is not a number is told by the searches.
     guard !ModelCheckDoubt.isOneMeaning(collapse) else {

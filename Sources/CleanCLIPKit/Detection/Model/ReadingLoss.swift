@@ -34,8 +34,7 @@ package struct ReadingLoss {
     var sum: Float = 0
     for row in 0..<batch {
       let cosines = similarities.f32 + row * names
-      var rival = target == 0 ? 1 : 0
-      for j in 0..<names where j != target && cosines[j] > cosines[rival] { rival = j }
+      let rival = vocabulary.rival(of: target, by: cosines)
       let margin = cosines[rival] - cosines[target]
       if margin < 0 { read += 1 }
       sum += max(-Self.confidence, margin)
