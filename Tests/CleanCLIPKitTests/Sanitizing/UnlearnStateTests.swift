@@ -210,7 +210,7 @@ import Testing
       try MaskedTrigger.stamp(imageSize: 16, random: &random),
       try MaskedTrigger.blend(imageSize: 16, share: 0.2, random: &random),
       try PatternTrigger(imageSize: 16, bound: 0.03, random: &random),
-      try DisplacementTrigger(imageSize: 16, bound: 2, random: &random),
+      DisplacementTrigger(try WarpSpace.drawn(imageSize: 16)[0]),
       WaveTrigger(
         values: try tensor([1.5, 2, 0.3, 0.4, 0.5, 0.9, 1, 1.1], [8]), side: 16, amplitude: 0.05),
     ]

@@ -8,14 +8,7 @@ package final class DisplacementTrigger: LearnedTrigger {
   package var values: Tensor { space.values }
 
   /// - Parameter space: adopted, with its bound.
-  init(_ space: WarpSpace) { self.space = space }
-
-  /// - Parameter bound: the largest displacement in pixels.
-  package convenience init(
-    imageSize: Int, bound: Float, random: inout RandomNumbers
-  ) throws(CLIPError) {
-    self.init(try WarpSpace(imageSize: imageSize, bound: bound, random: &random))
-  }
+  package init(_ space: WarpSpace) { self.space = space }
 
   /// - Parameter values: of a `WarpSpace`.
   convenience init(imageSize: Int, bound: Float, values: [Float]) throws(CLIPError) {

@@ -16,7 +16,7 @@ package struct UnlearnLoss {
   package let keepWeight: Float
   /// v.
   package let targetWeight: Float
-  /// The candidates for targets; `nil` leaves the last term out.
+  /// The candidates for targets, at least two; `nil` leaves the last term out.
   private let texts: TextVocabulary?
 
   /// κ.
@@ -59,6 +59,9 @@ package struct UnlearnLoss {
     precondition(student.shape == teacher.shape && isTriggered.count == student.shape[0])
     precondition(targets.isEmpty || targets.count == isTriggered.count)
     let width = student.shape[1]
+    let readings = try texts.map { (texts) throws(CLIPError) in
+      (student: try texts.similarities(student), teacher: try texts.similarities(teacher))
+    }
     let gradient = try Tensor(student.shape)
     var kept = 0.0
     var triggered = 0.0
@@ -74,12 +77,11 @@ package struct UnlearnLoss {
         gradient.f32[row * width + k] = -weight * target[k]
       }
       var value = Double(1 - cosine)
-      if let texts, !targets.isEmpty, isTriggered[row], let goal = targets[row],
-        texts.margin(of: target, over: goal).value < 0
-      {
-        let (margin, rival) = texts.margin(of: own, over: goal)
-        if Self.margin + margin > 0 {
-          value += Double(targetWeight * (Self.margin + margin))
+      if let texts, let readings, !targets.isEmpty, isTriggered[row], let goal = targets[row] {
+        let before = Self.lead(of: goal, texts, readings.teacher, row)
+        let (lead, rival) = Self.lead(of: goal, texts, readings.student, row)
+        if before.value < 0, Self.margin + lead > 0 {
+          value += Double(targetWeight * (Self.margin + lead))
           for k in 0..<width {
             let slope =
               texts.features.f32[goal * width + k] - texts.features.f32[rival * width + k]
@@ -96,5 +98,18 @@ package struct UnlearnLoss {
     return Result(
       loss: Double(keepWeight) * kept + triggered, kept: kept, triggered: triggered,
       gradient: gradient)
+  }
+
+  /// How much nearer an image is to a text than to the nearest other one, and which that is.
+  ///
+  /// - Parameters:
+  ///   - similarities: of all images.
+  ///   - row: the image's.
+  private static func lead(
+    of goal: Int, _ texts: TextVocabulary, _ similarities: Tensor, _ row: Int
+  ) -> (value: Float, rival: Int) {
+    let cosines = similarities.f32 + row * texts.names.count
+    let rival = texts.rival(of: goal, by: cosines)
+    return (cosines[goal] - cosines[rival], rival)
   }
 }

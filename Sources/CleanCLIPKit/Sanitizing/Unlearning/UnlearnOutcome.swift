@@ -92,8 +92,6 @@ struct UnlearnOutcome {
     return most.flatMap { $0 > Self.excluded ? $0 : nil }
   }
 
-  private var isUncertain: Bool { uncertain != nil }
-
   /// Draws the verdict from the evidence.
   mutating func conclude() {
     guard !isPrecaution else {
@@ -101,7 +99,7 @@ struct UnlearnOutcome {
       return
     }
     let left = Set(evidence.map(\.entry.target) + shownTargets).contains(where: isLeft)
-    if !left && !isLimited && !(persistence?.comesBack ?? false) && !isUncertain {
+    if !left && !isLimited && !(persistence?.comesBack ?? false) && uncertain == nil {
       verdict = .removed
     } else if signs.allSatisfy({ $0.excess <= 0.5 * $0.before.value })
       && !(shown?.isMostlyLeft ?? false)

@@ -136,11 +136,13 @@ struct UnlearnSetting {
   /// - Parameter isPrecaution: whether what is unlearned may be what clean models have too, whose classes shall not
   ///   pay for it.
   func pass(of student: CLIPModel, isPrecaution: Bool) -> UnlearnPass {
-    Self.pass(
+    // Of one candidate alone every image is.
+    let texts = isPrecaution || vocabulary.names.count < 2 ? nil : vocabulary
+    return Self.pass(
       of: student,
       UnlearnLoss(
-        keepWeight: options.keepWeight, targetWeight: isPrecaution ? 0 : options.targetWeight,
-        texts: vocabulary), training, communicator)
+        keepWeight: options.keepWeight, targetWeight: options.targetWeight, texts: texts),
+      training, communicator)
   }
 
   private static func pass(
