@@ -45,6 +45,11 @@ struct ReorderPlan {
 
 }  // namespace
 
+std::mutex &creation() {
+  static std::mutex &instance = *new std::mutex;
+  return instance;
+}
+
 void *workspace(int slot, size_t bytes) {
   thread_local Block blocks[4];
   Block &block = blocks[slot];
@@ -106,10 +111,14 @@ void execute(
 void reorder(
     const dnnl::memory::desc &from, const void *source, const dnnl::memory::desc &to, void *target,
     bool accumulates) {
-  dnnl::reorder::primitive_desc description(
-      engine(), from, engine(), to, attributes(accumulates));
+  ReorderPlan plan = [&] {
+    Lock alone(creation());
+    dnnl::reorder::primitive_desc description(
+        engine(), from, engine(), to, attributes(accumulates));
+    return ReorderPlan{dnnl::reorder(description), description.scratchpad_desc()};
+  }();
   execute(
-      dnnl::reorder(description), description.scratchpad_desc(),
+      plan.primitive, plan.scratchpad,
       {{DNNL_ARG_FROM, wrap(from, source)}, {DNNL_ARG_TO, wrap(to, target)}});
 }
 

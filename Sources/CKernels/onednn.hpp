@@ -99,6 +99,10 @@ class Lock {
   std::mutex &mutex_;
 };
 
+/// Held while oneDNN makes a primitive. Two threads that make their first f32 and bf16 convolutions at
+/// the same time get kernels that compute wrong numbers for as long as the process lives (2.6.3).
+std::mutex &creation();
+
 /// Compiled primitives by shape. `Key` is compared as bytes and has no padding that varies.
 template <typename Key, typename Plan>
 class Cache {
@@ -113,7 +117,11 @@ class Cache {
       auto found = plans_.find(key);
       if (found != plans_.end()) return found->second;
     }
-    auto plan = std::make_shared<const Plan>(make());
+    std::shared_ptr<const Plan> plan;
+    {
+      Lock alone(creation());
+      plan = std::make_shared<const Plan>(make());
+    }
     Lock lock(mutex_);
     if (plans_.size() >= capacity) plans_.clear();
     plans_[key] = plan;
