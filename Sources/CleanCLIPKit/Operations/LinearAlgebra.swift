@@ -34,14 +34,12 @@ package enum LinearAlgebra {
           + "got [\(m), \(k)] times [\(k), \(n)]; use smaller parts")
     }
     let isParallel = Double(m) * Double(n) * Double(k) >= Double(parallelWork)
-    // The number belongs to the process, and to the host's own products.
-    let hostThreads = openblas_get_num_threads()
-    openblas_set_num_threads(isParallel ? Int32(clamping: Threads.count) : 1)
-    defer { openblas_set_num_threads(hostThreads) }
-    cblas_sgemm(
-      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
-      transposeB ? CblasTrans : CblasNoTrans, rows, columns, depth, alpha, a.f32,
-      Int32(max(1, a.shape[1])), b.f32, Int32(max(1, b.shape[1])), beta, c.f32,
-      Int32(max(1, c.shape[1])))
+    OpenBLASThreads.shared.with(isParallel ? Int32(clamping: Threads.count) : 1) {
+      cblas_sgemm(
+        CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans,
+        transposeB ? CblasTrans : CblasNoTrans, rows, columns, depth, alpha, a.f32,
+        Int32(max(1, a.shape[1])), b.f32, Int32(max(1, b.shape[1])), beta, c.f32,
+        Int32(max(1, c.shape[1])))
+    }
   }
 }
