@@ -51,10 +51,11 @@ package struct ProjectedGradient: Sendable {
       move(moved, within: images, row: row) { _ in (2 * random.uniform() - 1) * epsilon }
     }
     for _ in 0..<steps {
-      let slope = try gradient(moved).f32
+      let slopes = try gradient(moved)
       for row in 0..<images.shape[0] {
         move(moved, within: images, row: row) { index in
-          slope[index] > 0 ? stepSize : slope[index] < 0 ? -stepSize : 0
+          let slope = slopes.f32[index]
+          return slope > 0 ? stepSize : slope < 0 ? -stepSize : 0
         }
       }
     }

@@ -25,10 +25,13 @@ package final class MemoryPool: Sendable {
   }
 
   #if DEBUG
-    /// All of it comes from the system's allocator, where sanitizers see who writes too far.
+    /// All of it comes from the system's allocator and goes back to it at once, so that sanitizers see who
+    /// writes too far and who reads what is gone.
     private static let largestSmall = Int.max
+    private static let keepsFreed = false
   #else
     private static let largestSmall = 64 << 10
+    private static let keepsFreed = true
   #endif
 
   private let state = Locked(State())
@@ -106,7 +109,9 @@ package final class MemoryPool: Sendable {
     let size = Self.roundedSize(byteCount)
     let block = UInt(bitPattern: pointer)
     state.withLock { state in
-      if size <= Self.largestSmall {
+      if !Self.keepsFreed {
+        Glibc.free(pointer)
+      } else if size <= Self.largestSmall {
         state.free[size, default: []].append(block)
       } else {
         state.regions.give(block, size)
