@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 export ASAN_OPTIONS=detect_leaks=0
 suites=(
   Hostile Foreign ONNXImport SafeTensors Tokenizer JSON NumPy AtomicFile Printable
-  ImageDecoder PairDataset ChangedFile CheckpointLocation Preprocessing ThreadStorm
+  ImageDecoder PairDataset ChangedFile CheckpointLocation Preprocessing ThreadStorm ConcurrentCalls SimCLIP
 )
 swift test --sanitize=address --scratch-path .build/address \
   --filter "$(IFS='|'; echo "${suites[*]}")" \
