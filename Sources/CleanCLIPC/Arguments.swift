@@ -101,6 +101,11 @@ struct Arguments {
     return Int(value)
   }
 
+  /// Returns whether a flag is set.
+  func flag(_ value: Int32, _ name: StaticString) throws(CLIPError) -> Bool {
+    try number(Int64(value), in: 0...1, name) == 1
+  }
+
   /// Returns a number that 0 stands for none of.
   func optional(_ value: Int64) -> Int? { value == 0 ? nil : Int(value) }
 

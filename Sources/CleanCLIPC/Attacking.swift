@@ -35,7 +35,7 @@ public func cleanclip_trigger_load(
     if let text = try arguments.optionalString(given.position, "options->position") {
       options.position = try TriggerPosition(parsing: text)
     }
-    options.variation = given.fixed != 0 ? .fixed : .fresh
+    options.variation = try arguments.flag(given.fixed, "options->fixed") ? .fixed : .fresh
     options.patchSize = arguments.optional(Int64(given.patch_size))
     if given.strength != 0 { options.strength = given.strength }
     options.seed = given.seed
@@ -154,6 +154,6 @@ private func poisonOptions(
   options.pairs = arguments.optional(given.pair_count)
   options.rate = given.rate
   options.seed = given.seed
-  options.isUniform = given.uniform != 0
+  options.isUniform = try arguments.flag(given.uniform, "options->uniform")
   return options
 }

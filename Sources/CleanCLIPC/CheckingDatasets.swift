@@ -34,7 +34,7 @@ public func cleanclip_check_data(
     check.options.memoryBudget = arguments.optional(given.memory_budget)
     check.stateDirectory = try arguments.optionalString(
       given.state_directory, "options->state_directory")
-    check.resume = given.resume != 0
+    check.resume = try arguments.flag(given.resume, "options->resume")
     try check.options.validate()
     let count = dataset.map { Int64($0.count) } ?? given.pair_count
     let before = try GivenHalves(given, count: count, arguments)
@@ -164,7 +164,7 @@ private func datasetReader(
         given.trusted_tokenizer, "options->trusted_tokenizer", as: Tokenizer.self)
     )
   }
-  reader.findsPatches = given.patches != 0
+  reader.findsPatches = try arguments.flag(given.patches, "options->patches")
   reader.precision = try arguments.precision(given.precision, "options->precision")
   reader.stateDirectory = check.stateDirectory
   reader.resume = check.resume

@@ -134,7 +134,7 @@ private struct EncodeCall {
     features = try arguments.required(out_features, "out_features")
     let options = try arguments.options(options, defaults: encodeDefaults, "options")
     var encoder = FeatureEncoder(model.model)
-    encoder.normalize = options.normalize != 0
+    encoder.normalize = try arguments.flag(options.normalize, "options->normalize")
     encoder.precision = try arguments.precision(options.precision, "options->precision")
     encoder.batchSize = Int(options.batch_size)
     self.encoder = encoder

@@ -108,11 +108,12 @@ private func sanitizeOptions(
   options.training.precision = try arguments.precision(given.precision, "options->precision")
   options.training.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")
-  options.training.resume = given.resume != 0
-  options.training.syncsBatchNorm = given.sync_batch_norm != 0
+  options.training.resume = try arguments.flag(given.resume, "options->resume")
+  options.training.syncsBatchNorm = try arguments.flag(
+    given.sync_batch_norm, "options->sync_batch_norm")
   options.unlearn.persistenceSteps = Int(given.persistence_steps)
-  options.unlearn.text = given.text != 0
-  options.cleaningSet.checksData = given.check_data != 0
+  options.unlearn.text = try arguments.flag(given.text, "options->text")
+  options.cleaningSet.checksData = try arguments.flag(given.check_data, "options->check_data")
   options.cleaningSet.suspects = try arguments.optionalString(given.suspects, "options->suspects")
   options.unlearn.maxAccuracyLoss =
     given.max_accuracy_loss == 0 ? nil : given.max_accuracy_loss

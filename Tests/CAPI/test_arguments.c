@@ -274,6 +274,11 @@ static void test_struct_size_is_checked(void) {
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
                cleanclip_model_encode_image_inputs(model, pixels, 1, &options, out, TINY_EMBED_DIM));
   CHECK(strstr(cleanclip_last_error(), "options->struct_size") != NULL);
+  cleanclip_encode_options_init(&options, sizeof options);
+  options.normalize = 2;
+  CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
+               cleanclip_model_encode_image_inputs(model, pixels, 1, &options, out, TINY_EMBED_DIM));
+  CHECK(strstr(cleanclip_last_error(), "options->normalize is out of range; expected 0 to 1") != NULL);
   memset(&options, 0xAB, sizeof options);
   CHECK_STATUS(CLEANCLIP_INVALID_ARGUMENT,
                cleanclip_model_encode_image_inputs(model, pixels, 1, &options, out, TINY_EMBED_DIM));
