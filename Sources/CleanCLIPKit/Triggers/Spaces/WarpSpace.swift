@@ -15,7 +15,7 @@ package final class WarpSpace: TriggerSpace {
   static let planes = 2
   static let collapseThreshold: Float = 0.85
   /// Between the classes of small towers 0.02, for no warp reaches most of them; more where images are larger.
-  static let usualSpread = SizeSpread(targeted: 0.2, untargeted: 0.2, weight: 8)
+  static let usualSpread = SizeSpread(targeted: 0.25, untargeted: 0.2, weight: 8)
   static let isSearchedByDefault = true
   static let streamKey: UInt64 = 2
 
