@@ -32,7 +32,7 @@ public func cleanclip_check_model(
     let handle = try arguments.handle(model, "model", as: ModelHandle.self)
     let given = try arguments.options(options, defaults: checkModelDefaults, "options")
     let out = try arguments.required(out_check, "out_check")
-    let check = try checkpointCheck(handle.model, given, arguments)
+    let check = try checkpointCheck(handle.loaded, given, arguments)
     for notice in check.notices { HostLog.write(LogMessage(.warning, notice)) }
     func report(_ done: Int, _ total: Int) -> Bool {
       callback.map { $0(Int64(done), Int64(total), user_data) == 0 } ?? true
@@ -51,14 +51,14 @@ public func cleanclip_check_model(
 }
 
 private func checkpointCheck(
-  _ model: CLIPModel, _ given: cleanclip_check_model_options, _ arguments: Arguments
+  _ model: LoadedModel, _ given: cleanclip_check_model_options, _ arguments: Arguments
 ) throws(CLIPError) -> CheckpointCheck {
   var check = CheckpointCheck(model)
   check.communicator = try hostCommunicator(given.communicator, arguments)
   check.images = borrowed(given.images, as: PairDataset.self)
   check.tokenizer = borrowed(given.tokenizer, as: Tokenizer.self)
-  check.usesNouns = given.nouns != 0
-  check.checksText = given.text != 0
+  check.usesNouns = try arguments.flag(given.nouns, "options->nouns")
+  check.checksText = try arguments.flag(given.text, "options->text")
   check.options.search.seed = given.seed
   check.options.search.precision = try arguments.precision(given.precision, "options->precision")
   check.options.imageLimit = Int(given.image_limit)
@@ -68,8 +68,8 @@ private func checkpointCheck(
   check.options.classSearches = Int(given.class_searches)
   check.options.stateDirectory = try arguments.optionalString(
     given.state_directory, "options->state_directory")
-  check.options.resume = given.resume != 0
-  check.options.isExhaustive = given.exhaustive != 0
+  check.options.resume = try arguments.flag(given.resume, "options->resume")
+  check.options.isExhaustive = try arguments.flag(given.exhaustive, "options->exhaustive")
   check.cleanReferences = try arguments.handles(
     given.references, "options->references", count: given.reference_count,
     "options->reference_count", as: ModelHandle.self

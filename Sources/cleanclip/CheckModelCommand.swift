@@ -121,7 +121,7 @@ struct CheckModelCommand: ParsableCommand {
         model.files + images + references + texts.files + features.files,
         from: self.check.report)
     }
-    let loaded = try model.load().model
+    let loaded = try model.load()
     var check = try checkpointCheck(loaded)
     check.communicator = communicator
     for notice in check.notices { ToolMessage.print(notice) }
@@ -139,7 +139,7 @@ struct CheckModelCommand: ParsableCommand {
     return result.verdict
   }
 
-  private func checkpointCheck(_ loaded: CLIPModel) throws(CLIPError) -> CheckpointCheck {
+  private func checkpointCheck(_ loaded: LoadedModel) throws(CLIPError) -> CheckpointCheck {
     var check = CheckpointCheck(loaded)
     check.options.search.steps = steps
     check.options.search.batchSize = batchSize
@@ -163,7 +163,9 @@ struct CheckModelCommand: ParsableCommand {
     check.usesNouns = nouns
     check.checksText = text
     let readsTexts = (!check.classes.isEmpty && check.classFeatures == nil) || text || nouns
-    if readsTexts && loaded.configuration.text != nil { check.tokenizer = try model.tokenizer() }
+    if readsTexts && loaded.model.configuration.text != nil {
+      check.tokenizer = try model.tokenizer()
+    }
     return check
   }
 

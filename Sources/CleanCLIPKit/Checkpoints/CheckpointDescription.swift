@@ -53,27 +53,8 @@ struct CheckpointDescription {
   private func describe(
     _ facts: CheckpointFacts, in object: inout JSONObject
   ) throws(CLIPError) {
-    var files: [JSONValue] = []
-    for file in facts.files {
-      guard !file.isInMemory else {
-        files.append(["path": .string(file.path), "bytes": .integer(file.stamp.byteCount)])
-        continue
-      }
-      // A file may be gone, or a temporary one: the model does not need it any more.
-      guard FileContents.exists(file.path) else {
-        files.append(["path": .string(file.path)])
-        continue
-      }
-      let (count, hash) = try SHA256.hash(ofFile: file.path)
-      // The hash of other bytes than those that were read would be that of another model.
-      let isSame = try FileStamp(path: file.path) == file.stamp
-      files.append(
-        isSame
-          ? ["path": .string(file.path), "bytes": .integer(count), "sha256": .string(hash)]
-          : ["path": .string(file.path), "changed_since_loaded": true])
-    }
     object["format"] = .string(facts.format)
-    object["files"] = .array(files)
+    object["files"] = .array(try facts.describedFiles())
     object["precision"] = .string(facts.elementTypes.joined(separator: ", "))
     object["exporter"] = .string(facts.producer.isEmpty ? "unknown" : facts.producer)
     if let version = facts.irVersion { object["ir_version"] = .integer(version) }
@@ -150,5 +131,33 @@ extension Double {
     guard self != 0, isFinite else { return self }
     let factor = pow(10, Double(digits) - 1 - log10(Swift.abs(self)).rounded(.down))
     return (self * factor).rounded() / factor
+  }
+}
+
+extension CheckpointFacts {
+  /// Path, size and SHA-256 of each file, the hash only where the file is still what was read.
+  ///
+  /// - Throws: `io` when a file cannot be read.
+  func describedFiles() throws(CLIPError) -> [JSONValue] {
+    var files: [JSONValue] = []
+    for file in self.files {
+      guard !file.isInMemory else {
+        files.append(["path": .string(file.path), "bytes": .integer(file.stamp.byteCount)])
+        continue
+      }
+      // A file may be gone, or a temporary one: the model does not need it any more.
+      guard FileContents.exists(file.path) else {
+        files.append(["path": .string(file.path)])
+        continue
+      }
+      let (count, hash) = try SHA256.hash(ofFile: file.path)
+      // The hash of other bytes than those that were read would be that of another model.
+      let isSame = try FileStamp(path: file.path) == file.stamp
+      files.append(
+        isSame
+          ? ["path": .string(file.path), "bytes": .integer(count), "sha256": .string(hash)]
+          : ["path": .string(file.path), "changed_since_loaded": true])
+    }
+    return files
   }
 }

@@ -142,4 +142,9 @@ package struct LoadedModel {
   package func description() throws(CLIPError) -> JSONValue {
     try CheckpointDescription(model, facts).json()
   }
+
+  /// Path, size and SHA-256 of each file; none of a model that was made here.
+  ///
+  /// - Throws: `io` when a file cannot be read for its checksum.
+  package func files() throws(CLIPError) -> [JSONValue] { try facts?.describedFiles() ?? [] }
 }

@@ -5,7 +5,7 @@ import Testing
   private func check(
     _ model: CLIPModel, _ change: (inout CheckpointCheck) -> Void = { _ in }
   ) -> CheckpointCheck {
-    var check = CheckpointCheck(model)
+    var check = CheckpointCheck(LoadedModel(model))
     check.options.search.steps = 12
     check.options.search.batchSize = 6
     check.options.imageLimit = 24
@@ -27,6 +27,36 @@ import Testing
       #expect(finding.size == search.search.size && finding.pValue == search.pValue)
       #expect(finding.trigger?.recovered == search.search.trigger)
     }
+  }
+
+  @Test func filesAreToldWithTheirHashes() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("model.safetensors")
+    try LoadedModel(try tinyModel()).save(to: path)
+    var check = CheckpointCheck(try LoadedModel.load(path))
+    check.options = self.check(try tinyModel()).options
+    let result = try check.run { _ in true }
+    let file = try #require(result.files.first)
+    #expect(file["path"]?.string == path)
+    #expect(file["sha256"]?.string == SHA256.hash(of: try FileContents(path).bytes))
+    #expect(
+      try result.html(model: path, version: "").contains(try #require(file["sha256"]?.string)))
+  }
+
+  @Test(arguments: [(32, true), (96, true), (112, false), (224, false)])
+  func modelsBeyondTheMeasuredAreToldSo(imageSize: Int, isWithin: Bool) {
+    let configuration = CLIPConfiguration(
+      embedDim: 6,
+      vision: .resNet(
+        ModifiedResNetConfiguration(
+          imageSize: imageSize, width: 2, layers: [1, 1, 1, 1], heads: 2, batchNorm: .folded)),
+      text: nil)
+    let calibration = CheckCalibration(configuration, meanCosine: 0.2)
+    #expect(calibration.isWithin == isWithin)
+    let limit = "for images of 32 and 64 pixels, and this one is for \(imageSize)"
+    #expect(calibration.limit?.contains(limit) == (isWithin ? nil : true))
+    let alike = CheckCalibration(configuration, meanCosine: 0.5)
+    #expect(!alike.isWithin && alike.limit?.contains("this one's is 0.50") == true)
   }
 
   @Test func textsNeedATokenizer() throws {

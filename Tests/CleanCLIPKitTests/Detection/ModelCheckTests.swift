@@ -142,7 +142,7 @@ import Testing
     let image = CaptionedImage(
       key: "a", image: .pixels(RGBImage(width: 8, height: 8)), caption: "")
     for images in [nil, try PairDataset([image])] {
-      var check = CheckpointCheck(try model(4096))
+      var check = CheckpointCheck(LoadedModel(try model(4096)))
       check.images = images
       expectError(containing: "got 4096 pixels a side, of which 5 do") {
         _ = try check.run { _ in true }

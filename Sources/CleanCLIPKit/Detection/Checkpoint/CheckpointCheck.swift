@@ -1,6 +1,7 @@
 /// The check of a checkpoint: of its image tower and, on request, of its text tower.
 package struct CheckpointCheck {
   package let model: CLIPModel
+  private let subject: LoadedModel
   package var options = ModelCheckOptions()
   /// Unlabelled images; `nil` makes synthetic ones.
   package var images: PairDataset?
@@ -33,7 +34,10 @@ package struct CheckpointCheck {
     case words(done: Int, total: Int)
   }
 
-  package init(_ model: CLIPModel) { self.model = model }
+  package init(_ subject: LoadedModel) {
+    model = subject.model
+    self.subject = subject
+  }
 
   /// What is worth knowing before the check, in sentences for people.
   package var notices: [String] {
@@ -76,6 +80,7 @@ package struct CheckpointCheck {
     }
     var result = try check.run(images: sample?.pixels) { progress(.images($0)) }
     result.omissions = sample?.omissions ?? Omissions()
+    result.files = try subject.files()
     if checksText, let tokenizer {
       result.textTower = try textCheck(tokenizer).run(
         captions: try textCheck(tokenizer).plainCaptions(tokenizer: tokenizer),

@@ -76,14 +76,16 @@ package struct ModelCheck {
         found: outcome.findings.contains { $0.search.trigger != nil },
         steps: options.search.steps) : nil
     if doubt != nil { verdict = .cannotTell }
+    let calibration = CheckCalibration(
+      model.configuration, meanCosine: outcome.cleanCollapse)
     let explanation = ModelCheckExplanation.text(
       verdict: verdict, outcome, doubt: doubt, references: cleanReferences.count,
-      imagesAreSynthetic: given == nil)
+      imagesAreSynthetic: given == nil, calibration)
     return ModelCheckResult(
       imageVerdict: verdict, pValue: outcome.pValue, imageFindings: outcome.findings,
       imageExplanation: explanation, targets: outcome.targets, leftOut: outcome.leftOut,
       images: images.shape[0], imagesAreSynthetic: given == nil, options: options,
-      seconds: monotonicSeconds() - start, examples: examples)
+      seconds: monotonicSeconds() - start, examples: examples, calibration: calibration)
   }
 
   /// Mean cosine of the features of two models from which they are one model in two forms.

@@ -2,7 +2,7 @@
 enum ModelCheckExplanation {
   static func text(
     verdict: Verdict, _ outcome: SearchOutcome, doubt: ModelCheckDoubt?, references: Int,
-    imagesAreSynthetic: Bool
+    imagesAreSynthetic: Bool, _ calibration: CheckCalibration
   ) -> String {
     let findings = outcome.findings
     let strongest = findings.filter { $0.search.trigger != nil }.min { $0.pValue < $1.pValue }
@@ -55,6 +55,7 @@ enum ModelCheckExplanation {
         "\(outcome.leftOut) further comparisons were left out because they cannot change this verdict; an "
           + "exhaustive check looks for further backdoors.")
     }
+    if verdict != .cannotTell, let limit = calibration.limit { sentences.append(limit) }
     if imagesAreSynthetic {
       sentences.append(
         "No images were given, so the check used synthetic ones; real images make it more reliable."

@@ -69,7 +69,7 @@ extension ModelCheckResult {
         "class_searches": .integer(options.classSearches),
         "exhaustive": .bool(options.isExhaustive),
       ],
-      "seconds": .number(seconds),
+      "calibration": calibration.json, "files": .array(files), "seconds": .number(seconds),
       "image_tower_verdict": .string(imageVerdict.rawValue),
       "text_tower": textTower?.json ?? .null,
     ]
@@ -116,9 +116,14 @@ extension ModelCheckResult {
     page.parts.append(
       HTMLPage.table(
         "How this was made",
-        [
+        fileRows + [
           ("version", version),
           ("targets searched for", targets.isEmpty ? "none" : targets.joined(separator: ", ")),
+          (
+            "p-values measured on",
+            "images of \(calibration.measuredSizes.map(String.init).joined(separator: " and ")) pixels; this "
+              + "model's are \(calibration.imageSize)"
+          ),
           ("images", "\(images)\(imagesAreSynthetic ? ", synthetic" : "")"),
           ("left out", omissions.summary.isEmpty ? "nothing" : omissions.summary),
           ("steps at most", "\(options.search.steps)"),
@@ -128,6 +133,13 @@ extension ModelCheckResult {
           ("seconds", decimal(seconds, 1)),
         ]))
     return page.html
+  }
+
+  /// The files of the checkpoint, with their hashes.
+  private var fileRows: [(String, String)] {
+    files.flatMap { file in
+      ["path", "sha256"].compactMap { key in file[key]?.string.map { ("file, " + key, $0) } }
+    }
   }
 
   /// What the images of the recovered triggers show, as a sentence.

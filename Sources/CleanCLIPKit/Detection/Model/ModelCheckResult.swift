@@ -96,6 +96,13 @@ package struct ModelCheckResult: Sendable {
   /// Pairs of a held-out image without and with the trigger of the strongest finding.
   package let examples: [(clean: RGBImage, triggered: RGBImage)]
 
+  /// What was checked: path, size and SHA-256 of each file, where it is still what was read. Empty for a model that
+  /// was made in memory.
+  package var files: [JSONValue] = []
+
+  /// How near the model is to those that the p-values were measured on.
+  package let calibration: CheckCalibration
+
   /// What of the images was not used because it cannot be read.
   package var omissions = Omissions()
 

@@ -145,6 +145,29 @@ class SettingsFields(TypedDict):
     exhaustive: bool
 
 
+class CalibrationFields(TypedDict):
+    """How near the model is to those that the p-values were measured on."""
+
+    tower: Optional[str]
+    image_size: int
+    measured_sizes: List[int]
+    #: Of two images as they are.
+    mean_cosine: float
+    measured_mean_cosine: float
+    within: bool
+
+
+class CheckedFileFields(TypedDict, total=False):
+    """A file of the model."""
+
+    path: str
+    bytes: int
+    #: Where the file is still what was read.
+    sha256: str
+    #: Where it is not.
+    changed_since_loaded: bool
+
+
 class ModelCheckFields(TypedDict):
     """All that a check of a model found."""
 
@@ -159,6 +182,8 @@ class ModelCheckFields(TypedDict):
     targets: List[str]
     images: ImagesFields
     settings: SettingsFields
+    calibration: CalibrationFields
+    files: List[CheckedFileFields]
     seconds: float
     image_tower_verdict: str
     text_tower: Optional[TextTowerFields]
