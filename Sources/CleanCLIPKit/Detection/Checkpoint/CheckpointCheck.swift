@@ -64,6 +64,8 @@ package struct CheckpointCheck {
   }
 
   private func checked(_ progress: (Progress) -> Bool) throws(CLIPError) -> ModelCheckResult {
+    // A file that cannot be read is told before the searches, not after them.
+    let files = try subject.files()
     var check = ModelCheck(model)
     check.options = options
     check.cleanReferences = cleanReferences
@@ -80,7 +82,7 @@ package struct CheckpointCheck {
     }
     var result = try check.run(images: sample?.pixels) { progress(.images($0)) }
     result.omissions = sample?.omissions ?? Omissions()
-    result.files = try subject.files()
+    result.files = files
     if checksText, let tokenizer {
       result.textTower = try textCheck(tokenizer).run(
         captions: try textCheck(tokenizer).plainCaptions(tokenizer: tokenizer),
