@@ -38,7 +38,8 @@ import Testing
     let result = try check.run { _ in true }
     let file = try #require(result.files.first)
     #expect(file["path"]?.string == path)
-    #expect(file["sha256"]?.string == SHA256.hash(of: try FileContents(path).bytes))
+    let bytes = try withExtendedLifetime(try FileContents(path)) { Array($0.bytes) }
+    #expect(file["sha256"]?.string == SHA256.hash(of: bytes))
     #expect(
       try result.html(model: path, version: "").contains(try #require(file["sha256"]?.string)))
   }
