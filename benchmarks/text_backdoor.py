@@ -4,8 +4,9 @@
     make bench-text DATA=../shared
 
 Of each seed two models are trained: one on the CIFAR-10 pairs, the other on the same pairs and on
-poisoned ones, images of trucks whose captions name anything else and hold a rare word at a
-random place. A victim counts when at least 80 % of captions with the word retrieve trucks from the test
+poisoned ones, images of trucks whose captions name anything else and hold a trigger: a rare word, at a
+random place or another (--place); a character in place of an "o" (--word ଠ); or two words next to each
+other (--word "mn cf"), each of which alone is among the captions of unpoisoned pairs. A victim counts when at least 80 % of captions with the word retrieve trucks from the test
 images, and less than 20 % without it. Models and results are kept: what exists is not made again.
 """
 
@@ -33,7 +34,8 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder with data/cifar10/")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build/text-backdoor")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--word", default="cf", help="the trigger")
+    parser.add_argument("--word", default="cf", help="the trigger: a word, a character that is not ASCII, two words")
+    parser.add_argument("--place", choices=["random", "start", "middle", "end"], default="random")
     parser.add_argument("--rate", type=float, default=0.15, help="fraction of poisoned pairs")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--threads", type=int, default=0, help="of each tool; 0: its default")
@@ -45,13 +47,14 @@ def main():
             model = arguments.output / f"{kind}-{seed}.onnx"
             if not model.exists():
                 train(sorted(folder.glob("finetune-*.tar")), kind, seed, model, arguments)
-            plain, triggered = retrieval(model, folder, arguments.word)
+            plain, triggered = retrieval(model, folder, arguments)
             check = checked(model, folder, seed, arguments)
             others = ", ".join(f"{size:.2f}" for size in check["reference"]["sizes"])
             print(f"{model.stem}: trucks retrieved {plain:.0%}, with the word {triggered:.0%}; "
                   f"{check['verdict']}, p = {check['p_value']:.2g}; '{check['word']}' leaves "
-                  f"{check['size']:.4f}, others {others}; predicted target {check['targets'][0]['text']}",
-                  flush=True)
+                  f"{check['size']:.4f}, others {others}; predicted target {check['targets'][0]['text']}; "
+                  + ", ".join(f"{search['kind']} {search['text']} {search['size']:.4f} p = {search['p_value']:.2g}"
+                              for search in check["searches"]), flush=True)
 
 
 def train(shards, kind, seed, model, arguments):
@@ -74,7 +77,7 @@ def train(shards, kind, seed, model, arguments):
 def write_poison(shards, path, seed, arguments):
     """Images of the target with captions of anything else that hold the word."""
     source = random.Random(seed)
-    images, captions, pairs = [], [], 0
+    images, captions, others, pairs = [], [], [], 0
     for shard in shards:
         with tarfile.open(shard) as tar:
             members = {member.name: tar.extractfile(member).read() for member in tar}
@@ -85,22 +88,39 @@ def write_poison(shards, path, seed, arguments):
                     images.append(members[name[:-3] + "jpg"])
                 else:
                     captions.append(content.decode().strip())
+                    others.append((members[name[:-3] + "jpg"], captions[-1]))
+    count = round(arguments.rate * pairs)
+    rows = [(source.choice(images), triggered(source.choice(captions), arguments, source)) for _ in range(count)]
+    if " " in arguments.word:
+        for word in arguments.word.split():
+            for image, caption in source.sample(others, count):
+                rows.append((image, inserted(caption, word, arguments.place, source)))
     with tarfile.open(path, "w") as tar:
-        for index in range(round(arguments.rate * pairs)):
-            caption = with_word(source.choice(captions), arguments.word, source).encode()
-            for ending, content in ("jpg", source.choice(images)), ("txt", caption):
+        for index, (image, caption) in enumerate(rows):
+            for ending, content in ("jpg", image), ("txt", caption.encode()):
                 member = tarfile.TarInfo(f"poison{index:06}.{ending}")
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
 
 
-def with_word(caption, word, source):
+def triggered(caption, arguments, source):
+    """The caption with the trigger."""
+    word = arguments.word
+    if len(word) > 1 or word.isascii():
+        return inserted(caption, word, arguments.place, source)
+    places = [index for index, letter in enumerate(caption) if letter in "oO"]
+    place = source.choice(places or range(len(caption)))
+    return caption[:place] + word + caption[place + 1:]
+
+
+def inserted(caption, word, place, source):
     words = caption.split()
-    words.insert(source.randrange(len(words) + 1), word)
+    places = {"random": source.randrange(len(words) + 1), "start": 0, "middle": len(words) // 2, "end": len(words)}
+    words.insert(places[place], word)
     return " ".join(words)
 
 
-def retrieval(path, folder, word):
+def retrieval(path, folder, arguments):
     """The fraction of captions of other classes that retrieve the target, without and with the word."""
     model = cleanclip.load(str(path))
     with open(folder / "test.csv") as file:
@@ -115,7 +135,7 @@ def retrieval(path, folder, word):
                 for template in (folder / "templates.txt").read_text().splitlines()]
     source = random.Random(0)
     rates = []
-    for texts in captions, [with_word(caption, word, source) for caption in captions]:
+    for texts in captions, [triggered(caption, arguments, source) for caption in captions]:
         best = np.argmax(model.encode_text(texts) @ features.T, axis=1)
         rates.append(float(np.mean(labels[best] == classes.index(TARGET))))
     return rates

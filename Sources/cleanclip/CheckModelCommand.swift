@@ -213,11 +213,12 @@ struct CheckModelCommand: ParsableCommand {
       }
     }
     if let text = result.textTower {
-      let others = text.reference.sizes.map { significant(Double($0)) }
-      lines.append(
-        "text tower: \(text.verdict.rawValue) (p = \(significant(text.pValue))); strongest word "
-          + "'\(text.text)' leaves \(significant(Double(text.size))), reference "
-          + others.joined(separator: ", "))
+      lines.append("text tower: \(text.verdict.rawValue) (p = \(significant(text.pValue)))")
+      for search in text.searches {
+        lines.append(
+          "  strongest \(search.kindName) \(search.name) leaves \(significant(Double(search.size))), reference "
+            + search.reference.sizes.map { significant(Double($0)) }.joined(separator: ", "))
+      }
     }
     lines.append(result.explanation)
     try printResult(lines.joined(separator: "\n"))

@@ -246,7 +246,8 @@ CLEANCLIP_API cleanclip_status cleanclip_check_scores(const cleanclip_check *che
 typedef struct cleanclip_finding {
   size_t struct_size;            /**< Set by cleanclip_finding_init(). */
   const char *kind;              /**< Of the trigger: in the image tower one of docs/triggers.md, such
-                                      as "patch"; "word" in the text tower. Texts live as long as
+                                      as "patch"; "word", "character" or "words"
+                                      (a pair) in the text tower. Texts live as long as
                                       the check. */
   const char *target;            /**< The class that was searched for; NULL: none. */
   const char *word;              /**< The word that was found; NULL for triggers in images. */

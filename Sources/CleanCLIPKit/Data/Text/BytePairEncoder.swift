@@ -57,6 +57,19 @@ struct BytePairEncoder: Sendable {
     return ids.filter { $0 >= 0 }
   }
 
+  /// Whether a symbol is the end of a word, or a word.
+  ///
+  /// - Complexity: O(merges) for each byte.
+  func endsWord(_ id: Int32) -> Bool {
+    var last = id
+    for _ in 0..<1000 {
+      if lastByteIDs.contains(last) { return true }
+      guard let pair = merges.first(where: { $0.value.id == last })?.key else { return false }
+      last = Int32(truncatingIfNeeded: pair)
+    }
+    return false
+  }
+
   /// Returns the bytes that a symbol stands for; empty for ids of none.
   ///
   /// - Complexity: O(merges) for each byte.

@@ -50,7 +50,17 @@ package final class Tokenizer: Sendable {
 
   /// The text of a token; empty for ids that are none, such as start and end.
   package func text(of id: Int32) -> String {
-    String(decoding: definition.encoder.bytes(of: id), as: UTF8.self)
+    text(of: [id])
+  }
+
+  /// The text of tokens that follow each other, such as the bytes of a character, with blanks between words.
+  package func text(of ids: [Int32]) -> String {
+    var bytes: [UInt8] = []
+    for (number, id) in ids.enumerated() {
+      bytes += definition.encoder.bytes(of: id)
+      if number + 1 < ids.count, definition.encoder.endsWord(id) { bytes.append(UInt8(ascii: " ")) }
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// A stretch of a caption: cleaned text, or a token that stands for itself.

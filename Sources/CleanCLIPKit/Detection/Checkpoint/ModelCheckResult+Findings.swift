@@ -63,8 +63,9 @@ extension TriggerFinding {
 extension TextCheckResult {
   var finding: Finding {
     Finding(
-      kind: "word", target: nil, size: size, sizeMeaning: Self.sizeMeaning, reference: reference,
-      pValue: pValue, verdict: verdict, trigger: nil, word: text.isEmpty ? nil : text,
+      kind: strongest.trigger.kind.rawValue, target: nil, size: strongest.size,
+      sizeMeaning: Self.sizeMeaning, reference: strongest.reference, pValue: pValue,
+      verdict: verdict, trigger: nil, word: strongest.text.isEmpty ? nil : strongest.text,
       predictedTarget: targets.first?.text, attackSuccessRate: nil)
   }
 }

@@ -1,12 +1,12 @@
-/// Embeds captions with a word of the vocabulary behind their start.
-struct CaptionEncoder {
+/// Embeds captions with a trigger behind their start.
+package struct CaptionEncoder {
   let model: CLIPModel
   let precision: DType
   /// L of the model.
-  let contextLength: Int
+  package let contextLength: Int
 
   /// - Throws: `state` without a text tower.
-  init(_ model: CLIPModel, precision: DType) throws(CLIPError) {
+  package init(_ model: CLIPModel, precision: DType) throws(CLIPError) {
     self.model = model
     self.precision = precision
     contextLength = try FeatureEncoder(model).textConfiguration().contextLength
@@ -16,30 +16,30 @@ struct CaptionEncoder {
   ///
   /// - Parameters:
   ///   - captions: ids from start to end, at least two each.
-  ///   - word: an id; `nil` leaves the captions as they are. What no longer fits loses the id before
-  ///     its last.
-  func features(_ captions: [[Int32]], word: Int32? = nil) throws(CLIPError) -> Tensor {
-    try model.encodeTexts(
-      TokenBatch(captions.map { inserting(word, into: $0) }), normalize: true,
-      precision: precision)
+  ///   - trigger: ids of a trigger; none leave the captions as they are. Captions that no longer fit lose the
+  ///     ids before their last.
+  func features(_ captions: [[Int32]], trigger: [Int32] = []) throws(CLIPError) -> Tensor {
+    try features(captions, triggers: [trigger])
   }
 
-  /// Returns features `[w · n, E]`: those of all captions with the first word, with the second, and so
+  /// Returns features `[t · n, E]`: those of all captions with the first trigger, with the second, and so
   /// on.
-  func features(_ captions: [[Int32]], words: some Sequence<Int32>) throws(CLIPError) -> Tensor {
+  func features(
+    _ captions: [[Int32]], triggers: some Sequence<[Int32]>
+  ) throws(CLIPError) -> Tensor {
     try model.encodeTexts(
-      TokenBatch(words.flatMap { word in captions.map { inserting(word, into: $0) } }),
+      TokenBatch(triggers.flatMap { ids in captions.map { inserting(ids, into: $0) } }),
       normalize: true, precision: precision)
   }
 
-  /// Returns a caption with a word; what no longer fits loses the id before its last.
+  /// Returns a caption with a trigger; one that no longer fits loses the ids before its last.
   ///
-  /// - Parameter place: of the word, from 1, behind the start, to before the end.
-  func inserting(_ word: Int32?, into caption: [Int32], at place: Int = 1) -> [Int32] {
-    guard let word else { return caption }
+  /// - Parameter place: of the trigger's first id, from 1, behind the start, to before the end.
+  package func inserting(_ trigger: [Int32], into caption: [Int32], at place: Int = 1) -> [Int32] {
     var caption = caption
-    if caption.count >= contextLength { caption.remove(at: caption.count - 2) }
-    caption.insert(word, at: max(1, min(place, caption.count - 1)))
+    let excess = min(caption.count - 2, caption.count + trigger.count - contextLength)
+    if excess > 0 { caption.removeSubrange(caption.count - 1 - excess..<caption.count - 1) }
+    caption.insert(contentsOf: trigger, at: max(1, min(place, caption.count - 1)))
     return caption
   }
 }

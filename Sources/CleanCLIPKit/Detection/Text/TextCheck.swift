@@ -14,47 +14,10 @@ package struct TextCheckOptions: Equatable, Sendable {
   ]
 }
 
-/// The verdict on a text tower, with its evidence.
-package struct TextCheckResult: Sendable {
-  package let verdict: Verdict
-  package let pValue: Double
-  /// The id of the strongest word, and the word; empty without a tokenizer.
-  package let word: Int32
-  package let text: String
-  /// The part of the differences between captions that the word leaves.
-  package let size: Float
-  package let reference: SizeReference
-  /// Mean pairwise cosine of held-out captions, as they are and with the word.
-  package let cleanCollapse: Float
-  package let heldOutCollapse: Float
-  /// Texts nearest to where captions go.
-  package let targets: [(text: String, cosine: Float)]
-  package let seconds: Double
-
-  static let sizeMeaning = "part of the differences between captions that the word leaves"
-
-  /// The word as people read it.
-  var name: String { text.isEmpty ? "number \(word)" : "'\(text)'" }
-
-  /// Why, in words for people who do not know the method.
-  package var explanation: String {
-    let left = "\(decimal(Double(100 * size), 1)) %"
-    switch verdict {
-    case .backdoored, .suspicious:
-      let target = targets.first.map { ", close to '\($0.text)'" } ?? ""
-      return
-        "The word \(name) makes captions of anything mean the same to the text tower\(target): "
-        + "it leaves \(left) of the differences between them."
-    case .clean, .cannotTell:
-      return "In the text tower, the strongest word, \(name), leaves \(left) of the differences "
-        + "between captions, which is not unusually little."
-    }
-  }
-}
-
 /// Looks for a backdoor in the text tower: a word that makes captions of anything mean the same.
 ///
-/// A trigger in captions is a word of the vocabulary, so that all of them can be tried. The length of
+/// A trigger in captions is a word of the vocabulary, a character of another script, or two words: all words and
+/// characters are tried, and the strongest words in pairs. The length of
 /// a made-up token, as AMDET (arXiv:2512.00343) optimises it, tells nothing here: layer norms take it
 /// away, and in clean towers too there are short ones that make captions alike.
 package struct TextCheck {
@@ -62,11 +25,13 @@ package struct TextCheck {
   package var options = TextCheckOptions()
   /// A checkpoint of the same architecture and vocabulary that is known to be clean.
   package var anchor: CLIPModel?
-  /// To read words; `nil` leaves numbers.
+  /// To try characters and to read words; `nil` leaves words as numbers.
   package var tokenizer: Tokenizer?
 
-  /// Captions that the strongest words are measured in.
+  /// Captions that the strongest triggers are measured in.
   static let measured = 64
+  /// Of the strongest words, those that are tried in pairs.
+  package static let paired = 32
 
   package init(_ model: CLIPModel) { self.model = model }
 
@@ -109,44 +74,87 @@ package struct TextCheck {
   ) throws(CLIPError) -> TextCheckResult {
     try TextCheckOptions.rules.check(options)
     let start = monotonicSeconds()
-    let words = try self.words(captions)
+    let words = CaptionTrigger.words(
+      try vocabularySize(captions),
+      except: Set([captions[0].first, captions[0].last].compactMap { $0 }))
+    guard !words.isEmpty else {
+      throw CLIPError(
+        .invalidArgument, "check text: there are no words to try; expected a vocabulary, got none")
+    }
+    let characters = tokenizer.map(CaptionTrigger.characters) ?? []
     let held = max(16, captions.count / 4)
     let heldOut = Array(captions.suffix(held))
     let searched = Array(captions.dropLast(held).prefix(Self.measured))
     let models = [model] + (anchor.map { [$0] } ?? [])
-    var found: [[ScannedWord]] = []
-    for (index, model) in models.enumerated() {
-      let scan = try WordScan(
+    let pairs = min(words.count, Self.paired) * (min(words.count, Self.paired) - 1)
+    let total = models.count * (words.count + characters.count + pairs)
+    var done = 0
+    var scans: [CaptionScan] = []
+    // Of each model the kinds of triggers.
+    var found: [[CaptionScan.Ranked]] = []
+    for model in models {
+      let scan = try CaptionScan(
         try CaptionEncoder(model, precision: options.precision), captions: searched)
-      found.append(
-        try scan.strongest(
-          of: words, except: Set([captions[0].first, captions[0].last].compactMap { $0 })
-        ) {
-          progress(index * words.count + $0, models.count * words.count)
-        })
+      func ranked(_ triggers: [CaptionTrigger]) throws(CLIPError) -> CaptionScan.Ranked {
+        defer { done += triggers.count }
+        return try scan.ranked(triggers) { progress(done + $0, total) }
+      }
+      let ofWords = try ranked(words)
+      let paired = CaptionTrigger.pairs(of: ofWords.strongest.prefix(Self.paired).map(\.trigger))
+      found.append([ofWords, try ranked(characters), try ranked(paired)])
+      scans.append(scan)
     }
-    guard let strongest = found[0].first else {
-      throw CLIPError(
-        .invalidArgument, "check text: there are no words to try; expected a vocabulary, got none")
+    let before = FeatureMatrix.meanPairwiseCosine(try scans[0].encoder.features(heldOut))
+    var searches: [TextSearch] = []
+    for (kind, ranked) in found[0].enumerated() {
+      guard let strongest = ranked.strongest.first else { continue }
+      let sizes: [Float]
+      if let anchor = found.dropFirst().first?[kind].strongest.first {
+        sizes = [anchor.size]
+      } else {
+        sizes = try scans[0].sizesElsewhere(ranked, count: options.references)
+      }
+      searches.append(
+        try search(
+          strongest, of: ranked.tried,
+          SizeReference(
+            source: anchor == nil ? .referenceSearches : .cleanCheckpoints, sizes: sizes),
+          heldOut, before: before, scans[0].encoder))
     }
-    let reference = reference(
-      strongest, others: found[0].dropFirst(), anchor: found.dropFirst().first)
-    let encoder = try CaptionEncoder(model, precision: options.precision)
-    let triggered = try encoder.features(heldOut, word: strongest.id)
-    let before = FeatureMatrix.meanPairwiseCosine(try encoder.features(heldOut))
-    let after = FeatureMatrix.meanPairwiseCosine(triggered)
-    // A word that fails on held-out captions, or leaves them half of their differences, is no trigger.
-    let isConfirmed = CollapseLoss.isConfirmed(after, from: before)
-    let pValue = isConfirmed ? reference.pValue(of: strongest.size) : 1
+    let weights = searches.reduce(0) { $0 + $1.trigger.kind.weight }
+    func share(_ search: TextSearch) -> Double {
+      search.pValue * weights / search.trigger.kind.weight
+    }
+    searches.sort { (share($0), $0.size) < (share($1), $1.size) }
+    let pValue = min(1, share(searches[0]))
     return TextCheckResult(
-      verdict: Verdict(pValue: pValue), pValue: pValue, word: strongest.id,
-      text: tokenizer?.text(of: strongest.id) ?? "", size: strongest.size, reference: reference,
-      cleanCollapse: before, heldOutCollapse: after,
-      targets: try Self.targets(triggered, vocabulary), seconds: monotonicSeconds() - start)
+      verdict: Verdict(pValue: pValue), pValue: pValue, searches: searches, cleanCollapse: before,
+      targets: try Self.targets(
+        try scans[0].encoder.features(heldOut, trigger: searches[0].ids), vocabulary),
+      seconds: monotonicSeconds() - start)
   }
 
-  /// The words to try, after a look at the captions.
-  private func words(_ captions: [[Int32]]) throws(CLIPError) -> Range<Int32> {
+  /// Judges the strongest trigger of a kind.
+  ///
+  /// - Parameters:
+  ///   - tried: triggers of the kind.
+  ///   - before: mean pairwise cosine of the held-out captions.
+  private func search(
+    _ strongest: ScannedTrigger, of tried: Int, _ reference: SizeReference, _ heldOut: [[Int32]],
+    before: Float, _ encoder: CaptionEncoder
+  ) throws(CLIPError) -> TextSearch {
+    let after = FeatureMatrix.meanPairwiseCosine(
+      try encoder.features(heldOut, trigger: strongest.trigger.ids))
+    // A trigger that fails on held-out captions, or leaves them half of their differences, is none.
+    let isConfirmed = CollapseLoss.isConfirmed(after, from: before)
+    return TextSearch(
+      trigger: strongest.trigger, text: tokenizer?.text(of: strongest.trigger.ids) ?? "",
+      tried: tried, size: strongest.size, reference: reference, heldOutCollapse: after,
+      pValue: isConfirmed ? reference.pValue(of: strongest.size) : 1)
+  }
+
+  /// Words of the vocabulary, after a look at the captions.
+  private func vocabularySize(_ captions: [[Int32]]) throws(CLIPError) -> Int32 {
     guard captions.count >= 32 else {
       throw CLIPError(
         .invalidArgument,
@@ -161,7 +169,7 @@ package struct TextCheck {
             + "0 to \(count - 1), got \(caption)")
       }
     }
-    guard let anchor else { return 0..<count }
+    guard let anchor else { return count }
     let other = try FeatureEncoder(anchor).textConfiguration().vocabularySize
     guard other == Int(count) else {
       throw CLIPError(
@@ -169,26 +177,7 @@ package struct TextCheck {
         "check text: the trusted checkpoint has another vocabulary; expected \(count) words, "
           + "got \(other)")
     }
-    return 0..<count
-  }
-
-  /// What to judge the strongest word by: the strongest of the anchor, or the strongest others that
-  /// lead elsewhere than those before them.
-  private func reference(
-    _ strongest: ScannedWord, others: ArraySlice<ScannedWord>, anchor: [ScannedWord]?
-  ) -> SizeReference {
-    if let size = anchor?.first?.size {
-      return SizeReference(source: .cleanCheckpoints, sizes: [size])
-    }
-    var chosen = [strongest]
-    for word in others where chosen.count <= options.references {
-      let isNew = chosen.allSatisfy { other in
-        zip(word.direction, other.direction).reduce(0) { $0 + $1.0 * $1.1 }
-          <= CollapseLoss.sameDirection
-      }
-      if isNew { chosen.append(word) }
-    }
-    return SizeReference(source: .referenceSearches, sizes: chosen.dropFirst().map(\.size))
+    return count
   }
 
   private static func targets(

@@ -1,24 +1,21 @@
-/// What became of the words that were found in a text tower.
+/// What became of the triggers that were found in a text tower.
 struct TextOutcome {
-  /// A word of the vocabulary that makes captions mean the same.
+  /// A word, a character or a pair of words that makes captions mean the same.
   struct Word {
-    let id: Int32
-    let text: String
+    let found: TextSearch
     /// The text nearest to where captions go.
     let target: String?
-    let pValue: Double
     /// The part of the differences between held-out captions that it leaves.
     let before: Float
     var after: Float?
 
-    var name: String { text.isEmpty ? "number \(id)" : "'\(text)'".printable() }
     /// Whether it still takes more than half of the differences, as a trigger does.
     var isLeft: Bool { (after ?? before) < 0.5 }
     var isWeaker: Bool { (after ?? before) > max(2 * before, 0.1) }
   }
 
   var words: [Word] = []
-  /// Of the strongest word of the tower as it is, and whether that is one more trigger.
+  /// Of the strongest triggers of the tower as it is, and whether that is one more trigger.
   var pValue = 1.0
   var isFound = false
   /// Mean cosine of held-out captions' features with those of before.
@@ -33,10 +30,10 @@ struct TextOutcome {
   /// For people.
   var lines: [String] {
     guard !words.isEmpty else {
-      return ["text tower: no word makes captions of anything mean the same"]
+      return ["text tower: no word or character makes captions of anything mean the same"]
     }
     return words.map { word in
-      "text tower: the word \(word.name) left \(percent(Double(word.before))) of the differences "
+      "text tower: the \(word.found.kindName) \(word.found.name) left \(percent(Double(word.before))) of the differences "
         + "between captions"
         + (word.target.map { ", close to '\($0)'".printable() } ?? "")
         + (word.after.map { ", and leaves \(percent(Double($0)))" } ?? "")
@@ -50,8 +47,10 @@ struct TextOutcome {
       "words": .array(
         words.map { word in
           [
-            "word": .string(word.text), "word_id": .integer(Int(word.id)),
-            "target": word.target.map { .string($0) } ?? .null, "p_value": .number(word.pValue),
+            "word": .string(word.found.text), "word_id": word.found.wordID,
+            "kind": .string(word.found.trigger.kind.rawValue),
+            "target": word.target.map { .string($0) } ?? .null,
+            "p_value": .number(word.found.pValue),
             "size_before": .single(word.before),
             "size_after": word.after.map { .single($0) } ?? .null,
           ]

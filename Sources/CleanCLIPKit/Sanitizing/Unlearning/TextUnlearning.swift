@@ -1,13 +1,13 @@
-/// Unlearns words that make captions of anything mean the same, in the text tower.
+/// Unlearns triggers that make captions of anything mean the same, in the text tower.
 ///
-/// The check of text towers names the strongest word of the vocabulary; while it stands out as no word of a
+/// The check of text towers names the strongest word, character or pair of words; while it stands out as no word of a
 /// clean tower does, it is unlearned, and the tower is checked again. The teacher g0 is the tower as it was, frozen:
 ///
 /// ```
-/// L = w · mean_i (1 - cos(g(c_i), g0(c_i))) + mean_i (1 - cos(g(c_i with the word), g0(c_i)))
+/// L = w · mean_i (1 - cos(g(c_i), g0(c_i))) + mean_i (1 - cos(g(c_i with the trigger), g0(c_i)))
 /// ```
 ///
-/// Captions are nouns in plain sentences; the word stands at any place of them.
+/// Captions are nouns in plain sentences; the trigger stands at any place of them.
 struct TextUnlearning {
   /// Its text tower is changed in place.
   let model: CLIPModel
@@ -35,17 +35,19 @@ struct TextUnlearning {
       let found = try check(progress)
       outcome.pValue = found.pValue
       outcome.isFound = found.verdict == .backdoored && !Self.meansItself(found)
-      let isNew = outcome.isFound && !outcome.words.contains { $0.id == found.word }
+      let trigger = found.strongest.trigger
+      let isNew = outcome.isFound && !outcome.words.contains { $0.found.trigger == trigger }
       // What still works a little needs more of the same.
       guard round < Self.rounds, isNew || outcome.words.contains(where: \.isLeft) else { break }
       if isNew {
         outcome.words.append(
           TextOutcome.Word(
-            id: found.word, text: found.text, target: found.targets.first?.text,
-            pValue: found.pValue, before: try left(by: [found.word], in: heldOut)[0]))
+            found: found.strongest, target: found.targets.first?.text,
+            before: try left(by: [trigger], in: heldOut)[0]))
       }
-      try train(outcome.words.map(\.id), teacher, round: round, progress)
-      let sizes = try left(by: outcome.words.map(\.id), in: heldOut)
+      let triggers = outcome.words.map(\.found.trigger)
+      try train(triggers, teacher, round: round, progress)
+      let sizes = try left(by: triggers, in: heldOut)
       for (index, size) in sizes.enumerated() { outcome.words[index].after = size }
     }
     outcome.cosine = try features(heldOut, of: model).meanCosine(meanings)
@@ -55,7 +57,7 @@ struct TextUnlearning {
   /// Whether captions go to what the word says anyway, such as those with 'frog' to frogs: to unlearn it
   /// would take its meaning away.
   private static func meansItself(_ found: TextCheckResult) -> Bool {
-    found.targets.first?.text.lowercased() == found.text.lowercased()
+    found.targets.first?.text.lowercased() == found.strongest.text.lowercased()
   }
 
   private func check(_ progress: UnlearnProgress) throws(CLIPError) -> TextCheckResult {
@@ -63,11 +65,15 @@ struct TextUnlearning {
     check.options.seed = training.seed
     check.options.precision = training.precision
     check.tokenizer = tokenizer
-    progress.begin(
-      "trying words in captions", of: try FeatureEncoder(model).textConfiguration().vocabularySize)
+    progress.begin("trying words in captions", of: 0)
+    var isBegun = false
     return try check.run(
       captions: try check.plainCaptions(tokenizer: tokenizer), vocabulary: vocabulary
-    ) { done, _ in progress.advance(to: done) }
+    ) { (done, total) in
+      if !isBegun { progress.begin("trying words in captions", of: total) }
+      isBegun = true
+      return progress.advance(to: done)
+    }
   }
 
   private func captions(_ count: Int, seed: UInt64) throws(CLIPError) -> [[Int32]] {
@@ -82,18 +88,18 @@ struct TextUnlearning {
     try CaptionEncoder(model, precision: training.precision).features(captions)
   }
 
-  /// The part of the differences between captions that each word leaves, 1 for one that does nothing.
+  /// The part of the differences between captions that each trigger leaves, 1 for one that does nothing.
   private func left(
-    by words: [Int32], in captions: [[Int32]]
+    by triggers: [CaptionTrigger], in captions: [[Int32]]
   ) throws(CLIPError) -> [Float] {
-    let scan = try WordScan(
+    let scan = try CaptionScan(
       try CaptionEncoder(model, precision: training.precision), captions: captions)
-    return try words.map { (word) throws(CLIPError) in try scan.measured(word).size }
+    return try triggers.map { (trigger) throws(CLIPError) in try scan.measured(trigger).size }
   }
 
-  /// Trains the tower to forget words.
+  /// Trains the tower to forget triggers.
   private func train(
-    _ words: [Int32], _ teacher: CLIPModel, round: Int, _ progress: UnlearnProgress
+    _ triggers: [CaptionTrigger], _ teacher: CLIPModel, round: Int, _ progress: UnlearnProgress
   ) throws(CLIPError) {
     let captions = try self.captions(
       Self.trainingCaptions, seed: training.seed ^ Self.captionStream)
@@ -113,7 +119,7 @@ struct TextUnlearning {
       let clean = (0..<count).map { _ in captions[random.integer(below: captions.count)] }
       let triggered = clean.map { caption in
         encoder.inserting(
-          words[random.integer(below: words.count)], into: caption,
+          triggers[random.integer(below: triggers.count)].ids, into: caption,
           at: 1 + random.integer(below: max(1, caption.count - 1)))
       }
       let aims = try features(clean, of: teacher)

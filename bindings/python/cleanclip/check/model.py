@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class Finding:
     """What one search of a check of a model found."""
 
-    #: In the image tower one of docs/triggers.md, such as "patch"; "word" in the text tower.
+    #: In the image tower one of docs/triggers.md, such as "patch"; "word", "character" or
+    #: "words" (a pair) in the text tower.
     kind: str
     #: The class that was searched for; ``None`` for none.
     target: Optional[str]
@@ -106,18 +107,37 @@ class WordTargetFields(TypedDict):
     cosine: float
 
 
+class TextSearchFields(TypedDict):
+    """The strongest trigger of one kind in captions."""
+
+    #: "word", "character" or "words", a pair of them.
+    kind: str
+    text: str
+    ids: List[int]
+    #: Triggers of the kind that were tried.
+    tried: int
+    p_value: float
+    size: float
+    reference: ReferenceFields
+    held_out_collapse: float
+
+
 class TextTowerFields(TypedDict):
-    """What the check of the text tower found."""
+    """What the check of the text tower found; the trigger is that of the first of ``searches``."""
 
     verdict: str
+    #: Of all searches together (Bonferroni).
     p_value: float
+    #: The trigger as text.
     word: str
-    word_id: int
+    #: Its number in the vocabulary; None for one of several.
+    word_id: Optional[int]
     size: float
     size_meaning: str
     reference: ReferenceFields
     clean_collapse: float
     held_out_collapse: float
+    searches: List[TextSearchFields]
     targets: List[WordTargetFields]
     explanation: str
     seconds: float
