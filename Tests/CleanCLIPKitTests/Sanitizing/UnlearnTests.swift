@@ -1,4 +1,5 @@
 import CleanCLIPKit
+import Glibc
 import Testing
 
 @Suite struct UnlearnLossTests {
@@ -37,6 +38,39 @@ import Testing
       student, teacher, isTriggered: [false, true, true, true], targets: [nil, nil, nil, nil],
       cleanCount: 1, triggeredCount: 3)
     #expect(abs(unknown.triggered - cosines / 3) < 1e-5)
+  }
+
+  /// The gradient is with respect to the features as they are given, of length 1 or not.
+  @Test func imagesWithoutATriggerAreReadAsBefore() throws {
+    let texts = try TextVocabulary(
+      names: ["a", "b", "c"], features: try tensor([1, 0, 0, 1, 0.6, 0.8], [3, 2]))
+    let teacher = try tensor([0.8, 0.6, 0.8, 0.6], [2, 2])
+    let values: [Float] = [0.7, 0.7141428, 0.6, 0.8]
+    let loss = UnlearnLoss(keepWeight: 2, readingWeight: 0.5, texts: texts)
+    func evaluated(_ values: [Float]) throws -> UnlearnLoss.Result {
+      try loss.evaluate(
+        try tensor(values, [2, 2]), teacher, isTriggered: [false, true], cleanCount: 1,
+        triggeredCount: 1)
+    }
+    // Logits 40, 30, 48 of before and 35, 35.70714, 49.565712 now, by hand.
+    let result = try evaluated(values)
+    let before = [40.0, 30, 48], now = [35, 35.70714, 49.565712]
+    func logs(_ logits: [Double]) -> [Double] {
+      logits.map { logit in logit - log(logits.reduce(0) { $0 + exp($1) }) }
+    }
+    let divergence = zip(logs(before), logs(now)).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) }
+    let cosine = 0.8 * 0.7 + 0.6 * 0.7141428
+    #expect(abs(result.kept - (1 - cosine + 0.5 * divergence)) < 1e-5)
+    // An image with a trigger is not held to it.
+    #expect(abs(result.triggered - (1 - 0.96)) < 1e-6)
+    for index in 0..<2 {
+      let step: Float = 1e-3
+      var (up, down) = (values, values)
+      up[index] += step
+      down[index] -= step
+      let slope = (try evaluated(up).loss - (try evaluated(down).loss)) / Double(2 * step)
+      #expect(abs(Double(result.gradient.f32[index]) - slope) < 1e-3)
+    }
   }
 
   @Test func partsOfABatchAddUpToTheWhole() throws {

@@ -35,8 +35,10 @@ package struct UnlearnOptions: Sendable {
   package var renewEvery = 20
   /// Weight of what images without a trigger mean.
   package var keepWeight: Float = 4
+  /// Weight in that of which candidates the images are read as.
+  package var readingWeight: Float = 0.05
   /// Weight of how nearly images with a trigger are read as its target.
-  package var targetWeight: Float = 1
+  package var targetWeight: Float = 4
   /// Weight of what captions without a word mean, whose target is no part of the loss.
   package var textKeepWeight: Float = 2
   /// The highest learning rate of residual networks and of transformers with 128 channels; it falls

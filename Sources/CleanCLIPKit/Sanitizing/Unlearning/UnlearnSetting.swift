@@ -136,12 +136,13 @@ struct UnlearnSetting {
   /// - Parameter isPrecaution: whether what is unlearned may be what clean models have too, whose classes shall not
   ///   pay for it.
   func pass(of student: CLIPModel, isPrecaution: Bool) -> UnlearnPass {
-    // Of one candidate alone every image is.
-    let texts = isPrecaution || vocabulary.names.count < 2 ? nil : vocabulary
-    return Self.pass(
+    Self.pass(
       of: student,
       UnlearnLoss(
-        keepWeight: options.keepWeight, targetWeight: options.targetWeight, texts: texts),
+        keepWeight: options.keepWeight, readingWeight: options.readingWeight,
+        targetWeight: isPrecaution ? 0 : options.targetWeight,
+        // Of one candidate alone every image is.
+        texts: vocabulary.names.count < 2 ? nil : vocabulary),
       training, communicator)
   }
 
