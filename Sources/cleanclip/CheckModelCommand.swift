@@ -196,7 +196,8 @@ struct CheckModelCommand: ParsableCommand {
 
   private func print(_ result: ModelCheckResult) throws(CLIPError) {
     if common.json { return try printResult(result.json.serialized(pretty: true)) }
-    var lines = ["verdict: \(result.verdict.rawValue) (p = \(significant(result.pValue)))"]
+    let images = result.textTower == nil ? "" : "of the image tower "
+    var lines = ["verdict: \(result.verdict.rawValue) (p \(images)= \(significant(result.pValue)))"]
     for finding in result.imageFindings {
       let size =
         finding.search.trigger == nil

@@ -16,9 +16,9 @@ package struct TextSearch: Sendable {
   /// Its ids in the vocabulary.
   package var ids: [Int32] { trigger.ids }
 
-  /// The trigger as people read it.
+  /// The trigger as people read it; by its numbers where it ends within a character.
   package var name: String {
-    guard text.isEmpty else { return "'\(text)'".printable() }
+    guard text.isEmpty || text.contains("\u{FFFD}") else { return "'\(text)'".printable() }
     return "number " + ids.map(String.init).joined(separator: ", ")
   }
 
