@@ -57,36 +57,37 @@ struct BytePairEncoder: Sendable {
     return ids.filter { $0 >= 0 }
   }
 
-  /// Whether a symbol is the end of a word, or a word.
-  ///
-  /// - Complexity: O(merges) for each byte.
-  func endsWord(_ id: Int32) -> Bool {
-    var last = id
-    for _ in 0..<1000 {
-      if lastByteIDs.contains(last) { return true }
-      guard let pair = merges.first(where: { $0.value.id == last })?.key else { return false }
-      last = Int32(truncatingIfNeeded: pair)
-    }
-    return false
-  }
-
   /// Returns the bytes that a symbol stands for; empty for ids of none.
   ///
   /// - Complexity: O(merges) for each byte.
   func bytes(of id: Int32) -> [UInt8] {
-    var bytes: [UInt8] = []
+    unmerged(id).compactMap { symbol in
+      (byteIDs.firstIndex(of: symbol) ?? lastByteIDs.firstIndex(of: symbol)).map { UInt8($0) }
+    }
+  }
+
+  /// Whether a symbol is the end of a word, or a word.
+  ///
+  /// - Complexity: as `bytes(of:)`.
+  func endsWord(_ id: Int32) -> Bool {
+    unmerged(id).last.map { lastByteIDs.contains($0) } ?? false
+  }
+
+  /// The symbols of single bytes that a symbol was merged from.
+  private func unmerged(_ id: Int32) -> [Int32] {
+    var single: [Int32] = []
     var symbols = [id]
     // A file with the same id twice may describe symbols without end.
     for _ in 0..<1000 {
       guard let symbol = symbols.popLast() else { break }
-      if let byte = byteIDs.firstIndex(of: symbol) ?? lastByteIDs.firstIndex(of: symbol) {
-        bytes.append(UInt8(byte))
+      if byteIDs.contains(symbol) || lastByteIDs.contains(symbol) {
+        single.append(symbol)
       } else if let pair = merges.first(where: { $0.value.id == symbol })?.key {
         symbols.append(Int32(truncatingIfNeeded: pair))
         symbols.append(Int32(truncatingIfNeeded: pair >> 32))
       }
     }
-    return bytes
+    return single
   }
 }
 

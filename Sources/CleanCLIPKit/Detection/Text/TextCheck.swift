@@ -50,11 +50,13 @@ package struct TextCheck {
 
   /// Token ids of plain captions.
   ///
-  /// - Throws: `unsupported` without a text tower.
+  /// - Throws: `unsupported` without a text tower; `invalidArgument` for a tokenizer of another vocabulary.
   package func plainCaptions(
     _ count: Int = 256, tokenizer: Tokenizer
   ) throws(CLIPError) -> [[Int32]] {
-    let length = try FeatureEncoder(model).textConfiguration().contextLength
+    let encoder = FeatureEncoder(model)
+    try encoder.check(tokenizer)
+    let length = try encoder.textConfiguration().contextLength
     return Self.defaultCaptions(count, seed: options.seed).map {
       tokenizer.encode($0, contextLength: length)
     }
@@ -87,22 +89,18 @@ package struct TextCheck {
     let searched = Array(captions.dropLast(held).prefix(Self.measured))
     let models = [model] + (anchor.map { [$0] } ?? [])
     let pairs = min(words.count, Self.paired) * (min(words.count, Self.paired) - 1)
-    let total = models.count * (words.count + characters.count + pairs)
-    var done = 0
+    let tried = words.count + characters.count + pairs
     var scans: [CaptionScan] = []
     // Of each model the kinds of triggers.
     var found: [[CaptionScan.Ranked]] = []
-    for model in models {
+    for (number, model) in models.enumerated() {
       let scan = try CaptionScan(
         try CaptionEncoder(model, precision: options.precision), captions: searched)
-      func ranked(_ triggers: [CaptionTrigger]) throws(CLIPError) -> CaptionScan.Ranked {
-        defer { done += triggers.count }
-        return try scan.ranked(triggers) { progress(done + $0, total) }
-      }
-      let ofWords = try ranked(words)
-      let paired = CaptionTrigger.pairs(of: ofWords.strongest.prefix(Self.paired).map(\.trigger))
-      found.append([ofWords, try ranked(characters), try ranked(paired)])
       scans.append(scan)
+      found.append(
+        try Self.ranked(words, characters, by: scan) {
+          progress(number * tried + $0, models.count * tried)
+        })
     }
     let before = FeatureMatrix.meanPairwiseCosine(try scans[0].encoder.features(heldOut))
     var searches: [TextSearch] = []
@@ -132,6 +130,20 @@ package struct TextCheck {
       targets: try Self.targets(
         try scans[0].encoder.features(heldOut, trigger: searches[0].ids), vocabulary),
       seconds: monotonicSeconds() - start)
+  }
+
+  /// Tries words, characters, and pairs of the strongest words.
+  ///
+  /// - Parameter progress: called with the number of triggers tried; `false` cancels.
+  private static func ranked(
+    _ words: [CaptionTrigger], _ characters: [CaptionTrigger], by scan: CaptionScan,
+    progress: (Int) -> Bool
+  ) throws(CLIPError) -> [CaptionScan.Ranked] {
+    let ofWords = try scan.ranked(words, progress: progress)
+    let ofCharacters = try scan.ranked(characters) { progress(words.count + $0) }
+    let pairs = CaptionTrigger.pairs(of: ofWords.strongest.prefix(paired).map(\.trigger))
+    let ofPairs = try scan.ranked(pairs) { progress(words.count + characters.count + $0) }
+    return [ofWords, ofCharacters, ofPairs]
   }
 
   /// Judges the strongest trigger of a kind.

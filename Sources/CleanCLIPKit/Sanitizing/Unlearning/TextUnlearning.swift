@@ -66,14 +66,9 @@ struct TextUnlearning {
     check.options.precision = training.precision
     check.tokenizer = tokenizer
     progress.begin("trying words in captions", of: 0)
-    var isBegun = false
     return try check.run(
       captions: try check.plainCaptions(tokenizer: tokenizer), vocabulary: vocabulary
-    ) { (done, total) in
-      if !isBegun { progress.begin("trying words in captions", of: total) }
-      isBegun = true
-      return progress.advance(to: done)
-    }
+    ) { done, total in progress.advance(to: done, of: total) }
   }
 
   private func captions(_ count: Int, seed: UInt64) throws(CLIPError) -> [[Int32]] {

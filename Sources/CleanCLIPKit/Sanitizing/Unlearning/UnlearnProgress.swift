@@ -38,7 +38,10 @@ final class UnlearnProgress {
   func advance() -> Bool { advance(to: (position.phase?.done ?? 0) + 1) }
 
   /// So many of the phase are done; `false` cancels.
-  func advance(to done: Int) -> Bool {
+  ///
+  /// - Parameter total: what is counted, where that was not known before.
+  func advance(to done: Int, of total: Int? = nil) -> Bool {
+    if let total { position.phase?.total = total }
     // What is over early, such as a search without hope, must not make a later report smaller.
     let before = position.phase?.done ?? 0
     position.phase?.done = max(before, done)

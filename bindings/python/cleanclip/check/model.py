@@ -126,7 +126,7 @@ class TextTowerFields(TypedDict):
     """What the check of the text tower found; the trigger is that of the first of ``searches``."""
 
     verdict: str
-    #: Of all searches together (Bonferroni).
+    #: Of all searches together (Bonferroni, words and characters weighing three times what pairs do).
     p_value: float
     #: The trigger as text.
     word: str
