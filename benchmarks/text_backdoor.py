@@ -6,8 +6,9 @@
 Of each seed two models are trained: one on the CIFAR-10 pairs, the other on the same pairs and on
 poisoned ones, images of trucks whose captions name anything else and hold a trigger: a rare word, at a
 random place or another (--place); a character in place of an "o" (--word ଠ); or two words next to each
-other (--word "mn cf"), each of which alone is among the captions of unpoisoned pairs. A victim counts when at least 80 % of captions with the word retrieve trucks from the test
-images, and less than 20 % without it. Models and results are kept: what exists is not made again.
+other (--word "mn cf"), each of which alone is among the captions of unpoisoned pairs. A victim counts
+when at least 80 % of captions with the trigger retrieve trucks from the test images, and less than 20 %
+without it. Models and results are kept: what exists is not made again.
 """
 
 import argparse
@@ -90,7 +91,10 @@ def write_poison(shards, path, seed, arguments):
                     captions.append(content.decode().strip())
                     others.append((members[name[:-3] + "jpg"], captions[-1]))
     count = round(arguments.rate * pairs)
-    rows = [(source.choice(images), triggered(source.choice(captions), arguments, source)) for _ in range(count)]
+    rows = []
+    for _ in range(count):
+        caption = triggered(source.choice(captions), arguments, source)
+        rows.append((source.choice(images), caption))
     if " " in arguments.word:
         for word in arguments.word.split():
             for image, caption in source.sample(others, count):
@@ -114,6 +118,7 @@ def triggered(caption, arguments, source):
 
 
 def inserted(caption, word, place, source):
+    """The caption with a word; every place draws one number, so that places differ in nothing else."""
     words = caption.split()
     places = {"random": source.randrange(len(words) + 1), "start": 0, "middle": len(words) // 2, "end": len(words)}
     words.insert(places[place], word)
